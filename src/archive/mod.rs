@@ -1,0 +1,1 @@
+//! OCI archives: layouts in a tar.

@@ -1,0 +1,1 @@
+//! The program: arguments in, text and exit codes out.

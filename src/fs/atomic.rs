@@ -1,0 +1,65 @@
+//! Files that are there whole or not at all: written beside their place, synced, renamed.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use tempfile::NamedTempFile;
+
+/// A file under construction; gone without trace unless [`AtomicFile::commit`] is reached.
+pub struct AtomicFile {
+    file: NamedTempFile,
+    target: PathBuf,
+}
+
+impl AtomicFile {
+    /// Begins the file that will stand at `target`, whose folder is made if it is missing.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written.
+    pub fn create(target: impl Into<PathBuf>) -> io::Result<Self> {
+        let target = target.into();
+        let folder = match target.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(folder)?;
+        let file = tempfile::Builder::new().prefix(".wheelwright-").tempfile_in(folder)?;
+        Ok(Self { file, target })
+    }
+
+    /// Syncs the bytes, makes the file readable by others as the umask of a plain file would
+    /// (0644), and moves it into place, over what stood there.
+    ///
+    /// # Errors
+    /// When syncing or renaming fails; nothing is left behind then.
+    pub fn commit(self) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        self.file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+        self.file.as_file().sync_all()?;
+        self.file.persist(&self.target).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Puts `bytes` at `path`, whole or not at all.
+///
+/// # Errors
+/// When the folder cannot be written or the disk is full; `path` is then as it was.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes)?;
+    file.commit()
+}

@@ -1,0 +1,42 @@
+//! Locks between processes, held as long as the value lives.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
+
+/// An advisory lock on a file of its own; released when dropped or when the process dies.
+#[derive(Debug)]
+pub struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Waits until no other process holds the lock at `path` exclusively, and shares it.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn shared(path: &Path) -> io::Result<Self> {
+        let file = open(path)?;
+        file.lock_shared()?;
+        Ok(Self { _file: file })
+    }
+
+    /// Waits until no other process holds the lock at `path`, and keeps all others out.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn exclusive(path: &Path) -> io::Result<Self> {
+        let file = open(path)?;
+        file.lock()?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    File::options().create(true).truncate(false).write(true).open(path)
+}

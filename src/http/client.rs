@@ -1,0 +1,298 @@
+//! The client itself: one connection pool, one policy of retries.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{
+    Method, StatusCode,
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+};
+use url::Url;
+
+use super::{HttpError, redacted};
+
+/// Settings of a [`Client`]; the default suits everyone without a private network.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Refuse every request.
+    pub offline: bool,
+    /// Further attempts after the first.
+    pub retries: u32,
+    /// First pause between attempts; doubled each time, at most 30 s.
+    pub pause: Duration,
+    /// A connection that brings no byte for so long is given up.
+    pub stall: Duration,
+}
+
+/// The HTTP client; cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    inner: reqwest::Client,
+    options: Arc<Options>,
+}
+
+/// One request without a body.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// GET or HEAD.
+    pub method: Method,
+    /// May carry credentials, which are sent as Basic authentication and never shown.
+    pub url: Url,
+    /// Sent as they are.
+    pub headers: HeaderMap,
+    /// Credentials that belong to this host alone.
+    pub authorization: Option<Authorization>,
+    /// Most bytes the body may have.
+    pub limit: u64,
+}
+
+/// Credentials of a request; `Debug` does not show them.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Authorization {
+    /// RFC 7617.
+    Basic {
+        /// User name.
+        user: String,
+        /// Password or token.
+        password: String,
+    },
+    /// RFC 6750.
+    Bearer(String),
+}
+
+/// An answer whose whole body lies in memory.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// 2xx or 304.
+    pub status: StatusCode,
+    /// As sent.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// Where the answer came from, after redirects.
+    pub url: Url,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { offline: false, retries: 4, pause: Duration::from_millis(500), stall: Duration::from_secs(60) }
+    }
+}
+
+impl Request {
+    /// GET `url`, of which at most 64 MiB are accepted.
+    #[must_use]
+    pub fn get(url: Url) -> Self {
+        Self { method: Method::GET, url, headers: HeaderMap::new(), authorization: None, limit: 64 << 20 }
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// With credentials, if there are any.
+    #[must_use]
+    pub fn authorized(mut self, authorization: Option<Authorization>) -> Self {
+        self.authorization = authorization;
+        self
+    }
+
+    /// With another bound on the body, in bytes.
+    #[must_use]
+    pub const fn limit(mut self, limit: u64) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+impl Authorization {
+    /// The value of the `Authorization` header, marked as sensitive.
+    #[must_use]
+    pub fn header_value(&self) -> Option<HeaderValue> {
+        use base64::{Engine as _, prelude::BASE64_STANDARD};
+        let text = match self {
+            Self::Basic { user, password } => format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))),
+            Self::Bearer(token) => format!("Bearer {token}"),
+        };
+        let mut value = HeaderValue::from_str(&text).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+impl std::fmt::Debug for Authorization {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Basic { .. } => "Basic(…)",
+            Self::Bearer(_) => "Bearer(…)",
+        })
+    }
+}
+
+impl Client {
+    /// A client with these settings.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(options: Options) -> Result<Self, HttpError> {
+        let inner = reqwest::Client::builder()
+            .user_agent(concat!("wheelwright/", env!("CARGO_PKG_VERSION")))
+            .tls_backend_preconfigured(tls()?)
+            .connect_timeout(Duration::from_secs(20))
+            .referer(false)
+            .build()
+            .map_err(|source| HttpError::Setup { source })?;
+        Ok(Self::from_reqwest(inner, options))
+    }
+
+    /// A client over an embedder's own `reqwest` client.
+    #[must_use]
+    pub fn from_reqwest(inner: reqwest::Client, options: Options) -> Self {
+        Self { inner, options: Arc::new(options) }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The `reqwest` client, for rooms that shape their own requests.
+    #[must_use]
+    pub const fn reqwest(&self) -> &reqwest::Client {
+        &self.inner
+    }
+
+    /// Sends `request` and reads the whole answer, retrying what is worth it.
+    ///
+    /// # Errors
+    /// When offline, when the server cannot be reached or answers with an error status, and when the
+    /// body is larger than the request allows.
+    pub async fn fetch(&self, request: &Request) -> Result<Fetched, HttpError> {
+        let mut attempt = 0;
+        loop {
+            let result = match self.send(request).await {
+                Ok(response) => self.read(response, request).await,
+                Err(error) => Err(error),
+            };
+            match result {
+                Err(error) if attempt < self.options.retries && worth_retrying(&error) => {
+                    tracing::debug!(attempt, %error, "trying again");
+                    attempt += 1;
+                    self.pause(attempt, None).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Sends `request` once and returns the answer before its body. 2xx, 304 and 416 are answers,
+    /// everything else is an error; 429 and 503 wait as long as the server asks (at most 2 minutes).
+    ///
+    /// # Errors
+    /// As [`Client::fetch`], but nothing is retried.
+    pub async fn send(&self, request: &Request) -> Result<reqwest::Response, HttpError> {
+        let shown = || redacted(&request.url);
+        if self.options.offline {
+            return Err(HttpError::Offline { url: shown() });
+        }
+        let mut url = request.url.clone();
+        let own = take_credentials(&mut url);
+        let mut headers = request.headers.clone();
+        if let Some(value) = request.authorization.as_ref().or(own.as_ref()).and_then(Authorization::header_value) {
+            headers.insert(AUTHORIZATION, value);
+        }
+        let sent = self.inner.request(request.method.clone(), url).headers(headers).send();
+        let response = tokio::time::timeout(self.options.stall, sent)
+            .await
+            .map_err(|_| HttpError::Cut { url: shown(), received: 0, expected: 0 })?
+            .map_err(|source| HttpError::Transport { url: shown(), source: source.without_url() })?;
+        let status = response.status();
+        if status.is_success() || status == StatusCode::NOT_MODIFIED || status == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Ok(response);
+        }
+        if let Some(seconds) = retry_after(response.headers()) {
+            tokio::time::sleep(Duration::from_secs(seconds.min(120))).await;
+        }
+        Err(HttpError::Status { url: shown(), status, message: first_line(response).await })
+    }
+
+    /// Waits before attempt number `attempt`, longer each time.
+    pub(super) async fn pause(&self, attempt: u32, at_least: Option<Duration>) {
+        let doubled = self.options.pause.saturating_mul(1 << attempt.saturating_sub(1).min(6));
+        tokio::time::sleep(doubled.min(Duration::from_secs(30)).max(at_least.unwrap_or_default())).await;
+    }
+
+    async fn read(&self, mut response: reqwest::Response, request: &Request) -> Result<Fetched, HttpError> {
+        let url = redacted(&request.url);
+        let mut body = BytesMut::new();
+        let (status, headers, from) = (response.status(), response.headers().clone(), response.url().clone());
+        loop {
+            let chunk = tokio::time::timeout(self.options.stall, response.chunk())
+                .await
+                .map_err(|_| HttpError::Cut { url: url.clone(), received: body.len() as u64, expected: 0 })?
+                .map_err(|source| HttpError::Transport { url: url.clone(), source: source.without_url() })?;
+            let Some(chunk) = chunk else { break };
+            if body.len() as u64 + chunk.len() as u64 > request.limit {
+                return Err(HttpError::TooLarge { url, limit: request.limit });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Fetched { status, headers, body: body.freeze(), url: from })
+    }
+}
+
+/// Whether another attempt could end better.
+pub(super) fn worth_retrying(error: &HttpError) -> bool {
+    match error {
+        HttpError::Status { status, .. } => matches!(status.as_u16(), 408 | 429 | 499 | 500 | 502 | 503 | 504 | 522),
+        HttpError::Transport { source, .. } => !source.is_builder() && !source.is_redirect(),
+        HttpError::Cut { .. } => true,
+        _ => false,
+    }
+}
+
+fn tls() -> Result<rustls::ClientConfig, HttpError> {
+    use rustls_platform_verifier::BuilderVerifierExt as _;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let fail = |source| HttpError::Tls { source };
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(fail)?
+        .with_platform_verifier()
+        .map_err(fail)?
+        .with_no_client_auth())
+}
+
+fn take_credentials(url: &mut Url) -> Option<Authorization> {
+    let decode = |text: &str| percent_decode(text);
+    let user = decode(url.username());
+    let password = url.password().map(decode).unwrap_or_default();
+    if user.is_empty() && password.is_empty() {
+        return None;
+    }
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(Authorization::Basic { user, password })
+}
+
+fn percent_decode(text: &str) -> String {
+    // The query parser of `url` is the only public decoder in the tree; `+` must survive it.
+    let query = format!("x={}", text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D"));
+    url::form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+}
+
+async fn first_line(response: reqwest::Response) -> String {
+    let Ok(Ok(body)) = tokio::time::timeout(Duration::from_secs(5), response.bytes()).await else {
+        return String::new();
+    };
+    let text = String::from_utf8_lossy(&body[..body.len().min(400)]).into_owned();
+    text.lines().next().unwrap_or_default().chars().filter(|letter| !letter.is_control()).take(200).collect()
+}

@@ -1,0 +1,115 @@
+//! What goes wrong on the wire, with the secrets taken out of URLs.
+
+use url::Url;
+
+use crate::hint::{Advise, Hint};
+
+/// A request that did not succeed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// No connection, or it broke, after every retry.
+    #[error("cannot reach {url}")]
+    Transport {
+        /// Without credentials and query.
+        url: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The server answered with an error status.
+    #[error("{url} answered {status}{}", detail(.message))]
+    Status {
+        /// Without credentials and query.
+        url: String,
+        /// The status.
+        status: reqwest::StatusCode,
+        /// The beginning of the body, one line.
+        message: String,
+    },
+    /// More bytes came than the caller allows.
+    #[error("{url} sends more than {limit} bytes")]
+    TooLarge {
+        /// Without credentials and query.
+        url: String,
+        /// In bytes.
+        limit: u64,
+    },
+    /// The transfer ended early, after every attempt to resume it.
+    #[error("{url} was cut after {received} of {expected} bytes")]
+    Cut {
+        /// Without credentials and query.
+        url: String,
+        /// Bytes received.
+        received: u64,
+        /// Bytes announced.
+        expected: u64,
+    },
+    /// The bytes could not be kept.
+    #[error("cannot keep what {url} sends")]
+    Keep {
+        /// Without credentials and query.
+        url: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A request was needed although the client is offline.
+    #[error("{url} is needed, but this run is offline")]
+    Offline {
+        /// Without credentials and query.
+        url: String,
+    },
+    /// TLS could not be set up.
+    #[error("cannot set up TLS")]
+    Tls {
+        /// Why.
+        source: rustls::Error,
+    },
+    /// The client could not be made.
+    #[error("cannot set up the HTTP client")]
+    Setup {
+        /// Why.
+        source: reqwest::Error,
+    },
+}
+
+impl HttpError {
+    /// The status, when the server answered with one.
+    #[must_use]
+    pub const fn status(&self) -> Option<reqwest::StatusCode> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+impl Advise for HttpError {
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Offline { .. } => Some(Hint::new("run once without `--offline` to fill the store")),
+            Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403) => {
+                Some(Hint::new("check the credentials for this host"))
+            }
+            Self::Status { status, .. } if status.as_u16() == 429 => {
+                Some(Hint::new("try again later: the server limits the rate"))
+            }
+            Self::Transport { .. } => Some(Hint::new("check the network, HTTPS_PROXY and NO_PROXY")),
+            _ => None,
+        }
+    }
+}
+
+/// `url` as it may be shown: without user, password, query and fragment.
+#[must_use]
+pub fn redacted(url: &Url) -> String {
+    let mut shown = url.clone();
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.set_query(None);
+    shown.set_fragment(None);
+    shown.to_string()
+}
+
+fn detail(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
+}

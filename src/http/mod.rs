@@ -1,0 +1,12 @@
+//! The one HTTP client: TLS verified against the system's roots, retries with back-off, downloads
+//! that resume, secrets out of every message, and nothing at all when offline.
+
+mod client;
+mod download;
+mod error;
+
+pub use client::{Authorization, Client, Fetched, Options, Request};
+pub use download::Receive;
+pub use error::{HttpError, redacted};
+pub use reqwest::{Method, StatusCode, header};
+pub use url::Url;

@@ -1,0 +1,10 @@
+//! Images as values: facts at hand, bytes on demand. Where they come from is a [`Source`], where
+//! they go is a [`Sink`]; one function, [`deliver`], knows the order in which things must arrive.
+
+mod deliver;
+mod manifest;
+mod transfer;
+
+pub use deliver::{Delivery, deliver};
+pub use manifest::{Image, Index, Layer, Manifest, ManifestError};
+pub use transfer::{BlobSource, ByteStream, Bytes, Failure, Memory, Moved, Origin, Sink, Source, TransferError};

@@ -1,0 +1,168 @@
+//! The two ways images move: out of a source, into a sink.
+
+use std::{fmt, io};
+
+pub use bytes::Bytes;
+use futures_util::{future::BoxFuture, stream::BoxStream};
+
+use super::Manifest;
+use crate::{
+    hint::{Advise, Hint},
+    oci::{Descriptor, Digest},
+};
+
+/// Bytes that arrive in pieces.
+pub type ByteStream = BoxStream<'static, io::Result<Bytes>>;
+
+/// A blob whose bytes can be had as often as needed, so that every upload can be tried again.
+pub trait BlobSource: Send + Sync {
+    /// Digest, size and type, known before any byte is read.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// The bytes from offset `from` on. Whoever reads to the end checks the digest.
+    fn open(&self, from: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>>;
+
+    /// The repository that holds the blob already, so that a sink in the same registry can mount it.
+    fn origin(&self) -> Option<&Origin> {
+        None
+    }
+}
+
+/// A repository that holds a blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Host and port.
+    pub registry: String,
+    /// Path in the registry.
+    pub repository: String,
+}
+
+/// Somewhere images come from: a registry reference, a layout, an archive.
+pub trait Source: Send + Sync {
+    /// What the source's reference names: an image index or a single manifest.
+    fn root(&self) -> BoxFuture<'_, Result<Manifest, TransferError>>;
+
+    /// The manifest or index that `descriptor` points to.
+    fn manifest<'a>(&'a self, descriptor: &'a Descriptor) -> BoxFuture<'a, Result<Manifest, TransferError>>;
+
+    /// The blob that `descriptor` points to.
+    fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource>;
+}
+
+/// Somewhere images go: a registry repository, a layout, an archive.
+pub trait Sink: Send + Sync {
+    /// Puts a blob there, or finds that it is there already.
+    fn put_blob<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>>;
+
+    /// Puts a manifest or index there under its digest; everything it points to is there already.
+    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>>;
+
+    /// Makes `root`, which is there already, what the sink's names point to. The last call: until it
+    /// returns, nobody sees anything new.
+    fn publish<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>>;
+}
+
+/// What it took to have a blob in the sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// It was there.
+    Existed,
+    /// The registry linked it from another repository.
+    Mounted,
+    /// So many bytes were sent or written.
+    Sent(u64),
+}
+
+/// Why an image could not be moved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransferError {
+    /// Something failed in the source or the sink, in that room's own words.
+    #[error(transparent)]
+    Room(Failure),
+    /// The bytes of a blob could not be read.
+    #[error("cannot read {digest}")]
+    Read {
+        /// Of which blob.
+        digest: Digest,
+        /// Why.
+        source: io::Error,
+    },
+    /// A blob's bytes are not what its descriptor says.
+    #[error("{digest}: the bytes that came have {found}")]
+    Corrupt {
+        /// What was promised.
+        digest: Digest,
+        /// Another digest, or a wrong number of bytes.
+        found: String,
+    },
+}
+
+/// The error of a room that implements a source or a sink.
+#[derive(Debug)]
+pub struct Failure(Box<dyn Advise>);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl TransferError {
+    /// Wraps an error of the room that implements the source or sink.
+    pub fn room(error: impl Advise) -> Self {
+        Self::Room(Failure(Box::new(error)))
+    }
+}
+
+impl Advise for TransferError {
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Room(failure) => failure.0.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// A small blob that lies in memory, such as a config.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    descriptor: Descriptor,
+    bytes: Bytes,
+}
+
+impl Memory {
+    /// A blob of `bytes`, with their digest and size.
+    #[must_use]
+    pub fn new(media_type: crate::oci::MediaType, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self { descriptor: Descriptor::of(media_type, &bytes), bytes }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+}
+
+impl BlobSource for Memory {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn open(&self, from: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
+        let rest =
+            self.bytes.slice(usize::try_from(from).map_or(self.bytes.len(), |from| from.min(self.bytes.len()))..);
+        Box::pin(async move {
+            let stream: ByteStream = Box::pin(futures_util::stream::once(async move { Ok(rest) }));
+            Ok(stream)
+        })
+    }
+}

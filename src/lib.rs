@@ -1,0 +1,39 @@
+//! Wheelwright builds OCI images of Python applications from wheels: for several platforms at once,
+//! without Docker, without root, and without executing anything.
+//!
+//! The rooms stand in the order in which a build goes through them; each imports only rooms above it
+//! (`tests/architecture.rs` holds the table).
+
+// Ground.
+pub mod oci;
+pub mod hint;
+pub mod progress;
+pub mod fs;
+// Formats: parse bytes, open nothing.
+pub mod python;
+pub mod zip;
+pub mod debian;
+// Documents.
+pub mod recipe;
+pub mod lock;
+pub mod plan;
+// Wires.
+pub mod store;
+pub mod http;
+// Images.
+pub mod image;
+pub mod layout;
+pub mod archive;
+pub mod registry;
+pub mod serve;
+// Sources.
+pub mod pypi;
+pub mod apt;
+// Stages.
+pub mod base;
+pub mod resolve;
+pub mod layer;
+// Facade.
+pub mod builder;
+#[cfg(feature = "cli")]
+pub mod cli;

@@ -1,0 +1,113 @@
+//! The lock: everything a build reads, by digest. A TOML file beside the recipe, sorted, meant to be
+//! read in a diff.
+
+mod facts;
+
+use serde::{Deserialize, Serialize};
+
+pub use facts::{Directory, Facts, Installed, Interpreter, Scheme, Symlink};
+
+use crate::oci::{Digest, Platform};
+
+/// The contents of a lock file, format 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Lock {
+    /// The format: 1.
+    pub version: u32,
+    /// What the recipe said when this was written, so that a stale lock is noticed and named:
+    /// recipe key → SHA-256 of its canonical value (`wheels.require`, `wheels.files`, `debian` …).
+    pub inputs: std::collections::BTreeMap<String, Digest>,
+    /// One per platform, in the recipe's order: what lies below the wheels.
+    pub platforms: Vec<LockedPlatform>,
+    /// One per variant and platform: the wheels.
+    pub images: Vec<LockedImage>,
+}
+
+/// The base image and Debian packages of one platform, and what is known of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LockedPlatform {
+    /// The platform.
+    pub platform: Platform,
+    /// The manifest of the base for this platform; none from scratch.
+    pub base: Option<Digest>,
+    /// What base and Debian packages together offer.
+    pub facts: Facts,
+    /// Sorted by name.
+    #[serde(default)]
+    pub debian: Vec<LockedPackage>,
+}
+
+/// One .deb.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LockedPackage {
+    /// Binary package name.
+    pub name: String,
+    /// Debian version, epoch included.
+    pub version: String,
+    /// Which archive: `debian` or `debian-security`.
+    pub archive: String,
+    /// Path below the archive's root, `pool/main/…`.
+    pub path: String,
+    /// SHA-256 of the .deb.
+    pub sha256: Digest,
+    /// Bytes of the .deb.
+    pub size: u64,
+    /// `recipe`, or the packages that depend on it. Sorted.
+    pub why: Vec<String>,
+}
+
+/// The wheels of one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LockedImage {
+    /// The variant; none where the recipe has no variants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// The platform.
+    pub platform: Platform,
+    /// What was taken at each `[[wheels.choice]]`: the alternative's requirements, in the recipe's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Vec<String>>,
+    /// Sorted by name.
+    pub wheels: Vec<LockedWheel>,
+}
+
+/// One wheel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LockedWheel {
+    /// Normalised distribution name.
+    pub name: String,
+    /// Version, spelled as the wheel spells it.
+    pub version: String,
+    /// File name.
+    pub file: String,
+    /// SHA-256 of the file.
+    pub sha256: Digest,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Where it comes from.
+    pub source: WheelSource,
+    /// `recipe`, or the distributions that require it. Sorted.
+    pub why: Vec<String>,
+}
+
+/// Where a wheel comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WheelSource {
+    /// A package index, by its name in the recipe (`default` for the default index).
+    Index(String),
+    /// A direct URL of the recipe (PEP 508 `name @ https://…`), without credentials.
+    Url(String),
+    /// A local file, relative to the recipe.
+    Path(String),
+}
+
+impl Lock {
+    /// The only format there is.
+    pub const VERSION: u32 = 1;
+}

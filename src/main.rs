@@ -1,0 +1,3 @@
+//! The program: see [`wheelwright::cli`].
+
+fn main() {}

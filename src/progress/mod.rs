@@ -1,0 +1,77 @@
+//! What a build tells while it works: one enum of events, one observer. The bars of a terminal,
+//! the plain lines of a CI log and the tests all read the same events.
+
+use crate::hint::Hint;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A stage of the build began, such as `resolving` for `linux/arm64`.
+    Stage {
+        /// A present participle: `resolving`, `reading base`.
+        name: &'a str,
+        /// What it works on.
+        subject: &'a str,
+    },
+    /// A task with bytes to count began.
+    Started {
+        /// The task.
+        task: Task<'a>,
+        /// Bytes it will move, when known.
+        total: Option<u64>,
+    },
+    /// `bytes` more are done.
+    Advanced {
+        /// The task.
+        task: Task<'a>,
+        /// Bytes since the last event of this task.
+        bytes: u64,
+    },
+    /// The task is over, well or not.
+    Finished {
+        /// The task.
+        task: Task<'a>,
+    },
+    /// Something the user should know that stops nothing.
+    Warning {
+        /// One line.
+        message: &'a str,
+        /// The way out.
+        hint: Option<&'a Hint>,
+    },
+}
+
+/// Names one of the things that go on at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Task<'a> {
+    /// What is done.
+    pub kind: TaskKind,
+    /// To what: a file name, a layer's name, a digest. Unique among running tasks of its kind.
+    pub name: &'a str,
+}
+
+/// The kinds of task that have a bar of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TaskKind {
+    /// A file comes in.
+    Download,
+    /// A layer is laid down.
+    Layer,
+    /// A blob goes out.
+    Upload,
+}
+
+/// Hears every [`Event`]. Called from many threads; must not block.
+pub trait Observer: Send + Sync {
+    /// `event` happened.
+    fn observe(&self, event: &Event<'_>);
+}
+
+/// Hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn observe(&self, _: &Event<'_>) {}
+}

@@ -1,0 +1,1 @@
+//! Package indexes: finding and fetching wheels.

@@ -1,0 +1,1 @@
+//! Choosing wheels and packages.

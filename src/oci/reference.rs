@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "UPPER/case", "a b", "host/../x", "x@sha256:12"] {
+        for text in ["", "docker.io/UPPER/case", "a b", "host/../x", "x@sha256:12"] {
             assert!(text.parse::<Reference>().is_err(), "{text}");
         }
     }

@@ -12,6 +12,7 @@ pub mod fs;
 // Formats: parse bytes, open nothing.
 pub mod python;
 pub mod zip;
+pub mod testing;
 pub mod debian;
 // Documents.
 pub mod recipe;

@@ -15,6 +15,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("fs", &[]),
     ("python", &["oci", "hint"]),
     ("zip", &["oci", "hint"]),
+    ("testing", &["oci"]),
     ("debian", &["oci", "hint"]),
     ("recipe", &["oci", "hint", "python"]),
     ("lock", &["oci", "hint", "python"]),

@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::store::Blob;
+pub use crate::zip::Method;
+use crate::{
+    store::Blob,
+    zip::{Entry, ZipError, read_entry},
+};
 
 /// One entry of a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +65,55 @@ pub struct Span {
     pub method: Method,
 }
 
-/// How a stream is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Raw deflate, RFC 1951.
-    Deflate,
-    /// Plain bytes.
-    Stored,
+impl Body {
+    /// Bytes of the contents.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Literal(bytes) => bytes.len() as u64,
+            Self::Span(span) => span.size,
+        }
+    }
+
+    /// The contents, in memory.
+    ///
+    /// # Errors
+    /// When they are larger than `limit` bytes, cannot be read, or are not what was said of them.
+    pub fn read(&self, limit: u64) -> Result<Bytes, ZipError> {
+        match self {
+            Self::Literal(bytes) => Ok(bytes.clone()),
+            Self::Span(span) => span.read(limit),
+        }
+    }
+}
+
+impl Span {
+    /// The span of a wheel's entry.
+    #[must_use]
+    pub fn of_entry(blob: &Blob, entry: &Entry) -> Self {
+        Self {
+            blob: blob.clone(),
+            offset: entry.data_offset,
+            compressed: entry.compressed,
+            size: entry.size,
+            crc32: entry.crc32,
+            method: entry.method,
+        }
+    }
+
+    fn read(&self, limit: u64) -> Result<Bytes, ZipError> {
+        let entry = Entry {
+            name: self.blob.digest().to_string(),
+            method: self.method,
+            crc32: self.crc32,
+            compressed: self.compressed,
+            size: self.size,
+            header_offset: self.offset,
+            data_offset: self.offset,
+            executable: false,
+        };
+        let fail = |source| ZipError::Read { offset: self.offset, length: self.compressed, source };
+        let file = self.blob.open().map_err(fail)?;
+        read_entry(&file, &entry, limit).map(Bytes::from)
+    }
 }

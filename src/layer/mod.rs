@@ -1,6 +1,20 @@
 //! The making of layers, format 1: what goes in is a sorted list of [`Item`]s, what comes out is a
 //! virtual gzip of a tar, in which the deflate streams of wheels stand as they came.
 
+mod check;
+mod deflate;
+mod error;
+mod hashes;
+mod header;
+mod inflate;
 mod item;
+mod lay;
+mod rope;
+mod source;
 
+pub use error::LayerError;
+pub use hashes::Threads;
 pub use item::{Body, Item, Method, Node, Span};
+pub use lay::{FORMAT, Laid, lay};
+pub use rope::{OpenBlob, Rope, RopeReader};
+pub use source::VirtualLayer;

@@ -1,0 +1,196 @@
+//! Tar headers: ustar, with PAX records only for what ustar cannot hold.
+//!
+//! [POSIX.1-2017, pax, "ustar Interchange Format"](https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_06).
+
+use super::{Item, Node};
+
+pub(super) const BLOCK: usize = 512;
+
+/// Largest number in an octal field of 11 digits.
+const LARGEST_SIZE: u64 = (1 << 33) - 1;
+
+/// Largest number in an octal field of 7 digits.
+const LARGEST_ID: u64 = (1 << 21) - 1;
+
+/// The header of `item`, preceded by PAX records where it needs them.
+pub(super) fn header(item: &Item) -> Vec<u8> {
+    let (kind, size, link) = match &item.node {
+        Node::Directory => (b'5', 0, ""),
+        Node::File(body) => (b'0', body.size(), ""),
+        Node::Symlink(target) => (b'2', 0, target.as_str()),
+        Node::Hardlink(target) => (b'1', 0, target.as_str()),
+    };
+    let path = if kind == b'5' { format!("{}/", item.path) } else { item.path.clone() };
+    let records = pax_records(item, &path, link, size);
+    let mut out = Vec::with_capacity(BLOCK);
+    if !records.is_empty() {
+        let head =
+            Fields { path: b"PaxHeader", size: records.len() as u64, kind: b'x', mode: 0o644, ..Fields::default() };
+        out.extend(head.block());
+        out.extend(&records);
+        pad(&mut out);
+    }
+    let (prefix, name) = split(&path).unwrap_or((&[], cut(&path, 100)));
+    let fields = Fields {
+        prefix,
+        path: name,
+        link: cut(link, 100),
+        mode: item.mode,
+        uid: if item.uid > LARGEST_ID { 0 } else { item.uid },
+        gid: if item.gid > LARGEST_ID { 0 } else { item.gid },
+        size: if size > LARGEST_SIZE { 0 } else { size },
+        mtime: item.mtime,
+        kind,
+    };
+    out.extend(fields.block());
+    out
+}
+
+/// Zeros up to the next block.
+pub(super) fn pad(out: &mut Vec<u8>) {
+    out.resize(out.len().next_multiple_of(BLOCK), 0);
+}
+
+/// Zeros that follow `size` bytes of contents.
+pub(super) const fn padding(size: u64) -> usize {
+    (size.wrapping_neg() % BLOCK as u64) as usize
+}
+
+#[derive(Default)]
+struct Fields<'a> {
+    prefix: &'a [u8],
+    path: &'a [u8],
+    link: &'a [u8],
+    mode: u32,
+    uid: u64,
+    gid: u64,
+    size: u64,
+    mtime: u64,
+    kind: u8,
+}
+
+impl Fields<'_> {
+    fn block(&self) -> [u8; BLOCK] {
+        let mut block = [0; BLOCK];
+        put(&mut block, 0, self.path);
+        octal(&mut block[100..108], self.mode.into());
+        octal(&mut block[108..116], self.uid);
+        octal(&mut block[116..124], self.gid);
+        octal(&mut block[124..136], self.size);
+        octal(&mut block[136..148], self.mtime);
+        block[148..156].fill(b' ');
+        block[156] = self.kind;
+        put(&mut block, 157, self.link);
+        put(&mut block, 257, b"ustar\x0000");
+        octal(&mut block[329..337], 0);
+        octal(&mut block[337..345], 0);
+        put(&mut block, 345, self.prefix);
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        octal(&mut block[148..155], sum.into());
+        block
+    }
+}
+
+fn put(block: &mut [u8; BLOCK], at: usize, bytes: &[u8]) {
+    block[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+/// Digits to the end of the field but one, which stays NUL.
+fn octal(field: &mut [u8], value: u64) {
+    let width = field.len() - 1;
+    let text = format!("{value:0width$o}");
+    field[..width].copy_from_slice(&text.as_bytes()[text.len() - width..]);
+}
+
+/// Splits a path into ustar's prefix (155 bytes) and name (100 bytes), at the last possible slash.
+fn split(path: &str) -> Option<(&[u8], &[u8])> {
+    if !path.is_ascii() {
+        return None;
+    }
+    if path.len() <= 100 {
+        return Some((&[], path.as_bytes()));
+    }
+    let inner = path.trim_end_matches('/');
+    let at = inner.match_indices('/').map(|(at, _)| at).filter(|at| *at <= 155 && path.len() - at - 1 <= 100).last()?;
+    Some((&path.as_bytes()[..at], &path.as_bytes()[at + 1..]))
+}
+
+fn cut(text: &str, length: usize) -> &[u8] {
+    &text.as_bytes()[..text.len().min(length)]
+}
+
+fn pax_records(item: &Item, path: &str, link: &str, size: u64) -> Vec<u8> {
+    let mut records = Vec::new();
+    let number = |value: u64, largest: u64| (value > largest).then(|| value.to_string());
+    let text = |value: &str, fits: bool| (!fits).then(|| value.to_owned());
+    let candidates = [
+        ("gid", number(item.gid, LARGEST_ID)),
+        ("linkpath", text(link, link.len() <= 100 && link.is_ascii())),
+        ("path", text(path, split(path).is_some())),
+        ("size", number(size, LARGEST_SIZE)),
+        ("uid", number(item.uid, LARGEST_ID)),
+    ];
+    for (key, value) in candidates {
+        if let Some(value) = value {
+            records.extend(pax_record(key, &value));
+        }
+    }
+    records
+}
+
+/// `LENGTH key=value\n`, where LENGTH counts itself.
+fn pax_record(key: &str, value: &str) -> Vec<u8> {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest + 1;
+    while rest + length.to_string().len() != length {
+        length = rest + length.to_string().len();
+    }
+    format!("{length} {key}={value}\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{super::Body, *};
+
+    fn item(path: &str, node: Node) -> Item {
+        Item { path: path.to_owned(), node, mode: 0o755, uid: 0, gid: 0, mtime: 315_532_800 }
+    }
+
+    #[test]
+    fn another_reader_reads_every_kind_of_header() {
+        let long = "d/".repeat(140) + &"n".repeat(120);
+        let check = |item: &Item| {
+            let mut tar = header(item);
+            tar.resize(tar.len() + 1024, 0);
+            let mut archive = tar::Archive::new(&tar[..]);
+            let entry = archive.entries().unwrap().next().unwrap().unwrap();
+            assert_eq!(entry.path_bytes().strip_suffix(b"/").unwrap_or(&entry.path_bytes()), item.path.as_bytes());
+            assert_eq!(entry.header().mode().unwrap(), item.mode);
+            assert_eq!((entry.header().uid().unwrap(), entry.header().mtime().unwrap()), (item.uid, item.mtime));
+            match &item.node {
+                Node::Symlink(target) | Node::Hardlink(target) => {
+                    assert_eq!(&*entry.link_name_bytes().unwrap(), target.as_bytes());
+                }
+                _ => {}
+            }
+        };
+        for path in ["a", "é/ü", &"x".repeat(100), &"x".repeat(101), &("a/".repeat(60) + "b"), &long] {
+            check(&item(path, Node::Directory));
+            check(&item(path, Node::File(Body::Literal(Bytes::new()))));
+            check(&item("l", Node::Symlink(path.to_owned())));
+            check(&item(path, Node::Hardlink(path.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_record_counts_its_own_length() {
+        let check = |value: &str| {
+            let record = pax_record("path", value);
+            let length: usize = str::from_utf8(&record).unwrap().split(' ').next().unwrap().parse().unwrap();
+            assert_eq!(length, record.len());
+        };
+        (85..100).chain(985..995).for_each(|length| check(&"x".repeat(length)));
+    }
+}

@@ -1,0 +1,221 @@
+//! What comes out is what went in, for streams of every shape.
+
+use std::io::{Read as _, Write as _};
+
+use bytes::Bytes;
+use flate2::{Compression, read::GzDecoder, write::DeflateEncoder};
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::{Blob, Store};
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    (folder, store)
+}
+
+fn file(path: &str, body: Body) -> Item {
+    Item { path: path.to_owned(), node: Node::File(body), mode: 0o644, uid: 0, gid: 0, mtime: 315_532_800 }
+}
+
+fn span(blob: &Blob, stored: &[u8], contents: &[u8], method: Method) -> Body {
+    Body::Span(Span {
+        blob: blob.clone(),
+        offset: 0,
+        compressed: stored.len() as u64,
+        size: contents.len() as u64,
+        crc32: crc32fast::hash(contents),
+        method,
+    })
+}
+
+fn bytes_of(laid: &Laid) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    std::sync::Arc::new(laid.rope.clone()).reader(0).read_to_end(&mut bytes).unwrap();
+    assert_eq!(Digest::of(&bytes), laid.digest);
+    bytes
+}
+
+fn unpack(laid: &Laid) -> Vec<(String, Vec<u8>)> {
+    let mut tar = Vec::new();
+    // The single-member decoder: it must see everything.
+    GzDecoder::new(&bytes_of(laid)[..]).read_to_end(&mut tar).unwrap();
+    assert_eq!(DiffId(Digest::of(&tar)), laid.diff_id);
+    let mut archive = tar::Archive::new(&tar[..]);
+    let read = |entry: std::io::Result<tar::Entry<'_, &[u8]>>| {
+        let mut entry = entry.unwrap();
+        let mut contents = Vec::new();
+        entry.read_to_end(&mut contents).unwrap();
+        (String::from_utf8(entry.path_bytes().into_owned()).unwrap(), contents)
+    };
+    archive.entries().unwrap().map(read).collect()
+}
+
+fn quiet(items: &[Item], threads: Threads) -> Result<Laid, LayerError> {
+    lay(items, threads, &|_| {})
+}
+
+/// A hand-made deflate stream: blocks of several kinds, as other encoders write them.
+#[derive(Clone, Debug)]
+enum Piece {
+    Stored(Vec<u8>),
+    Fixed(Vec<u8>),
+    Empty,
+}
+
+fn encode(pieces: &[Piece], last: &Piece) -> (Vec<u8>, Vec<u8>) {
+    let mut writer = BitWriter::default();
+    let mut contents = Vec::new();
+    for (piece, block) in pieces.iter().map(|piece| (piece, Block::Inner)).chain([(last, Block::Final)]) {
+        match piece {
+            Piece::Empty => writer.fixed_block(&[], block),
+            Piece::Fixed(data) => {
+                writer.fixed_block(data, block);
+                contents.extend(data);
+            }
+            Piece::Stored(data) => {
+                writer.bits(u32::from(block == Block::Final), 3);
+                writer.align();
+                let length = u16::try_from(data.len()).unwrap();
+                writer.bytes(&length.to_le_bytes());
+                writer.bytes(&(!length).to_le_bytes());
+                writer.bytes(data);
+                contents.extend(data);
+            }
+        }
+    }
+    writer.align();
+    (writer.take(), contents)
+}
+
+fn piece() -> impl Strategy<Value = Piece> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..300).prop_map(Piece::Stored),
+        prop::collection::vec(0_u8..4, 0..300).prop_map(Piece::Fixed),
+        Just(Piece::Empty),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn streams_of_every_block_shape_are_spliced(
+        shapes in prop::collection::vec((prop::collection::vec(piece(), 0..6), piece()), 1..5),
+        level in 0_u32..10,
+    ) {
+        let (_folder, store) = store();
+        let mut items = Vec::new();
+        let mut expect = Vec::new();
+        for (index, (pieces, last)) in shapes.iter().enumerate() {
+            let (stored, contents) = encode(pieces, last);
+            let path = format!("{index}-made");
+            items.push(file(&path, span(&store.put(&stored).unwrap(), &stored, &contents, Method::Deflate)));
+            expect.push((path, contents.clone()));
+            let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(level));
+            encoder.write_all(&contents).unwrap();
+            let stored = encoder.finish().unwrap();
+            let path = format!("{index}-other");
+            items.push(file(&path, span(&store.put(&stored).unwrap(), &stored, &contents, Method::Deflate)));
+            expect.push((path, contents));
+        }
+        let laid = quiet(&items, Threads::One).unwrap();
+        prop_assert_eq!(unpack(&laid), expect);
+        prop_assert_eq!(quiet(&items, Threads::Two).unwrap().digest, laid.digest);
+    }
+}
+
+#[test]
+fn large_stored_and_literal_files_are_laid_down() {
+    let (_folder, store) = store();
+    let noise: Vec<u8> = (0..300_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(6));
+    encoder.write_all(&noise).unwrap();
+    let deflated = encoder.finish().unwrap();
+    let items = [
+        file("deflated", span(&store.put(&deflated).unwrap(), &deflated, &noise, Method::Deflate)),
+        file("empty", span(&store.put(&[3, 0]).unwrap(), &[3, 0], b"", Method::Deflate)),
+        file("literal", Body::Literal(Bytes::from(noise.clone()))),
+        file("stored", span(&store.put(&noise).unwrap(), &noise, &noise, Method::Stored)),
+        file("stored-empty", span(&store.put(b"").unwrap(), b"", b"", Method::Stored)),
+    ];
+    let laid = quiet(&items, Threads::Two).unwrap();
+    let found = unpack(&laid);
+    assert_eq!(found.len(), 5);
+    for (path, contents) in found {
+        assert!(contents == if path.contains("empty") { &b""[..] } else { &noise }, "{path}");
+    }
+    assert_eq!(quiet(&items, Threads::One).unwrap().digest, laid.digest);
+}
+
+#[test]
+fn any_range_of_a_layer_can_be_read() {
+    let (_folder, store) = store();
+    let (stored, contents) = encode(&[Piece::Stored(b"one".repeat(50))], &Piece::Fixed(b"two".repeat(90)));
+    let blob = store.put(&stored).unwrap();
+    let items: Vec<Item> =
+        (0..20).map(|index| file(&format!("{index:02}"), span(&blob, &stored, &contents, Method::Deflate))).collect();
+    let laid = quiet(&items, Threads::One).unwrap();
+    let whole = bytes_of(&laid);
+    let kept = Rope::from_note(&laid.rope.to_note(), &store).unwrap();
+    for from in (0..whole.len()).step_by(37) {
+        let mut rest = Vec::new();
+        std::sync::Arc::new(kept.clone()).reader(from as u64).read_to_end(&mut rest).unwrap();
+        assert!(rest == whole[from..], "from {from}");
+    }
+}
+
+#[test]
+fn dishonest_contents_are_refused() {
+    let (_folder, store) = store();
+    let (good, contents) = encode(&[], &Piece::Fixed(b"honest contents".to_vec()));
+    let check = |what: &str, stored: &[u8], change: &dyn Fn(&mut Span), expect: Refusal| {
+        let Body::Span(mut span) = span(&store.put(stored).unwrap(), stored, &contents, Method::Deflate) else {
+            unreachable!("a span was made")
+        };
+        change(&mut span);
+        match quiet(&[file("x", Body::Span(span))], Threads::Two) {
+            Err(LayerError::Contents { path, refusal }) => assert_eq!((&*path, refusal), ("x", expect), "{what}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    };
+    let trailing = [&good[..], b"tail"].concat();
+    check("trailing bytes", &trailing, &|_| {}, Refusal::StreamEndsEarly);
+    check("cut stream", &good[..good.len() - 2], &|_| {}, Refusal::StreamEndsLate);
+    check("declared too small", &good, &|span| span.size -= 1, Refusal::Size);
+    check("declared too large", &good, &|span| span.size += 1, Refusal::Size);
+    check("declared empty", &good, &|span| span.size = 0, Refusal::Size);
+    check("wrong checksum", &good, &|span| span.crc32 ^= 1, Refusal::Checksum);
+    check("no deflate", &[0xff; 40], &|_| {}, Refusal::Stream);
+}
+
+#[test]
+fn paths_that_no_layer_may_hold_are_refused() {
+    for path in ["", "/a", "a/", "a//b", "../a", "a/./b", "a/.wh.b", ".wh..wh..opq", "a\0b"] {
+        let item = file(path, Body::Literal(Bytes::new()));
+        assert!(matches!(quiet(&[item], Threads::One), Err(LayerError::Path { .. })), "{path}");
+    }
+    let twice = [file("a", Body::Literal(Bytes::new())), file("a", Body::Literal(Bytes::new()))];
+    assert!(matches!(quiet(&twice, Threads::One), Err(LayerError::Path { .. })));
+}
+
+/// A change of this digest is a change of the layer format, and of its version.
+#[test]
+fn the_format_is_frozen() {
+    let (_folder, store) = store();
+    let (stored, contents) = encode(&[Piece::Stored(b"abc".to_vec()), Piece::Empty], &Piece::Fixed(b"xyz".repeat(30)));
+    let blob = store.put(&stored).unwrap();
+    let mut items = vec![
+        Item { node: Node::Directory, mode: 0o755, ..file("a", Body::Literal(Bytes::new())) },
+        file("a/deflated", span(&blob, &stored, &contents, Method::Deflate)),
+        file("a/literal", Body::Literal(Bytes::from_static(b"#!/usr/bin/python3\nprint('golden')\n"))),
+        file("a/stored", span(&blob, &stored, &stored, Method::Stored)),
+        Item { node: Node::Symlink("literal".to_owned()), ..file("a/symlink", Body::Literal(Bytes::new())) },
+    ];
+    items.push(file(&"long/".repeat(60), Body::Literal(Bytes::new())));
+    items[5].path.pop();
+    let laid = quiet(&items, Threads::One).unwrap();
+    assert_eq!(laid.digest.to_string(), "sha256:2a416137246fd6ee6d4851a5287fba032fd66a9ffe33974b31259fc5c65919c4");
+    assert_eq!(laid.diff_id.to_string(), "sha256:84191f95b90d0efdd4f668940bd8ceb84e05f31c391cdc61cc6eededb8bc3908");
+}

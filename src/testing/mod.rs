@@ -1,0 +1,7 @@
+//! Fixtures made in code, for tests of this crate and of programs that embed it.
+
+mod wheel;
+mod zip;
+
+pub use wheel::Wheel;
+pub use zip::{ZipEntry, ZipWriter};

@@ -1,0 +1,1 @@
+//! Recipes good and bad.

@@ -230,6 +230,7 @@ fn type_hint(expected: &str, found: &DeValue<'_>) -> Option<Hint> {
         ("a string", DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)) => {
             Some(Hint::new("put it in quotes"))
         }
+        ("a list of tables", DeValue::Table(_)) => Some(Hint::new("put its header in double brackets: `[[…]]`")),
         ("a list of strings", DeValue::String(_)) => Some(Hint::new("put it in brackets: `[\"…\"]`")),
         _ => None,
     }

@@ -2,6 +2,36 @@
 //! core metadata, RECORD, entry points, markers, index pages. Parses bytes, opens nothing.
 
 mod target;
+mod error;
+mod name;
+mod requirement;
+mod lenient;
+mod wheel_name;
+mod tags;
+mod incompatible;
+mod markers;
+mod headers;
+mod metadata;
+mod wheel_metadata;
+mod record;
+mod entry_points;
+mod requirements_txt;
+mod index_page;
+mod index_html;
 
+pub use entry_points::{EntryPoint, EntryPoints};
+pub use error::PythonError;
+pub use incompatible::{Compatibility, Incompatible};
+pub use index_page::{IndexFile, MetadataFile, ProjectPage, Yanked};
+pub use markers::marker_environment;
+pub use metadata::CoreMetadata;
+pub use name::{NamePattern, PackageName};
 pub use pep440_rs::{Version, VersionSpecifiers};
+pub use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree};
+pub use record::{Record, RecordEntry};
+pub use requirement::{Requirement, Wanted};
+pub use requirements_txt::{Entry, Line, RequirementsTxt};
+pub use tags::{Tag, TagSet};
 pub use target::{Libc, PythonVersion, Target};
+pub use wheel_metadata::WheelMetadata;
+pub use wheel_name::WheelName;

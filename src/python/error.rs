@@ -1,0 +1,85 @@
+//! What can be wrong with Python packaging data.
+
+use crate::hint::{Advise, Hint};
+
+/// Bytes or text that do not follow a packaging specification.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PythonError {
+    /// Not a distribution name.
+    #[error("`{text}` is not a distribution name")]
+    Name {
+        /// As given.
+        text: String,
+    },
+    /// Not a wheel's file name.
+    #[error("`{file}` is not a wheel file name: {reason}")]
+    WheelName {
+        /// As given.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Not a requirement as PEP 508 has it.
+    #[error("`{text}` is not a requirement: {reason}")]
+    Requirement {
+        /// As given.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// METADATA that cannot be used.
+    #[error("METADATA: {reason}")]
+    Metadata {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A WHEEL file that cannot be used.
+    #[error("WHEEL: {reason}")]
+    Wheel {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A RECORD that cannot be read.
+    #[error("RECORD, line {line}: {reason}")]
+    Record {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An `entry_points.txt` that cannot be used.
+    #[error("entry_points.txt, line {line}: {reason}")]
+    EntryPoints {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A requirements file that says what cannot be obeyed.
+    #[error("line {line}: {reason}")]
+    RequirementsTxt {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A page of a package index that cannot be read.
+    #[error("index page: {reason}")]
+    Page {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Advise for PythonError {
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::RequirementsTxt { reason, .. } if reason.contains("option") => {
+                Some(Hint::new("say it in the recipe instead: `wheels.index`, `wheels.require`, `wheels.constraints`"))
+            }
+            Self::Requirement { .. } => Some(Hint::new("write it as PEP 508 has it, such as `numpy>=1.26,<2`")),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The header lines that METADATA and WHEEL are made of.
+
+/// The `Key: value` lines before the first empty line; continuation lines are joined with a space.
+pub(super) fn headers(text: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        if line.trim().is_empty() {
+            break;
+        }
+        if line.starts_with([' ', '\t']) {
+            if let Some((_, value)) = found.last_mut() {
+                value.push(' ');
+                value.push_str(line.trim());
+            }
+        } else if let Some((key, value)) = line.split_once(':') {
+            found.push((key.trim().to_ascii_lowercase(), value.trim().to_owned()));
+        }
+    }
+    found
+}
+
+/// The first value under `key`, which is lower-case.
+pub(super) fn first<'a>(headers: &'a [(String, String)], key: &str) -> Option<&'a str> {
+    headers.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+}
+
+/// Every value under `key`, which is lower-case.
+pub(super) fn all<'a>(headers: &'a [(String, String)], key: &'a str) -> impl Iterator<Item = &'a str> {
+    headers.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
+}

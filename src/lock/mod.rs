@@ -1,11 +1,19 @@
 //! The lock: everything a build reads, by digest. A TOML file beside the recipe, sorted, meant to be
 //! read in a diff.
 
+mod check;
+mod error;
 mod facts;
+mod stale;
+mod write;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use error::LockError;
 pub use facts::{Directory, Facts, Installed, Interpreter, Scheme, Symlink};
+pub use stale::{Change, Stale};
 
 use crate::oci::{Digest, Platform};
 
@@ -17,10 +25,13 @@ pub struct Lock {
     pub version: u32,
     /// What the recipe said when this was written, so that a stale lock is noticed and named:
     /// recipe key → SHA-256 of its canonical value (`wheels.require`, `wheels.files`, `debian` …).
-    pub inputs: std::collections::BTreeMap<String, Digest>,
+    #[serde(default)]
+    pub inputs: BTreeMap<String, Digest>,
     /// One per platform, in the recipe's order: what lies below the wheels.
+    #[serde(default)]
     pub platforms: Vec<LockedPlatform>,
     /// One per variant and platform: the wheels.
+    #[serde(default)]
     pub images: Vec<LockedImage>,
 }
 
@@ -31,11 +42,12 @@ pub struct LockedPlatform {
     /// The platform.
     pub platform: Platform,
     /// The manifest of the base for this platform; none from scratch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Digest>,
     /// What base and Debian packages together offer.
     pub facts: Facts,
     /// Sorted by name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub debian: Vec<LockedPackage>,
 }
 
@@ -72,6 +84,7 @@ pub struct LockedImage {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Vec<String>>,
     /// Sorted by name.
+    #[serde(default)]
     pub wheels: Vec<LockedWheel>,
 }
 
@@ -110,4 +123,44 @@ pub enum WheelSource {
 impl Lock {
     /// The only format there is.
     pub const VERSION: u32 = 1;
+
+    /// Reads the lock that the file `file` contains. What a build would trust without a second look
+    /// (file names, paths, that a platform stands once) is checked here.
+    ///
+    /// # Errors
+    /// When the text is no lock, one of a newer format, or one that contradicts itself.
+    pub fn parse(file: &str, text: &str) -> Result<Self, LockError> {
+        error::refuse_newer(file, text)?;
+        let lock: Self = toml::from_str(text).map_err(|source| LockError::broken(file, text, &source))?;
+        check::consistent(file, &lock)?;
+        Ok(lock)
+    }
+
+    /// The text of the file: equal locks have equal texts, and every package stands on one line.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        write::document(self)
+    }
+
+    /// The recipe's keys that say something else than when this lock was made; `inputs` is what
+    /// the recipe says now. Sorted by key; empty when the lock is fresh.
+    #[must_use]
+    pub fn stale(&self, inputs: &BTreeMap<String, Digest>) -> Vec<Stale> {
+        stale::compare(&self.inputs, inputs)
+    }
+
+    /// The wheels of a variant on a platform.
+    #[must_use]
+    pub fn image(&self, variant: Option<&str>, platform: &Platform) -> Option<&LockedImage> {
+        self.images.iter().find(|image| image.variant.as_deref() == variant && image.platform == *platform)
+    }
+
+    /// What lies below the wheels on a platform.
+    #[must_use]
+    pub fn platform(&self, platform: &Platform) -> Option<&LockedPlatform> {
+        self.platforms.iter().find(|locked| locked.platform == *platform)
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,185 @@
 //! The recipe: what an image shall be, read from TOML with the place of every value.
+//!
+//! [`Recipe::parse`] finds all problems of a file at once, and values keep their places, so that
+//! what turns out later (no wheel for a platform, a file that is not there) can point at the line
+//! that asked for it: [`Recipe::problem_at`].
+
+mod base;
+mod debian;
+mod image;
+mod inputs;
+mod later;
+mod layers;
+mod parse;
+mod pattern;
+mod problem;
+mod reader;
+mod requirement;
+mod script;
+mod variant;
+mod wheels;
+
+use std::{collections::BTreeMap, ops::Range};
+
+pub use base::{Base, BaseError};
+pub use debian::{Debian, Security, Strip};
+pub use image::ImageSettings;
+pub use layers::{Compression, Layers};
+pub use pattern::Pattern;
+pub use problem::{Problem, ProblemKind, RecipeError};
+pub use requirement::{Listed, Requirement, Specifier};
+pub use script::{Owner, Script};
+pub use toml::Spanned;
+pub use variant::Variant;
+pub use wheels::{Choice, Index, Location, PythonSeries, Request, Skew, Wheels};
+
+use crate::{
+    hint::Hint,
+    oci::{Digest, Platform},
+};
+
+/// What an image, or a family of images, shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recipe {
+    /// The name of the image; a component of a repository's name.
+    pub name: Spanned<String>,
+    /// What the image is built on.
+    pub base: Spanned<Base>,
+    /// The platforms to build for, in the recipe's order; never empty, each once.
+    pub platforms: Vec<Spanned<Platform>>,
+    /// `[wheels]`.
+    pub wheels: Wheels,
+    /// `[debian]`.
+    pub debian: Option<Debian>,
+    /// `[[scripts]]` of every variant.
+    pub scripts: Vec<Script>,
+    /// `[layers]`.
+    pub layers: Layers,
+    /// `[image]`.
+    pub image: ImageSettings,
+    variants: Vec<variant::Written>,
+    file: String,
+    text: String,
+}
+
+impl Recipe {
+    /// Reads the recipe that the file `file` contains. In a `pyproject.toml` it is what stands
+    /// under `[tool.wheelwright]`.
+    ///
+    /// # Errors
+    /// [`RecipeError::Invalid`] with every problem of the text.
+    pub fn parse(file: &str, text: &str) -> Result<Self, RecipeError> {
+        parse::recipe(file, text)
+    }
+
+    /// The names of the variants, sorted; nothing in a recipe without variants.
+    pub fn variants(&self) -> impl Iterator<Item = &str> {
+        self.variants.iter().map(|variant| variant.name.get_ref().as_str())
+    }
+
+    /// The image called `name` with everything that it includes; `None` names the only image of a
+    /// recipe without variants.
+    ///
+    /// # Errors
+    /// When there is no such variant, or when none is named and there are some.
+    pub fn variant(&self, name: Option<&str>) -> Result<Variant, RecipeError> {
+        let known = || self.variants().map(str::to_owned).collect();
+        let written = match name {
+            None if self.variants.is_empty() => Vec::new(),
+            None => return Err(RecipeError::VariantNotNamed { file: self.file.clone(), known: known() }),
+            Some(name) => variant::flattened(&self.variants, name),
+        };
+        if let (Some(name), true) = (name, written.is_empty()) {
+            let (file, name) = (self.file.clone(), name.to_owned());
+            return Err(RecipeError::UnknownVariant { file, name, known: known() });
+        }
+        Ok(self.joined(name, &written))
+    }
+
+    /// Every image of the recipe: its variants, or the only one.
+    pub fn images(&self) -> Vec<Variant> {
+        if self.variants.is_empty() {
+            return vec![self.joined(None, &[])];
+        }
+        let flattened = |name| variant::flattened(&self.variants, name);
+        self.variants().map(|name| self.joined(Some(name), &flattened(name))).collect()
+    }
+
+    /// The digest of the value of every key that a lock depends on, as `wheels.require`. Those of
+    /// the contents of [`Recipe::files`] are for the caller to add, under the keys given there.
+    pub fn inputs(&self) -> BTreeMap<String, Digest> {
+        inputs::inputs(self)
+    }
+
+    /// Every file of requirements, constraints or overrides, by the key to use for the digest of
+    /// its contents: `wheels.files (requirements.txt)`.
+    pub fn files(&self) -> BTreeMap<String, Spanned<String>> {
+        let variants = self.variants.iter();
+        let tables = variants.map(|variant| (format!("variants.{}", variant.name.get_ref()), &variant.request));
+        std::iter::once(("wheels".to_owned(), &self.wheels.request))
+            .chain(tables)
+            .flat_map(|(table, request)| request_files(&table, request))
+            .collect()
+    }
+
+    /// The error that points at `span` of this recipe.
+    pub fn problem_at(&self, span: Range<usize>, message: impl Into<String>, hint: Option<Hint>) -> RecipeError {
+        let problem = Problem::new(ProblemKind::Invalid, span, message).hinted(hint);
+        RecipeError::Invalid { file: self.file.clone(), text: self.text.clone(), problems: vec![problem] }
+    }
+
+    /// The name of the file, as it was given.
+    pub fn file_name(&self) -> &str {
+        &self.file
+    }
+
+    /// What the file says: what spans count in.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn joined(&self, name: Option<&str>, written: &[&variant::Written]) -> Variant {
+        let mut joined = Variant {
+            name: name.map(str::to_owned),
+            request: self.wheels.request.clone(),
+            scripts: self.scripts.clone(),
+            image: written.last().map_or_else(|| self.image.clone(), |own| self.image.overlaid(&own.image)),
+        };
+        for variant in written {
+            joined.request.extend(&variant.request);
+            joined.scripts.extend_from_slice(&variant.scripts);
+        }
+        joined
+    }
+}
+
+fn request_files(table: &str, request: &Request) -> Vec<(String, Spanned<String>)> {
+    let named = |key: &str, file: &Spanned<String>| (format!("{table}.{key} ({})", file.get_ref()), file.clone());
+    let listed = |key: &'static str, list: &[Spanned<Listed>]| {
+        let files = list.iter().filter_map(|item| match item.get_ref() {
+            Listed::File(path) => Some(named(key, &Spanned::new(item.span(), path.clone()))),
+            Listed::Requirement(_) => None,
+        });
+        files.collect::<Vec<_>>()
+    };
+    let mut files: Vec<_> = request.files.iter().map(|file| named("files", file)).collect();
+    files.extend(listed("constraints", &request.constraints));
+    files.extend(listed("overrides", &request.overrides));
+    files
+}
+
+/// Whether `text` can be a component of a repository's name.
+///
+/// [Distribution specification, "Pull"](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests).
+fn is_component(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let separator = |run: &str| matches!(run, "" | "." | "_" | "__") || run.bytes().all(|byte| byte == b'-');
+    let ends_plainly = text.bytes().next().is_some_and(plain) && text.bytes().last().is_some_and(plain);
+    ends_plainly
+        && text.len() <= 128
+        && text.split(|letter: char| letter.is_ascii() && plain(letter as u8)).all(separator)
+}
+
+#[cfg(test)]
+mod tests;

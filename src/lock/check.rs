@@ -1,0 +1,96 @@
+//! What a lock must hold to be trusted. It may come from anywhere: its names become paths.
+
+use super::{Facts, Lock, LockError, LockedImage, LockedPackage, LockedPlatform, LockedWheel, WheelSource};
+use crate::oci::Platform;
+
+/// Refuses platforms that stand twice or nowhere, and paths that lead astray.
+pub(super) fn consistent(file: &str, lock: &Lock) -> Result<(), LockError> {
+    for (position, platform) in lock.platforms.iter().enumerate() {
+        if lock.platforms[..position].iter().any(|other| other.platform == platform.platform) {
+            return Err(twice(file, "the base", &platform.platform));
+        }
+        check_platform(file, platform)?;
+    }
+    for (position, image) in lock.images.iter().enumerate() {
+        let same = |other: &LockedImage| other.variant == image.variant && other.platform == image.platform;
+        if lock.images[..position].iter().any(same) {
+            let of = image.variant.as_ref().map(|name| format!(" of `{name}`")).unwrap_or_default();
+            return Err(twice(file, &format!("the wheels{of}"), &image.platform));
+        }
+        if lock.platform(&image.platform).is_none() {
+            return Err(LockError::NoPlatform { file: file.to_owned(), platform: image.platform.clone() });
+        }
+        check_image(file, image)?;
+    }
+    Ok(())
+}
+
+fn check_platform(file: &str, locked: &LockedPlatform) -> Result<(), LockError> {
+    let mut names: Vec<&str> = locked.debian.iter().map(|package| package.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(twice(file, &format!("the package `{}`", pair[0]), &locked.platform));
+    }
+    locked.debian.iter().try_for_each(|package| check_package(file, package))?;
+    check_facts(file, &locked.facts)
+}
+
+fn check_image(file: &str, locked: &LockedImage) -> Result<(), LockError> {
+    let mut names: Vec<&str> = locked.wheels.iter().map(|wheel| wheel.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(twice(file, &format!("`{}`", pair[0]), &locked.platform));
+    }
+    locked.wheels.iter().try_for_each(|wheel| check_wheel(file, wheel))
+}
+
+fn check_package(file: &str, package: &LockedPackage) -> Result<(), LockError> {
+    let good = is_relative(&package.path) && package.path.split('/').all(|part| part != "..");
+    demand(good, file, "as the place of a package", &package.path)?;
+    demand(is_name(&package.archive), file, "as an archive", &package.archive)
+}
+
+fn check_wheel(file: &str, wheel: &LockedWheel) -> Result<(), LockError> {
+    demand(is_name(&wheel.file) && wheel.file.ends_with(".whl"), file, "as a wheel", &wheel.file)?;
+    match &wheel.source {
+        WheelSource::Index(_) | WheelSource::Url(_) => Ok(()),
+        WheelSource::Path(path) => demand(is_relative(path), file, "as the place of a wheel", path),
+    }
+}
+
+fn check_facts(file: &str, facts: &Facts) -> Result<(), LockError> {
+    let python = facts.python.iter();
+    let python = python.flat_map(|python| {
+        let scheme = &python.scheme;
+        [&python.path, &scheme.purelib, &scheme.platlib, &scheme.scripts, &scheme.data, &scheme.headers]
+    });
+    let directories = facts.directories.iter().map(|directory| &directory.path);
+    let links = facts.symlinks.iter().map(|link| &link.path);
+    python
+        .chain(directories)
+        .chain(links)
+        .try_for_each(|path| demand(is_plain_absolute(path), file, "as a path of the image", path))
+}
+
+fn demand(good: bool, file: &str, what: &'static str, path: &str) -> Result<(), LockError> {
+    if good { Ok(()) } else { Err(LockError::Path { file: file.to_owned(), what, path: path.to_owned() }) }
+}
+
+fn twice(file: &str, what: &str, platform: &Platform) -> LockError {
+    LockError::Twice { file: file.to_owned(), what: what.to_owned(), platform: platform.clone() }
+}
+
+/// A file name: no folder, nothing hidden, nothing that a path could mean.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\', '\0'])
+}
+
+fn is_relative(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('/') && !text.contains(['\\', '\0'])
+}
+
+fn is_plain_absolute(text: &str) -> bool {
+    let mut parts = text.split('/');
+    let rooted = parts.next() == Some("") && !text.contains('\0');
+    rooted && (text == "/" || parts.all(|part| !matches!(part, "" | "." | "..")))
+}

@@ -1,0 +1,256 @@
+//! Locks: their text to the letter, and what is refused.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    hint::Advise as _,
+    python::{Libc, PythonVersion},
+};
+
+fn platform(text: &str) -> Platform {
+    text.parse().unwrap()
+}
+
+fn wheel(name: &str, source: WheelSource, why: &[&str]) -> LockedWheel {
+    LockedWheel {
+        name: name.to_owned(),
+        version: "1.0".to_owned(),
+        file: format!("{name}-1.0-py3-none-any.whl"),
+        sha256: Digest::of(name.as_bytes()),
+        size: 12_345,
+        source,
+        why: why.iter().map(|&why| why.to_owned()).collect(),
+    }
+}
+
+fn interpreter() -> Interpreter {
+    Interpreter {
+        path: "/usr/bin/python3".to_owned(),
+        version: PythonVersion { major: 3, minor: 11, patch: 2 },
+        free_threaded: false,
+        scheme: Scheme {
+            purelib: "/usr/local/lib/python3.11/dist-packages".to_owned(),
+            platlib: "/usr/local/lib/python3.11/dist-packages".to_owned(),
+            scripts: "/usr/local/bin".to_owned(),
+            data: "/usr/local".to_owned(),
+            headers: "/usr/local/include/python3.11".to_owned(),
+        },
+    }
+}
+
+fn directory(path: &str, mode: u32) -> Directory {
+    Directory { path: path.to_owned(), mode, uid: 0, gid: 0 }
+}
+
+fn sample() -> Lock {
+    let facts = Facts {
+        python: Some(interpreter()),
+        libc: Some(Libc::Glibc(2, 36)),
+        installed: vec![Installed { name: "pip".to_owned(), version: "23.0.1".to_owned() }],
+        directories: vec![directory("/", 0o755), directory("/tmp", 0o1777)],
+        symlinks: vec![Symlink { path: "/lib".to_owned(), target: "usr/lib".to_owned() }],
+    };
+    let package = LockedPackage {
+        name: "python3".to_owned(),
+        version: "3.11.2-1+b1".to_owned(),
+        archive: "debian".to_owned(),
+        path: "pool/main/p/python3-defaults/python3_3.11.2-1+b1_amd64.deb".to_owned(),
+        sha256: Digest::of(b"deb"),
+        size: 26_300,
+        why: vec!["recipe".to_owned()],
+    };
+    let amd64 = platform("linux/amd64");
+    let wheels = vec![
+        wheel("flask", WheelSource::Index("default".to_owned()), &["recipe"]),
+        wheel("jinja2", WheelSource::Url("https://example.org/j.whl".to_owned()), &["flask", "recipe"]),
+        wheel("local", WheelSource::Path("dist/local.whl".to_owned()), &["recipe"]),
+    ];
+    Lock {
+        version: Lock::VERSION,
+        inputs: BTreeMap::from([("wheels.require".to_owned(), Digest::of(b"require"))]),
+        platforms: vec![LockedPlatform {
+            platform: amd64.clone(),
+            base: Some(Digest::of(b"base")),
+            facts,
+            debian: vec![package],
+        }],
+        images: vec![LockedImage {
+            variant: Some("web".to_owned()),
+            platform: amd64,
+            choices: vec![vec!["flask".to_owned(), "jinja2".to_owned()]],
+            wheels,
+        }],
+    }
+}
+
+const GOLDEN: &str = r#"# Written by `wheelwright lock`. Keep it beside the recipe, under version control; do not edit it.
+version = 1
+
+[inputs]
+"wheels.require" = "sha256:REQUIRE"
+
+[[platforms]]
+platform = "linux/amd64"
+base = "sha256:BASE"
+debian = [
+  { name = "python3", version = "3.11.2-1+b1", archive = "debian", path = "pool/main/p/python3-defaults/python3_3.11.2-1+b1_amd64.deb", sha256 = "sha256:DEB", size = 26300, why = ["recipe"] },
+]
+
+[platforms.facts]
+libc = "glibc 2.36"
+installed = [
+  { name = "pip", version = "23.0.1" },
+]
+directories = [
+  { path = "/", mode = 0o755, uid = 0, gid = 0 },
+  { path = "/tmp", mode = 0o1777, uid = 0, gid = 0 },
+]
+symlinks = [
+  { path = "/lib", target = "usr/lib" },
+]
+
+[platforms.facts.python]
+path = "/usr/bin/python3"
+version = "3.11.2"
+
+[platforms.facts.python.scheme]
+purelib = "/usr/local/lib/python3.11/dist-packages"
+platlib = "/usr/local/lib/python3.11/dist-packages"
+scripts = "/usr/local/bin"
+data = "/usr/local"
+headers = "/usr/local/include/python3.11"
+
+[[images]]
+variant = "web"
+platform = "linux/amd64"
+choices = [["flask", "jinja2"]]
+wheels = [
+  { name = "flask", version = "1.0", file = "flask-1.0-py3-none-any.whl", sha256 = "sha256:FLASK", size = 12345, source = { index = "default" }, why = ["recipe"] },
+  { name = "jinja2", version = "1.0", file = "jinja2-1.0-py3-none-any.whl", sha256 = "sha256:JINJA2", size = 12345, source = { url = "https://example.org/j.whl" }, why = ["flask", "recipe"] },
+  { name = "local", version = "1.0", file = "local-1.0-py3-none-any.whl", sha256 = "sha256:LOCAL", size = 12345, source = { path = "dist/local.whl" }, why = ["recipe"] },
+]
+"#;
+
+/// Words in capitals stand for digests of the same words in small letters.
+fn golden() -> String {
+    ["require", "base", "deb", "flask", "jinja2", "local"].iter().fold(GOLDEN.to_owned(), |text, word| {
+        text.replace(&format!(":{}\"", word.to_uppercase()), &format!(":{}\"", Digest::of(word.as_bytes()).hex()))
+    })
+}
+
+#[test]
+fn the_text_is_fixed_to_the_letter() {
+    assert_eq!(sample().to_toml(), golden());
+    assert_eq!(Lock::parse("app.lock", &golden()).unwrap(), sample());
+}
+
+#[test]
+fn the_order_of_packages_does_not_show() {
+    let mut shuffled = sample();
+    shuffled.images[0].wheels.reverse();
+    shuffled.images[0].wheels[1].why.reverse();
+    assert_eq!(shuffled.to_toml(), golden());
+}
+
+#[test]
+fn images_and_platforms_are_found_by_name() {
+    let lock = sample();
+    let (amd64, arm64) = (platform("linux/amd64"), platform("linux/arm64"));
+    assert_eq!(lock.image(Some("web"), &amd64), lock.images.first());
+    assert_eq!(lock.image(None, &amd64), None);
+    assert_eq!(lock.image(Some("web"), &arm64), None);
+    assert_eq!(lock.platform(&amd64), lock.platforms.first());
+    assert_eq!(lock.platform(&arm64), None);
+}
+
+#[test]
+fn stale_keys_are_named() {
+    let digests = |pairs: &[(&str, &str)]| -> BTreeMap<String, Digest> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), Digest::of(value.as_bytes()))).collect()
+    };
+    let lock = Lock { inputs: digests(&[("base", "a"), ("platforms", "b"), ("wheels.deny", "c")]), ..sample() };
+    let check = |now: &[(&str, &str)], expect: &[&str]| {
+        let stale: Vec<String> = lock.stale(&digests(now)).iter().map(Stale::to_string).collect();
+        assert_eq!(stale, expect);
+    };
+    check(&[("base", "a"), ("platforms", "b"), ("wheels.deny", "c")], &[]);
+    check(
+        &[("base", "A"), ("platforms", "b"), ("wheels.require", "d")],
+        &["`base` changed", "`wheels.deny` was removed", "`wheels.require` was added"],
+    );
+}
+
+#[test]
+fn wrong_locks_are_refused() {
+    let check = |from: &str, to: &str, expect: &str| {
+        let text = golden();
+        assert!(text.contains(from), "{from}");
+        let error = Lock::parse("app.lock", &text.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(error.to_string(), expect);
+        assert!(error.hint().is_some());
+    };
+    check("version = 1", "version = 2\nnew-key = 1", "app.lock has lock format 2, and this version reads up to 1");
+    check("version = 1", "version = 0", "app.lock:1: there is no lock format 0");
+    check("version = 1", "", "app.lock:1: missing field `version`");
+    check("version = 1", "version = ", "app.lock:2: string values must be quoted, expected literal string");
+    check(
+        "size = 12345",
+        "length = 1",
+        "app.lock:50: unknown field `length`, expected one of `name`, `version`, `file`, `sha256`, `size`, `source`, `why`",
+    );
+    check("size = 12345", "size = -1", "app.lock:50: invalid value: integer `-1`, expected u64");
+    check("flask-1.0-", "../flask-1.0-", "app.lock names as a wheel `../flask-1.0-py3-none-any.whl`");
+    check("none-any.whl", "none-any.tar", "app.lock names as a wheel `flask-1.0-py3-none-any.tar`");
+    check("dist/local.whl", "/home/local.whl", "app.lock names as the place of a wheel `/home/local.whl`");
+    check(
+        "pool/main/p",
+        "../main/p",
+        "app.lock names as the place of a package `../main/p/python3-defaults/python3_3.11.2-1+b1_amd64.deb`",
+    );
+    check("\"debian\"", "\"../x\"", "app.lock names as an archive `../x`");
+    check("\"/tmp\"", "\"/tmp/../etc\"", "app.lock names as a path of the image `/tmp/../etc`");
+    check("\"/usr/local/bin\"", "\"bin\"", "app.lock names as a path of the image `bin`");
+    check("name = \"jinja2\"", "name = \"flask\"", "app.lock locks `flask` for linux/amd64 twice");
+    check(
+        "[[images]]",
+        "[[images]]\nvariant = \"web\"\nplatform = \"linux/amd64\"\n[[images]]",
+        "app.lock locks the wheels of `web` for linux/amd64 twice",
+    );
+    check(
+        "[[images]]\nvariant = \"web\"\nplatform = \"linux/amd64\"",
+        "[[images]]\nplatform = \"linux/s390x\"",
+        "app.lock locks wheels for linux/s390x and nothing below them",
+    );
+}
+
+proptest! {
+    #[test]
+    fn every_lock_reads_back(
+        words in proptest::collection::vec("\\PC{0,12}|[\\x00-\\x20\"\\\\]{0,4}", 6),
+        size in 0..=u64::MAX / 2,
+        mode in 0..=0o7777_u32,
+        free_threaded in any::<bool>(),
+    ) {
+        let mut lock = sample();
+        lock.inputs.insert(words[0].clone(), Digest::of(b"x"));
+        lock.images[0].variant = Some(words[1].clone());
+        lock.images[0].choices.push(vec![words[2].clone()]);
+        lock.images[0].wheels[0].version.clone_from(&words[3]);
+        lock.images[0].wheels[0].size = size;
+        lock.images[0].wheels[0].why = vec![words[4].clone()];
+        lock.images[0].wheels[0].source = WheelSource::Index(words[5].clone());
+        lock.platforms[0].facts.directories[1].mode = mode;
+        lock.platforms[0].facts.symlinks[0].target.clone_from(&words[3]);
+        lock.platforms[0].facts.python.as_mut().unwrap().free_threaded = free_threaded;
+        let text = lock.to_toml();
+        let read = Lock::parse("app.lock", &text).unwrap();
+        prop_assert_eq!(&read, &lock);
+        prop_assert_eq!(read.to_toml(), text);
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,60}") {
+        let _ = Lock::parse("app.lock", &format!("version = 1\n{text}"));
+    }
+}

@@ -1,0 +1,199 @@
+//! Writes a lock as people read it in a diff: sorted, and one line for each thing that can change
+//! by itself. A TOML library's layout may change with its version; this one does not.
+
+use std::fmt::Write as _;
+
+use super::{Facts, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedWheel, WheelSource};
+
+const HEADER: &str = "\
+# Written by `wheelwright lock`. Keep it beside the recipe, under version control; do not edit it.
+";
+
+/// Text under construction: whole lines, and lists of one line an item.
+#[derive(Default)]
+struct Page(String);
+
+/// An inline table: `{ name = "a", size = 1 }`.
+#[derive(Default)]
+struct Inline(Vec<String>);
+
+pub(super) fn document(lock: &Lock) -> String {
+    let mut page = Page(HEADER.to_owned());
+    page.pair("version", &lock.version.to_string());
+    if !lock.inputs.is_empty() {
+        page.header("[inputs]");
+        for (key, digest) in &lock.inputs {
+            page.pair(&quoted(key), &quoted(&digest.to_string()));
+        }
+    }
+    for locked in &lock.platforms {
+        platform(&mut page, locked);
+    }
+    for locked in &lock.images {
+        image(&mut page, locked);
+    }
+    page.0
+}
+
+fn platform(page: &mut Page, locked: &LockedPlatform) {
+    page.header("[[platforms]]");
+    page.pair("platform", &quoted(&locked.platform.to_string()));
+    if let Some(base) = &locked.base {
+        page.pair("base", &quoted(&base.to_string()));
+    }
+    let mut packages: Vec<&LockedPackage> = locked.debian.iter().collect();
+    packages.sort_by(|one, other| one.name.cmp(&other.name));
+    page.list("debian", packages.into_iter().map(package));
+    facts(page, &locked.facts);
+}
+
+fn facts(page: &mut Page, facts: &Facts) {
+    page.header("[platforms.facts]");
+    if let Some(libc) = &facts.libc {
+        page.pair("libc", &quoted(&libc.to_string()));
+    }
+    page.list(
+        "installed",
+        facts
+            .installed
+            .iter()
+            .map(|installed| Inline::default().text("name", &installed.name).text("version", &installed.version)),
+    );
+    page.list(
+        "directories",
+        facts.directories.iter().map(|directory| {
+            let mode = format!("0o{:03o}", directory.mode);
+            let entry = Inline::default().text("path", &directory.path).value("mode", &mode);
+            entry.value("uid", &directory.uid.to_string()).value("gid", &directory.gid.to_string())
+        }),
+    );
+    page.list(
+        "symlinks",
+        facts.symlinks.iter().map(|link| Inline::default().text("path", &link.path).text("target", &link.target)),
+    );
+    if let Some(python) = &facts.python {
+        interpreter(page, python);
+    }
+}
+
+fn interpreter(page: &mut Page, python: &Interpreter) {
+    page.header("[platforms.facts.python]");
+    page.pair("path", &quoted(&python.path));
+    page.pair("version", &quoted(&python.version.to_string()));
+    if python.free_threaded {
+        page.pair("free-threaded", "true");
+    }
+    let scheme = &python.scheme;
+    page.header("[platforms.facts.python.scheme]");
+    page.pair("purelib", &quoted(&scheme.purelib));
+    page.pair("platlib", &quoted(&scheme.platlib));
+    page.pair("scripts", &quoted(&scheme.scripts));
+    page.pair("data", &quoted(&scheme.data));
+    page.pair("headers", &quoted(&scheme.headers));
+}
+
+fn image(page: &mut Page, locked: &LockedImage) {
+    page.header("[[images]]");
+    if let Some(variant) = &locked.variant {
+        page.pair("variant", &quoted(variant));
+    }
+    page.pair("platform", &quoted(&locked.platform.to_string()));
+    if !locked.choices.is_empty() {
+        let taken: Vec<String> = locked.choices.iter().map(|choice| texts(choice)).collect();
+        page.pair("choices", &format!("[{}]", taken.join(", ")));
+    }
+    let mut wheels: Vec<&LockedWheel> = locked.wheels.iter().collect();
+    wheels.sort_by(|one, other| one.name.cmp(&other.name));
+    page.list("wheels", wheels.into_iter().map(wheel));
+}
+
+fn package(package: &LockedPackage) -> Inline {
+    let line = Inline::default().text("name", &package.name).text("version", &package.version);
+    let line = line.text("archive", &package.archive).text("path", &package.path);
+    let line = line.text("sha256", &package.sha256.to_string()).value("size", &package.size.to_string());
+    line.value("why", &sorted_texts(&package.why))
+}
+
+fn wheel(wheel: &LockedWheel) -> Inline {
+    let line = Inline::default().text("name", &wheel.name).text("version", &wheel.version).text("file", &wheel.file);
+    let line = line.text("sha256", &wheel.sha256.to_string()).value("size", &wheel.size.to_string());
+    let source = match &wheel.source {
+        WheelSource::Index(name) => Inline::default().text("index", name),
+        WheelSource::Url(url) => Inline::default().text("url", url),
+        WheelSource::Path(path) => Inline::default().text("path", path),
+    };
+    line.value("source", &source.finish()).value("why", &sorted_texts(&wheel.why))
+}
+
+impl Page {
+    fn header(&mut self, header: &str) {
+        self.line(&format!("\n{header}"));
+    }
+
+    fn pair(&mut self, key: &str, value: &str) {
+        self.line(&format!("{key} = {value}"));
+    }
+
+    /// One line an item; nothing at all for no items.
+    fn list(&mut self, key: &str, items: impl Iterator<Item = Inline>) {
+        let mut items = items.peekable();
+        if items.peek().is_none() {
+            return;
+        }
+        self.line(&format!("{key} = ["));
+        for item in items {
+            self.line(&format!("  {},", item.finish()));
+        }
+        self.line("]");
+    }
+
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+}
+
+impl Inline {
+    fn text(self, key: &str, text: &str) -> Self {
+        self.value(key, &quoted(text))
+    }
+
+    fn value(mut self, key: &str, value: &str) -> Self {
+        self.0.push(format!("{key} = {value}"));
+        self
+    }
+
+    fn finish(self) -> String {
+        format!("{{ {} }}", self.0.join(", "))
+    }
+}
+
+fn sorted_texts(unsorted: &[String]) -> String {
+    let mut sorted = unsorted.to_vec();
+    sorted.sort();
+    texts(&sorted)
+}
+
+fn texts(texts: &[String]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
+/// A basic string of TOML, with escapes for what must not stand in one.
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            letter if letter.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(letter));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,110 @@
+//! What of a recipe a lock depends on, key by key, as digests.
+//!
+//! Values are digested as the recipe writes them, not as some crate prints them: an upgrade of
+//! ours must not make anybody's lock stale. A key that says nothing has no digest, so that a new
+//! key does not make old locks stale either.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use toml::Spanned;
+
+use super::{Choice, Debian, Index, Listed, Recipe, Request, Requirement, Security, Wheels};
+use crate::oci::{Digest, canonical_json};
+
+/// The digest of every key that a lock depends on.
+pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Digest> {
+    let mut inputs = Inputs::default();
+    inputs.add("base", text(recipe.base.get_ref()));
+    inputs.add("platforms", texts(&recipe.platforms));
+    inputs.add_wheels(&recipe.wheels);
+    if let Some(debian) = &recipe.debian {
+        inputs.add_debian(debian);
+    }
+    for variant in &recipe.variants {
+        let key = format!("variants.{}", variant.name.get_ref());
+        // A variant that asks nothing of its own is still an image of the lock.
+        inputs.add(&key, json!(true));
+        inputs.add(&format!("{key}.include"), texts(&variant.include));
+        inputs.add_request(&key, &variant.request);
+    }
+    inputs.0
+}
+
+#[derive(Default)]
+struct Inputs(BTreeMap<String, Digest>);
+
+impl Inputs {
+    fn add(&mut self, key: &str, value: Value) {
+        let silent = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        if !silent {
+            self.0.insert(key.to_owned(), Digest::of(&canonical_json(&value)));
+        }
+    }
+
+    fn add_request(&mut self, table: &str, request: &Request) {
+        self.add(&format!("{table}.require"), requirements(&request.require));
+        self.add(&format!("{table}.files"), texts(&request.files));
+        self.add(&format!("{table}.constraints"), list(&request.constraints, listed));
+        self.add(&format!("{table}.overrides"), list(&request.overrides, listed));
+        self.add(&format!("{table}.choice"), Value::Array(request.choices.iter().map(choice).collect()));
+    }
+
+    fn add_wheels(&mut self, wheels: &Wheels) {
+        self.add_request("wheels", &wheels.request);
+        self.add("wheels.python", wheels.python.as_ref().map_or(Value::Null, |python| text(python.get_ref())));
+        if wheels.skew != super::Skew::default() {
+            self.add("wheels.skew", text(&wheels.skew));
+        }
+        self.add("wheels.index", Value::Array(wheels.index.iter().map(index).collect()));
+        self.add("wheels.deny", list(&wheels.deny, |pattern| json!(pattern.as_str())));
+        self.add("wheels.exclude", list(&wheels.exclude, |pattern| json!(pattern.as_str())));
+    }
+
+    /// Mirrors do not count: they hold the same archive.
+    fn add_debian(&mut self, debian: &Debian) {
+        self.add("debian.suite", text(debian.suite.get_ref()));
+        self.add("debian.packages", texts(&debian.packages));
+        self.add("debian.exclude", texts(&debian.exclude));
+        self.add("debian.strip", list(&debian.strip, |strip| json!(strip.as_str())));
+        if debian.security == Security::Without {
+            self.add("debian.security", json!(false));
+        }
+    }
+}
+
+fn text(value: &impl ToString) -> Value {
+    Value::String(value.to_string())
+}
+
+fn texts<T: ToString>(values: &[Spanned<T>]) -> Value {
+    list(values, text)
+}
+
+fn list<T>(values: &[Spanned<T>], to_json: impl Fn(&T) -> Value) -> Value {
+    Value::Array(values.iter().map(|value| to_json(value.get_ref())).collect())
+}
+
+fn requirements(values: &[Spanned<Requirement>]) -> Value {
+    list(values, |requirement| json!(requirement.text))
+}
+
+fn listed(listed: &Listed) -> Value {
+    match listed {
+        Listed::Requirement(requirement) => json!(requirement.text),
+        Listed::File(path) => json!({ "file": path }),
+    }
+}
+
+fn choice(choice: &Choice) -> Value {
+    Value::Array(choice.any_of.iter().map(|alternative| requirements(alternative)).collect())
+}
+
+fn index(index: &Index) -> Value {
+    json!({
+        "name": index.name.get_ref(),
+        "url": text(index.location.get_ref()),
+        "for": list(&index.only_for, |pattern| json!(pattern.as_str())),
+        "platforms": texts(&index.platforms),
+    })
+}

@@ -1,0 +1,88 @@
+//! Keys that belong to the grammar and that this version does not act upon. To ignore them would
+//! build another image than the recipe says, so they are errors. Acting upon one means deleting its
+//! line here.
+
+use std::ops::Range;
+
+use toml::de::DeValue;
+
+use super::problem::{Fault, Problem, ProblemKind};
+use crate::hint::Hint;
+
+/// One line of the table.
+#[derive(Clone, Copy)]
+pub(super) struct Later {
+    /// The key, from the root.
+    key: &'static str,
+    what: What,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    /// Every value of the key.
+    Key,
+    /// Every value but `false`, the default.
+    Switch,
+    /// This value of a key that is otherwise acted upon.
+    Value(&'static str),
+}
+
+const LATER: &[Later] = &[
+    Later { key: "extends", what: What::Key },
+    Later { key: "check", what: What::Key },
+    Later { key: "wheels.from-lock", what: What::Key },
+    Later { key: "wheels.into", what: What::Key },
+    Later { key: "wheels.bytecode", what: What::Switch },
+    Later { key: "wheels.allow-replace", what: What::Key },
+    Later { key: "debian.auto", what: What::Key },
+    Later { key: "debian.select", what: What::Key },
+    Later { key: "debian.keyring", what: What::Key },
+    Later { key: "debian.snapshot", what: What::Key },
+    Later { key: "debian.timezone", what: What::Key },
+    Later { key: "debian.shell", what: What::Switch },
+    Later { key: "debian.scripts", what: What::Key },
+    Later { key: "layers.lazy", what: What::Switch },
+    Later { key: "layers.compression", what: What::Value("zstd") },
+    Later { key: "layers.compression", what: What::Value("none") },
+];
+
+/// The line for a key, if no value of it, or not every value, is acted upon.
+pub(super) fn find(key: &str) -> Option<&'static Later> {
+    LATER.iter().find(|later| later.key == key && !matches!(later.what, What::Value(_)))
+}
+
+/// The fault of a value that is not acted upon yet.
+pub(super) fn find_value(key: &str, value: &str) -> Option<Fault> {
+    let found = LATER.iter().find(|later| later.key == key && matches!(later.what, What::Value(v) if v == value))?;
+    let problem = found.problem(0..0);
+    let fault = Fault::new(problem.message).labelled(problem.label).hinted(problem.hint);
+    Some(Fault { kind: ProblemKind::NotYet, ..fault })
+}
+
+/// The keys of one table that are not acted upon yet: they may be what was meant.
+pub(super) fn keys_of(table: &str) -> impl Iterator<Item = &'static str> {
+    LATER.iter().filter_map(move |later| match later.key.rsplit_once('.') {
+        Some((parent, key)) => (parent == table).then_some(key),
+        None => table.is_empty().then_some(later.key),
+    })
+}
+
+impl Later {
+    /// Whether `value` is what happens anyhow.
+    pub(super) fn is_harmless(&self, value: &DeValue<'_>) -> bool {
+        matches!((self.what, value), (What::Switch, DeValue::Boolean(false)))
+    }
+
+    pub(super) fn problem(&self, span: Range<usize>) -> Problem {
+        let (message, hint) = match self.what {
+            What::Value(value) => (
+                format!("`{} = \"{value}\"` is not supported yet", self.key),
+                format!("remove `{}`, which gives the default", self.key),
+            ),
+            What::Key | What::Switch => {
+                (format!("`{}` is not supported yet", self.key), format!("remove `{}`", self.key))
+            }
+        };
+        Problem::new(ProblemKind::NotYet, span, message).labelled("not supported yet").hinted(Hint::new(hint))
+    }
+}

@@ -1,0 +1,159 @@
+//! From the text of a recipe to its value, by way of one reader for each table.
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    Base, Debian, ImageSettings, Layers, Recipe, RecipeError, Script, Wheels,
+    base::base,
+    is_component,
+    problem::{Fault, Log, Problem, ProblemKind},
+    reader::Reader,
+    variant::{Written, check_includes},
+    wheels::platform,
+};
+use crate::{hint::Hint, oci::Platform};
+
+/// More variants than anybody writes by hand; keeps the walk through `include` short.
+const MAX_VARIANTS: usize = 200;
+
+pub(super) fn recipe(file: &str, text: &str) -> Result<Recipe, RecipeError> {
+    let log = Log::new(text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        log.add(Problem::new(ProblemKind::Syntax, span, one_line(error.message())).labelled("here"));
+    }
+    // A half-read document would only give problems that are none.
+    let recipe = if errors.is_empty() { read(file, text, document.get_ref(), &log) } else { None };
+    let problems = log.into_problems();
+    match recipe {
+        Some(recipe) if problems.is_empty() => Ok(recipe),
+        _ => Err(RecipeError::Invalid { file: file.to_owned(), text: text.to_owned(), problems }),
+    }
+}
+
+fn read<'d>(file: &str, text: &str, document: &'d DeTable<'d>, log: &'d Log<'d>) -> Option<Recipe> {
+    let root = root(file, document, log)?;
+    let name = root.parsed("name", image_name);
+    let base = root.parsed("base", base);
+    let platforms = platforms(&root);
+    let wheels = root.table("wheels").map(|table| Wheels::read(table, &platforms)).unwrap_or_default();
+    let debian = root.table("debian").and_then(Debian::read);
+    let scripts = Script::read_all(&root);
+    let layers = root.table("layers").map(Layers::read).unwrap_or_default();
+    let image = root.table("image").map(read_image).unwrap_or_default();
+    let variants = variants(&root, log);
+    for (key, example) in [("name", "\"my-app\""), ("base", "\"docker.io/library/python:3.11-slim\"")] {
+        if !root.has(key) {
+            root.missing(key, example);
+        }
+    }
+    let has_debian = root.has("debian");
+    root.finish();
+    let (name, base, file, text) = (name?, base?, file.to_owned(), text.to_owned());
+    let recipe = Recipe { name, base, platforms, wheels, debian, scripts, layers, image, variants, file, text };
+    check_interpreter(&recipe, has_debian, log);
+    check_contents(&recipe, log);
+    Some(recipe)
+}
+
+/// The table that the recipe is: the whole file, or `[tool.wheelwright]` of a `pyproject.toml`.
+fn root<'d>(file: &str, document: &'d DeTable<'d>, log: &'d Log<'d>) -> Option<Reader<'d>> {
+    let is_project = file.rsplit(['/', '\\']).next() == Some("pyproject.toml");
+    if !is_project {
+        return Some(Reader::new("", document, 0..0, log));
+    }
+    let tool = document.get("tool").and_then(|tool| tool.get_ref().as_table());
+    match tool.and_then(|tool| tool.get("wheelwright")).map(|value| (value.get_ref(), value.span())) {
+        Some((DeValue::Table(table), span)) => Some(Reader::new("", table, span, log)),
+        _ => {
+            let problem = Problem::new(ProblemKind::Missing, 0..0, "there is no table `[tool.wheelwright]`");
+            log.add(problem.hinted(Hint::new("add `[tool.wheelwright]` with `name`, `base` and `platforms`")));
+            None
+        }
+    }
+}
+
+fn read_image(table: Reader<'_>) -> ImageSettings {
+    let settings = ImageSettings::read(&table);
+    table.finish();
+    settings
+}
+
+fn image_name(text: &str) -> Result<String, Fault> {
+    if is_component(text) {
+        return Ok(text.to_owned());
+    }
+    let fault = Fault::new(format!("`{text}` cannot be the name of an image")).labelled("not a name of an image");
+    Err(fault.advised("use lower-case letters, digits, and single `-`, `_` or `.` between them"))
+}
+
+fn platforms(root: &Reader<'_>) -> Vec<Spanned<Platform>> {
+    let platforms = root.parsed_list("platforms", platform);
+    for (position, found) in platforms.iter().enumerate() {
+        if platforms[..position].contains(found) {
+            let message = format!("the platform `{}` is named twice", found.get_ref());
+            let problem = Problem::new(ProblemKind::Duplicate, found.span(), message).labelled("again");
+            root.add(problem.hinted(Hint::new("remove one of the two")));
+        }
+    }
+    if !root.has("platforms") {
+        root.missing("platforms", "[\"linux/amd64\", \"linux/arm64\"]");
+    } else if let Some(span) = root.value("platforms").filter(|value| is_empty_list(value.get_ref())).map(Spanned::span)
+    {
+        let problem = Problem::new(ProblemKind::Invalid, span, "`platforms` is empty").labelled("empty");
+        root.add(problem.hinted(Hint::new("name at least one platform, such as `linux/amd64`")));
+    }
+    platforms
+}
+
+fn is_empty_list(value: &DeValue<'_>) -> bool {
+    matches!(value, DeValue::Array(items) if items.is_empty())
+}
+
+fn variants<'d>(root: &Reader<'d>, log: &Log<'d>) -> Vec<Written> {
+    let tables = root.named_tables("variants");
+    if let Some((name, _)) = tables.get(MAX_VARIANTS) {
+        let message = format!("there are more than {MAX_VARIANTS} variants");
+        let problem = Problem::new(ProblemKind::Invalid, name.span(), message).labelled("one too many");
+        root.add(problem.hinted(Hint::new("split the recipe into several files")));
+        return Vec::new();
+    }
+    let variants: Vec<Written> = tables.into_iter().map(Written::read).collect();
+    check_includes(&variants, log);
+    variants
+}
+
+/// Wheels need an interpreter, and nothing has none.
+fn check_interpreter(recipe: &Recipe, has_debian: bool, log: &Log<'_>) {
+    if *recipe.base.get_ref() == Base::Scratch && asks_wheels(recipe) && !has_debian {
+        let message = "there are wheels and no interpreter: the base is `scratch`, and there is no `[debian]`";
+        let problem = Problem::new(ProblemKind::Invalid, recipe.base.span(), message).labelled("has no interpreter");
+        log.add(
+            problem.hinted(Hint::new("add `[debian]` with `packages = [\"python3\"]`, or take a base with Python")),
+        );
+    }
+}
+
+/// Looked at only when all else is well: a part that is wrong is not a part that is missing.
+fn check_contents(recipe: &Recipe, log: &Log<'_>) {
+    let has_packages = recipe.debian.as_ref().is_some_and(|debian| !debian.packages.is_empty());
+    let has_scripts = !recipe.scripts.is_empty() || recipe.variants.iter().any(|variant| !variant.scripts.is_empty());
+    if log.is_empty() && !has_packages && !has_scripts && !asks_wheels(recipe) {
+        let problem = Problem::new(ProblemKind::Missing, recipe.name.span(), "the recipe puts nothing into the image");
+        let hint = Hint::new("add `[wheels] require`, `[debian] packages` or `[[scripts]]`");
+        log.add(problem.labelled("an empty image").hinted(hint));
+    }
+}
+
+fn asks_wheels(recipe: &Recipe) -> bool {
+    !recipe.wheels.request.is_empty() || recipe.variants.iter().any(|variant| !variant.request.is_empty())
+}
+
+/// The TOML parser's messages in the form of ours.
+fn one_line(message: &str) -> String {
+    message.lines().next().unwrap_or("this is not TOML").trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,215 @@
+//! What is wrong with a recipe: every problem with its place, and all of them together.
+
+use std::{cell::RefCell, fmt, ops::Range};
+
+use crate::hint::{Advise, Hint};
+
+/// One thing that is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// What sort of problem this is.
+    pub kind: ProblemKind,
+    /// One line, lower case, without the place.
+    pub message: String,
+    /// The bytes of the recipe that are wrong.
+    pub span: Range<usize>,
+    /// What stands under the marked bytes; may be empty.
+    pub label: String,
+    /// The way out.
+    pub hint: Option<Hint>,
+}
+
+/// The sorts of problems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// The text is not TOML.
+    Syntax,
+    /// A key that means nothing here.
+    UnknownKey,
+    /// A key of the grammar that this version does not act upon.
+    NotYet,
+    /// A value of another type than the key takes.
+    WrongType,
+    /// A key without which there is no recipe.
+    Missing,
+    /// Something said twice.
+    Duplicate,
+    /// A value of the right type that makes no sense.
+    Invalid,
+}
+
+/// Why there is no recipe.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecipeError {
+    /// The file has problems: all of them, in the order of the file. Never empty.
+    #[error("{}", summary(file, text, problems))]
+    Invalid {
+        /// The name of the file, as it was given.
+        file: String,
+        /// What the file says.
+        text: String,
+        /// Everything wrong with it.
+        problems: Vec<Problem>,
+    },
+    /// A variant was asked for that the recipe does not have.
+    #[error("{file} has no variant `{name}`")]
+    UnknownVariant {
+        /// The name of the recipe's file.
+        file: String,
+        /// The name that was asked for.
+        name: String,
+        /// The variants that there are.
+        known: Vec<String>,
+    },
+    /// No variant was named where the recipe has only variants.
+    #[error("{file} has variants, and none was named")]
+    VariantNotNamed {
+        /// The name of the recipe's file.
+        file: String,
+        /// The variants that there are.
+        known: Vec<String>,
+    },
+}
+
+/// What a parser of one value found wrong with it; the reader knows the place.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub(super) kind: ProblemKind,
+    pub(super) message: String,
+    pub(super) label: String,
+    pub(super) hint: Option<Hint>,
+    /// The bytes inside the string that are wrong, where it is not all of it.
+    pub(super) within: Option<Range<usize>>,
+}
+
+/// Collects problems while one text is read.
+pub(super) struct Log<'t> {
+    text: &'t str,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl Problem {
+    /// A problem at `span`, without label and hint.
+    #[must_use]
+    pub fn new(kind: ProblemKind, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), span, label: String::new(), hint: None }
+    }
+
+    /// The same with words under the marked bytes.
+    #[must_use]
+    pub fn labelled(self, label: impl Into<String>) -> Self {
+        Self { label: label.into(), ..self }
+    }
+
+    /// The same with a way out.
+    #[must_use]
+    pub fn hinted(self, hint: impl Into<Option<Hint>>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+}
+
+impl Fault {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { kind: ProblemKind::Invalid, message: message.into(), label: String::new(), hint: None, within: None }
+    }
+
+    pub(super) fn labelled(self, label: impl Into<String>) -> Self {
+        Self { label: label.into(), ..self }
+    }
+
+    pub(super) fn advised(self, sentence: impl Into<String>) -> Self {
+        Self { hint: Some(Hint::new(sentence)), ..self }
+    }
+
+    pub(super) fn hinted(self, hint: Option<Hint>) -> Self {
+        Self { hint, ..self }
+    }
+
+    pub(super) fn at(self, within: Range<usize>) -> Self {
+        Self { within: Some(within), ..self }
+    }
+}
+
+impl<'t> Log<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, problems: RefCell::default() }
+    }
+
+    pub(super) fn add(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// Notes a fault of the string `value` that stands at `span`, quotes included.
+    pub(super) fn add_fault(&self, fault: Fault, value: &str, span: Range<usize>) {
+        let span = fault.within.and_then(|within| self.locate(value, &span, &within)).unwrap_or(span);
+        self.add(Problem { kind: fault.kind, message: fault.message, span, label: fault.label, hint: fault.hint });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.problems.borrow().is_empty()
+    }
+
+    /// All problems in the order of the file.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
+        problems.dedup();
+        problems
+    }
+
+    /// The place in the file of a part of a string; none when the string is written with escapes.
+    fn locate(&self, value: &str, span: &Range<usize>, within: &Range<usize>) -> Option<Range<usize>> {
+        let start = span.start.checked_add(1)?;
+        let written = self.text.get(start..start.checked_add(value.len())?)?;
+        let place = start.checked_add(within.start)?..start.checked_add(within.end)?;
+        (written == value && place.end <= span.end && self.text.get(place.clone()).is_some()).then_some(place)
+    }
+}
+
+impl Advise for RecipeError {
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Invalid { problems, .. } => problems.first().and_then(|problem| problem.hint.clone()),
+            Self::UnknownVariant { name, known, .. } => {
+                Hint::did_you_mean(name, known.iter().map(String::as_str)).or_else(|| name_one_of(known))
+            }
+            Self::VariantNotNamed { known, .. } => name_one_of(known),
+        }
+    }
+}
+
+fn name_one_of(known: &[String]) -> Option<Hint> {
+    let sentence = match known {
+        [] => return Some(Hint::new("leave out `--variant`: the recipe has no variants")),
+        names => format!("name one of the variants with `--variant`: {}", names.join(", ")),
+    };
+    Some(Hint::new(sentence))
+}
+
+fn summary(file: &str, text: &str, problems: &[Problem]) -> String {
+    let Some(first) = problems.first() else {
+        return format!("{file} is not a recipe");
+    };
+    let (line, column) = line_and_column(text, first.span.start);
+    let more = match problems.len() - 1 {
+        0 => String::new(),
+        1 => " (and one more problem)".to_owned(),
+        count => format!(" (and {count} more problems)"),
+    };
+    format!("{file}:{line}:{column}: {}{more}", first.message)
+}
+
+/// Both counted from 1, columns in characters.
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// Writes names as `` `a`, `b` ``.
+pub(super) fn quoted_list<N: fmt::Display>(names: impl IntoIterator<Item = N>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,611 @@
+//! Recipes good and bad: what is read, and what is said about what cannot be read.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::hint::Advise as _;
+
+const HEAD: &str =
+    "name = \"app\"\nbase = \"docker.io/library/python:3.11-slim\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n";
+
+fn parse(text: &str) -> Recipe {
+    Recipe::parse("app.toml", text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// A recipe of the three keys that each needs, and `rest`.
+fn with_head(rest: &str) -> Recipe {
+    parse(&format!("{HEAD}{rest}"))
+}
+
+fn problems(file: &str, text: &str) -> Vec<Problem> {
+    match Recipe::parse(file, text) {
+        Err(RecipeError::Invalid { problems, .. }) => problems,
+        other => panic!("{other:?}\n{text}"),
+    }
+}
+
+/// `marked bytes | message | hint`.
+fn rendered(text: &str, problem: &Problem) -> String {
+    let marked = text[problem.span.clone()].lines().next().unwrap_or_default();
+    let hint = problem.hint.as_ref().map(ToString::to_string).unwrap_or_default();
+    format!("{marked} | {} | {hint}", problem.message)
+}
+
+fn check_text(file: &str, text: &str, expect: &[&str]) {
+    let found: Vec<String> = problems(file, text).iter().map(|problem| rendered(text, problem)).collect();
+    assert_eq!(found, expect, "{text}");
+}
+
+fn names(list: &[Spanned<Requirement>]) -> Vec<&str> {
+    list.iter().map(|item| item.get_ref().text.as_str()).collect()
+}
+
+#[test]
+fn wrong_tables_are_explained() {
+    for (rest, expect) in WRONG {
+        check_text("app.toml", &format!("{HEAD}{rest}"), expect);
+    }
+}
+
+#[test]
+fn wrong_documents_are_explained() {
+    for (text, expect) in WRONG_DOCUMENTS {
+        check_text("app.toml", text, expect);
+    }
+}
+
+/// What stands after [`HEAD`], and all that is said about it.
+const WRONG: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "\"app\" | the recipe puts nothing into the image | add `[wheels] require`, `[debian] packages` or `[[scripts]]`",
+        ],
+    ),
+    ("[wheel]\nrequire = [\"a\"]", &["wheel | unknown key `wheel` | did you mean `wheels`?"]),
+    ("[wheels]\nrequires = [\"a\"]", &["requires | unknown key `wheels.requires` | did you mean `require`?"]),
+    (
+        "[wheels]\nrequire = [\"a\"]\nbytecod = true",
+        &["bytecod | unknown key `wheels.bytecod` | did you mean `bytecode`?"],
+    ),
+    (
+        "[layers]\nzzzzzzzz = 1\n[wheels]\nrequire = [\"a\"]",
+        &["zzzzzzzz | unknown key `layers.zzzzzzzz` | use one of `compression`, `lazy`, `own`"],
+    ),
+    (
+        "[wheels]\nrequire = \"a\"",
+        &["\"a\" | `wheels.require` must be a list of strings, found a string | put it in brackets: `[\"…\"]`"],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\", 1]",
+        &["1 | every item of `wheels.require` must be a string, found an integer | put it in quotes"],
+    ),
+    (
+        "[wheels]\nrequire = [\"numpy<\"]",
+        &["< | `numpy<` is not a requirement: unexpected end of version specifier, expected version | "],
+    ),
+    (
+        "[wheels]\nrequire = [\"numpy<2\", \"Numpy\"]",
+        &["\"Numpy\" | `numpy` is required twice | write one requirement in place of `numpy<2` and `Numpy`"],
+    ),
+    (
+        "[wheels]\nrequire = [\"requirements.txt\"]",
+        &["\"requirements.txt\" | `requirements.txt` is a file, not a requirement | name it in `files`"],
+    ),
+    (
+        "[wheels]\nrequire = [\"-e .\"]",
+        &["\"-e .\" | `-e .` is an option, not a requirement | put it into a file and name the file in `files`"],
+    ),
+    (
+        "[wheels]\nrequire = [\"./dist/demo.tar.gz\"]",
+        &[
+            "\"./dist/demo.tar.gz\" | `./dist/demo.tar.gz` is not the name of a wheel | build a wheel of it and name that: `./demo-1.0-py3-none-any.whl`",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"/home/me/demo-1.0-py3-none-any.whl\"]",
+        &[
+            "\"/home/me/demo-1.0-py3-none-any.whl\" | `/home/me/demo-1.0-py3-none-any.whl` is an absolute path | write it relative to the recipe",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"demo @ git+https://example.org/demo\"]",
+        &[
+            "\"demo @ git+https://example.org/demo\" | `demo` cannot be fetched from a `git+https:` URL | build a wheel of it and name that: `./NAME.whl`",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"demo @ https://me:secret@example.org/demo-1.0-py3-none-any.whl\"]",
+        &[
+            "\"demo @ https://me:secret@example.org/demo-1.0-py3-none-any.whl\" | the URL of `demo` contains credentials | remove `user:password@` from it: a recipe is read by others",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"demo @ https://example.org/demo-1.0.tar.gz\"]",
+        &[
+            "\"demo @ https://example.org/demo-1.0.tar.gz\" | the URL of `demo` does not end in `.whl` | name a wheel: nothing is built from source",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\npython = 3.11",
+        &["3.11 | `wheels.python` must be a string, found a float | put it in quotes"],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\npython = \"2.7\"",
+        &[
+            "\"2.7\" | `2.7` is not a version of Python | write it as `\"3.11\"`, or leave `python` out to take what the base has",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\nskew = \"warning\"",
+        &["\"warning\" | `wheels.skew` cannot be `warning` | use one of `error`, `warn`, `allow`"],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\nindex = [{ name = \"cpu\", url = \"https://me:x@example.org/\", for = [\"torch\"] }]",
+        &[
+            "\"https://me:x@example.org/\" | the URL contains credentials | remove `user:password@` from it: a recipe is read by others",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\n[[wheels.index]]\nname = \"default\"",
+        &[
+            "[[wheels.index]] | `wheels.index.url` is missing | add `url = \"https://…\"`",
+            "\"default\" | an index cannot be named `default` | use letters, digits and `-`; `default` is the default index",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\nindex = [{ name = \"cpu\", url = \"whl\", platforms = [\"linux/s390x\"] }, { name = \"cpu\", url = \"ftp://x/\" }, { name = \"cpu\", url = \"x\" }]",
+        &[
+            "\"linux/s390x\" | `linux/s390x` is not among the recipe's `platforms` | add it to `platforms`, or remove it here",
+            "\"ftp://x/\" | a `ftp:` URL cannot be read from | write `https://…`, or a folder relative to the recipe",
+            "\"cpu\" | two indexes are named `cpu` | give each index a name of its own",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\ndeny = [\"nvidia>1\"]",
+        &[
+            "\"nvidia>1\" | `nvidia>1` is not the name of a distribution | write a name without a version; `*` stands for any letters",
+        ],
+    ),
+    (
+        "[[wheels.choice]]\nany-of = [\"a\", \"b\"]",
+        &[
+            "\"a\" | every item of `wheels.choice.any-of` must be a list of strings, found a string | put it in brackets: `[\"…\"]`",
+            "\"b\" | every item of `wheels.choice.any-of` must be a list of strings, found a string | put it in brackets: `[\"…\"]`",
+        ],
+    ),
+    (
+        "[[wheels.choice]]\nany-of = [[]]\n[[wheels.choice]]",
+        &[
+            "[] | an alternative is empty | name a distribution in it, or remove it",
+            "[[wheels.choice]] | `wheels.choice.any-of` is missing | add `any-of = [[\"a\"], [\"b\", \"c\"]]`",
+        ],
+    ),
+    (
+        "[debian]\npackages = [\"libgl1=1.0\"]",
+        &[
+            "[debian] | `debian.suite` is missing | add `suite = \"bookworm\"`",
+            "\"libgl1=1.0\" | `libgl1=1.0` is not the name of a Debian package | write the bare name, in lower case: versions stand in the lock",
+        ],
+    ),
+    (
+        "[debian]\nsuite = \"bookworm-updates\"\npackages = [\"libgl1\", \"libgl1\"]\nstrip = [\"docs\"]\nsecurity = 1",
+        &[
+            "\"bookworm-updates\" | `bookworm-updates` is not a release of Debian | write `suite = \"bookworm\"`: its updates come along",
+            "\"libgl1\" | the package `libgl1` is named twice | remove one of the two",
+            "\"docs\" | `debian.strip` cannot be `docs` | did you mean `doc`?",
+            "1 | `debian.security` must be a URL or `false`, found an integer | ",
+        ],
+    ),
+    (
+        "[debian]\nsuite = \"bookworm\"\nmirror = \"mirror\"\nmirrors = [\"other\"]\npackages = [\"libgl1\"]",
+        &["\"mirror\" | both `mirror` and `mirrors` are given | keep `mirrors` alone"],
+    ),
+    (
+        "[[scripts]]\nfrom = \"src\"\nto = \"app\"\nmode = \"755x\"\nowner = \"app\"",
+        &[
+            "\"app\" | `app` is not an absolute path | write `/app`",
+            "\"755x\" | `755x` is not a file mode | write it in octal: `\"0755\"`",
+            "\"app\" | `app` is not a numeric owner | write numbers: `\"10001:10001\"`",
+        ],
+    ),
+    (
+        "[[scripts]]\nfrom = \"/home/me/src\"\nto = \"/app/../etc\"\nmode = 755",
+        &[
+            "\"/home/me/src\" | `/home/me/src` is an absolute path | write it relative to the recipe",
+            "\"/app/../etc\" | `/app/../etc` is not a plain path | write the path without `..`, `.` and `//`",
+            "755 | `scripts.mode` must be a string, found an integer | put it in quotes",
+        ],
+    ),
+    (
+        "[scripts]\nfrom = \"a\"",
+        &["[scripts] | `scripts` must be a list of tables, found a table | put its header in double brackets: `[[…]]`"],
+    ),
+    (
+        "[[scripts]]\nto = \"/app\"\nform = \"src\"",
+        &[
+            "[[scripts]] | `scripts.from` is missing | add `from = \"scripts\"`",
+            "form | unknown key `scripts.form` | did you mean `from`?",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\n[image]\nentrypoint = \"python3\"\nuser = \"a b\"\nworkdir = \"app\"\nenv = { \"1A\" = \"x\", B = 1 }",
+        &[
+            "\"python3\" | `image.entrypoint` must be a list of strings, found a string | put it in brackets: `[\"…\"]`",
+            "\"a b\" | `a b` is not a user | write `\"10001:10001\"` or `\"name\"`",
+            "\"app\" | `app` is not an absolute path | write `/app`",
+            "\"1A\" | `1A` is not the name of an environment variable | use letters, digits and `_`, a letter first",
+            "1 | `image.env.B` must be a string, found an integer | put it in quotes",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\n[image]\nentrypoint = []\nports = [0, \"80/http\", 8080]\nstop-signal = \"TERM\"\nlabels = { \"a=b\" = \"\" }",
+        &[
+            "[] | `image.entrypoint` names no program | name a program first: `[\"python3\", \"/app/main.py\"]`",
+            "0 | `0` is not a port | write `8080` or `\"8080/udp\"`",
+            "\"80/http\" | `80/http` is not a port | write `8080` or `\"8080/udp\"`",
+            "\"TERM\" | `TERM` is not a signal | write `\"SIGTERM\"` or a number",
+            "\"a=b\" | `a=b` is not the name of a label | write labels as `\"org.example.name\" = \"value\"`",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\n[image]\nentrypoint = [\"\", \"x\"]\ncmd = [\"a\\u0000\"]",
+        &[
+            "[\"\", \"x\"] | `image.entrypoint` names no program | name a program first: `[\"python3\", \"/app/main.py\"]`",
+            "\"a\\u0000\" | every item of `image.cmd` contains a NUL character | remove the `\\u0000`",
+        ],
+    ),
+    (
+        "[variants.a]\nrequire = [\"x\"]\ninclude = [\"b\"]\n[variants.b]\ninclude = [\"a\", \"tensorflo\"]\n[variants.tensorflow]\nbase = \"scratch\"",
+        &[
+            "\"b\" | the variant `a` includes itself | remove this name from `include`",
+            "\"a\" | the variant `b` includes itself | remove this name from `include`",
+            "\"tensorflo\" | there is no variant `tensorflo` | did you mean `tensorflow`?",
+            "base | unknown key `variants.tensorflow.base` | use one of `choice`, `cmd`, `constraints`, `entrypoint`, `env`, `files`, `include`, `labels`, `overrides`, `ports`, `require`, `scripts`, `stop-signal`, `user`, `volumes`, `workdir`",
+        ],
+    ),
+    (
+        "[variants.A]\nrequire = [\"x\"]",
+        &["A | `A` cannot be the name of a variant | use lower-case letters, digits and `-`"],
+    ),
+    (
+        "extends = \"common.toml\"\n[wheels]\nrequire = [\"a\"]\nbytecode = true\ninto = \"/opt/venv\"\nfrom-lock = \"uv.lock\"\nallow-replace = [\"a\"]",
+        &[
+            "extends | `extends` is not supported yet | remove `extends`",
+            "bytecode | `wheels.bytecode` is not supported yet | remove `wheels.bytecode`",
+            "into | `wheels.into` is not supported yet | remove `wheels.into`",
+            "from-lock | `wheels.from-lock` is not supported yet | remove `wheels.from-lock`",
+            "allow-replace | `wheels.allow-replace` is not supported yet | remove `wheels.allow-replace`",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = true\ncompression = \"zstd\"\n[check]\nimport = [\"a\"]",
+        &[
+            "lazy | `layers.lazy` is not supported yet | remove `layers.lazy`",
+            "\"zstd\" | `layers.compression = \"zstd\"` is not supported yet | remove `layers.compression`, which gives the default",
+            "check | `check` is not supported yet | remove `check`",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\n[layers]\ncompression = \"bzip2\"",
+        &["\"bzip2\" | `layers.compression` cannot be `bzip2` | did you mean `gzip`?"],
+    ),
+    (
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nselect = \"elf\"\nkeyring = \"k.gpg\"\nshell = false",
+        &[
+            "auto | `debian.auto` is not supported yet | remove `debian.auto`",
+            "select | `debian.select` is not supported yet | remove `debian.select`",
+            "keyring | `debian.keyring` is not supported yet | remove `debian.keyring`",
+        ],
+    ),
+];
+
+/// Whole recipes, and all that is said about them.
+const WRONG_DOCUMENTS: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            " | `platforms` is missing | add `platforms = [\"linux/amd64\", \"linux/arm64\"]`",
+            " | `name` is missing | add `name = \"my-app\"`",
+            " | `base` is missing | add `base = \"docker.io/library/python:3.11-slim\"`",
+        ],
+    ),
+    (
+        "name = \"My App\"\nbase = \"docker-daemon:x\"\nplatforms = [\"linux/amd64\", \"linux/x86_64\", \"linux/arm64/v8\", \"linux/arm64\"]\nnmae = 1",
+        &[
+            "\"My App\" | `My App` cannot be the name of an image | use lower-case letters, digits, and single `-`, `_` or `.` between them",
+            "\"docker-daemon:x\" | a base cannot be read from `docker-daemon:` | save the image as an OCI layout and write `oci:DIR` or `oci-archive:FILE`",
+            "\"linux/x86_64\" | `linux/x86_64` is not a platform | did you mean `linux/amd64`?",
+            "\"linux/arm64\" | the platform `linux/arm64` is named twice | remove one of the two",
+            "nmae | unknown key `nmae` | did you mean `name`?",
+        ],
+    ),
+    (
+        "name = 1\nbase = \"oci:dir:\"\nplatforms = []",
+        &[
+            "1 | `name` must be a string, found an integer | put it in quotes",
+            "\"oci:dir:\" | `oci:dir:` names no file or no valid tag | write `oci:DIR[:tag]` or `oci-archive:FILE[:tag]`",
+            "[] | `platforms` is empty | name at least one platform, such as `linux/amd64`",
+        ],
+    ),
+    (
+        "name = \"a\"\nbase = \"scratch\"\nplatforms = [\"linux/amd64\"]\n[wheels]\nrequire = [\"b\"]",
+        &[
+            "\"scratch\" | there are wheels and no interpreter: the base is `scratch`, and there is no `[debian]` | add `[debian]` with `packages = [\"python3\"]`, or take a base with Python",
+        ],
+    ),
+];
+
+#[test]
+fn text_that_is_no_toml_is_marked() {
+    let text = "name = \"a\nbase = [\nname = 2";
+    let found = problems("app.toml", text);
+    assert!(!found.is_empty());
+    assert!(
+        found.iter().all(|problem| problem.kind == ProblemKind::Syntax && text.get(problem.span.clone()).is_some())
+    );
+}
+
+#[test]
+fn a_project_file_is_read_below_its_table() {
+    let inner = "[tool.wheelwright]\nname = \"app\"\nbase = \"python\"\nplatforms = [\"linux/amd64\"]\n[tool.wheelwright.wheels]\n";
+    let good = format!("[project]\nname = \"x\"\n{inner}require = [\"flask\"]");
+    let recipe = Recipe::parse("some/pyproject.toml", &good).unwrap();
+    assert_eq!(names(&recipe.wheels.request.require), ["flask"]);
+    let wrong = format!("[project]\nname = \"x\"\n{inner}requires = [\"flask\"]\nrequire = [\"a\"]");
+    check_text("pyproject.toml", &wrong, &["requires | unknown key `wheels.requires` | did you mean `require`?"]);
+    let none = "[project]\nname = \"x\"";
+    check_text(
+        "pyproject.toml",
+        none,
+        &[" | there is no table `[tool.wheelwright]` | add `[tool.wheelwright]` with `name`, `base` and `platforms`"],
+    );
+}
+
+#[test]
+fn an_error_is_one_line_with_its_place() {
+    let check = |rest: &str, expect: &str| {
+        let error = Recipe::parse("app.toml", &format!("{HEAD}{rest}")).unwrap_err();
+        assert_eq!(error.to_string(), expect);
+        assert!(error.hint().is_some());
+    };
+    check("[wheels]\nrequires = []\nrequire = [\"a\"]", "app.toml:5:1: unknown key `wheels.requires`");
+    check("[wheel]\n[image]\nusers = 1\n[layer]", "app.toml:4:2: unknown key `wheel` (and 2 more problems)");
+}
+
+#[test]
+fn the_whole_grammar_is_read() {
+    let recipe = parse(FULL);
+    assert_eq!(recipe.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(), ["linux/amd64", "linux/arm64"]);
+    let wheels = &recipe.wheels;
+    assert_eq!(names(&wheels.request.require), ["numpy<2", "onnx"]);
+    assert_eq!(wheels.python.as_ref().map(ToString::to_string).as_deref(), Some("3.11"));
+    assert_eq!(wheels.skew, Skew::Warn);
+    assert_eq!(wheels.index[1].location.get_ref(), &Location::Folder("wheelhouse".to_owned()));
+    assert!(wheels.index[0].only_for[0].get_ref().matches("torch"));
+    assert_eq!(names(&wheels.request.choices[0].any_of[1]), ["pylibjpeg", "pylibjpeg-libjpeg"]);
+    assert!(matches!(wheels.request.constraints[1].get_ref(), Listed::File(path) if path == "constraints.txt"));
+    let debian = recipe.debian.as_ref().unwrap();
+    assert_eq!(debian.strip.iter().map(|strip| *strip.get_ref()).collect::<Vec<_>>(), [Strip::Doc, Strip::Man]);
+    assert_eq!(debian.security, Security::Without);
+    assert_eq!(debian.mirrors.len(), 1);
+    let script = &recipe.scripts[0];
+    assert_eq!(
+        (script.to.get_ref().as_str(), script.mode.as_ref().map(|mode| *mode.get_ref())),
+        ("/axon/scripts", Some(0o755))
+    );
+    assert_eq!(script.owner, Owner { uid: 10001, gid: 0 });
+    assert_eq!(recipe.image.ports.iter().map(ToString::to_string).collect::<Vec<_>>(), ["8080/tcp", "53/udp"]);
+    assert_eq!(recipe.variants().collect::<Vec<_>>(), ["full", "pytorch", "tensorflow"]);
+}
+
+const FULL: &str = r#"
+name = "axon-converter"
+base = "oci:bases/python:3.11"
+platforms = ["linux/amd64", "linux/arm64/v8"]
+
+[wheels]
+require = ["numpy<2", "onnx"]
+files = ["requirements.txt"]
+constraints = ["protobuf<5", "constraints.txt"]
+overrides = ["overrides.txt"]
+python = "3.11"
+skew = "warn"
+index = [
+  { name = "cpu", url = "https://example.org/whl/cpu", for = ["Torch"], platforms = ["linux/amd64"] },
+  { name = "ours", url = "wheelhouse" },
+]
+deny = ["nvidia-*"]
+exclude = ["triton"]
+bytecode = false
+
+[[wheels.choice]]
+any-of = [["python-gdcm"], ["pylibjpeg", "pylibjpeg-libjpeg"]]
+
+[debian]
+suite = "bookworm"
+packages = ["libgl1", "libgomp1"]
+mirror = "https://example.org/debian"
+security = false
+strip = ["doc", "man"]
+exclude = ["libgl1-mesa-dri"]
+shell = false
+
+[[scripts]]
+from = "scripts/conversion"
+to = "/axon/scripts/"
+mode = "0755"
+owner = "10001:0"
+
+[layers]
+own = ["torch", "nvidia-*"]
+compression = "gzip"
+lazy = false
+
+[image]
+entrypoint = ["python3", "/axon/scripts/convert.py"]
+cmd = ["--help"]
+env = { PYTHONUNBUFFERED = "1", A = "1" }
+user = "10001:10001"
+workdir = "/axon"
+labels = { "org.example.team" = "x" }
+ports = [8080, "53/udp"]
+volumes = ["/data"]
+stop-signal = "SIGINT"
+
+[variants.pytorch]
+require = ["torch==2.3.1"]
+entrypoint = ["python3", "/pytorch.py"]
+env = { A = "2" }
+[[variants.pytorch.scripts]]
+from = "scripts/pytorch"
+to = "/pytorch"
+[variants.tensorflow]
+require = ["tensorflow"]
+files = ["tensorflow.txt"]
+[variants.full]
+include = ["pytorch", "tensorflow"]
+require = ["modelscope"]
+"#;
+
+#[test]
+fn variants_are_joined() {
+    let recipe = parse(FULL);
+    let full = recipe.variant(Some("full")).unwrap();
+    assert_eq!(names(&full.request.require), ["numpy<2", "onnx", "torch==2.3.1", "tensorflow", "modelscope"]);
+    assert_eq!(
+        full.scripts.iter().map(|script| script.to.get_ref().as_str()).collect::<Vec<_>>(),
+        ["/axon/scripts", "/pytorch"]
+    );
+    assert_eq!(full.image, recipe.image);
+    let pytorch = recipe.variant(Some("pytorch")).unwrap();
+    assert_eq!(pytorch.image.entrypoint.as_ref().unwrap()[1].get_ref(), "/pytorch.py");
+    assert_eq!(pytorch.image.cmd, None);
+    let values: Vec<&str> = pytorch.image.env.values().map(|value| value.get_ref().as_str()).collect();
+    assert_eq!(values, ["2", "1"]);
+    assert_eq!(recipe.images().len(), 3);
+}
+
+#[test]
+fn a_variant_that_is_not_there_is_named() {
+    let check = |recipe: &Recipe, name: Option<&str>, expect: &str, hint: &str| {
+        let error = recipe.variant(name).unwrap_err();
+        assert_eq!((error.to_string(), error.hint().unwrap().to_string()), (expect.to_owned(), hint.to_owned()));
+    };
+    let (full, plain) = (parse(FULL), with_head("[wheels]\nrequire = [\"a\"]"));
+    check(&full, Some("pytorc"), "app.toml has no variant `pytorc`", "did you mean `pytorch`?");
+    check(
+        &full,
+        None,
+        "app.toml has variants, and none was named",
+        "name one of the variants with `--variant`: full, pytorch, tensorflow",
+    );
+    check(&plain, Some("x"), "app.toml has no variant `x`", "leave out `--variant`: the recipe has no variants");
+    assert_eq!(names(&plain.variant(None).unwrap().request.require), ["a"]);
+}
+
+#[test]
+fn files_are_listed_once_each() {
+    let recipe = parse(FULL);
+    let files: Vec<String> = recipe.files().into_keys().collect();
+    let expect = [
+        "variants.tensorflow.files (tensorflow.txt)",
+        "wheels.constraints (constraints.txt)",
+        "wheels.files (requirements.txt)",
+        "wheels.overrides (overrides.txt)",
+    ];
+    assert_eq!(files, expect);
+}
+
+#[test]
+fn inputs_follow_what_a_lock_depends_on_and_nothing_else() {
+    let before = parse(FULL).inputs();
+    let check = |from: &str, to: &str, expect: &[&str]| {
+        assert!(FULL.contains(from), "{from}");
+        let after = parse(&FULL.replacen(from, to, 1)).inputs();
+        let keys = before.keys().chain(after.keys()).collect::<std::collections::BTreeSet<_>>();
+        let changed: Vec<&String> = keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).collect();
+        assert_eq!(changed, expect, "{from}");
+    };
+    check("numpy<2", "numpy<3", &["wheels.require"]);
+    check("linux/arm64/v8", "linux/arm64", &[]);
+    check("3.11\"\nplat", "3.12\"\nplat", &["base"]);
+    check("[\"triton\"]", "[]", &["wheels.exclude"]);
+    check("\"warn\"", "\"error\"", &["wheels.skew"]);
+    check("[\"python-gdcm\"]", "[\"gdcm\"]", &["wheels.choice"]);
+    check("\"wheelhouse\"", "\"other\"", &["wheels.index"]);
+    check("security = false", "", &["debian.security"]);
+    check("https://example.org/debian", "https://example.org/mirror", &[]);
+    check("torch==2.3.1", "torch==2.4.0", &["variants.pytorch.require"]);
+    check(
+        "[variants.full]\ninclude",
+        "[variants.all]\ninclude",
+        &[
+            "variants.all",
+            "variants.all.include",
+            "variants.all.require",
+            "variants.full",
+            "variants.full.include",
+            "variants.full.require",
+        ],
+    );
+    check("SIGINT", "SIGTERM", &[]);
+    check("\"0755\"", "\"0700\"", &[]);
+    check("own = [\"torch\", ", "own = [", &[]);
+    check("name = \"axon-converter\"", "name = \"other\"", &[]);
+}
+
+#[test]
+fn a_problem_that_turns_up_later_points_into_the_file() {
+    let recipe = parse(FULL);
+    let span = recipe.wheels.request.require[1].span();
+    assert_eq!(&recipe.text()[span.clone()], "\"onnx\"");
+    let error = recipe.problem_at(span, "no wheel of `onnx`", Some(Hint::new("take another")));
+    assert_eq!(error.to_string(), "app.toml:7:23: no wheel of `onnx`");
+}
+
+#[test]
+fn the_recipes_of_this_repository_are_read() {
+    let check = |file: &str, text: &str, images: &[Option<&str>]| {
+        let recipe = Recipe::parse(file, text).unwrap_or_else(|error| panic!("{error}"));
+        let found = recipe.images();
+        let names: Vec<Option<&str>> = found.iter().map(|image| image.name.as_deref()).collect();
+        assert_eq!(names, images, "{file}");
+        assert_eq!(recipe.platforms.len(), 2, "{file}");
+        assert!(!recipe.scripts.is_empty(), "{file}");
+    };
+    check("quickstart.toml", include_str!("../../recipes/quickstart.toml"), &[None]);
+    check(
+        "axon-converter.toml",
+        include_str!("../../recipes/axon-converter.toml"),
+        &[Some("full"), Some("pytorch"), Some("tensorflow")],
+    );
+    check("lstv-uncertainty.toml", include_str!("../../recipes/lstv-uncertainty.toml"), &[None]);
+}
+
+#[test]
+fn many_variants_that_include_each_other_are_no_burden() {
+    let variants: Vec<String> = (0..200)
+        .map(|number| format!("[variants.v{number}]\nrequire = [\"a\"]\ninclude = [\"v{}\"]\n", (number + 1) % 200))
+        .collect();
+    assert_eq!(problems("app.toml", &format!("{HEAD}{}", variants.concat())).len(), 200);
+    let more = format!("{HEAD}{}[variants.x]", variants.concat());
+    assert_eq!(problems("app.toml", &more)[0].message, "there are more than 200 variants");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(rest in "(\\[|\\]|\"|=|\n|wheels|require|image|env|\\.|a|\\{|\\}|é|#|,|'|1){0,30}") {
+        let _ = Recipe::parse("app.toml", &format!("{HEAD}{rest}"));
+    }
+
+    #[test]
+    fn every_problem_points_into_the_text(key in "[a-zé\"\\\\]{1,8}", value in "[ -~é]{0,12}") {
+        let text = format!("{HEAD}[image]\nuser = \"{value}\"\n[wheels]\nrequire = [\"{value}\"]\n{key} = 1");
+        if let Err(RecipeError::Invalid { problems, .. }) = Recipe::parse("app.toml", &text) {
+            for problem in problems {
+                prop_assert!(text.get(problem.span.clone()).is_some(), "{:?}", problem);
+            }
+        }
+    }
+}

@@ -9,12 +9,18 @@ mod header;
 mod inflate;
 mod item;
 mod lay;
+mod merge;
+mod paths;
 mod rope;
+pub mod scripts;
 mod source;
+pub mod wheel;
 
 pub use error::LayerError;
 pub use hashes::Threads;
 pub use item::{Body, Item, Method, Node, Span};
 pub use lay::{FORMAT, Laid, lay};
+pub use merge::{Contribution, merge};
+pub use paths::{MTIME, Paths};
 pub use rope::{OpenBlob, Rope, RopeReader};
 pub use source::VirtualLayer;

@@ -30,6 +30,26 @@ pub fn read_entry(file: &(impl ReadAt + ?Sized), entry: &Entry, limit: u64) -> R
     Ok(contents)
 }
 
+/// Whether the contents of `entry` begin with `bytes`, which are few. Reads no more than needed.
+///
+/// # Errors
+/// When the file cannot be read or the stream is broken.
+pub fn starts_with(file: &(impl ReadAt + ?Sized), entry: &Entry, bytes: &[u8]) -> Result<bool, ZipError> {
+    if entry.size < bytes.len() as u64 {
+        return Ok(false);
+    }
+    let length = usize::try_from(entry.compressed.min(4096)).unwrap_or(4096);
+    let stored = read(file, entry.data_offset, length)?;
+    let mut beginning = Vec::new();
+    let wanted = bytes.len() as u64;
+    let result = match entry.method {
+        Method::Stored => (&stored[..]).take(wanted).read_to_end(&mut beginning),
+        Method::Deflate => DeflateDecoder::new(&stored[..]).take(wanted).read_to_end(&mut beginning),
+    };
+    result.map_err(|_| Refusal::Stream.of(&entry.name, entry.data_offset))?;
+    Ok(beginning == bytes)
+}
+
 fn inflate(stored: &[u8], size: u64) -> Result<Vec<u8>, Refusal> {
     let mut decoder = DeflateDecoder::new(stored);
     let mut contents = Vec::new();

@@ -15,7 +15,7 @@ mod names;
 
 use std::io;
 
-pub use content::read_entry;
+pub use content::{read_entry, starts_with};
 pub use entry::{Entry, Method};
 pub use error::{Refusal, ZipError};
 pub use limits::Limits;

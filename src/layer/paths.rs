@@ -1,0 +1,119 @@
+//! Where things really stand: paths of the image led through the base's symbolic links, and the
+//! directories that a layer must bring because the base has none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Item, Node};
+use crate::lock::Facts;
+
+/// Links followed for one path before it is taken to be a circle.
+const MOST_LINKS: usize = 40;
+
+/// 1980-01-01, the oldest time that a zip can hold: the time of every file that is not said to be newer.
+pub const MTIME: u64 = 315_532_800;
+
+/// The directories and symbolic links of what lies below a layer.
+#[derive(Clone, Debug, Default)]
+pub struct Paths {
+    links: BTreeMap<String, String>,
+    directories: BTreeSet<String>,
+}
+
+impl Paths {
+    /// What `facts` tell of the base.
+    #[must_use]
+    pub fn new(facts: &Facts) -> Self {
+        let bare = |path: &str| path.trim_start_matches('/').to_owned();
+        Self {
+            links: facts.symlinks.iter().map(|link| (bare(&link.path), link.target.clone())).collect(),
+            directories: facts.directories.iter().map(|directory| bare(&directory.path)).collect(),
+        }
+    }
+
+    /// The path, without a leading slash, at which something written to the absolute `path` ends up.
+    #[must_use]
+    pub fn canonical(&self, path: &str) -> String {
+        let mut done: Vec<String> = Vec::new();
+        let mut rest: Vec<String> = components(path).rev().collect();
+        let mut links = 0;
+        while let Some(component) = rest.pop() {
+            match component.as_str() {
+                "." => continue,
+                ".." => {
+                    done.pop();
+                    continue;
+                }
+                _ => done.push(component),
+            }
+            // The last component is what is written: a link there is replaced, not followed.
+            let Some(target) = self.links.get(&done.join("/")).filter(|_| !rest.is_empty() && links < MOST_LINKS)
+            else {
+                continue;
+            };
+            links += 1;
+            done.pop();
+            if target.starts_with('/') {
+                done.clear();
+            }
+            rest.extend(components(target).rev());
+        }
+        done.join("/")
+    }
+
+    /// Adds to `items`, which are then sorted, every parent directory that the base does not have:
+    /// mode 0755, owned by root.
+    pub fn add_parents(&self, items: &mut Vec<Item>) {
+        let there: BTreeSet<&str> = items.iter().map(|item| item.path.as_str()).collect();
+        let missing: BTreeSet<String> = items
+            .iter()
+            .flat_map(|item| item.path.match_indices('/').map(|(end, _)| &item.path[..end]))
+            .filter(|parent| !there.contains(parent) && !self.directories.contains(*parent))
+            .map(str::to_owned)
+            .collect();
+        items.extend(missing.into_iter().map(directory));
+        items.sort_by(|left, right| left.path.as_bytes().cmp(right.path.as_bytes()));
+    }
+}
+
+fn components(path: &str) -> impl DoubleEndedIterator<Item = String> {
+    path.split('/').filter(|component| !component.is_empty()).map(str::to_owned)
+}
+
+fn directory(path: String) -> Item {
+    Item { path, node: Node::Directory, mode: 0o755, uid: 0, gid: 0, mtime: MTIME }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::{Directory, Symlink};
+
+    fn paths() -> Paths {
+        let link = |path: &str, target: &str| Symlink { path: path.to_owned(), target: target.to_owned() };
+        let directory = |path: &str| Directory { path: path.to_owned(), mode: 0o755, uid: 0, gid: 0 };
+        Paths::new(&Facts {
+            symlinks: vec![link("/lib", "usr/lib"), link("/opt/current", "/srv/v1"), link("/loop", "loop")],
+            directories: vec![directory("/usr"), directory("/usr/lib")],
+            ..Facts::default()
+        })
+    }
+
+    #[test]
+    fn links_of_the_base_are_followed() {
+        let check = |path: &str, expect: &str| assert_eq!(paths().canonical(path), expect, "{path}");
+        check("/lib/python3/a.py", "usr/lib/python3/a.py");
+        check("/opt/current/x", "srv/v1/x");
+        check("/lib", "lib");
+        check("/usr/../lib/./x", "usr/lib/x");
+        check("/loop/x", "loop/x");
+        check("/../../etc", "etc");
+    }
+
+    #[test]
+    fn only_missing_parents_are_added() {
+        let mut items = vec![Item { path: "usr/lib/new/deep/file".to_owned(), ..directory(String::new()) }];
+        paths().add_parents(&mut items);
+        let found: Vec<&str> = items.iter().map(|item| item.path.as_str()).collect();
+        assert_eq!(found, ["usr/lib/new", "usr/lib/new/deep", "usr/lib/new/deep/file"]);
+    }
+}

@@ -1,0 +1,212 @@
+//! Wheels installed without an installer: what `pip install` would put on disk, as items of a layer.
+//!
+//! [Binary distribution format, "Installing a wheel"](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#installing-a-wheel-distribution-1-0-py32-none-any-whl)
+//! and [Recording installed projects](https://packaging.python.org/en/latest/specifications/recording-installed-packages/).
+
+mod record;
+mod script;
+
+use bytes::Bytes;
+
+use super::{Body, Contribution, Item, LayerError, MTIME, Node, Paths, Span};
+use crate::{
+    lock::{Interpreter, LockedWheel, WheelSource},
+    oci::canonical_json,
+    python::{EntryPoints, WheelMetadata, WheelName},
+    store::Blob,
+    zip::{self, Entry, Limits, ZipError},
+};
+
+/// Files of a wheel that are read rather than passed on must not be larger than this.
+const LARGEST_METADATA: u64 = 64 << 20;
+
+/// Where wheels go, and who owns them there.
+#[derive(Clone, Copy, Debug)]
+pub struct Destination<'a> {
+    /// Its scheme gives the folders, its path the first line of scripts.
+    pub interpreter: &'a Interpreter,
+    /// What is below.
+    pub paths: &'a Paths,
+}
+
+/// What one wheel puts on disk.
+///
+/// # Errors
+/// When the strict reader refuses the wheel, or when a file that must be understood cannot be.
+pub fn install(wheel: &LockedWheel, blob: &Blob, destination: Destination<'_>) -> Result<Contribution, LayerError> {
+    let installation = Installation::open(wheel, blob, destination)?;
+    Ok(Contribution { from: wheel.file.clone(), items: installation.items()? })
+}
+
+/// A file on its way from the wheel to the image.
+struct Placed {
+    /// Absolute path, not yet canonical.
+    path: String,
+    body: Body,
+    mode: u32,
+    /// Its name in the wheel, where it is there; generated and rewritten files have none.
+    entry: Option<String>,
+}
+
+struct Installation<'a> {
+    wheel: &'a LockedWheel,
+    name: WheelName,
+    blob: &'a Blob,
+    file: std::fs::File,
+    entries: Vec<Entry>,
+    destination: Destination<'a>,
+    /// The wheel's own `.dist-info` folder.
+    info: String,
+    /// Where the wheel's root goes.
+    root: &'a str,
+}
+
+impl<'a> Installation<'a> {
+    fn open(wheel: &'a LockedWheel, blob: &'a Blob, destination: Destination<'a>) -> Result<Self, LayerError> {
+        let refused = |source| LayerError::Wheel { wheel: wheel.file.clone(), source };
+        let file = blob.open().map_err(|source| LayerError::Read { digest: *blob.digest(), source })?;
+        let entries = zip::read_directory(&file, blob.size(), &Limits::default()).map_err(refused)?;
+        let name: WheelName = wheel.file.parse().map_err(|error| malformed(wheel, "file name", &error))?;
+        let scheme = &destination.interpreter.scheme;
+        let mut installation =
+            Self { wheel, name, blob, file, entries, destination, info: String::new(), root: &scheme.purelib };
+        installation.info = installation.find_info()?;
+        let kind = installation.metadata("WHEEL")?;
+        let kind = WheelMetadata::parse(&kind).map_err(|error| malformed(wheel, "WHEEL", &error))?;
+        if !kind.root_is_purelib {
+            installation.root = &scheme.platlib;
+        }
+        Ok(installation)
+    }
+
+    fn items(&self) -> Result<Vec<Item>, LayerError> {
+        let mut placed = Vec::new();
+        for entry in self.entries.iter().filter(|entry| !entry.is_directory()) {
+            placed.extend(self.place(entry)?);
+        }
+        placed.extend(self.entry_points()?);
+        placed.extend(self.notes());
+        let record = record::rewritten(self, &placed)?;
+        placed.push(self.note("RECORD", record.into_bytes()));
+        Ok(placed.into_iter().map(|file| self.item(file)).collect())
+    }
+
+    /// The `.dist-info` folder, under whatever spelling of name and version the wheel uses.
+    fn find_info(&self) -> Result<String, LayerError> {
+        let folders = self.entries.iter().filter_map(|entry| entry.name.split_once('/').map(|(folder, _)| folder));
+        let mut found: Vec<&str> = folders.filter(|folder| self.name.is_folder(folder, "dist-info")).collect();
+        found.dedup();
+        match found[..] {
+            [info] => Ok(info.to_owned()),
+            _ => Err(LayerError::Metadata {
+                wheel: self.wheel.file.clone(),
+                file: self.name.dist_info(),
+                reason: format!("the wheel has {} such folders, not one", found.len()),
+            }),
+        }
+    }
+
+    fn metadata(&self, file: &str) -> Result<Vec<u8>, LayerError> {
+        let name = format!("{}/{file}", self.info);
+        match self.entries.iter().find(|entry| entry.name == name) {
+            Some(entry) => self.read(entry),
+            None => {
+                Err(LayerError::Metadata { wheel: self.wheel.file.clone(), file: name, reason: "it is missing".into() })
+            }
+        }
+    }
+
+    fn read(&self, entry: &Entry) -> Result<Vec<u8>, LayerError> {
+        zip::read_entry(&self.file, entry, LARGEST_METADATA).map_err(|error| self.refused(error))
+    }
+
+    fn refused(&self, source: ZipError) -> LayerError {
+        LayerError::Wheel { wheel: self.wheel.file.clone(), source }
+    }
+
+    /// Where an entry goes: under the root, or where its `.data` scheme says. RECORD and its
+    /// signatures, and what installers write themselves, stay behind.
+    fn place(&self, entry: &Entry) -> Result<Option<Placed>, LayerError> {
+        if let Some(file) = entry.name.strip_prefix(&self.info).and_then(|rest| rest.strip_prefix('/'))
+            && ["RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"].contains(&file)
+        {
+            return Ok(None);
+        }
+        let (folder, rest) = entry.name.split_once('/').unwrap_or(("", &entry.name));
+        if !self.name.is_folder(folder, "data") {
+            return Ok(Some(self.plain(entry, format!("{}/{}", self.root, entry.name))));
+        }
+        let scheme = &self.destination.interpreter.scheme;
+        let (kind, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        let folder = match kind {
+            "purelib" => scheme.purelib.clone(),
+            "platlib" => scheme.platlib.clone(),
+            "data" => scheme.data.clone(),
+            "headers" => format!("{}/{}", scheme.headers, self.wheel.name),
+            "scripts" => return self.script(entry, format!("{}/{rest}", scheme.scripts)).map(Some),
+            _ => return Err(malformed(self.wheel, &entry.name, &"there is no such install scheme")),
+        };
+        Ok(Some(self.plain(entry, format!("{folder}/{rest}"))))
+    }
+
+    fn plain(&self, entry: &Entry, path: String) -> Placed {
+        let mode = if entry.executable { 0o755 } else { 0o644 };
+        Placed { path, body: Body::Span(Span::of_entry(self.blob, entry)), mode, entry: Some(entry.name.clone()) }
+    }
+
+    /// A script of `.data/scripts`: executable, and with the image's interpreter where it asks for one.
+    fn script(&self, entry: &Entry, path: String) -> Result<Placed, LayerError> {
+        let asks = zip::starts_with(&self.file, entry, b"#!python").map_err(|error| self.refused(error))?;
+        if !asks {
+            return Ok(Placed { mode: 0o755, ..self.plain(entry, path) });
+        }
+        let text = script::with_interpreter(&self.read(entry)?, &self.destination.interpreter.path);
+        Ok(Placed { path, body: Body::Literal(Bytes::from(text)), mode: 0o755, entry: None })
+    }
+
+    fn entry_points(&self) -> Result<Vec<Placed>, LayerError> {
+        let name = format!("{}/entry_points.txt", self.info);
+        let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else { return Ok(Vec::new()) };
+        let points = EntryPoints::parse(&self.read(entry)?).map_err(|error| malformed(self.wheel, &name, &error))?;
+        let interpreter = self.destination.interpreter;
+        let scripts = points.console.iter().chain(&points.gui).map(|point| Placed {
+            path: format!("{}/{}", interpreter.scheme.scripts, point.name),
+            body: Body::Literal(Bytes::from(script::launcher(point, &interpreter.path))),
+            mode: 0o755,
+            entry: None,
+        });
+        Ok(scripts.collect())
+    }
+
+    /// INSTALLER, REQUESTED and direct_url.json. A local wheel gets no direct_url.json: its URL would
+    /// be a path of the machine that built the image.
+    fn notes(&self) -> Vec<Placed> {
+        let mut notes = vec![self.note("INSTALLER", b"wheelwright\n".to_vec())];
+        if self.wheel.why.iter().any(|why| why == "recipe") {
+            notes.push(self.note("REQUESTED", Vec::new()));
+        }
+        if let WheelSource::Url(url) = &self.wheel.source {
+            let hashes = serde_json::json!({ "sha256": self.wheel.sha256.hex() });
+            let direct = serde_json::json!({ "archive_info": { "hashes": hashes }, "url": url });
+            notes.push(self.note("direct_url.json", canonical_json(&direct)));
+        }
+        notes
+    }
+
+    fn note(&self, file: &str, contents: Vec<u8>) -> Placed {
+        let path = format!("{}/{}/{file}", self.root, self.info);
+        Placed { path, body: Body::Literal(Bytes::from(contents)), mode: 0o644, entry: None }
+    }
+
+    fn item(&self, file: Placed) -> Item {
+        let path = self.destination.paths.canonical(&file.path);
+        Item { path, node: Node::File(file.body), mode: file.mode, uid: 0, gid: 0, mtime: MTIME }
+    }
+}
+
+fn malformed(wheel: &LockedWheel, file: &str, reason: &impl std::fmt::Display) -> LayerError {
+    LayerError::Metadata { wheel: wheel.file.clone(), file: file.to_owned(), reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Layer keys: a digest of everything that can change a byte of a layer, and of nothing else.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::Frame;
+use crate::{
+    lock::{Facts, LockedPackage, LockedWheel, WheelSource},
+    oci::{Digest, canonical_json},
+};
+
+/// Names a layer before it is made. Equal keys mean equal bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LayerKey(Digest);
+
+impl LayerKey {
+    /// The 64 hex digits.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        self.0.hex()
+    }
+
+    fn of(value: &Value) -> Self {
+        Self(Digest::of(&canonical_json(value)))
+    }
+}
+
+impl fmt::Display for LayerKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.hex())
+    }
+}
+
+pub(super) fn of_debian(packages: &[LockedPackage], base: Option<&Digest>, frame: Frame<'_>) -> LayerKey {
+    let packages: Vec<_> = packages.iter().map(|package| package.sha256.to_string()).collect();
+    LayerKey::of(&json!({
+        "format": frame.format,
+        "kind": "debian",
+        "packages": packages,
+        "strip": frame.strip,
+        // Over a base, its directories decide which of ours are brought.
+        "base": base.map(Digest::to_string),
+    }))
+}
+
+pub(super) fn of_wheels(wheels: &[LockedWheel], facts: &Facts, format: u32) -> LayerKey {
+    let wheels: Vec<_> = wheels.iter().map(wheel_json).collect();
+    let python = facts.python.as_ref();
+    LayerKey::of(&json!({
+        "format": format,
+        "kind": "wheels",
+        "wheels": wheels,
+        "interpreter": python.map(|python| &python.path),
+        "scheme": python.map(|python| &python.scheme),
+        "below": below(facts),
+    }))
+}
+
+pub(super) fn of_scripts(files: &[(String, u32, Digest)], facts: &Facts, format: u32) -> LayerKey {
+    let files: Vec<_> = files.iter().map(|(path, mode, digest)| json!([path, mode, digest.to_string()])).collect();
+    LayerKey::of(&json!({ "format": format, "kind": "scripts", "files": files, "below": below(facts) }))
+}
+
+/// What of a wheel ends up in a layer: its bytes, whether it was asked for, and its URL.
+fn wheel_json(wheel: &LockedWheel) -> Value {
+    let url = if let WheelSource::Url(url) = &wheel.source { Some(url) } else { None };
+    let requested = wheel.why.iter().any(|why| why == "recipe");
+    json!({ "sha256": wheel.sha256.to_string(), "name": wheel.name, "requested": requested, "url": url })
+}
+
+/// Directories decide which parents a layer brings, links where it really writes. Their attributes
+/// do not matter.
+fn below(facts: &Facts) -> Value {
+    let directories: Vec<_> = facts.directories.iter().map(|directory| &directory.path).collect();
+    let links: Vec<_> = facts.symlinks.iter().map(|link| (&link.path, &link.target)).collect();
+    json!({ "directories": directories, "links": links })
+}

@@ -270,12 +270,12 @@ mod tests {
         assert_eq!(metadata.requires.len(), 1);
         let digest = Digest::of(&wheel.bytes());
         assert_eq!(index.digest_and_size("default", &project.files[0]).await.unwrap().0, digest);
-        let (name, blob) = index.local(&std::path::Path::new("wheels").join(wheel.file())).await.unwrap();
-        assert_eq!((name.file(), *blob.digest()), (wheel.file().as_str(), digest));
-        assert_eq!(index.metadata_of(&blob, &name).await.unwrap(), *metadata);
+        let local = index.local(&std::path::Path::new("wheels").join(wheel.file())).await.unwrap();
+        assert_eq!((local.wheel.file(), *local.blob.digest()), (wheel.file().as_str(), digest));
+        assert_eq!(index.metadata_of(&local).await.unwrap(), *metadata);
         let server = FakeIndex::serve(&[wheel.clone()], Manner::Plain).await;
         let url = |fragment: &str| server.url.join(&format!("/files/{}{fragment}", wheel.file())).unwrap();
-        assert_eq!(*index.direct(&url("")).await.unwrap().1.digest(), digest);
+        assert_eq!(*index.direct(&url("")).await.unwrap().blob.digest(), digest);
         index.store().evict(&digest).unwrap();
         let wrong = url(&format!("#sha256={}", "0".repeat(64)));
         assert!(matches!(index.direct(&wrong).await.unwrap_err(), IndexError::Store(_)));

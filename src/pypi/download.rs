@@ -19,6 +19,17 @@ use crate::{
 /// Most bytes of a wheel.
 const LARGEST: u64 = 64 << 30;
 
+/// A wheel that was named itself, in the store.
+#[derive(Clone, Debug)]
+pub struct DirectWheel {
+    /// Its file name.
+    pub wheel: WheelName,
+    /// As an index would list it, digest and size included.
+    pub file: IndexFile,
+    /// Its bytes.
+    pub blob: Blob,
+}
+
 impl PackageIndex {
     /// Fetches `file`, listed by index `index`, and checks it against the digest and size that the
     /// index gives.
@@ -51,24 +62,29 @@ impl PackageIndex {
     ///
     /// # Errors
     /// When the URL does not end in a wheel's name, or the wheel cannot be fetched or kept.
-    pub async fn direct(&self, url: &Url) -> Result<(WheelName, Blob), IndexError> {
+    pub async fn direct(&self, url: &Url) -> Result<DirectWheel, IndexError> {
         let file = direct_file(url).ok_or_else(|| IndexError::Url { url: crate::http::redacted(url) })?;
-        let wheel = file.name.parse().map_err(|source| IndexError::Metadata { file: file.name.clone(), source })?;
-        Ok((wheel, self.fetch_file(&file.url, &file.name, file.sha256, None).await?))
+        self.take_in(file).await
     }
 
     /// Takes in the wheel at `path`, relative to the recipe.
     ///
     /// # Errors
     /// When it is no wheel, or cannot be read or kept.
-    pub async fn local(&self, path: &Path) -> Result<(WheelName, Blob), IndexError> {
+    pub async fn local(&self, path: &Path) -> Result<DirectWheel, IndexError> {
         let path = self.local_path(path)?;
         let fail = |source| IndexError::Folder { path: path.clone(), source };
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let wheel: WheelName = name.parse().map_err(|source| IndexError::Metadata { file: name.to_owned(), source })?;
         let size = path.metadata().map_err(fail)?.len();
         let file = local_file(&path, name, size).ok_or_else(|| fail(io::ErrorKind::InvalidFilename.into()))?;
-        Ok((wheel, self.fetch_file(&file.url, name, None, None).await?))
+        self.take_in(file).await
+    }
+
+    async fn take_in(&self, file: IndexFile) -> Result<DirectWheel, IndexError> {
+        let wheel = file.name.parse().map_err(|source| IndexError::Metadata { file: file.name.clone(), source })?;
+        let blob = self.fetch_file(&file.url, &file.name, file.sha256, file.size).await?;
+        let file = IndexFile { sha256: Some(*blob.digest()), size: Some(blob.size()), ..file };
+        Ok(DirectWheel { wheel, file, blob })
     }
 
     /// Fetches a wheel that a lock names, from wherever its index lists it now.

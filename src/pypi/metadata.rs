@@ -10,14 +10,14 @@ use reqwest::{
 use url::Url;
 
 use super::{
-    IndexError, PackageIndex,
+    DirectWheel, IndexError, PackageIndex,
     tail::{Step, Window, extract, locate},
 };
 use crate::{
     http::{HttpError, Request},
     oci::Digest,
     python::{CoreMetadata, IndexFile, MetadataFile, WheelName},
-    store::{Blob, Bucket},
+    store::Bucket,
 };
 
 /// Bytes of the first look into a wheel: mostly the whole directory, and METADATA just before it.
@@ -63,15 +63,15 @@ impl PackageIndex {
         Ok(metadata)
     }
 
-    /// What the wheel `blob`, called `wheel`, says of itself.
+    /// What a wheel that was named itself says of itself.
     ///
     /// # Errors
     /// When it holds no METADATA, or one that makes no sense.
-    pub async fn metadata_of(&self, blob: &Blob, wheel: &WheelName) -> Result<CoreMetadata, IndexError> {
-        let file = open(blob.path())?;
-        let text = self.read_parts(&Parts::Local(file), wheel).await;
-        let text = text.map_err(|obstacle| self.no_way_round(obstacle, wheel))?;
-        CoreMetadata::parse(&text).map_err(|source| unusable(wheel.file(), source))
+    pub async fn metadata_of(&self, direct: &DirectWheel) -> Result<CoreMetadata, IndexError> {
+        let parts = Parts::Local(open(direct.blob.path())?);
+        let text = self.read_parts(&parts, &direct.wheel).await;
+        let text = text.map_err(|obstacle| self.no_way_round(obstacle, &direct.wheel))?;
+        CoreMetadata::parse(&text).map_err(|source| unusable(direct.wheel.file(), source))
     }
 
     async fn metadata_text(&self, index: &str, file: &IndexFile, wheel: &WheelName) -> Result<Vec<u8>, IndexError> {

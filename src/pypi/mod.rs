@@ -19,5 +19,6 @@ pub(crate) mod testing;
 
 pub use client::{PackageIndex, Project};
 pub use config::{pip_conf, uv_toml};
+pub use download::DirectWheel;
 pub use error::IndexError;
 pub use settings::{DefaultIndex, Index, Location, Settings};

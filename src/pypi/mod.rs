@@ -1,1 +1,24 @@
 //! Package indexes: finding and fetching wheels.
+//!
+//! A [`PackageIndex`] asks the indexes of a build, in their order, for the files of a project; the
+//! first index that has the project is the only one asked, so that nobody can slip a newer version
+//! of a private name into a public index. METADATA comes from beside the wheel where the index
+//! offers it, else out of the wheel's own tail by range requests.
+
+mod error;
+mod settings;
+mod config;
+mod client;
+mod page;
+mod metadata;
+mod tail;
+mod download;
+mod folder;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use client::{PackageIndex, Project};
+pub use config::{pip_conf, uv_toml};
+pub use download::DirectWheel;
+pub use error::IndexError;
+pub use settings::{DefaultIndex, Index, Location, Settings};

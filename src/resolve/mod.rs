@@ -1,1 +1,28 @@
 //! Choosing wheels and packages.
+//!
+//! Wheels are chosen for one target at a time, from the metadata of that target's own wheels: two
+//! wheels of one version may require different things. The search is PubGrub's, with uv's scheme of
+//! counting conflicts; extras are packages of their own that depend on their base at the same version.
+
+mod request;
+mod outcome;
+mod error;
+mod fact;
+mod ranges;
+mod package;
+mod listing;
+mod catalog;
+mod direct;
+mod rules;
+mod conflicts;
+mod solver;
+mod explain;
+mod choose;
+mod align;
+
+pub use align::{Aligned, Skew, resolve_aligned};
+pub use choose::resolve;
+pub use error::ResolveError;
+pub use fact::Fact;
+pub use outcome::{Notice, Picked, Resolution};
+pub use request::{Choice, LocalWheel, Request};

@@ -1,0 +1,126 @@
+//! What there is to choose from: listings and metadata, each fetched once, many at a time.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::OnceCell;
+
+use super::{
+    ResolveError,
+    listing::{Candidate, Criteria, Listing, Prereleases, Taste},
+    ranges::Versions,
+};
+use crate::{
+    lock::WheelSource,
+    oci::Digest,
+    pypi::{IndexError, PackageIndex},
+    python::{CoreMetadata, PackageName, TagSet, Target, Version},
+};
+
+/// Everything that can be chosen for one request on one target.
+pub(super) struct Catalog {
+    pub(super) index: PackageIndex,
+    pub(super) tags: TagSet,
+    pub(super) accepted: BTreeMap<PackageName, BTreeSet<Digest>>,
+    pub(super) prefer: BTreeMap<PackageName, Version>,
+    pub(super) prereleases: BTreeSet<PackageName>,
+    listings: Mutex<BTreeMap<PackageName, Arc<OnceCell<Arc<Listing>>>>>,
+}
+
+/// The metadata of a wheel, or why the wheel cannot be used.
+pub(super) type Usable = Result<Arc<CoreMetadata>, String>;
+
+impl Catalog {
+    pub(super) fn new(index: PackageIndex, target: &Target) -> Self {
+        Self {
+            index,
+            tags: TagSet::of(target),
+            accepted: BTreeMap::new(),
+            prefer: BTreeMap::new(),
+            prereleases: BTreeSet::new(),
+            listings: Mutex::default(),
+        }
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        self.tags.target()
+    }
+
+    /// Makes `candidate`, which the recipe names, the only one of its distribution.
+    pub(super) fn fix(&self, candidate: Candidate) {
+        let name = candidate.wheel.name().clone();
+        // The cell is new: catalogues are filled before the search begins.
+        let _ = self.cell(&name).set(Arc::new(Listing::direct(candidate)));
+    }
+
+    /// The versions of `package`.
+    pub(super) async fn listing(&self, package: &PackageName) -> Result<Arc<Listing>, ResolveError> {
+        let cell = self.cell(package);
+        cell.get_or_try_init(|| self.list(package)).await.cloned()
+    }
+
+    /// The versions of `package`, if they were asked for before.
+    pub(super) fn known(&self, package: &PackageName) -> Option<Arc<Listing>> {
+        self.cell(package).get().cloned()
+    }
+
+    /// The wheel to try first of those in `versions`.
+    pub(super) fn choose<'a>(
+        &self,
+        package: &PackageName,
+        listing: &'a Listing,
+        versions: &Versions,
+    ) -> Option<&'a Candidate> {
+        let asked = self.prereleases.contains(package);
+        let prereleases = if asked { Prereleases::Asked } else { Prereleases::Avoided };
+        listing.choose(versions, Taste { prefer: self.prefer.get(package), prereleases })
+    }
+
+    /// What `candidate` says of itself; or, inside, why it cannot be used.
+    pub(super) async fn metadata(&self, candidate: &Candidate) -> Result<Usable, ResolveError> {
+        if let Some(metadata) = &candidate.metadata {
+            return Ok(Ok(Arc::clone(metadata)));
+        }
+        let WheelSource::Index(index) = &candidate.source else {
+            return Ok(Err("it has no metadata".to_owned()));
+        };
+        match self.index.metadata(index, &candidate.file).await {
+            Ok(metadata) => Ok(self.for_python(metadata)),
+            Err(IndexError::Metadata { source, .. }) => Ok(Err(source.to_string())),
+            Err(error @ (IndexError::Broken { .. } | IndexError::MetadataDigest { .. })) => Ok(Err(error.to_string())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Fetches ahead what will be needed if `package` is decided within `versions`.
+    pub(super) async fn warm(&self, package: &PackageName, versions: &Versions) {
+        if let Ok(listing) = self.listing(package).await
+            && let Some(candidate) = self.choose(package, &listing, versions)
+        {
+            let _ = self.metadata(candidate).await;
+        }
+    }
+
+    fn for_python(&self, metadata: Arc<CoreMetadata>) -> Usable {
+        let python = self.target().python;
+        let version = Version::new([python.major, python.minor, python.patch].map(u64::from));
+        match metadata.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&version)) {
+            Some(specifiers) => Err(format!("it requires Python {specifiers}")),
+            None => Ok(metadata),
+        }
+    }
+
+    async fn list(&self, package: &PackageName) -> Result<Arc<Listing>, ResolveError> {
+        let project = self.index.project(package, &self.target().platform).await?;
+        let criteria = Criteria { tags: &self.tags, accepted: self.accepted.get(package) };
+        let listing = project.map(|project| Listing::of(package, &project.index, &project.files, &criteria));
+        Ok(Arc::new(listing.unwrap_or_default()))
+    }
+
+    fn cell(&self, package: &PackageName) -> Arc<OnceCell<Arc<Listing>>> {
+        let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(listings.entry(package.clone()).or_default())
+    }
+}

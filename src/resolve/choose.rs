@@ -1,0 +1,159 @@
+//! One resolution, from request to wheels: what the recipe names, the choices, the search, the digests.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{
+    Choice, Fact, Notice, Picked, Request, Resolution, ResolveError,
+    catalog::Catalog,
+    direct,
+    rules::{Rules, asked_prereleases},
+    solver::{Solution, Solver},
+};
+use crate::{
+    lock::WheelSource,
+    pypi::PackageIndex,
+    python::{PackageName, Requirement, Target, Version, Yanked, marker_environment},
+};
+
+/// Digests learnt at the same time.
+const AT_ONCE: usize = 8;
+
+/// Chooses wheels for `request` on `target`: transitively, wheels only, one of each distribution.
+///
+/// # Errors
+/// When no set of wheels satisfies everything, when the recipe names files that do not fit, when
+/// something denied is needed, and when an index cannot be used.
+pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -> Result<Resolution, ResolveError> {
+    let rules = Arc::new(Rules::new(request, marker_environment(target))?);
+    let mut catalog = Catalog::new(index.clone(), target);
+    catalog.accepted.clone_from(&request.accepted);
+    catalog.prefer.clone_from(&request.prefer);
+    catalog.prereleases = asked_prereleases(request);
+    let local = direct::take_in(request, &catalog, rules.environment()).await?;
+    let search = Search { catalog: Arc::new(catalog), rules, installed: installed(request) };
+    let mut requirements = [request.requirements.clone(), local].concat();
+    let mut choices = Vec::new();
+    let mut found = None;
+    for choice in &request.choices {
+        let (taken, solution) = search.first_of(choice, &requirements).await?;
+        choices.push(taken.iter().map(ToString::to_string).collect());
+        requirements.extend(taken);
+        found = Some(solution);
+    }
+    let solution = match found {
+        Some(solution) => solution,
+        None => search.run(requirements).await?,
+    };
+    search.refuse_denied(request, &solution)?;
+    search.finish(solution, choices).await
+}
+
+struct Search {
+    catalog: Arc<Catalog>,
+    rules: Arc<Rules>,
+    installed: BTreeMap<PackageName, Version>,
+}
+
+impl Search {
+    async fn run(&self, requirements: Vec<Requirement>) -> Result<Solution, ResolveError> {
+        let (catalog, rules) = (Arc::clone(&self.catalog), Arc::clone(&self.rules));
+        Solver::new(catalog, rules, requirements, self.installed.clone()).run().await
+    }
+
+    /// The first alternative of `choice` that can be had together with `requirements`.
+    async fn first_of(
+        &self,
+        choice: &Choice,
+        requirements: &[Requirement],
+    ) -> Result<(Vec<Requirement>, Solution), ResolveError> {
+        let mut facts = Vec::new();
+        for alternative in &choice.any_of {
+            match self.run([requirements, alternative].concat()).await {
+                Ok(solution) => return Ok((alternative.clone(), solution)),
+                Err(ResolveError::NoSolution { facts: why, .. }) => facts.extend(why),
+                Err(error) => return Err(error),
+            }
+        }
+        let spelled = |alternative: &Vec<Requirement>| {
+            alternative.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
+        };
+        Err(ResolveError::NoChoice {
+            platform: self.catalog.target().platform.clone(),
+            alternatives: choice.any_of.iter().map(spelled).collect(),
+            facts: Fact::told(facts),
+        })
+    }
+
+    fn refuse_denied(&self, request: &Request, solution: &Solution) -> Result<(), ResolveError> {
+        for package in solution.chosen.keys() {
+            if let Some(pattern) = request.deny.iter().find(|pattern| pattern.matches(package)) {
+                return Err(ResolveError::Denied {
+                    package: package.clone(),
+                    pattern: pattern.clone(),
+                    platform: self.catalog.target().platform.clone(),
+                    why: why(solution, package),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, solution: Solution, choices: Vec<Vec<String>>) -> Result<Resolution, ResolveError> {
+        let picks = solution.chosen.iter().map(|(name, version)| self.picked(name, version, &solution));
+        let picks: Vec<(Picked, Option<Notice>)> = stream::iter(picks).buffered(AT_ONCE).try_collect().await?;
+        let mut notices: BTreeSet<Notice> = solution.notices.clone();
+        let mut wheels = Vec::with_capacity(picks.len());
+        for (picked, notice) in picks {
+            wheels.push(picked);
+            notices.extend(notice);
+        }
+        let notices = notices.into_iter().collect();
+        Ok(Resolution { platform: self.catalog.target().platform.clone(), wheels, choices, notices })
+    }
+
+    async fn picked(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        solution: &Solution,
+    ) -> Result<(Picked, Option<Notice>), ResolveError> {
+        let listing = self.catalog.listing(name).await?;
+        let candidate = listing.candidate(version).expect("only versions of the listing are chosen");
+        let index = match &candidate.source {
+            WheelSource::Index(index) => index.as_str(),
+            _ => "",
+        };
+        let (sha256, size) = self.catalog.index.digest_and_size(index, &candidate.file).await?;
+        let notice = match &candidate.file.yanked {
+            Yanked::No => None,
+            Yanked::Because(reason) => {
+                Some(Notice::Yanked { package: name.clone(), version: version.clone(), reason: reason.clone() })
+            }
+        };
+        let picked = Picked {
+            name: name.clone(),
+            version: version.clone(),
+            file: candidate.wheel.clone(),
+            sha256,
+            size,
+            source: candidate.source.clone(),
+            why: why(solution, name),
+        };
+        Ok((picked, notice))
+    }
+}
+
+fn why(solution: &Solution, package: &PackageName) -> Vec<String> {
+    solution.why.get(package).map(|why| why.iter().cloned().collect()).unwrap_or_default()
+}
+
+/// Distributions of the base whose name or version is none cannot satisfy anything.
+fn installed(request: &Request) -> BTreeMap<PackageName, Version> {
+    let read = |name: &str, version: &str| Some((name.parse().ok()?, version.parse().ok()?));
+    request.installed.iter().filter_map(|installed| read(&installed.name, &installed.version)).collect()
+}

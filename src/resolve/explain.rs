@@ -1,0 +1,137 @@
+//! From a proof that there is no solution to the facts it rests on.
+
+use std::collections::BTreeSet;
+
+use pubgrub::{DerivationTree, Derived, External};
+
+use super::{
+    Fact, ResolveError,
+    catalog::Catalog,
+    package::{Package, Reason},
+    ranges::{Versions, in_words},
+};
+use crate::python::{PackageName, Requirement, Version};
+
+/// Refused versions told of one package.
+const TOLD: usize = 3;
+
+/// What is needed to put a proof into words.
+pub(super) struct Explanation<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) recipe: &'a [Requirement],
+}
+
+type Proof = DerivationTree<Package, Versions, Reason>;
+
+impl Explanation<'_> {
+    pub(super) fn of(&self, proof: &Proof) -> ResolveError {
+        let mut facts = Vec::new();
+        for leaf in leaves(proof) {
+            self.tell(leaf, &mut facts);
+        }
+        ResolveError::NoSolution { platform: self.catalog.target().platform.clone(), facts: Fact::told(facts) }
+    }
+
+    fn tell(&self, leaf: &External<Package, Versions, Reason>, facts: &mut Vec<Fact>) {
+        match leaf {
+            External::NotRoot(..) => {}
+            External::NoVersions(package, versions) => {
+                if let Some(name) = package.name() {
+                    self.no_versions(name, versions, facts);
+                }
+            }
+            External::Custom(package, versions, reason) => {
+                if let Some(name) = package.name() {
+                    facts.extend(self.custom(name, versions, reason));
+                }
+            }
+            External::FromDependencyOf(Package::Root, _, package, versions) => {
+                facts.push(Fact::Wanted { requirement: self.wanted(package, versions) });
+            }
+            External::FromDependencyOf(package, _, dependency, _) if package.name() == dependency.name() => {}
+            External::FromDependencyOf(package, versions, dependency, wanted) => facts.push(Fact::Depends {
+                package: package.to_string(),
+                versions: self.spelled(package, versions),
+                requirement: format!("{dependency}{}", in_words(wanted)),
+            }),
+        }
+    }
+
+    /// The recipe's own words, where they are to be had.
+    fn wanted(&self, package: &Package, versions: &Versions) -> String {
+        let own: Vec<&Requirement> =
+            self.recipe.iter().filter(|requirement| Some(&requirement.name) == package.name()).collect();
+        match own[..] {
+            [only] => only.to_string(),
+            _ => format!("{package}{}", in_words(versions)),
+        }
+    }
+
+    fn custom(&self, name: &PackageName, versions: &Versions, reason: &Reason) -> Option<Fact> {
+        let package = name.clone();
+        Some(match reason {
+            Reason::NotFound => {
+                let indexes = self.catalog.index.indexes_for(name, &self.catalog.target().platform);
+                Fact::NotFound { package, indexes }
+            }
+            Reason::Installed(version) => Fact::Installed { package, version: version.clone() },
+            Reason::Direct(version) => Fact::Direct { package, version: version.clone() },
+            Reason::Unusable(reason) => {
+                let version = versions.as_singleton()?.clone();
+                Fact::Unusable { package, version, reason: reason.clone() }
+            }
+        })
+    }
+
+    /// The newest refused versions in the range; when there are none, the range itself.
+    fn no_versions(&self, name: &PackageName, versions: &Versions, facts: &mut Vec<Fact>) {
+        const USABLE: usize = 5;
+        let Some(listing) = self.catalog.known(name) else { return };
+        let refused = listing.refused.iter().rev().filter(|(version, _)| versions.contains(version));
+        let before = facts.len();
+        for (version, refused) in refused.take(TOLD) {
+            let (package, version) = (name.clone(), version.clone());
+            facts.push(if refused.is_source_only() {
+                Fact::SourceOnly { package, version }
+            } else {
+                Fact::Unusable { package, version, reason: refused.in_words() }
+            });
+        }
+        if facts.len() == before {
+            let there_are = listing.versions.iter().rev().take(USABLE).cloned().collect();
+            let words = in_words(versions);
+            let versions = if words.is_empty() { "any range".to_owned() } else { words.trim().to_owned() };
+            facts.push(Fact::NoVersion { package: name.clone(), versions, there_are });
+        }
+    }
+
+    /// The versions of `package` in `versions` that exist.
+    fn spelled(&self, package: &Package, versions: &Versions) -> String {
+        let listing = package.name().and_then(|name| self.catalog.known(name));
+        let all = listing.as_ref().map(|listing| listing.versions.as_slice()).unwrap_or_default();
+        let inside: Vec<&Version> = all.iter().filter(|version| versions.contains(version)).collect();
+        match inside[..] {
+            [] => in_words(versions),
+            [only] => only.to_string(),
+            [first, second] => format!("{first} and {second}"),
+            [first, .., last] => format!("{first} to {last} ({} versions)", inside.len()),
+        }
+    }
+}
+
+/// The leaves of a proof, each once. The proof shares its parts, and may be deep.
+fn leaves(proof: &Proof) -> Vec<&External<Package, Versions, Reason>> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut open = vec![proof];
+    while let Some(part) = open.pop() {
+        if !seen.insert(std::ptr::from_ref(part)) {
+            continue;
+        }
+        match part {
+            DerivationTree::External(leaf) => found.push(leaf),
+            DerivationTree::Derived(Derived { cause1, cause2, .. }) => open.extend([cause1.as_ref(), cause2.as_ref()]),
+        }
+    }
+    found
+}

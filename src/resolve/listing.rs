@@ -1,0 +1,310 @@
+//! What can be chosen of one distribution on one target.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::ranges::{Versions, name_prerelease, pins};
+use crate::{
+    lock::WheelSource,
+    oci::Digest,
+    python::{
+        Compatibility, CoreMetadata, IndexFile, PackageName, TagSet, Version, VersionSpecifiers, WheelName, Yanked,
+    },
+};
+
+/// The versions of a distribution: the usable ones with their best wheel, the others with the reason.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listing {
+    /// Sorted by version, one wheel each.
+    pub(super) candidates: Vec<Candidate>,
+    /// The versions of `candidates`.
+    pub(super) versions: Vec<Version>,
+    /// Versions that have no wheel to use.
+    pub(super) refused: BTreeMap<Version, Refused>,
+    /// Whether any index has the distribution.
+    pub(super) found: bool,
+}
+
+/// The best wheel of a version.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) wheel: WheelName,
+    pub(super) file: IndexFile,
+    pub(super) source: WheelSource,
+    /// Already at hand for wheels that the recipe names.
+    pub(super) metadata: Option<Arc<CoreMetadata>>,
+}
+
+/// Why a version has no wheel to use: what its files lack.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refused {
+    /// Tags of the wheels that do not fit, with the reason why.
+    tags: BTreeMap<String, String>,
+    python: Option<VersionSpecifiers>,
+    hash: bool,
+}
+
+/// What candidates must be.
+pub(super) struct Criteria<'a> {
+    pub(super) tags: &'a TagSet,
+    pub(super) accepted: Option<&'a BTreeSet<Digest>>,
+}
+
+/// How a version is chosen among those that are possible.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taste<'a> {
+    pub(super) prefer: Option<&'a Version>,
+    pub(super) prereleases: Prereleases,
+}
+
+/// Whether pre-releases are taken where a stable version does not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Prereleases {
+    Asked,
+    Avoided,
+}
+
+impl Listing {
+    /// Sorts the `files` of index `index`.
+    pub(super) fn of(package: &PackageName, index: &str, files: &[IndexFile], criteria: &Criteria<'_>) -> Self {
+        let mut best: BTreeMap<Version, (Standing, WheelName, IndexFile)> = BTreeMap::new();
+        let mut listing = Self { found: true, ..Self::default() };
+        for file in files {
+            let Ok(wheel) = file.name.parse::<WheelName>() else {
+                if let Some(version) = source_version(&file.name, package) {
+                    listing.refused.entry(version).or_default();
+                }
+                continue;
+            };
+            if wheel.name() != package {
+                continue;
+            }
+            match standing(&wheel, file, criteria) {
+                Ok(standing) => match best.get(wheel.version()) {
+                    Some((known, ..)) if *known >= standing => {}
+                    _ => drop(best.insert(wheel.version().clone(), (standing, wheel, file.clone()))),
+                },
+                Err(lack) => lack.note(listing.refused.entry(wheel.version().clone()).or_default(), &wheel),
+            }
+        }
+        listing.refused.retain(|version, _| !best.contains_key(version));
+        let source = WheelSource::Index(index.to_owned());
+        let candidate = |(_, wheel, file)| Candidate { wheel, file, source: source.clone(), metadata: None };
+        listing.candidates = best.into_values().map(candidate).collect();
+        listing.index()
+    }
+
+    /// The one wheel that the recipe names.
+    pub(super) fn direct(candidate: Candidate) -> Self {
+        Self { candidates: vec![candidate], found: true, ..Self::default() }.index()
+    }
+
+    /// The wheel to try first of those in `versions`: the preferred version, else the newest stable
+    /// one, else the newest pre-release where pre-releases are asked for or there is nothing else.
+    pub(super) fn choose(&self, versions: &Versions, taste: Taste<'_>) -> Option<&Candidate> {
+        let possible = || self.candidates.iter().rev().filter(|candidate| candidate.allowed(versions));
+        if let Some(prefer) = taste.prefer
+            && let Some(candidate) = possible().find(|candidate| candidate.wheel.version() == prefer)
+        {
+            return Some(candidate);
+        }
+        let stable = |candidate: &&Candidate| !candidate.wheel.version().any_prerelease();
+        possible().find(stable).or_else(|| {
+            let asked = taste.prereleases == Prereleases::Asked || name_prerelease(versions);
+            let only = || !self.candidates.iter().any(|candidate| stable(&candidate));
+            if asked || only() { possible().next() } else { None }
+        })
+    }
+
+    /// The candidate of exactly `version`.
+    pub(super) fn candidate(&self, version: &Version) -> Option<&Candidate> {
+        let position = self.versions.binary_search(version).ok()?;
+        self.candidates.get(position)
+    }
+
+    fn index(mut self) -> Self {
+        self.versions = self.candidates.iter().map(|candidate| candidate.wheel.version().clone()).collect();
+        self
+    }
+}
+
+impl Candidate {
+    /// Withdrawn files are taken only by those who name their very version.
+    fn allowed(&self, versions: &Versions) -> bool {
+        let version = self.wheel.version();
+        versions.contains(version) && (self.file.yanked == Yanked::No || pins(versions, version))
+    }
+}
+
+impl Refused {
+    /// Whether there is nothing but source.
+    pub(super) fn is_source_only(&self) -> bool {
+        self.tags.is_empty() && self.python.is_none() && !self.hash
+    }
+
+    /// Why, and what there is instead.
+    pub(super) fn in_words(&self) -> String {
+        const SHOWN: usize = 6;
+        if self.hash {
+            return "none of its wheels has a hash that the recipe accepts".to_owned();
+        }
+        if let Some(python) = &self.python {
+            return format!("it requires Python {python}");
+        }
+        if let [(tag, reason)] = &self.tags.iter().collect::<Vec<_>>()[..] {
+            return format!("its only wheel, {tag}, {reason}");
+        }
+        let near = self.tags.values().find(|reason| reason.starts_with("needs"));
+        let tags: Vec<&str> = self.tags.keys().map(String::as_str).collect();
+        let more = if tags.len() > SHOWN { format!(" and {} more", tags.len() - SHOWN) } else { String::new() };
+        let near = near.map(|reason| format!("; the nearest {reason}")).unwrap_or_default();
+        format!("no wheel fits; there are {}{more}{near}", tags[..tags.len().min(SHOWN)].join(", "))
+    }
+}
+
+/// How good a wheel is; the greatest is taken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Standing {
+    offered: Offered,
+    rank: std::cmp::Reverse<u32>,
+    build: Option<(u64, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Offered {
+    Withdrawn,
+    Plainly,
+}
+
+enum Lack {
+    Tag(String),
+    Python(VersionSpecifiers),
+    Hash,
+}
+
+impl Lack {
+    fn note(self, refused: &mut Refused, wheel: &WheelName) {
+        match self {
+            Self::Tag(reason) => drop(refused.tags.insert(wheel.tag_spelled(), reason)),
+            Self::Python(specifiers) => refused.python = Some(specifiers),
+            Self::Hash => refused.hash = true,
+        }
+    }
+}
+
+fn standing(wheel: &WheelName, file: &IndexFile, criteria: &Criteria<'_>) -> Result<Standing, Lack> {
+    let rank = match criteria.tags.check(wheel) {
+        Compatibility::Compatible(rank) => rank,
+        Compatibility::Incompatible(reason) => return Err(Lack::Tag(reason.to_string())),
+    };
+    let python = criteria.tags.target().python;
+    let python = Version::new([python.major, python.minor, python.patch].map(u64::from));
+    if let Some(specifiers) = file.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&python)) {
+        return Err(Lack::Python(specifiers.clone()));
+    }
+    // Files whose hash the index does not give are checked against the lock like all others.
+    let accepted =
+        criteria.accepted.zip(file.sha256.as_ref()).is_none_or(|(accepted, digest)| accepted.contains(digest));
+    if !accepted {
+        return Err(Lack::Hash);
+    }
+    let offered = if file.yanked == Yanked::No { Offered::Plainly } else { Offered::Withdrawn };
+    Ok(Standing { offered, rank: std::cmp::Reverse(rank), build: wheel.build().cloned() })
+}
+
+/// The version of a source distribution: `demo-1.0.tar.gz`.
+fn source_version(file: &str, package: &PackageName) -> Option<Version> {
+    let stem = file.strip_suffix(".tar.gz").or_else(|| file.strip_suffix(".zip"))?;
+    let (name, version) = stem.rsplit_once('-')?;
+    name.parse::<PackageName>().is_ok_and(|name| name == *package).then(|| version.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        python::{MetadataFile, Target},
+        resolve::ranges::satisfying,
+    };
+
+    fn listing(files: &[&str]) -> Listing {
+        let target = Target {
+            platform: "linux/amd64".parse().unwrap(),
+            python: "3.11.2".parse().unwrap(),
+            libc: "glibc 2.28".parse().unwrap(),
+            free_threaded: false,
+        };
+        let file = |text: &&str| {
+            let (name, yanked) = match text.strip_suffix('!') {
+                Some(name) => (name, Yanked::Because(String::new())),
+                None => (*text, Yanked::No),
+            };
+            let (name, python) = name.split_once(' ').unwrap_or((name, ""));
+            IndexFile {
+                name: name.to_owned(),
+                url: "https://host/x".parse().unwrap(),
+                sha256: None,
+                requires_python: (!python.is_empty()).then(|| python.parse().unwrap()),
+                yanked,
+                size: None,
+                core_metadata: MetadataFile::Absent,
+            }
+        };
+        let files: Vec<IndexFile> = files.iter().map(file).collect();
+        let criteria = Criteria { tags: &TagSet::of(&target), accepted: None };
+        Listing::of(&"demo".parse().unwrap(), "default", &files, &criteria)
+    }
+
+    #[test]
+    fn the_newest_stable_version_with_the_best_wheel_is_chosen() {
+        let listing = listing(&[
+            "demo-1.0-py3-none-any.whl",
+            "demo-1.1-py3-none-any.whl",
+            "demo-1.1-1-py3-none-any.whl",
+            "demo-1.1-cp311-cp311-manylinux2014_x86_64.whl",
+            "demo-1.2-py3-none-any.whl!",
+            "demo-2.0rc1-py3-none-any.whl",
+            "demo-3.0-py3-none-any.whl >=3.12",
+            "other-4.0-py3-none-any.whl",
+        ]);
+        let check = |specifiers: &str, prefer: Option<&str>, prereleases: Prereleases, expect: Option<&str>| {
+            let prefer = prefer.map(|text| text.parse().unwrap());
+            let taste = Taste { prefer: prefer.as_ref(), prereleases };
+            let found = listing.choose(&satisfying(&specifiers.parse().unwrap()), taste);
+            let found = found.map(|candidate| candidate.wheel.file().trim_start_matches("demo-"));
+            assert_eq!(found, expect, "{specifiers}");
+        };
+        use Prereleases::{Asked, Avoided};
+        check("", None, Avoided, Some("1.1-cp311-cp311-manylinux2014_x86_64.whl"));
+        check("", None, Asked, Some("1.1-cp311-cp311-manylinux2014_x86_64.whl"));
+        check("", Some("1.0"), Avoided, Some("1.0-py3-none-any.whl"));
+        check("==1.2", None, Avoided, Some("1.2-py3-none-any.whl"));
+        check(">1.1", None, Avoided, None);
+        check(">1.1", None, Asked, Some("2.0rc1-py3-none-any.whl"));
+        check(">=2.0rc1", None, Avoided, Some("2.0rc1-py3-none-any.whl"));
+    }
+
+    #[test]
+    fn reasons_name_what_is_on_offer() {
+        let listing = listing(&[
+            "demo-1.0.tar.gz",
+            "demo-2.0-cp311-cp311-manylinux_2_34_x86_64.whl",
+            "demo-3.0-cp311-cp311-manylinux_2_34_x86_64.whl",
+            "demo-3.0-cp312-cp312-win_amd64.whl",
+            "demo-4.0-py3-none-any.whl >=3.12",
+        ]);
+        let check = |version: &str, expect: &str| {
+            assert_eq!(listing.refused[&version.parse::<Version>().unwrap()].in_words(), expect);
+        };
+        assert!(listing.refused[&"1.0".parse::<Version>().unwrap()].is_source_only());
+        check("2.0", "its only wheel, cp311-cp311-manylinux_2_34_x86_64, needs glibc 2.34, the base has glibc 2.28");
+        check(
+            "3.0",
+            "no wheel fits; there are cp311-cp311-manylinux_2_34_x86_64, cp312-cp312-win_amd64; \
+             the nearest needs glibc 2.34, the base has glibc 2.28",
+        );
+        check("4.0", "it requires Python >=3.12");
+    }
+}

@@ -1,0 +1,55 @@
+//! What is asked of the resolver.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use crate::{
+    lock::Installed,
+    oci::Digest,
+    python::{ExtraName, MarkerTree, NamePattern, PackageName, Requirement, Version},
+};
+
+/// What one image wants, before the platform is known.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// What the recipe requires. Only these, and overrides, may name URLs.
+    pub requirements: Vec<Requirement>,
+    /// Wheels that lie on this machine.
+    pub wheels: Vec<LocalWheel>,
+    /// The first alternative of each that has wheels on the platform is taken.
+    pub choices: Vec<Choice>,
+    /// Bounds on versions of whatever is chosen; they require nothing.
+    pub constraints: Vec<Requirement>,
+    /// What stands in place of every requirement on the same name.
+    pub overrides: Vec<Requirement>,
+    /// Left out, whoever asks.
+    pub exclude: Vec<NamePattern>,
+    /// An error, if anything needs them.
+    pub deny: Vec<NamePattern>,
+    /// What the base brings; it is kept, and never chosen otherwise.
+    pub installed: Vec<Installed>,
+    /// Versions to take rather than the newest, where nothing speaks against them.
+    pub prefer: BTreeMap<PackageName, Version>,
+    /// The only files that may be chosen of a package (`--hash`).
+    pub accepted: BTreeMap<PackageName, BTreeSet<Digest>>,
+}
+
+/// A wheel on this machine.
+#[derive(Clone, Debug)]
+pub struct LocalWheel {
+    /// Relative to the recipe.
+    pub path: PathBuf,
+    /// Its optional parts that are wanted.
+    pub extras: Vec<ExtraName>,
+    /// Where it is wanted.
+    pub marker: MarkerTree,
+}
+
+/// Alternatives, in order of preference (`[[wheels.choice]]`).
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Each a list of requirements that are taken together.
+    pub any_of: Vec<Vec<Requirement>>,
+}

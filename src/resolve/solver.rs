@@ -1,0 +1,345 @@
+//! The search: PubGrub's loop, waiting for metadata where it must and fetching ahead where it can.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use pubgrub::{Id, IncompId, Incompatibility, State, Term};
+use tokio::task::JoinSet;
+
+use super::{
+    Notice, ResolveError,
+    catalog::Catalog,
+    conflicts::Order,
+    explain::Explanation,
+    listing::Listing,
+    package::{Package, Provider, Reason},
+    ranges::Versions,
+    rules::{Dependencies, Rules},
+};
+use crate::python::{ExtraName, PackageName, Requirement, Version};
+
+/// Versions of one package tried before the next ones are fetched ahead, and how many of them.
+const BATCH: usize = 5;
+const AHEAD: usize = 10;
+
+/// One search.
+pub(super) struct Solver {
+    catalog: Arc<Catalog>,
+    rules: Arc<Rules>,
+    requirements: Vec<Requirement>,
+    installed: BTreeMap<PackageName, Version>,
+    state: State<Provider>,
+    order: Order,
+    expanded: BTreeMap<(Package, Version), Vec<Package>>,
+    tried: BTreeMap<PackageName, usize>,
+    warmed: BTreeSet<PackageName>,
+    ahead: JoinSet<()>,
+}
+
+/// What the search found.
+pub(super) struct Solution {
+    /// Distributions with their versions, those of the base left out.
+    pub(super) chosen: BTreeMap<PackageName, Version>,
+    /// Who requires each of them; `recipe` for the recipe.
+    pub(super) why: BTreeMap<PackageName, BTreeSet<String>>,
+    pub(super) notices: BTreeSet<Notice>,
+}
+
+type Packed = IncompId<Package, Versions, Reason>;
+
+impl Solver {
+    pub(super) fn new(
+        catalog: Arc<Catalog>,
+        rules: Arc<Rules>,
+        requirements: Vec<Requirement>,
+        installed: BTreeMap<PackageName, Version>,
+    ) -> Self {
+        Self {
+            state: State::init(Package::Root, Version::new([0])),
+            order: Order::new(installed.clone()),
+            expanded: BTreeMap::new(),
+            tried: BTreeMap::new(),
+            warmed: BTreeSet::new(),
+            ahead: JoinSet::new(),
+            catalog,
+            rules,
+            requirements,
+            installed,
+        }
+    }
+
+    /// Searches to the end.
+    pub(super) async fn run(mut self) -> Result<Solution, ResolveError> {
+        let mut next = self.state.root_package;
+        loop {
+            self.propagate(next)?;
+            self.look_ahead();
+            let Some((package, versions)) = self.pick() else { return self.solution().await };
+            next = package;
+            match self.state.package_store[next].clone() {
+                Package::Root => self.decide_root(next),
+                package => self.decide(next, &package, versions).await?,
+            }
+        }
+    }
+
+    fn propagate(&mut self, package: Id<Package>) -> Result<(), ResolveError> {
+        match self.state.unit_propagation(package) {
+            Ok(causes) => {
+                for (affected, incompatibility) in causes.iter() {
+                    self.note_conflict(*affected, *incompatibility);
+                }
+            }
+            Err(proof) => {
+                let explanation = Explanation { catalog: &self.catalog, recipe: &self.requirements };
+                return Err(explanation.of(&proof));
+            }
+        }
+        for package in self.order.reconsider() {
+            let package = self.state.package_store.alloc(package);
+            self.state.backtrack_package(package);
+        }
+        Ok(())
+    }
+
+    fn note_conflict(&mut self, affected: Id<Package>, incompatibility: Packed) {
+        let store = &self.state.package_store;
+        let terms = self.state.incompatibility_store[incompatibility].iter();
+        let culprits: Vec<&Package> = terms.filter(|(id, _)| *id != affected).map(|(id, _)| &store[id]).collect();
+        self.order.conflict(&store[affected], &culprits);
+    }
+
+    fn pick(&mut self) -> Option<(Id<Package>, Versions)> {
+        let Self { state, order, .. } = self;
+        let store = &state.package_store;
+        let picked = state.partial_solution.pick_highest_priority_pkg(|id, range| order.priority(&store[id], range));
+        picked.map(|(id, versions)| (id, versions.clone()))
+    }
+
+    fn decide_root(&mut self, id: Id<Package>) {
+        let version = Version::new([0]);
+        // The recipe's own requirements can only fail for a URL, and those are known by now.
+        let dependencies = self.rules.apply(&self.requirements, None).unwrap_or_default();
+        self.expand((id, &Package::Root), &version, Versions::singleton(version.clone()), dependencies);
+    }
+
+    async fn decide(&mut self, id: Id<Package>, package: &Package, versions: Versions) -> Result<(), ResolveError> {
+        let Some(name) = package.name().cloned() else { return Ok(()) };
+        if let Some(version) = self.installed.get(&name).cloned() {
+            return self.decide_installed(id, package, (version, versions)).await;
+        }
+        let listing = self.catalog.listing(&name).await?;
+        if !listing.found {
+            self.forbid(id, Versions::full(), Reason::NotFound);
+            return Ok(());
+        }
+        let possible = self.within_base(package, &versions);
+        let Some(candidate) = self.catalog.choose(&name, &listing, &possible) else {
+            self.refuse(id, &listing, versions);
+            return Ok(());
+        };
+        let version = candidate.wheel.version().clone();
+        if self.expanded.contains_key(&(package.clone(), version.clone())) {
+            self.state.partial_solution.add_decision(id, version);
+            return Ok(());
+        }
+        let metadata = self.catalog.metadata(candidate).await?;
+        let extra = match package {
+            Package::Extra(_, extra) => Some(extra),
+            _ => None,
+        };
+        let dependencies = metadata.and_then(|metadata| self.rules.apply(&metadata.requires, extra));
+        match dependencies {
+            Ok(dependencies) => self.expand_version(id, package, (&version, &listing), dependencies),
+            Err(reason) => {
+                let reason = Reason::Unusable(reason);
+                self.state.add_incompatibility(Incompatibility::custom_version(id, version, reason));
+            }
+        }
+        self.fetch_alternatives(&name, &listing, &versions);
+        Ok(())
+    }
+
+    /// No version of `listing` is in `versions`: say why.
+    fn refuse(&mut self, id: Id<Package>, listing: &Listing, versions: Versions) {
+        let direct = listing.candidates.first().filter(|candidate| candidate.metadata.is_some());
+        match direct.map(|candidate| candidate.wheel.version().clone()) {
+            Some(version) => {
+                let reason = Reason::Direct(version.clone());
+                self.forbid(id, Versions::singleton(version).complement(), reason);
+            }
+            None => self.state.add_incompatibility(Incompatibility::no_versions(id, Term::Positive(versions))),
+        }
+    }
+
+    /// What the base brings is kept: it has no requirements of its own any more, but its extras may.
+    async fn decide_installed(
+        &mut self,
+        id: Id<Package>,
+        package: &Package,
+        (version, versions): (Version, Versions),
+    ) -> Result<(), ResolveError> {
+        if !versions.contains(&version) {
+            let others = Versions::singleton(version.clone()).complement();
+            self.forbid(id, others, Reason::Installed(version));
+            return Ok(());
+        }
+        let mut dependencies = Dependencies::new();
+        if let Package::Extra(name, extra) = package {
+            let only = Versions::singleton(version.clone());
+            dependencies = self.installed_extra(name, extra, &version).await?;
+            dependencies.push((Package::Base(name.clone()), only));
+        }
+        if self.expanded.contains_key(&(package.clone(), version.clone())) {
+            self.state.partial_solution.add_decision(id, version);
+        } else {
+            self.expand((id, package), &version, Versions::singleton(version.clone()), dependencies);
+        }
+        Ok(())
+    }
+
+    /// The lock knows no metadata of the base; an index may have the same version.
+    async fn installed_extra(
+        &self,
+        name: &PackageName,
+        extra: &ExtraName,
+        version: &Version,
+    ) -> Result<Dependencies, ResolveError> {
+        let listing = self.catalog.listing(name).await?;
+        let Some(candidate) = listing.candidate(version) else { return Ok(Dependencies::new()) };
+        let metadata = self.catalog.metadata(candidate).await?;
+        let dependencies = metadata.and_then(|metadata| self.rules.apply(&metadata.requires, Some(extra)));
+        Ok(dependencies.unwrap_or_default())
+    }
+
+    /// Of an extra, the versions that its base can still have.
+    fn within_base(&mut self, package: &Package, versions: &Versions) -> Versions {
+        let Package::Extra(name, _) = package else { return versions.clone() };
+        let base = self.state.package_store.alloc(Package::Base(name.clone()));
+        match self.state.partial_solution.term_intersection_for_package(base) {
+            Some(Term::Positive(base)) if !base.is_disjoint(versions) => base.intersection(versions),
+            _ => versions.clone(),
+        }
+    }
+
+    fn expand_version(
+        &mut self,
+        id: Id<Package>,
+        package: &Package,
+        (version, listing): (&Version, &Listing),
+        mut dependencies: Dependencies,
+    ) {
+        let only = Versions::singleton(version.clone());
+        let versions = match package {
+            Package::Extra(name, _) => {
+                dependencies.push((Package::Base(name.clone()), only.clone()));
+                only
+            }
+            // Versions that nobody can choose may share the fate of this one: fewer holes in the sets.
+            _ => only.widen_versions(&listing.versions),
+        };
+        self.expand((id, package), version, versions, dependencies);
+    }
+
+    fn expand(
+        &mut self,
+        (id, package): (Id<Package>, &Package),
+        version: &Version,
+        versions: Versions,
+        dependencies: Dependencies,
+    ) {
+        let required: Vec<Package> = dependencies.iter().map(|(package, _)| package.clone()).collect();
+        required.iter().filter_map(Package::name).for_each(|name| self.order.find(name));
+        self.expanded.insert((package.clone(), version.clone()), required);
+        let conflict = self.state.add_package_version_dependencies(id, version.clone(), versions, dependencies);
+        if let Some(incompatibility) = conflict {
+            self.note_conflict(id, incompatibility);
+        }
+    }
+
+    fn forbid(&mut self, id: Id<Package>, versions: Versions, reason: Reason) {
+        self.state.add_incompatibility(Incompatibility::custom_term(id, Term::Positive(versions), reason));
+    }
+
+    /// Fetches pages, and the metadata most likely wanted, of everything newly required.
+    fn look_ahead(&mut self) {
+        for (id, versions) in self.state.partial_solution.prioritized_packages() {
+            let Some(name) = self.state.package_store[id].name() else { continue };
+            if self.installed.contains_key(name) || !self.warmed.insert(name.clone()) {
+                continue;
+            }
+            let (catalog, name, versions) = (Arc::clone(&self.catalog), name.clone(), versions.clone());
+            self.ahead.spawn(async move { catalog.warm(&name, &versions).await });
+        }
+    }
+
+    /// After some versions of one package, the next ones will probably be wanted too.
+    fn fetch_alternatives(&mut self, name: &PackageName, listing: &Arc<Listing>, versions: &Versions) {
+        let tried = self.tried.entry(name.clone()).or_default();
+        *tried += 1;
+        if *tried % BATCH != 0 {
+            return;
+        }
+        let next = listing.candidates.iter().rev().filter(|candidate| versions.contains(candidate.wheel.version()));
+        for candidate in next.skip(1).take(AHEAD) {
+            let (catalog, candidate) = (Arc::clone(&self.catalog), candidate.clone());
+            self.ahead.spawn(async move {
+                let _ = catalog.metadata(&candidate).await;
+            });
+        }
+    }
+
+    async fn solution(&self) -> Result<Solution, ResolveError> {
+        let decided: BTreeMap<Package, Version> = self
+            .state
+            .partial_solution
+            .extract_solution()
+            .map(|(id, version)| (self.state.package_store[id].clone(), version))
+            .collect();
+        let mut solution = Solution { chosen: BTreeMap::new(), why: BTreeMap::new(), notices: BTreeSet::new() };
+        for (package, version) in reachable(&decided, &self.expanded) {
+            let owner = package.name().map_or_else(|| "recipe".to_owned(), ToString::to_string);
+            let required = self.expanded.get(&(package.clone(), version.clone())).into_iter().flatten();
+            for name in required.filter_map(Package::name).filter(|name| Some(*name) != package.name()) {
+                solution.why.entry(name.clone()).or_default().insert(owner.clone());
+            }
+            let Some(name) = package.name().filter(|name| !self.installed.contains_key(*name)) else { continue };
+            solution.chosen.insert(name.clone(), version.clone());
+            if let Package::Extra(_, extra) = package {
+                solution.notices.extend(self.unknown_extra(name, version, extra).await?);
+            }
+        }
+        Ok(solution)
+    }
+
+    async fn unknown_extra(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        extra: &ExtraName,
+    ) -> Result<Option<Notice>, ResolveError> {
+        let listing = self.catalog.listing(name).await?;
+        let Some(candidate) = listing.candidate(version) else { return Ok(None) };
+        let known = self.catalog.metadata(candidate).await?.is_ok_and(|metadata| metadata.extras.contains(extra));
+        let unknown = || Notice::UnknownExtra { package: name.clone(), version: version.clone(), extra: extra.clone() };
+        Ok((!known).then(unknown))
+    }
+}
+
+/// What of `decided` the recipe leads to.
+fn reachable<'a>(
+    decided: &'a BTreeMap<Package, Version>,
+    expanded: &BTreeMap<(Package, Version), Vec<Package>>,
+) -> BTreeMap<&'a Package, &'a Version> {
+    let mut found = BTreeMap::new();
+    let mut open: Vec<&Package> = vec![&Package::Root];
+    while let Some(package) = open.pop() {
+        let Some((package, version)) = decided.get_key_value(package) else { continue };
+        if found.insert(package, version).is_none() {
+            open.extend(expanded.get(&(package.clone(), version.clone())).into_iter().flatten());
+        }
+    }
+    found
+}

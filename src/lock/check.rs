@@ -1,5 +1,7 @@
 //! What a lock must hold to be trusted. It may come from anywhere: its names become paths.
 
+use std::collections::BTreeSet;
+
 use super::{Facts, Lock, LockError, LockedImage, LockedPackage, LockedPlatform, LockedWheel, WheelSource};
 use crate::oci::Platform;
 
@@ -26,20 +28,16 @@ pub(super) fn consistent(file: &str, lock: &Lock) -> Result<(), LockError> {
 }
 
 fn check_platform(file: &str, locked: &LockedPlatform) -> Result<(), LockError> {
-    let mut names: Vec<&str> = locked.debian.iter().map(|package| package.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(twice(file, &format!("the package `{}`", pair[0]), &locked.platform));
+    if let Some(name) = repeated(locked.debian.iter().map(|package| package.name.as_str())) {
+        return Err(twice(file, &format!("the package `{name}`"), &locked.platform));
     }
     locked.debian.iter().try_for_each(|package| check_package(file, package))?;
     check_facts(file, &locked.facts)
 }
 
 fn check_image(file: &str, locked: &LockedImage) -> Result<(), LockError> {
-    let mut names: Vec<&str> = locked.wheels.iter().map(|wheel| wheel.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(twice(file, &format!("`{}`", pair[0]), &locked.platform));
+    if let Some(name) = repeated(locked.wheels.iter().map(|wheel| wheel.name.as_str())) {
+        return Err(twice(file, &format!("`{name}`"), &locked.platform));
     }
     locked.wheels.iter().try_for_each(|wheel| check_wheel(file, wheel))
 }
@@ -51,7 +49,7 @@ fn check_package(file: &str, package: &LockedPackage) -> Result<(), LockError> {
 }
 
 fn check_wheel(file: &str, wheel: &LockedWheel) -> Result<(), LockError> {
-    demand(is_name(&wheel.file) && wheel.file.ends_with(".whl"), file, "as a wheel", &wheel.file)?;
+    demand(is_name(&wheel.file) && wheel.file.strip_suffix(".whl").is_some(), file, "as a wheel", &wheel.file)?;
     match &wheel.source {
         WheelSource::Index(_) | WheelSource::Url(_) => Ok(()),
         WheelSource::Path(path) => demand(is_relative(path), file, "as the place of a wheel", path),
@@ -70,6 +68,11 @@ fn check_facts(file: &str, facts: &Facts) -> Result<(), LockError> {
         .chain(directories)
         .chain(links)
         .try_for_each(|path| demand(is_plain_absolute(path), file, "as a path of the image", path))
+}
+
+fn repeated<'n>(mut names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let mut seen = BTreeSet::new();
+    names.find(|name| !seen.insert(*name))
 }
 
 fn demand(good: bool, file: &str, what: &'static str, path: &str) -> Result<(), LockError> {

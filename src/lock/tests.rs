@@ -197,9 +197,9 @@ fn wrong_locks_are_refused() {
     check(
         "size = 12345",
         "length = 1",
-        "app.lock:50: unknown field `length`, expected one of `name`, `version`, `file`, `sha256`, `size`, `source`, `why`",
+        "app.lock:43: unknown field `length`, expected one of `name`, `version`, `file`, `sha256`, `size`, `source`, `why`",
     );
-    check("size = 12345", "size = -1", "app.lock:50: invalid value: integer `-1`, expected u64");
+    check("size = 12345", "size = -1", "app.lock:43: invalid value: integer `-1`, expected u64");
     check("flask-1.0-", "../flask-1.0-", "app.lock names as a wheel `../flask-1.0-py3-none-any.whl`");
     check("none-any.whl", "none-any.tar", "app.lock names as a wheel `flask-1.0-py3-none-any.tar`");
     check("dist/local.whl", "/home/local.whl", "app.lock names as the place of a wheel `/home/local.whl`");

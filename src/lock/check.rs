@@ -7,22 +7,23 @@ use crate::oci::Platform;
 
 /// Refuses platforms that stand twice or nowhere, and paths that lead astray.
 pub(super) fn consistent(file: &str, lock: &Lock) -> Result<(), LockError> {
-    for (position, platform) in lock.platforms.iter().enumerate() {
-        if lock.platforms[..position].iter().any(|other| other.platform == platform.platform) {
-            return Err(twice(file, "the base", &platform.platform));
+    let mut platforms = BTreeSet::new();
+    for locked in &lock.platforms {
+        if !platforms.insert(&locked.platform) {
+            return Err(twice(file, "the base", &locked.platform));
         }
-        check_platform(file, platform)?;
+        check_platform(file, locked)?;
     }
-    for (position, image) in lock.images.iter().enumerate() {
-        let same = |other: &LockedImage| other.variant == image.variant && other.platform == image.platform;
-        if lock.images[..position].iter().any(same) {
-            let of = image.variant.as_ref().map(|name| format!(" of `{name}`")).unwrap_or_default();
-            return Err(twice(file, &format!("the wheels{of}"), &image.platform));
+    let mut images = BTreeSet::new();
+    for locked in &lock.images {
+        if !images.insert((&locked.variant, &locked.platform)) {
+            let of = locked.variant.as_ref().map(|name| format!(" of `{name}`")).unwrap_or_default();
+            return Err(twice(file, &format!("the wheels{of}"), &locked.platform));
         }
-        if lock.platform(&image.platform).is_none() {
-            return Err(LockError::NoPlatform { file: file.to_owned(), platform: image.platform.clone() });
+        if !platforms.contains(&locked.platform) {
+            return Err(LockError::NoPlatform { file: file.to_owned(), platform: locked.platform.clone() });
         }
-        check_image(file, image)?;
+        check_image(file, locked)?;
     }
     Ok(())
 }

@@ -224,6 +224,15 @@ fn wrong_locks_are_refused() {
     );
 }
 
+#[test]
+fn deep_nesting_is_refused() {
+    for part in ["[", "{ a = ", "a."] {
+        assert!(Lock::parse("app.lock", &format!("version = 1\nx = {}", part.repeat(50_000))).is_err());
+        assert!(Lock::parse("app.lock", &format!("version = 1\n{}a = 1", part.repeat(50_000))).is_err());
+    }
+    assert!(Lock::parse("app.lock", &format!("version = 1\n[{}a]", "a.".repeat(50_000))).is_err());
+}
+
 proptest! {
     #[test]
     fn every_lock_reads_back(

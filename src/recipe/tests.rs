@@ -349,6 +349,16 @@ fn text_that_is_no_toml_is_marked() {
 }
 
 #[test]
+fn deep_nesting_is_refused() {
+    let deep = ["[", "{ a = ", "a."].map(|part| format!("{HEAD}x = 1\n{}", part.repeat(50_000)));
+    let dotted = format!("{HEAD}{}a = 1", "a.".repeat(50_000));
+    let header = format!("{HEAD}[{}a]", "a.".repeat(50_000));
+    for text in deep.iter().chain([&dotted, &header]) {
+        assert!(!problems("app.toml", text).is_empty());
+    }
+}
+
+#[test]
 fn a_project_file_is_read_below_its_table() {
     let inner = "[tool.wheelwright]\nname = \"app\"\nbase = \"python\"\nplatforms = [\"linux/amd64\"]\n[tool.wheelwright.wheels]\n";
     let good = format!("[project]\nname = \"x\"\n{inner}require = [\"flask\"]");

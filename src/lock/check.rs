@@ -1,45 +1,44 @@
 //! What a lock must hold to be trusted. It may come from anywhere: its names become paths.
 
+use std::collections::BTreeSet;
+
 use super::{Facts, Lock, LockError, LockedImage, LockedPackage, LockedPlatform, LockedWheel, WheelSource};
 use crate::oci::Platform;
 
 /// Refuses platforms that stand twice or nowhere, and paths that lead astray.
 pub(super) fn consistent(file: &str, lock: &Lock) -> Result<(), LockError> {
-    for (position, platform) in lock.platforms.iter().enumerate() {
-        if lock.platforms[..position].iter().any(|other| other.platform == platform.platform) {
-            return Err(twice(file, "the base", &platform.platform));
+    let mut platforms = BTreeSet::new();
+    for locked in &lock.platforms {
+        if !platforms.insert(&locked.platform) {
+            return Err(twice(file, "the base", &locked.platform));
         }
-        check_platform(file, platform)?;
+        check_platform(file, locked)?;
     }
-    for (position, image) in lock.images.iter().enumerate() {
-        let same = |other: &LockedImage| other.variant == image.variant && other.platform == image.platform;
-        if lock.images[..position].iter().any(same) {
-            let of = image.variant.as_ref().map(|name| format!(" of `{name}`")).unwrap_or_default();
-            return Err(twice(file, &format!("the wheels{of}"), &image.platform));
+    let mut images = BTreeSet::new();
+    for locked in &lock.images {
+        if !images.insert((&locked.variant, &locked.platform)) {
+            let of = locked.variant.as_ref().map(|name| format!(" of `{name}`")).unwrap_or_default();
+            return Err(twice(file, &format!("the wheels{of}"), &locked.platform));
         }
-        if lock.platform(&image.platform).is_none() {
-            return Err(LockError::NoPlatform { file: file.to_owned(), platform: image.platform.clone() });
+        if !platforms.contains(&locked.platform) {
+            return Err(LockError::NoPlatform { file: file.to_owned(), platform: locked.platform.clone() });
         }
-        check_image(file, image)?;
+        check_image(file, locked)?;
     }
     Ok(())
 }
 
 fn check_platform(file: &str, locked: &LockedPlatform) -> Result<(), LockError> {
-    let mut names: Vec<&str> = locked.debian.iter().map(|package| package.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(twice(file, &format!("the package `{}`", pair[0]), &locked.platform));
+    if let Some(name) = repeated(locked.debian.iter().map(|package| package.name.as_str())) {
+        return Err(twice(file, &format!("the package `{name}`"), &locked.platform));
     }
     locked.debian.iter().try_for_each(|package| check_package(file, package))?;
     check_facts(file, &locked.facts)
 }
 
 fn check_image(file: &str, locked: &LockedImage) -> Result<(), LockError> {
-    let mut names: Vec<&str> = locked.wheels.iter().map(|wheel| wheel.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(twice(file, &format!("`{}`", pair[0]), &locked.platform));
+    if let Some(name) = repeated(locked.wheels.iter().map(|wheel| wheel.name.as_str())) {
+        return Err(twice(file, &format!("`{name}`"), &locked.platform));
     }
     locked.wheels.iter().try_for_each(|wheel| check_wheel(file, wheel))
 }
@@ -51,7 +50,7 @@ fn check_package(file: &str, package: &LockedPackage) -> Result<(), LockError> {
 }
 
 fn check_wheel(file: &str, wheel: &LockedWheel) -> Result<(), LockError> {
-    demand(is_name(&wheel.file) && wheel.file.ends_with(".whl"), file, "as a wheel", &wheel.file)?;
+    demand(is_name(&wheel.file) && wheel.file.strip_suffix(".whl").is_some(), file, "as a wheel", &wheel.file)?;
     match &wheel.source {
         WheelSource::Index(_) | WheelSource::Url(_) => Ok(()),
         WheelSource::Path(path) => demand(is_relative(path), file, "as the place of a wheel", path),
@@ -70,6 +69,11 @@ fn check_facts(file: &str, facts: &Facts) -> Result<(), LockError> {
         .chain(directories)
         .chain(links)
         .try_for_each(|path| demand(is_plain_absolute(path), file, "as a path of the image", path))
+}
+
+fn repeated<'n>(mut names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let mut seen = BTreeSet::new();
+    names.find(|name| !seen.insert(*name))
 }
 
 fn demand(good: bool, file: &str, what: &'static str, path: &str) -> Result<(), LockError> {

@@ -197,9 +197,9 @@ fn wrong_locks_are_refused() {
     check(
         "size = 12345",
         "length = 1",
-        "app.lock:50: unknown field `length`, expected one of `name`, `version`, `file`, `sha256`, `size`, `source`, `why`",
+        "app.lock:43: unknown field `length`, expected one of `name`, `version`, `file`, `sha256`, `size`, `source`, `why`",
     );
-    check("size = 12345", "size = -1", "app.lock:50: invalid value: integer `-1`, expected u64");
+    check("size = 12345", "size = -1", "app.lock:43: invalid value: integer `-1`, expected u64");
     check("flask-1.0-", "../flask-1.0-", "app.lock names as a wheel `../flask-1.0-py3-none-any.whl`");
     check("none-any.whl", "none-any.tar", "app.lock names as a wheel `flask-1.0-py3-none-any.tar`");
     check("dist/local.whl", "/home/local.whl", "app.lock names as the place of a wheel `/home/local.whl`");
@@ -222,6 +222,15 @@ fn wrong_locks_are_refused() {
         "[[images]]\nplatform = \"linux/s390x\"",
         "app.lock locks wheels for linux/s390x and nothing below them",
     );
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    for part in ["[", "{ a = ", "a."] {
+        assert!(Lock::parse("app.lock", &format!("version = 1\nx = {}", part.repeat(50_000))).is_err());
+        assert!(Lock::parse("app.lock", &format!("version = 1\n{}a = 1", part.repeat(50_000))).is_err());
+    }
+    assert!(Lock::parse("app.lock", &format!("version = 1\n[{}a]", "a.".repeat(50_000))).is_err());
 }
 
 proptest! {

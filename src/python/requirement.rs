@@ -120,6 +120,12 @@ fn bounded(text: &str) -> Result<(), &'static str> {
     if text.len() > LONGEST {
         return Err("it is too long");
     }
+    if !text.is_ascii() {
+        return Err("it has letters outside ASCII");
+    }
+    if names(text).any(|name| name.ends_with(['-', '_', '.'])) {
+        return Err("a name must end in a letter or digit");
+    }
     let mut depth = 0_usize;
     for letter in text.bytes() {
         match letter {
@@ -134,16 +140,27 @@ fn bounded(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// The name and the extras that a requirement starts with. The parser below trusts their ends.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let end =
+        text.find(|letter: char| !letter.is_ascii_alphanumeric() && !"-_.".contains(letter)).unwrap_or(text.len());
+    let extras = text[end..].trim_start().strip_prefix('[').and_then(|extras| extras.split(']').next());
+    std::iter::once(&text[..end]).chain(extras.into_iter().flat_map(|extras| extras.split(',').map(str::trim)))
+}
+
 fn shown(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).take(200).collect()
 }
 
 fn one_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+    let mut letters = text.lines().next().unwrap_or_default().chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -178,8 +195,29 @@ mod tests {
     fn hostile_requirements_are_refused() {
         let deep = format!("a; {}python_version>'3'{}", "(".repeat(5000), ")".repeat(5000));
         let long = format!("a{}", ",!=1".repeat(9000));
-        for text in [deep.as_str(), &long, "a==18446744073709551615.*", "a>1.dev18446744073709551615", ""] {
+        for text in [
+            deep.as_str(),
+            &long,
+            "a==18446744073709551615.*",
+            "a>1.dev18446744073709551615",
+            "",
+            "a-;",
+            "a[b-]",
+            "a;é",
+        ] {
             assert!(text.parse::<Requirement>().is_err(), "{}", &text[..text.len().min(40)]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[ -~é]{0,40}") {
+            let _ = Requirement::lenient(&text);
+        }
+
+        #[test]
+        fn no_near_miss_makes_it_panic(text in "(a|é|\\.|@|;|\\[|\\]|=|<|,|'|\\(| |extra|https://|and|-|os_name){0,14}") {
+            let _ = Requirement::lenient(&text);
         }
     }
 }

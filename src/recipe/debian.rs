@@ -124,7 +124,7 @@ fn suite(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// [Debian Policy 5.6.1](https://www.debian.org/doc/debian-policy/ch-controlfields.html#source).
+/// Debian Policy, 5.6.7 "Package".
 fn package(text: &str) -> Result<String, Fault> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let plausible = text.len() > 1

@@ -73,8 +73,8 @@ impl ImageSettings {
 }
 
 fn entrypoint(table: &Reader<'_>) -> Option<Vec<Spanned<String>>> {
-    let value = table.value("entrypoint")?;
     let words = words(table, "entrypoint")?;
+    let value = table.value("entrypoint")?;
     let nothing = words.first().is_none_or(|program| program.get_ref().trim().is_empty());
     if matches!(value.get_ref(), DeValue::Array(items) if items.is_empty() || (nothing && !words.is_empty())) {
         let message = format!("{} names no program", table.subject("entrypoint"));
@@ -87,7 +87,8 @@ fn entrypoint(table: &Reader<'_>) -> Option<Vec<Spanned<String>>> {
 }
 
 fn words(table: &Reader<'_>, key: &'static str) -> Option<Vec<Spanned<String>>> {
-    table.has(key).then(|| table.parsed_list(key, |text| Ok(text.to_owned())))
+    let words = table.parsed_list(key, |text| Ok(text.to_owned()));
+    table.has(key).then_some(words)
 }
 
 /// `8080`, `"8080"`, `"8080/udp"`.
@@ -111,13 +112,11 @@ fn ports(table: &Reader<'_>) -> Vec<Spanned<String>> {
 fn port(text: &str) -> Result<String, Fault> {
     let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     let number = number.parse::<u16>().ok().filter(|number| *number > 0);
-    match (number, protocol) {
-        (Some(number), "tcp" | "udp" | "sctp") => Ok(format!("{number}/{protocol}")),
-        _ => {
-            let fault = Fault::new(format!("`{text}` is not a port")).labelled("not a port");
-            Err(fault.advised("write `8080` or `\"8080/udp\"`"))
-        }
+    if let (Some(number), "tcp" | "udp" | "sctp") = (number, protocol) {
+        return Ok(format!("{number}/{protocol}"));
     }
+    let fault = Fault::new(format!("`{text}` is not a port")).labelled("not a port");
+    Err(fault.advised("write `8080` or `\"8080/udp\"`"))
 }
 
 fn variable_name(text: &str) -> Result<(), Fault> {

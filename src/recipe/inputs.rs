@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use toml::Spanned;
 
-use super::{Choice, Debian, Index, Listed, Recipe, Request, Requirement, Security, Wheels};
+use super::{Choice, Debian, Demand, Index, Listed, Recipe, Request, Security, Wheels};
 use crate::oci::{Digest, canonical_json};
 
 /// The digest of every key that a lock depends on.
@@ -24,7 +24,7 @@ pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Digest> {
     for variant in &recipe.variants {
         let key = format!("variants.{}", variant.name.get_ref());
         // A variant that asks nothing of its own is still an image of the lock.
-        inputs.add(&key, json!(true));
+        inputs.add(&key, true);
         inputs.add(&format!("{key}.include"), texts(&variant.include));
         inputs.add_request(&key, &variant.request);
     }
@@ -35,7 +35,8 @@ pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Digest> {
 struct Inputs(BTreeMap<String, Digest>);
 
 impl Inputs {
-    fn add(&mut self, key: &str, value: Value) {
+    fn add(&mut self, key: &str, value: impl Into<Value>) {
+        let value = value.into();
         let silent = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
         if !silent {
             self.0.insert(key.to_owned(), Digest::of(&canonical_json(&value)));
@@ -43,7 +44,7 @@ impl Inputs {
     }
 
     fn add_request(&mut self, table: &str, request: &Request) {
-        self.add(&format!("{table}.require"), requirements(&request.require));
+        self.add(&format!("{table}.require"), demands(&request.require));
         self.add(&format!("{table}.files"), texts(&request.files));
         self.add(&format!("{table}.constraints"), list(&request.constraints, listed));
         self.add(&format!("{table}.overrides"), list(&request.overrides, listed));
@@ -57,8 +58,8 @@ impl Inputs {
             self.add("wheels.skew", text(&wheels.skew));
         }
         self.add("wheels.index", Value::Array(wheels.index.iter().map(index).collect()));
-        self.add("wheels.deny", list(&wheels.deny, |pattern| json!(pattern.as_str())));
-        self.add("wheels.exclude", list(&wheels.exclude, |pattern| json!(pattern.as_str())));
+        self.add("wheels.deny", texts(&wheels.deny));
+        self.add("wheels.exclude", texts(&wheels.exclude));
     }
 
     /// Mirrors do not count: they hold the same archive.
@@ -68,7 +69,7 @@ impl Inputs {
         self.add("debian.exclude", texts(&debian.exclude));
         self.add("debian.strip", list(&debian.strip, |strip| json!(strip.as_str())));
         if debian.security == Security::Without {
-            self.add("debian.security", json!(false));
+            self.add("debian.security", false);
         }
     }
 }
@@ -85,26 +86,26 @@ fn list<T>(values: &[Spanned<T>], to_json: impl Fn(&T) -> Value) -> Value {
     Value::Array(values.iter().map(|value| to_json(value.get_ref())).collect())
 }
 
-fn requirements(values: &[Spanned<Requirement>]) -> Value {
-    list(values, |requirement| json!(requirement.text))
+fn demands(values: &[Spanned<Demand>]) -> Value {
+    list(values, |demand| json!(demand.text))
 }
 
 fn listed(listed: &Listed) -> Value {
     match listed {
-        Listed::Requirement(requirement) => json!(requirement.text),
+        Listed::Demand(demand) => json!(demand.text),
         Listed::File(path) => json!({ "file": path }),
     }
 }
 
 fn choice(choice: &Choice) -> Value {
-    Value::Array(choice.any_of.iter().map(|alternative| requirements(alternative)).collect())
+    Value::Array(choice.any_of.iter().map(|alternative| demands(alternative)).collect())
 }
 
 fn index(index: &Index) -> Value {
     json!({
         "name": index.name.get_ref(),
         "url": text(index.location.get_ref()),
-        "for": list(&index.only_for, |pattern| json!(pattern.as_str())),
+        "for": texts(&index.only_for),
         "platforms": texts(&index.platforms),
     })
 }

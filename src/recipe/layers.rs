@@ -2,13 +2,14 @@
 
 use toml::Spanned;
 
-use super::{Pattern, later, pattern::pattern, problem::Fault, reader::Reader, wheels::not_one_of};
+use super::{demand::pattern, later, problem::Fault, reader::Reader, wheels::not_one_of};
+use crate::python::NamePattern;
 
 /// The table `[layers]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layers {
     /// Distributions that each get a layer of their own.
-    pub own: Vec<Spanned<Pattern>>,
+    pub own: Vec<Spanned<NamePattern>>,
     /// How layers are stored.
     pub compression: Compression,
 }

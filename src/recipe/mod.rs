@@ -6,15 +6,14 @@
 
 mod base;
 mod debian;
+mod demand;
 mod image;
 mod inputs;
 mod later;
 mod layers;
 mod parse;
-mod pattern;
 mod problem;
 mod reader;
-mod requirement;
 mod script;
 mod variant;
 mod wheels;
@@ -23,11 +22,10 @@ use std::{collections::BTreeMap, ops::Range};
 
 pub use base::{Base, BaseError};
 pub use debian::{Debian, Security, Strip};
+pub use demand::{Demand, Listed};
 pub use image::ImageSettings;
 pub use layers::{Compression, Layers};
-pub use pattern::Pattern;
 pub use problem::{Problem, ProblemKind, RecipeError};
-pub use requirement::{Listed, Requirement, Specifier};
 pub use script::{Owner, Script};
 pub use toml::Spanned;
 pub use variant::Variant;
@@ -159,7 +157,7 @@ fn request_files(table: &str, request: &Request) -> Vec<(String, Spanned<String>
     let listed = |key: &'static str, list: &[Spanned<Listed>]| {
         let files = list.iter().filter_map(|item| match item.get_ref() {
             Listed::File(path) => Some(named(key, &Spanned::new(item.span(), path.clone()))),
-            Listed::Requirement(_) => None,
+            Listed::Demand(_) => None,
         });
         files.collect::<Vec<_>>()
     };

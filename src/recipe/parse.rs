@@ -20,7 +20,7 @@ use crate::{hint::Hint, oci::Platform};
 const MAX_VARIANTS: usize = 200;
 
 pub(super) fn recipe(file: &str, text: &str) -> Result<Recipe, RecipeError> {
-    let log = Log::new(text);
+    let log = Log::default();
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
@@ -35,7 +35,7 @@ pub(super) fn recipe(file: &str, text: &str) -> Result<Recipe, RecipeError> {
     }
 }
 
-fn read<'d>(file: &str, text: &str, document: &'d DeTable<'d>, log: &'d Log<'d>) -> Option<Recipe> {
+fn read<'d>(file: &str, text: &str, document: &'d DeTable<'d>, log: &'d Log) -> Option<Recipe> {
     let root = root(file, document, log)?;
     let name = root.parsed("name", image_name);
     let base = root.parsed("base", base);
@@ -61,20 +61,19 @@ fn read<'d>(file: &str, text: &str, document: &'d DeTable<'d>, log: &'d Log<'d>)
 }
 
 /// The table that the recipe is: the whole file, or `[tool.wheelwright]` of a `pyproject.toml`.
-fn root<'d>(file: &str, document: &'d DeTable<'d>, log: &'d Log<'d>) -> Option<Reader<'d>> {
+fn root<'d>(file: &str, document: &'d DeTable<'d>, log: &'d Log) -> Option<Reader<'d>> {
     let is_project = file.rsplit(['/', '\\']).next() == Some("pyproject.toml");
     if !is_project {
         return Some(Reader::new("", document, 0..0, log));
     }
     let tool = document.get("tool").and_then(|tool| tool.get_ref().as_table());
-    match tool.and_then(|tool| tool.get("wheelwright")).map(|value| (value.get_ref(), value.span())) {
-        Some((DeValue::Table(table), span)) => Some(Reader::new("", table, span, log)),
-        _ => {
-            let problem = Problem::new(ProblemKind::Missing, 0..0, "there is no table `[tool.wheelwright]`");
-            log.add(problem.hinted(Hint::new("add `[tool.wheelwright]` with `name`, `base` and `platforms`")));
-            None
-        }
+    let value = tool.and_then(|tool| tool.get("wheelwright"));
+    if let Some((DeValue::Table(table), span)) = value.map(|value| (value.get_ref(), value.span())) {
+        return Some(Reader::new("", table, span, log));
     }
+    let problem = Problem::new(ProblemKind::Missing, 0..0, "there is no table `[tool.wheelwright]`");
+    log.add(problem.hinted(Hint::new("add `[tool.wheelwright]` with `name`, `base` and `platforms`")));
+    None
 }
 
 fn read_image(table: Reader<'_>) -> ImageSettings {
@@ -114,7 +113,7 @@ fn is_empty_list(value: &DeValue<'_>) -> bool {
     matches!(value, DeValue::Array(items) if items.is_empty())
 }
 
-fn variants<'d>(root: &Reader<'d>, log: &Log<'d>) -> Vec<Written> {
+fn variants(root: &Reader<'_>, log: &Log) -> Vec<Written> {
     let tables = root.named_tables("variants");
     if let Some((name, _)) = tables.get(MAX_VARIANTS) {
         let message = format!("there are more than {MAX_VARIANTS} variants");
@@ -128,7 +127,7 @@ fn variants<'d>(root: &Reader<'d>, log: &Log<'d>) -> Vec<Written> {
 }
 
 /// Wheels need an interpreter, and nothing has none.
-fn check_interpreter(recipe: &Recipe, has_debian: bool, log: &Log<'_>) {
+fn check_interpreter(recipe: &Recipe, has_debian: bool, log: &Log) {
     if *recipe.base.get_ref() == Base::Scratch && asks_wheels(recipe) && !has_debian {
         let message = "there are wheels and no interpreter: the base is `scratch`, and there is no `[debian]`";
         let problem = Problem::new(ProblemKind::Invalid, recipe.base.span(), message).labelled("has no interpreter");
@@ -139,7 +138,7 @@ fn check_interpreter(recipe: &Recipe, has_debian: bool, log: &Log<'_>) {
 }
 
 /// Looked at only when all else is well: a part that is wrong is not a part that is missing.
-fn check_contents(recipe: &Recipe, log: &Log<'_>) {
+fn check_contents(recipe: &Recipe, log: &Log) {
     let has_packages = recipe.debian.as_ref().is_some_and(|debian| !debian.packages.is_empty());
     let has_scripts = !recipe.scripts.is_empty() || recipe.variants.iter().any(|variant| !variant.scripts.is_empty());
     if log.is_empty() && !has_packages && !has_scripts && !asks_wheels(recipe) {

@@ -81,15 +81,11 @@ pub(super) struct Fault {
     pub(super) message: String,
     pub(super) label: String,
     pub(super) hint: Option<Hint>,
-    /// The bytes inside the string that are wrong, where it is not all of it.
-    pub(super) within: Option<Range<usize>>,
 }
 
 /// Collects problems while one text is read.
-pub(super) struct Log<'t> {
-    text: &'t str,
-    problems: RefCell<Vec<Problem>>,
-}
+#[derive(Default)]
+pub(super) struct Log(RefCell<Vec<Problem>>);
 
 impl Problem {
     /// A problem at `span`, without label and hint.
@@ -113,7 +109,7 @@ impl Problem {
 
 impl Fault {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { kind: ProblemKind::Invalid, message: message.into(), label: String::new(), hint: None, within: None }
+        Self { kind: ProblemKind::Invalid, message: message.into(), label: String::new(), hint: None }
     }
 
     pub(super) fn labelled(self, label: impl Into<String>) -> Self {
@@ -127,45 +123,28 @@ impl Fault {
     pub(super) fn hinted(self, hint: Option<Hint>) -> Self {
         Self { hint, ..self }
     }
-
-    pub(super) fn at(self, within: Range<usize>) -> Self {
-        Self { within: Some(within), ..self }
-    }
 }
 
-impl<'t> Log<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        Self { text, problems: RefCell::default() }
-    }
-
+impl Log {
     pub(super) fn add(&self, problem: Problem) {
-        self.problems.borrow_mut().push(problem);
+        self.0.borrow_mut().push(problem);
     }
 
-    /// Notes a fault of the string `value` that stands at `span`, quotes included.
-    pub(super) fn add_fault(&self, fault: Fault, value: &str, span: Range<usize>) {
-        let span = fault.within.and_then(|within| self.locate(value, &span, &within)).unwrap_or(span);
+    /// Notes a fault of the value that stands at `span`.
+    pub(super) fn add_fault(&self, fault: Fault, span: Range<usize>) {
         self.add(Problem { kind: fault.kind, message: fault.message, span, label: fault.label, hint: fault.hint });
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.problems.borrow().is_empty()
+        self.0.borrow().is_empty()
     }
 
     /// All problems in the order of the file.
     pub(super) fn into_problems(self) -> Vec<Problem> {
-        let mut problems = self.problems.into_inner();
+        let mut problems = self.0.into_inner();
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         problems.dedup();
         problems
-    }
-
-    /// The place in the file of a part of a string; none when the string is written with escapes.
-    fn locate(&self, value: &str, span: &Range<usize>, within: &Range<usize>) -> Option<Range<usize>> {
-        let start = span.start.checked_add(1)?;
-        let written = self.text.get(start..start.checked_add(value.len())?)?;
-        let place = start.checked_add(within.start)?..start.checked_add(within.end)?;
-        (written == value && place.end <= span.end && self.text.get(place.clone()).is_some()).then_some(place)
     }
 }
 
@@ -174,19 +153,18 @@ impl Advise for RecipeError {
         match self {
             Self::Invalid { problems, .. } => problems.first().and_then(|problem| problem.hint.clone()),
             Self::UnknownVariant { name, known, .. } => {
-                Hint::did_you_mean(name, known.iter().map(String::as_str)).or_else(|| name_one_of(known))
+                Hint::did_you_mean(name, known.iter().map(String::as_str)).or_else(|| Some(name_one_of(known)))
             }
-            Self::VariantNotNamed { known, .. } => name_one_of(known),
+            Self::VariantNotNamed { known, .. } => Some(name_one_of(known)),
         }
     }
 }
 
-fn name_one_of(known: &[String]) -> Option<Hint> {
-    let sentence = match known {
-        [] => return Some(Hint::new("leave out `--variant`: the recipe has no variants")),
-        names => format!("name one of the variants with `--variant`: {}", names.join(", ")),
-    };
-    Some(Hint::new(sentence))
+fn name_one_of(known: &[String]) -> Hint {
+    if known.is_empty() {
+        return Hint::new("leave out `--variant`: the recipe has no variants");
+    }
+    Hint::new(format!("name one of the variants with `--variant`: {}", known.join(", ")))
 }
 
 fn summary(file: &str, text: &str, problems: &[Problem]) -> String {

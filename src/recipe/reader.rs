@@ -20,14 +20,14 @@ pub(super) struct Reader<'d> {
     path: String,
     table: &'d DeTable<'d>,
     span: Range<usize>,
-    log: &'d Log<'d>,
+    log: &'d Log,
     asked: RefCell<Vec<&'static str>>,
 }
 
 type Value<'d> = &'d Spanned<DeValue<'d>>;
 
 impl<'d> Reader<'d> {
-    pub(super) fn new(path: &str, table: &'d DeTable<'d>, span: Range<usize>, log: &'d Log<'d>) -> Self {
+    pub(super) fn new(path: &str, table: &'d DeTable<'d>, span: Range<usize>, log: &'d Log) -> Self {
         Self { path: path.to_owned(), table, span, log, asked: RefCell::default() }
     }
 
@@ -107,7 +107,7 @@ impl<'d> Reader<'d> {
         };
         parsed
             .map(|parsed| Spanned::new(value.span(), parsed))
-            .map_err(|fault| self.log.add_fault(fault, text, value.span()))
+            .map_err(|fault| self.log.add_fault(fault, value.span()))
             .ok()
     }
 
@@ -126,7 +126,7 @@ impl<'d> Reader<'d> {
         for (name, value) in table {
             let name_text: &str = name.get_ref();
             if let Err(fault) = check(name_text) {
-                self.log.add_fault(fault, name_text, name.span());
+                self.log.add_fault(fault, name.span());
             }
             let subject = format!("`{}.{name_text}`", self.full_name(key));
             if let Some(text) = self.parsed_value(&subject, value, |text| Ok(text.to_owned())) {

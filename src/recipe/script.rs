@@ -3,9 +3,9 @@
 use toml::Spanned;
 
 use super::{
+    demand::file,
     problem::{Fault, Problem, ProblemKind},
     reader::Reader,
-    requirement::file,
 };
 
 /// One file or folder, and where it goes.
@@ -88,13 +88,11 @@ fn mode(text: &str) -> Result<u32, Fault> {
 
 fn owner(text: &str) -> Result<Owner, Fault> {
     let (uid, gid) = text.split_once(':').unwrap_or((text, text));
-    match (number(uid), number(gid)) {
-        (Some(uid), Some(gid)) => Ok(Owner { uid, gid }),
-        _ => {
-            let fault = Fault::new(format!("`{text}` is not a numeric owner")).labelled("not `uid:gid`");
-            Err(fault.advised("write numbers: `\"10001:10001\"`"))
-        }
+    if let (Some(uid), Some(gid)) = (number(uid), number(gid)) {
+        return Ok(Owner { uid, gid });
     }
+    let fault = Fault::new(format!("`{text}` is not a numeric owner")).labelled("not `uid:gid`");
+    Err(fault.advised("write numbers: `\"10001:10001\"`"))
 }
 
 /// Digits alone: `parse` would take `+1`.

@@ -36,7 +36,7 @@ fn check_text(file: &str, text: &str, expect: &[&str]) {
     assert_eq!(found, expect, "{text}");
 }
 
-fn names(list: &[Spanned<Requirement>]) -> Vec<&str> {
+fn names(list: &[Spanned<Demand>]) -> Vec<&str> {
     list.iter().map(|item| item.get_ref().text.as_str()).collect()
 }
 
@@ -82,7 +82,9 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     (
         "[wheels]\nrequire = [\"numpy<\"]",
-        &["< | `numpy<` is not a requirement: unexpected end of version specifier, expected version | "],
+        &[
+            "\"numpy<\" | `numpy<` is not a requirement: unexpected end of version specifier, expected version | write it as PEP 508 has it: `name[extra]>=1,<2 ; marker`",
+        ],
     ),
     (
         "[wheels]\nrequire = [\"numpy<2\", \"Numpy\"]",
@@ -99,7 +101,7 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         "[wheels]\nrequire = [\"./dist/demo.tar.gz\"]",
         &[
-            "\"./dist/demo.tar.gz\" | `./dist/demo.tar.gz` is not the name of a wheel | build a wheel of it and name that: `./demo-1.0-py3-none-any.whl`",
+            "\"./dist/demo.tar.gz\" | `demo.tar.gz` is not a wheel file name: it does not end in .whl | build a wheel of it and name that: `./demo-1.0-py3-none-any.whl`",
         ],
     ),
     (
@@ -164,7 +166,7 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         "[wheels]\nrequire = [\"a\"]\ndeny = [\"nvidia>1\"]",
         &[
-            "\"nvidia>1\" | `nvidia>1` is not the name of a distribution | write a name without a version; `*` stands for any letters",
+            "\"nvidia>1\" | `nvidia>1` is not the name of a distribution | write a name without a version; a `*` at its end stands for any letters",
         ],
     ),
     (
@@ -347,6 +349,16 @@ fn text_that_is_no_toml_is_marked() {
 }
 
 #[test]
+fn deep_nesting_is_refused() {
+    let deep = ["[", "{ a = ", "a."].map(|part| format!("{HEAD}x = 1\n{}", part.repeat(50_000)));
+    let dotted = format!("{HEAD}{}a = 1", "a.".repeat(50_000));
+    let header = format!("{HEAD}[{}a]", "a.".repeat(50_000));
+    for text in deep.iter().chain([&dotted, &header]) {
+        assert!(!problems("app.toml", text).is_empty());
+    }
+}
+
+#[test]
 fn a_project_file_is_read_below_its_table() {
     let inner = "[tool.wheelwright]\nname = \"app\"\nbase = \"python\"\nplatforms = [\"linux/amd64\"]\n[tool.wheelwright.wheels]\n";
     let good = format!("[project]\nname = \"x\"\n{inner}require = [\"flask\"]");
@@ -382,7 +394,7 @@ fn the_whole_grammar_is_read() {
     assert_eq!(wheels.python.as_ref().map(ToString::to_string).as_deref(), Some("3.11"));
     assert_eq!(wheels.skew, Skew::Warn);
     assert_eq!(wheels.index[1].location.get_ref(), &Location::Folder("wheelhouse".to_owned()));
-    assert!(wheels.index[0].only_for[0].get_ref().matches("torch"));
+    assert!(wheels.index[0].only_for[0].get_ref().matches(&"torch".parse().unwrap()));
     assert_eq!(names(&wheels.request.choices[0].any_of[1]), ["pylibjpeg", "pylibjpeg-libjpeg"]);
     assert!(matches!(wheels.request.constraints[1].get_ref(), Listed::File(path) if path == "constraints.txt"));
     let debian = recipe.debian.as_ref().unwrap();
@@ -571,7 +583,6 @@ fn the_recipes_of_this_repository_are_read() {
         let found = recipe.images();
         let names: Vec<Option<&str>> = found.iter().map(|image| image.name.as_deref()).collect();
         assert_eq!(names, images, "{file}");
-        assert_eq!(recipe.platforms.len(), 2, "{file}");
         assert!(!recipe.scripts.is_empty(), "{file}");
     };
     check("quickstart.toml", include_str!("../../recipes/quickstart.toml"), &[None]);

@@ -53,7 +53,7 @@ impl Written {
 }
 
 /// Notes names in `include` that lead nowhere or back.
-pub(super) fn check_includes(variants: &[Written], log: &Log<'_>) {
+pub(super) fn check_includes(variants: &[Written], log: &Log) {
     for variant in variants {
         for name in &variant.include {
             if !variants.iter().any(|other| other.name == *name) {

@@ -6,23 +6,22 @@ use toml::{Spanned, de::DeValue};
 use url::Url;
 
 use super::{
-    Listed, Pattern, Requirement, Specifier,
-    pattern::pattern,
+    Demand, Listed,
+    demand::{credentials, demand, file, listed, not_a_url, pattern},
     problem::{Fault, Problem, ProblemKind},
     reader::Reader,
-    requirement::{credentials, file, listed, requirement},
 };
 use crate::{
     hint::Hint,
     oci::{Platform, PlatformError},
-    python::PythonVersion,
+    python::{NamePattern, PythonVersion, Requirement},
 };
 
 /// What is asked of the resolver. Variants add to what `[wheels]` asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     /// Distributions to install.
-    pub require: Vec<Spanned<Requirement>>,
+    pub require: Vec<Spanned<Demand>>,
     /// Files of requirements, relative to the recipe.
     pub files: Vec<Spanned<String>>,
     /// Limits on versions of what is installed anyhow.
@@ -45,16 +44,16 @@ pub struct Wheels {
     /// Package indexes beside the default one, in the order in which they are asked.
     pub index: Vec<Index>,
     /// Distributions that nothing may need.
-    pub deny: Vec<Spanned<Pattern>>,
+    pub deny: Vec<Spanned<NamePattern>>,
     /// Distributions that are left out, whoever needs them.
-    pub exclude: Vec<Spanned<Pattern>>,
+    pub exclude: Vec<Spanned<NamePattern>>,
 }
 
 /// One `[[wheels.choice]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The alternatives, the best first; never empty, and none of them empty.
-    pub any_of: Vec<Vec<Spanned<Requirement>>>,
+    pub any_of: Vec<Vec<Spanned<Demand>>>,
     /// Where the choice stands.
     pub span: Range<usize>,
 }
@@ -67,7 +66,7 @@ pub struct Index {
     /// Where it is.
     pub location: Spanned<Location>,
     /// The distributions that come from here and from nowhere else; when empty, any may.
-    pub only_for: Vec<Spanned<Pattern>>,
+    pub only_for: Vec<Spanned<NamePattern>>,
     /// The platforms on which it is asked; when empty, all.
     pub platforms: Vec<Spanned<Platform>>,
 }
@@ -123,7 +122,7 @@ impl Request {
     /// Takes its keys from a table; the table's owner takes others and finishes it.
     pub(super) fn read(table: &Reader<'_>) -> Self {
         let request = Self {
-            require: table.parsed_list("require", requirement),
+            require: table.parsed_list("require", demand),
             files: table.parsed_list("files", file),
             constraints: table.parsed_list("constraints", listed),
             overrides: table.parsed_list("overrides", listed),
@@ -164,8 +163,7 @@ impl Choice {
                 table.wrong_type(&subject, "a list of strings", alternative);
                 continue;
             };
-            let parsed: Vec<_> =
-                items.iter().filter_map(|item| table.parsed_value(&subject, item, requirement)).collect();
+            let parsed: Vec<_> = items.iter().filter_map(|item| table.parsed_value(&subject, item, demand)).collect();
             if items.is_empty() {
                 let problem = Problem::new(ProblemKind::Invalid, alternative.span(), "an alternative is empty");
                 table.add(problem.labelled("empty").hinted(Hint::new("name a distribution in it, or remove it")));
@@ -248,7 +246,7 @@ pub(super) fn location(text: &str) -> Result<Location, Fault> {
     if !text.contains("://") {
         return file(text).map(Location::Folder);
     }
-    let url = Url::parse(text).map_err(|error| Fault::new(format!("`{text}` is not a URL: {error}")))?;
+    let url = Url::parse(text).map_err(|error| not_a_url(text, error))?;
     if !matches!(url.scheme(), "https" | "http") {
         let fault = Fault::new(format!("a `{}:` URL cannot be read from", url.scheme())).labelled("not a URL");
         return Err(fault.advised("write `https://…`, or a folder relative to the recipe"));
@@ -299,10 +297,10 @@ fn index_name(text: &str) -> Result<String, Fault> {
 }
 
 /// The same distribution twice in one list, under the same marker, is a slip of the pen.
-fn refuse_repetition(table: &Reader<'_>, list: &[Spanned<Requirement>]) {
+fn refuse_repetition(table: &Reader<'_>, list: &[Spanned<Demand>]) {
     let mut seen = BTreeMap::new();
     for item in list {
-        let Specifier { name, extras, marker, .. } = &item.get_ref().specifier;
+        let Requirement { name, extras, marker, .. } = &item.get_ref().requirement;
         let Some(first) = seen.insert((name.clone(), extras.clone(), marker.clone()), item.get_ref()) else { continue };
         let problem = Problem::new(ProblemKind::Duplicate, item.span(), format!("`{name}` is required twice"));
         let hint = format!("write one requirement in place of `{}` and `{}`", first.text, item.get_ref().text);

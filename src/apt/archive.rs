@@ -229,3 +229,195 @@ async fn read(mut universe: Universe, archive: &'static str, file: String, blob:
     });
     task.await.map_err(|_| AptError::Interrupted { file: name })?
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeMap,
+        io::{BufRead as _, Read as _, Write as _},
+        net::TcpListener,
+        sync::Mutex,
+    };
+
+    use super::*;
+    use crate::{hint::Advise as _, lock::LockedPackage, progress::Silent};
+
+    /// An archive in a process: path → bytes. Remembers what it was asked for.
+    struct Server {
+        url: String,
+        files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Server {
+        fn start() -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let url = format!("http://{}/", listener.local_addr().unwrap());
+            let (files, asked) = (Arc::new(Mutex::new(BTreeMap::new())), Arc::new(Mutex::new(Vec::new())));
+            let server = Self { url, files: files.clone(), asked: asked.clone() };
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    let mut stream = stream.unwrap();
+                    let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+                    let first = request.next().unwrap().unwrap();
+                    let path = first.split(' ').nth(1).unwrap().trim_start_matches('/').to_owned();
+                    while request.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+                    let found: Option<Vec<u8>> = files.lock().unwrap().get(&path).cloned();
+                    asked.lock().unwrap().push(path);
+                    let status = if found.is_some() { "200 OK" } else { "404 Not Found" };
+                    let body = found.unwrap_or_default();
+                    let head =
+                        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                    stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+                }
+            });
+            server
+        }
+
+        fn serve(&self, path: &str, bytes: &[u8]) {
+            self.files.lock().unwrap().insert(path.to_owned(), bytes.to_vec());
+        }
+
+        /// A suite with one index, gzipped, under its digest.
+        fn suite(&self, root: &str, suite: &str, index: &str, fields: &str) {
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            writer.write_all(index.as_bytes()).unwrap();
+            let index = writer.finish().unwrap();
+            let hex = Digest::of(&index).hex();
+            let folder = format!("{root}/dists/{suite}");
+            let release = format!(
+                "Suite: old\nCodename: {suite}\nDate: Sat, 21 Nov 2026 00:53:02 UTC\nAcquire-By-Hash: yes\n{fields}\
+                 SHA256:\n {hex} {} main/binary-amd64/Packages.gz\n",
+                index.len()
+            );
+            self.serve(&format!("{folder}/InRelease"), release.as_bytes());
+            self.serve(&format!("{folder}/main/binary-amd64/by-hash/SHA256/{hex}"), &index);
+        }
+
+        fn asked(&self) -> Vec<String> {
+            std::mem::take(&mut *self.asked.lock().unwrap())
+        }
+
+        fn archive(&self, store: &Store, options: crate::http::Options) -> Archive {
+            let mirror = |archive| vec![format!("{}{archive}", self.url).parse().unwrap()];
+            let mirrors = Mirrors::new(mirror("main"), mirror("security"));
+            Archive::new(Client::new(options).unwrap(), store.clone(), mirrors, Arc::new(Silent))
+        }
+    }
+
+    fn index(lines: &[(&str, &str)]) -> String {
+        let zeros = "0".repeat(64);
+        let paragraph = |(name, version): &(&str, &str)| {
+            format!("Package: {name}\nVersion: {version}\nFilename: pool/{name}.deb\nSize: 1\nSHA256: {zeros}\n\n")
+        };
+        lines.iter().map(paragraph).collect()
+    }
+
+    fn query(now: Option<u64>) -> Query {
+        Query { suite: "demo".to_owned(), architecture: "amd64".to_owned(), now }
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        (folder, store)
+    }
+
+    #[test]
+    fn a_universe_is_the_suite_with_its_updates() {
+        let (server, (_folder, store)) = (Server::start(), store());
+        server.suite("main", "demo", &index(&[("a", "1"), ("b", "1")]), "");
+        server.suite(
+            "security",
+            "demo-security",
+            &index(&[("a", "1+deb1")]),
+            "Valid-Until: Sat, 28 Nov 2026 00:53:02 UTC\n",
+        );
+        let online = server.archive(&store, crate::http::Options::default());
+        let (universe, evidence) = run(online.universe(&query(Some(1_795_222_382)))).unwrap();
+        let highest = |name| universe.highest(name).map(|one| format!("{} {}", one.archive, one.package.version));
+        assert_eq!(highest("a").unwrap(), "debian-security 1+deb1");
+        assert_eq!(highest("b").unwrap(), "debian 1");
+        let found: Vec<_> =
+            evidence.iter().map(|one| (one.suite.as_str(), one.found.as_ref().map(|found| found.trust))).collect();
+        let trusted = Some(Trust::ChecksumsOnly);
+        assert_eq!(found, [("demo", trusted), ("demo-updates", None), ("demo-security", trusted)]);
+
+        assert_eq!(server.asked().len(), 5);
+        run(online.universe(&query(None))).unwrap();
+        assert!(server.asked().iter().all(|path| path.ends_with("InRelease")), "indexes come from the store");
+
+        let late = run(online.universe(&query(Some(1_900_000_000)))).unwrap_err();
+        assert!(matches!(late, AptError::Expired { .. }), "{late}");
+    }
+
+    #[test]
+    fn an_archive_that_is_not_what_it_says_is_refused() {
+        let (server, (_folder, store)) = (Server::start(), store());
+        let archive = server.archive(&store, crate::http::Options::default());
+        let fails = || run(archive.universe(&query(None))).unwrap_err();
+        let missing = fails();
+        assert_eq!(missing.to_string(), "cannot fetch `dists/demo/InRelease` of the archive `debian`");
+        assert!(missing.hint().unwrap().to_string().contains("debian.suite"));
+
+        server.suite("main", "other", &index(&[]), "");
+        let other = server.files.lock().unwrap()["main/dists/other/InRelease"].clone();
+        server.serve("main/dists/demo/InRelease", &other);
+        assert_eq!(fails().to_string(), "asked for the suite `demo`, the archive sent `other`");
+
+        server.suite("main", "demo", &index(&[("a", "1")]), "");
+        let by_hash =
+            server.files.lock().unwrap().keys().find(|path| path.starts_with("main/dists/demo/main")).cloned().unwrap();
+        let mut index = server.files.lock().unwrap()[&by_hash].clone();
+        index[12] ^= 1;
+        server.serve(&by_hash, &index);
+        assert!(matches!(fails(), AptError::Keep { source: crate::store::StoreError::Mismatch { .. }, .. }));
+    }
+
+    #[test]
+    fn a_deb_is_fetched_once_and_checked() {
+        let (server, (_folder, store)) = (Server::start(), store());
+        let archive = server.archive(&store, crate::http::Options::default());
+        server.serve("main/pool/a.deb", b"contents");
+        let package = |archive: &str, path: &str, bytes: &[u8]| LockedPackage {
+            name: "a".to_owned(),
+            version: "1".to_owned(),
+            archive: archive.to_owned(),
+            path: path.to_owned(),
+            sha256: Digest::of(bytes),
+            size: bytes.len() as u64,
+            why: Vec::new(),
+        };
+        let good = package(DEBIAN, "pool/a.deb", b"contents");
+        let mut text = Vec::new();
+        let blob = run(archive.download(&good)).unwrap();
+        blob.open().unwrap().read_to_end(&mut text).unwrap();
+        assert_eq!(text, b"contents");
+        run(archive.download(&good)).unwrap();
+        assert_eq!(server.asked(), ["main/pool/a.deb"]);
+
+        let fails = |package: &LockedPackage| run(archive.download(package)).unwrap_err();
+        let gone = fails(&package(SECURITY, "pool/a.deb", b"other"));
+        assert_eq!(gone.to_string(), "a 1: `pool/a.deb` has gone from the archive `debian-security`");
+        assert!(matches!(fails(&package(DEBIAN, "pool/a.deb", b"CONTENTS")), AptError::Keep { .. }));
+        assert!(matches!(fails(&package(DEBIAN, "../a.deb", b"x")), AptError::Place { .. }));
+        assert!(matches!(fails(&package("elsewhere", "pool/a.deb", b"x")), AptError::Place { .. }));
+    }
+
+    #[test]
+    fn offline_the_last_release_file_will_do() {
+        let (server, (_folder, store)) = (Server::start(), store());
+        for (root, suite) in [("main", "demo"), ("main", "demo-updates"), ("security", "demo-security")] {
+            server.suite(root, suite, &index(&[("a", "1")]), "");
+        }
+        run(server.archive(&store, crate::http::Options::default()).universe(&query(None))).unwrap();
+        server.asked();
+        let offline = server.archive(&store, crate::http::Options { offline: true, ..crate::http::Options::default() });
+        assert_eq!(run(offline.universe(&query(None))).unwrap().0.len(), 1);
+        assert!(server.asked().is_empty());
+    }
+}

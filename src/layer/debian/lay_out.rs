@@ -90,6 +90,7 @@ pub fn lay_out(packages: &[Packed], options: &Options<'_>) -> Result<Vec<Item>, 
         layout.unpack(owner)?;
     }
     let Layout { mut tree, .. } = layout;
+    tree.add_parents()?;
     fixups::apply(&mut tree, &packages, options.over)?;
     let mtime = options.mtime.unwrap_or(MTIME);
     match options.over {
@@ -275,5 +276,189 @@ fn same_contents(left: &crate::layer::Body, right: &crate::layer::Body) -> bool 
             read(left).is_some_and(|bytes| Some(bytes) == read(right))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixture::FakeDeb, *};
+    use crate::{
+        layer::{Body, Node},
+        lock::{Directory, Symlink},
+        store::Store,
+    };
+
+    fn items(debs: Vec<FakeDeb>, options: &Options<'_>) -> Result<Vec<Item>, UnpackError> {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let packed: Vec<_> = debs.into_iter().map(|deb| deb.pack(&store).unwrap()).collect();
+        let items = lay_out(&packed, options)?;
+        assert!(items.is_sorted_by(|left, right| left.path < right.path), "sorted, each path once");
+        assert!(items.iter().all(|item| item.mtime == MTIME));
+        Ok(items)
+    }
+
+    fn shown(items: &[Item], wanted: &[&str]) -> Vec<String> {
+        let describe = |item: &Item| match &item.node {
+            Node::Directory => format!("{}/ {:o}", item.path, item.mode),
+            Node::File(Body::Literal(bytes)) => format!("{} literal {}", item.path, bytes.len()),
+            Node::File(Body::Span(span)) => format!("{} span {}", item.path, span.size),
+            Node::Symlink(target) => format!("{} -> {target}", item.path),
+            Node::Hardlink(target) => format!("{} == {target}", item.path),
+        };
+        let is_wanted = |item: &&Item| wanted.iter().any(|prefix| item.path.starts_with(prefix));
+        items.iter().filter(is_wanted).map(describe).collect()
+    }
+
+    #[test]
+    fn the_root_is_merged_into_usr() {
+        let old = FakeDeb::new("old")
+            .directory("./bin/")
+            .file("./bin/sh", b"sh")
+            .directory("./lib64/")
+            .symlink("./lib64/ld.so", "../lib/ld.so")
+            .file("./lib/ld.so", b"elf");
+        let new =
+            FakeDeb::new("new").symlink("./bin", "usr/bin").symlink("./lib", "usr/lib").file("./usr/bin/awk", b"awk!");
+        let items = items(vec![old, new], &Options::default()).unwrap();
+        assert_eq!(
+            shown(&items, &["bin", "lib", "sbin", "usr/bin", "usr/lib"]),
+            [
+                "bin -> usr/bin",
+                "lib -> usr/lib",
+                "lib64 -> usr/lib64",
+                "sbin -> usr/sbin",
+                "usr/bin/ 755",
+                "usr/bin/awk span 4",
+                "usr/bin/sh span 2",
+                "usr/lib/ 755",
+                "usr/lib/ld.so span 3",
+                "usr/lib64/ 755",
+                "usr/lib64/ld.so -> ../lib/ld.so",
+            ]
+        );
+    }
+
+    #[test]
+    fn hard_links_point_to_the_first_name() {
+        let deb =
+            FakeDeb::new("demo").file("./usr/z", b"one").hardlink("./usr/a", "./usr/z").hardlink("./usr/m", "usr/z");
+        let all = items(vec![deb], &Options::default()).unwrap();
+        assert_eq!(shown(&all, &["usr/a", "usr/m", "usr/z"]), ["usr/a span 3", "usr/m == usr/a", "usr/z == usr/a"]);
+        let deb =
+            FakeDeb::new("demo").file("./doc/z", b"one").hardlink("./usr/x", "./doc/z").hardlink("./usr/y", "./doc/z");
+        let options = Options { strip: vec![Strip::Below("doc".to_owned())], ..Options::default() };
+        let all = items(vec![deb], &options).unwrap();
+        assert_eq!(
+            shown(&all, &["doc", "usr/x", "usr/y"]),
+            ["usr/x span 3", "usr/y == usr/x"],
+            "the stripped name was the root"
+        );
+    }
+
+    #[test]
+    fn one_path_from_two_packages_must_be_the_same() {
+        let make = |name: &str, contents: &[u8]| FakeDeb::new(name).directory("./usr/").file("./usr/x", contents);
+        let error = items(vec![make("b", b"1"), make("a", b"2")], &Options::default()).unwrap_err();
+        assert_eq!(error.to_string(), "`/usr/x` comes from a and from b, and they differ");
+        let same = items(vec![make("b", b"1"), make("a", b"1")], &Options::default()).unwrap();
+        assert_eq!(shown(&same, &["usr/x"]), ["usr/x span 1"]);
+        for (replaces, expect) in [("Replaces: a (<< 2)", "usr/x span 3"), ("Replaces: other, a", "usr/x span 3")] {
+            let all = vec![make("b", b"333").field(replaces), make("a", b"1")];
+            assert_eq!(shown(&items(all, &Options::default()).unwrap(), &["usr/x"]), [expect]);
+        }
+        let outdated = vec![make("b", b"333").field("Replaces: a (<< 1)"), make("a", b"1")];
+        assert!(items(outdated, &Options::default()).is_err());
+        let twice = items(vec![make("a", b"1"), make("a", b"1")], &Options::default()).unwrap_err();
+        assert_eq!(twice.to_string(), "the package a is there twice");
+    }
+
+    #[test]
+    fn a_path_goes_through_links_but_not_through_files() {
+        let link = FakeDeb::new("link").directory("./usr/real/").symlink("./usr/link", "real");
+        let through = FakeDeb::new("through").directory("./usr/link/").file("./usr/link/x", b"1");
+        let all = items(vec![link, through], &Options::default()).unwrap();
+        assert_eq!(shown(&all, &["usr/link", "usr/real"]), ["usr/link -> real", "usr/real/ 755", "usr/real/x span 1"]);
+        let file = FakeDeb::new("file").file("./usr/x", b"1");
+        let below = FakeDeb::new("below").file("./usr/x/y", b"1");
+        let error = items(vec![file, below], &Options::default()).unwrap_err();
+        assert_eq!(error.to_string(), "`/usr/x` is both a directory and something else");
+        let circle = FakeDeb::new("circle").symlink("./a", "b").symlink("./b", "a").file("./a/x", b"1");
+        assert!(matches!(items(vec![circle], &Options::default()), Err(UnpackError::Entry { .. })));
+    }
+
+    #[test]
+    fn licences_stay_when_documentation_goes() {
+        let deb = FakeDeb::new("demo")
+            .file("./usr/share/doc/demo/copyright", b"1")
+            .file("./usr/share/doc/demo/README", b"1")
+            .file("./usr/share/man/man1/demo.1", b"1")
+            .file("./usr/share/locale/de/demo.mo", b"1");
+        let strip = vec![Strip::Documentation, Strip::Manuals];
+        let all = items(vec![deb], &Options { strip, ..Options::default() }).unwrap();
+        assert_eq!(
+            shown(&all, &["usr/share/doc/demo", "usr/share/man/", "usr/share/locale/de/"]),
+            ["usr/share/doc/demo/ 755", "usr/share/doc/demo/copyright span 1", "usr/share/locale/de/demo.mo span 1"]
+        );
+    }
+
+    #[test]
+    fn a_system_from_nothing_has_what_programs_expect() {
+        let deb = FakeDeb::new("python3.11-minimal").file("./usr/lib/python3.11/os.py", b"1");
+        let all = items(vec![deb], &Options::default()).unwrap();
+        let wanted = [
+            "tmp",
+            "root",
+            "var/run",
+            "var/lock",
+            "run/lock",
+            "etc",
+            "usr/local/lib",
+            "var/lib/dpkg/status.d/",
+            "home",
+        ];
+        assert_eq!(
+            shown(&all, &wanted),
+            [
+                "etc/ 755",
+                "etc/group literal 44",
+                "etc/nsswitch.conf literal 44",
+                "etc/passwd literal 161",
+                "home/ 755",
+                "home/nonroot/ 700",
+                "root/ 700",
+                "run/lock/ 1777",
+                "tmp/ 1777",
+                "usr/local/lib/ 755",
+                "usr/local/lib/python3.11/ 755",
+                "usr/local/lib/python3.11/dist-packages/ 755",
+                "var/lib/dpkg/status.d/python3.11-minimal span 59",
+                "var/lib/dpkg/status.d/python3.11-minimal.md5sums span 9",
+                "var/lock -> /run/lock",
+                "var/run -> /run",
+            ]
+        );
+    }
+
+    #[test]
+    fn over_a_base_its_links_and_directories_hold() {
+        let directory = |path: &str| Directory { path: path.to_owned(), mode: 0o755, uid: 0, gid: 0 };
+        let facts = Facts {
+            directories: ["/usr", "/usr/lib", "/var", "/var/lib", "/var/lib/dpkg"].map(directory).into(),
+            symlinks: vec![Symlink { path: "/lib".to_owned(), target: "usr/lib".to_owned() }],
+            ..Facts::default()
+        };
+        let deb = FakeDeb::new("demo").directory("./lib/").file("./lib/x/y", b"1");
+        let all = items(vec![deb], &Options { over: Over::Base(&facts), ..Options::default() }).unwrap();
+        assert_eq!(
+            shown(&all, &[""]),
+            [
+                "usr/lib/x/ 755",
+                "usr/lib/x/y span 1",
+                "var/lib/dpkg/status.d/ 755",
+                "var/lib/dpkg/status.d/demo span 45",
+                "var/lib/dpkg/status.d/demo.md5sums span 9",
+            ]
+        );
     }
 }

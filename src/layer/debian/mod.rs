@@ -5,6 +5,8 @@
 mod contents;
 mod entries;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod fixups;
 mod index;
 mod lay_out;

@@ -251,3 +251,107 @@ impl Packed {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixture::FakeDeb, *};
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        (folder, store)
+    }
+
+    #[test]
+    fn each_file_is_a_stream_of_its_own_and_the_same_everywhere() {
+        let noise: Vec<u8> =
+            (0..200_u32).flat_map(|number| Digest::of(&number.to_le_bytes()).as_bytes().to_vec()).collect();
+        let large = vec![b'x'; 9 << 20];
+        let long = format!("./usr/share/{}/file", "long".repeat(60));
+        let make = || {
+            FakeDeb::new("demo")
+                .directory("./usr/")
+                .file("./usr/text", b"text text text text text text text text")
+                .file("./usr/noise", &noise)
+                .file("./usr/large", &large)
+                .file("./usr/empty", b"")
+                .file(&long, b"long")
+                .symlink("./usr/link", "text")
+                .hardlink("./usr/hard", "./usr/text")
+        };
+        let (_one, first) = store();
+        let packed = make().pack(&first).unwrap();
+        let shown: Vec<_> = packed
+            .index
+            .entries
+            .iter()
+            .map(|entry| match &entry.kind {
+                Kind::File { contents, .. } => {
+                    let whole = super::super::contents::read(&packed.body(contents), 1 << 30).unwrap();
+                    assert_eq!((Digest::of(&whole), whole.len() as u64), (contents.sha256, contents.size));
+                    format!("{} {} {}", entry.path, contents.size, if contents.deflated { "deflated" } else { "plain" })
+                }
+                other => format!("{} {other:?}", entry.path),
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "usr Directory",
+                "usr/text 39 deflated",
+                "usr/noise 6400 plain",
+                "usr/large 9437184 deflated",
+                "usr/empty 0 plain",
+                &format!("{} 4 plain", &long[2..]),
+                "usr/link Symlink(\"text\")",
+                "usr/hard Hardlink(\"usr/text\")",
+            ]
+        );
+        let (_two, second) = store();
+        assert_eq!(make().pack(&second).unwrap().index, packed.index);
+        assert_eq!(make().pack(&first).unwrap(), packed, "recalled");
+        first.evict(packed.blob.digest()).unwrap();
+        assert_eq!(make().pack(&first).unwrap(), packed, "packed again");
+    }
+
+    #[test]
+    fn what_no_image_should_get_is_refused() {
+        use tar::EntryType;
+        let check = |kind: EntryType, path: &str, target: &str, expect: &str| {
+            let (_folder, store) = store();
+            let error = FakeDeb::new("demo").entry(kind, path, target, b"").pack(&store).unwrap_err();
+            assert_eq!(error.to_string(), expect);
+        };
+        check(EntryType::Regular, "./../etc/x", "", "demo: `./../etc/x` leaves the tree");
+        check(EntryType::Regular, "/etc/x", "", "demo: `/etc/x` leaves the tree");
+        check(EntryType::Link, "./x", "../y", "demo: `../y` leaves the tree");
+        check(EntryType::Link, "./x", "./", "demo: `./x` is a hard link to the root");
+        check(EntryType::Symlink, "./x", "", "demo: `./x` is a symbolic link to nothing");
+        check(EntryType::Char, "./dev/x", "", "demo: `./dev/x` is neither file, directory nor link");
+        check(EntryType::Fifo, "./x", "", "demo: `./x` is neither file, directory nor link");
+        check(EntryType::GNUSparse, "./x", "", "demo: `./x` is neither file, directory nor link");
+    }
+
+    #[test]
+    fn a_damaged_deb_is_thrown_away() {
+        let (_folder, store) = store();
+        let blob = store.put(&FakeDeb::new("demo").build()).unwrap();
+        std::fs::remove_file(blob.path()).unwrap();
+        let mut file =
+            std::io::BufWriter::new(std::fs::File::options().create_new(true).write(true).open(blob.path()).unwrap());
+        file.write_all(b"something else").unwrap();
+        drop(file);
+        assert!(matches!(pack(&store, &blob).unwrap_err(), UnpackError::Damaged { .. }));
+        assert!(store.blob(blob.digest()).is_none());
+    }
+
+    #[test]
+    fn a_deb_that_ends_early_is_malformed() {
+        let (_folder, store) = store();
+        let whole = FakeDeb::new("demo").file("./x", &[b'x'; 5000]).build();
+        for length in [0, 4, 70, 200, 3000, whole.len() - 2000] {
+            let blob = store.put(&whole[..length]).unwrap();
+            assert!(pack(&store, &blob).is_err(), "{length}");
+        }
+    }
+}

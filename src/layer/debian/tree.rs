@@ -146,7 +146,8 @@ impl Tree {
         Ok(items)
     }
 
-    fn add_parents(&mut self) -> Result<(), UnpackError> {
+    /// Adds the directories that something stands in and that no package brings.
+    pub(super) fn add_parents(&mut self) -> Result<(), UnpackError> {
         let mut missing = Vec::new();
         for path in self.nodes.keys() {
             for (end, _) in path.match_indices('/') {

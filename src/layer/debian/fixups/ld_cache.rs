@@ -22,8 +22,8 @@ const CACHE: &str = "etc/ld.so.cache";
 const CONFIGURATION: &str = "etc/ld.so.conf";
 /// What stands in `ld.so.conf` where `libc-bin`, which brings it, is left out.
 const DEFAULT: &str = "include /etc/ld.so.conf.d/*.conf\n";
-const SYSTEM: [&str; 8] =
-    ["/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32"];
+/// Searched after those that the configuration names.
+const SYSTEM: [&str; 2] = ["/lib", "/usr/lib"];
 const MAGIC: &[u8; 20] = b"glibc-ld.so.cache1.1";
 const LITTLE_ENDIAN: u8 = 2;
 const EXTENSION_MAGIC: u32 = 0xeaa4_2174;
@@ -83,8 +83,7 @@ fn folders(tree: &Tree) -> Result<Vec<(String, String)>, UnpackError> {
     let known = named.into_iter().filter_map(|folder| {
         let folder = folder.trim_end_matches('/').to_owned();
         let canonical = tree.resolve(folder.strip_prefix('/')?)?;
-        let exists = matches!(tree.get(&canonical), Some(TreeNode { kind: TreeKind::Directory, .. }))
-            || tree.below(&canonical).next().is_some();
+        let exists = matches!(tree.get(&canonical), Some(TreeNode { kind: TreeKind::Directory, .. }));
         (exists && seen.insert(canonical.clone())).then_some((folder, canonical))
     });
     Ok(known.collect())
@@ -274,6 +273,7 @@ mod tests {
         tree.add_symlink("lib", "usr/lib");
         let expect = ["libnone.so libnone.so", "libnone.so.3 libnone.so.3", "libz.so.1 libz.so.1.10"];
         assert_eq!(found(&tree, "usr/lib"), expect);
+        tree.add_parents().unwrap();
         apply(&mut tree).unwrap();
         assert_eq!(tree.resolve("usr/lib/libz.so.1").unwrap(), "usr/lib/libz.so.1.10");
         let cache = tree.read(CACHE).unwrap().unwrap();
@@ -292,6 +292,7 @@ mod tests {
         tree.add_file("etc/ld.so.conf", "# all\ninclude /etc/ld.so.conf.d/*.conf\n");
         tree.add_file("etc/ld.so.conf.d/b.conf", "/usr/lib/x/\n/gone\n");
         tree.add_file("etc/ld.so.conf.d/a.conf", "/lib/x # first\n/opt/own\n");
+        tree.add_parents().unwrap();
         let folders: Vec<_> = folders(&tree).unwrap().into_iter().map(|(named, _)| named).collect();
         assert_eq!(folders, ["/lib/x", "/opt/own", "/lib"]);
     }

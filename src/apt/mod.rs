@@ -1,1 +1,15 @@
-//! Debian archives: finding and fetching packages.
+//! The client of Debian archives: which packages there are, which of them are needed together, and
+//! the .debs themselves.
+
+mod archive;
+mod download;
+mod error;
+mod mirrors;
+mod resolve;
+mod universe;
+
+pub use archive::{Archive, Evidence, Query, Trust};
+pub use error::AptError;
+pub use mirrors::{DEBIAN, Mirrors, SECURITY};
+pub use resolve::{Selected, resolve};
+pub use universe::{Candidate, Universe};

@@ -1,1 +1,22 @@
-//! What Debian's archive is made of, as values: control paragraphs, versions, .deb members, indexes. Parses bytes, opens nothing.
+//! What Debian defines, as values: versions, control paragraphs, dependencies, the indexes of an
+//! archive, and the .deb file. Parses bytes, opens nothing.
+
+mod clear_sign;
+mod compression;
+mod deb;
+mod dependency;
+mod error;
+mod packages;
+mod paragraph;
+mod release;
+mod version;
+
+pub use clear_sign::ClearSigned;
+pub use compression::{Compression, decompress};
+pub use deb::Deb;
+pub use dependency::{Alternative, Dependency, Relation, Requirement, package_name};
+pub use error::DebianError;
+pub use packages::{Package, PoolFile, installed, packages};
+pub use paragraph::{Paragraph, Paragraphs};
+pub use release::{IndexFile, Release};
+pub use version::Version;

@@ -2,6 +2,7 @@
 //! virtual gzip of a tar, in which the deflate streams of wheels stand as they came.
 
 mod check;
+pub mod debian;
 mod deflate;
 mod error;
 mod hashes;

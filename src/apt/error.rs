@@ -1,0 +1,172 @@
+//! What goes wrong between an archive and a list of packages.
+
+use crate::{
+    debian::DebianError,
+    hint::{Advise, Hint},
+    http::HttpError,
+    store::StoreError,
+};
+
+/// An archive that does not hold what it should, or packages that do not go together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AptError {
+    /// A file of the archive could not be had from any mirror.
+    #[error("cannot fetch `{file}` of the archive `{archive}`")]
+    Fetch {
+        /// `debian` or `debian-security`.
+        archive: String,
+        /// Path below the archive's root.
+        file: String,
+        /// What the last mirror said.
+        source: HttpError,
+    },
+    /// The .deb is on no mirror any more.
+    #[error("{package}: `{path}` has gone from the archive `{archive}`")]
+    Gone {
+        /// Name and version.
+        package: String,
+        /// `debian` or `debian-security`.
+        archive: String,
+        /// Path below the archive's root.
+        path: String,
+        /// What the last mirror said.
+        source: HttpError,
+    },
+    /// A lock names an archive that is not known, or a path that leaves it.
+    #[error("`{path}` in the archive `{archive}` is no place that packages come from")]
+    Place {
+        /// As the lock names it.
+        archive: String,
+        /// As the lock names it.
+        path: String,
+    },
+    /// The store could not keep or read a file.
+    #[error("cannot keep `{file}`")]
+    Keep {
+        /// File name.
+        file: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// A file of the archive is malformed.
+    #[error("the archive's `{file}` is malformed")]
+    Malformed {
+        /// Which file.
+        file: String,
+        /// Why.
+        source: DebianError,
+    },
+    /// A file of the store cannot be read.
+    #[error("cannot read `{file}`")]
+    Read {
+        /// Which file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The archive answers with another suite than the one that was asked for.
+    #[error("asked for the suite `{asked}`, the archive sent `{found}`")]
+    OtherSuite {
+        /// The suite of the recipe.
+        asked: String,
+        /// Code name or suite of the file.
+        found: String,
+    },
+    /// The release file is out of date: a mirror that lags, or someone who replays it.
+    #[error("the release file of `{suite}` was valid until {until} (seconds since 1970)")]
+    Expired {
+        /// The suite.
+        suite: String,
+        /// Seconds since 1970.
+        until: u64,
+    },
+    /// The suite has no packages for an architecture.
+    #[error("`{suite}` has no packages for {architecture}")]
+    NoArchitecture {
+        /// The suite.
+        suite: String,
+        /// Debian's name of it.
+        architecture: String,
+    },
+    /// No package goes by this name.
+    #[error("{wanted_by} needs `{name}`, and there is no package of that name")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// `the recipe` or a package.
+        wanted_by: String,
+        /// A name that is near.
+        suggestion: Option<Hint>,
+    },
+    /// A package exists, but not in a version that would do.
+    #[error("{chain} needs `{dependency}`, but the archive has {found}")]
+    Unmet {
+        /// From the recipe to the package whose dependency it is.
+        chain: String,
+        /// As the package spells it.
+        dependency: String,
+        /// What there is.
+        found: String,
+    },
+    /// The base has a package in a version that does not do.
+    #[error("{chain} needs `{dependency}`, but the base has {found}")]
+    BaseUnfit {
+        /// From the recipe to the package whose dependency it is.
+        chain: String,
+        /// As the package spells it.
+        dependency: String,
+        /// Name and version in the base.
+        found: String,
+    },
+    /// Two packages exclude each other.
+    #[error("{left} conflicts with {right} (`{field}`)")]
+    Conflict {
+        /// Name and version.
+        left: String,
+        /// Name and version.
+        right: String,
+        /// What the first one excludes.
+        field: String,
+    },
+    /// An archive has no checksum of a package.
+    #[error("the archive gives no checksum of {package}")]
+    NoChecksum {
+        /// Name and version.
+        package: String,
+    },
+    /// Work on a thread of its own ended without a result.
+    #[error("the reading of `{file}` was interrupted")]
+    Interrupted {
+        /// Which file.
+        file: String,
+    },
+}
+
+impl Advise for AptError {
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Fetch { source, .. } if source.status().is_some_and(|status| status.as_u16() == 404) => {
+                Some(Hint::new("check `debian.suite`, or name another mirror in `debian.mirrors`"))
+            }
+            Self::Fetch { source, .. } => source.hint(),
+            Self::Gone { .. } => {
+                Some(Hint::new("lock again with `lock --upgrade`, the archive keeps only current versions"))
+            }
+            Self::Place { .. } => Some(Hint::new("lock again with `lock --upgrade`")),
+            Self::Keep { source, .. } => source.hint(),
+            Self::Malformed { .. } => Some(Hint::new("name another mirror in `debian.mirrors`")),
+            Self::OtherSuite { .. } => Some(Hint::new("write the code name of the release in `debian.suite`")),
+            Self::Expired { .. } => Some(Hint::new("name a mirror that is up to date in `debian.mirrors`")),
+            Self::NoArchitecture { .. } => Some(Hint::new("leave this platform out of `platforms`")),
+            Self::Unknown { suggestion, .. } => {
+                suggestion.clone().or_else(|| Some(Hint::new("correct the name in `debian.packages`")))
+            }
+            Self::BaseUnfit { .. } => Some(Hint::new("name a newer image in `base`")),
+            Self::Unmet { .. } | Self::Conflict { .. } => {
+                Some(Hint::new("name an alternative first in `debian.packages`"))
+            }
+            Self::NoChecksum { .. } | Self::Interrupted { .. } | Self::Read { .. } => None,
+        }
+    }
+}

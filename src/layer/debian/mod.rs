@@ -1,0 +1,22 @@
+//! From .debs to the items of a layer, without dpkg and without running anything: each .deb is read
+//! once into a packed form that layers can take files from, and the packed forms are laid out as one
+//! tree, with the few effects of maintainer scripts that an image needs.
+
+mod contents;
+mod entries;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod fixups;
+mod index;
+mod lay_out;
+mod links;
+mod pack;
+mod soname;
+mod tree;
+
+pub use error::UnpackError;
+pub use index::{Entry, Index, Kind, Packed, Stretch};
+pub use lay_out::{MTIME, Options, Over, Strip, lay_out};
+pub use pack::pack;
+pub use soname::Library;

@@ -1,0 +1,357 @@
+//! A .deb read once: every file deflated on its own into one file of the store.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write},
+};
+
+use flate2::{Compression, write::DeflateEncoder};
+
+use super::{
+    Entry, Index, Kind, Packed, Stretch, UnpackError,
+    entries::{self, Header, HeaderKind},
+    soname,
+};
+use crate::{
+    debian::{Deb, Paragraph},
+    oci::{Digest, Hasher},
+    store::{Blob, Ingest, Store},
+};
+
+/// Files up to this size are held in memory, one at a time; larger ones stream.
+const IN_MEMORY: u64 = 8 << 20;
+/// Most bytes that come out of one .deb.
+const TOTAL_LIMIT: u64 = 64 << 30;
+/// Most entries of one .deb; the largest in Debian have some hundred thousand.
+const ENTRIES_LIMIT: u64 = 2_000_000;
+const BUFFER: usize = 128 << 10;
+const LEVEL: Compression = Compression::new(6);
+
+/// The packed form of `deb`, made now unless it lies in the store. The same .deb gives the same bytes.
+/// Memory: some 20 MiB and the window of the .deb's compression, whatever the size.
+///
+/// # Errors
+/// When the .deb is damaged or malformed, holds something that no image should get (a device, a path
+/// with `..`), or the store cannot be written.
+pub fn pack(store: &Store, deb: &Blob) -> Result<Packed, UnpackError> {
+    if let Some(packed) = Packed::recall(store, deb.digest()) {
+        return Ok(packed);
+    }
+    check(store, deb)?;
+    let package = deb.digest().to_string();
+    let mut opened = open(deb, &package)?;
+    let control = &opened.control_files()["control"];
+    let malformed = |source| UnpackError::Malformed { package: package.clone(), source };
+    let paragraph = Paragraph::parse("control", control).map_err(malformed)?;
+    let field = |field| paragraph.require("control", field).map(str::to_owned).map_err(malformed);
+    let (package, version, architecture) = (field("Package")?, field("Version")?, field("Architecture")?);
+    crate::debian::package_name(&package).map_err(malformed)?;
+
+    let keep = |source| UnpackError::Keep { package: package.clone(), source };
+    let mut packer = Packer { package: &package, ingest: store.ingest().map_err(keep)?, entries: Vec::new() };
+    let mut control_files = BTreeMap::new();
+    for (name, bytes) in opened.control_files() {
+        control_files.insert(name.clone(), packer.add(bytes).map_err(packer.cannot_read(name))?);
+    }
+    let data = opened.data().map_err(|source| UnpackError::Malformed { package: package.clone(), source })?;
+    packer.read_data(data)?;
+    let Packer { ingest, entries, .. } = packer;
+    let blob = ingest.commit().map_err(keep)?;
+    let index = Index {
+        replaces: paragraph.get("Replaces").unwrap_or_default().to_owned(),
+        version,
+        architecture,
+        control_files,
+        entries,
+        contents: *blob.digest(),
+        package: package.clone(),
+    };
+    let mut packed = Packed { index, blob };
+    packed.name_large_libraries()?;
+    packed.remember(store, deb.digest())?;
+    Ok(packed)
+}
+
+/// The bytes against the digest: what was downloaded was checked, but disks forget.
+fn check(store: &Store, deb: &Blob) -> Result<(), UnpackError> {
+    let package = deb.digest().to_string();
+    let mut hasher = Hasher::new();
+    deb.open().and_then(|mut file| io::copy(&mut file, &mut hasher)).map_err(cannot_read(&package, "the file"))?;
+    if hasher.finish() != *deb.digest() {
+        store.evict(deb.digest()).map_err(|source| UnpackError::Keep { package: package.clone(), source })?;
+        return Err(UnpackError::Damaged { digest: package });
+    }
+    Ok(())
+}
+
+fn open(deb: &Blob, package: &str) -> Result<Deb<io::BufReader<std::fs::File>>, UnpackError> {
+    let file = deb.open().map_err(cannot_read(package, "the file"))?;
+    Deb::read(io::BufReader::with_capacity(BUFFER, file))
+        .map_err(|source| UnpackError::Malformed { package: package.to_owned(), source })
+}
+
+fn cannot_read(package: &str, what: &str) -> impl FnOnce(io::Error) -> UnpackError + use<> {
+    let (package, what) = (package.to_owned(), what.to_owned());
+    |source| UnpackError::Read { package, what, source }
+}
+
+struct Packer<'a> {
+    package: &'a str,
+    ingest: Ingest,
+    entries: Vec<Entry>,
+}
+
+/// Errors on the way through a tar: of the tar, or of what it holds.
+enum Visit {
+    Tar(io::Error),
+    Entry(UnpackError),
+}
+
+impl From<io::Error> for Visit {
+    fn from(source: io::Error) -> Self {
+        Self::Tar(source)
+    }
+}
+
+impl Packer<'_> {
+    fn cannot_read(&self, what: &str) -> impl FnOnce(io::Error) -> UnpackError + use<> {
+        cannot_read(self.package, what)
+    }
+
+    fn read_data(&mut self, data: impl Read) -> Result<(), UnpackError> {
+        let mut data = data.take(TOTAL_LIMIT);
+        entries::for_each(&mut data, |header, contents| self.take_in(header, contents).map_err(Visit::Entry)).map_err(
+            |error| match error {
+                Visit::Tar(source) => cannot_read(self.package, "data.tar")(source),
+                Visit::Entry(error) => error,
+            },
+        )?;
+        // The checksums of the compression stand at the end, behind the padding of the tar.
+        io::copy(&mut data, &mut io::sink()).map_err(self.cannot_read("data.tar"))?;
+        if data.limit() == 0 { Err(self.too_much(TOTAL_LIMIT, "bytes")) } else { Ok(()) }
+    }
+
+    fn take_in(&mut self, header: Header, contents: &mut dyn Read) -> Result<(), UnpackError> {
+        let Some(path) = self.canonical(&header.path)? else { return Ok(()) };
+        if self.entries.len() as u64 >= ENTRIES_LIMIT {
+            return Err(self.too_much(ENTRIES_LIMIT, "entries"));
+        }
+        let kind = match header.kind {
+            HeaderKind::Directory => Kind::Directory,
+            HeaderKind::Symlink(target) if target.is_empty() || target.contains('\0') => {
+                return Err(self.refuse(&header.path, "is a symbolic link to nothing"));
+            }
+            HeaderKind::Symlink(target) => Kind::Symlink(target),
+            HeaderKind::Hardlink(target) => match self.canonical(&target)? {
+                Some(target) => Kind::Hardlink(target),
+                None => return Err(self.refuse(&header.path, "is a hard link to the root")),
+            },
+            HeaderKind::File => self.file(&path, header.size, contents).map_err(self.cannot_read(&path))?,
+            HeaderKind::Foreign => return Err(self.refuse(&header.path, "is neither file, directory nor link")),
+        };
+        let Header { mode, uid, gid, mtime, .. } = header;
+        self.entries.push(Entry { path, mode, uid, gid, mtime, kind });
+        Ok(())
+    }
+
+    fn file(&mut self, path: &str, size: u64, contents: &mut dyn Read) -> io::Result<Kind> {
+        if size > IN_MEMORY {
+            return Ok(Kind::File { contents: self.stream(size, contents)?, library: None });
+        }
+        let mut bytes = Vec::new();
+        contents.take(size).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 != size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let named = soname::is_library_name(path.rsplit('/').next().unwrap_or(path));
+        let library = if named { soname::library(&bytes.as_slice())? } else { None };
+        Ok(Kind::File { contents: self.add(&bytes)?, library })
+    }
+
+    /// A small file: deflated, or plain where that is shorter.
+    fn add(&mut self, bytes: &[u8]) -> io::Result<Stretch> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), LEVEL);
+        encoder.write_all(bytes)?;
+        let deflated = encoder.finish()?;
+        let shrunk = deflated.len() < bytes.len();
+        let offset = self.ingest.size();
+        self.ingest.write_all(if shrunk { &deflated } else { bytes })?;
+        Ok(Stretch {
+            offset,
+            compressed: self.ingest.size() - offset,
+            size: bytes.len() as u64,
+            crc32: crc32fast::hash(bytes),
+            sha256: Digest::of(bytes),
+            deflated: shrunk,
+        })
+    }
+
+    /// A large file, deflated in any case: one that does not shrink grows by a few hundredths of a
+    /// per cent. The encoder is always given full buffers, so that its output depends on nothing else.
+    fn stream(&mut self, size: u64, contents: &mut dyn Read) -> io::Result<Stretch> {
+        let offset = self.ingest.size();
+        let (mut crc, mut hasher, mut count) = (crc32fast::Hasher::new(), Hasher::new(), 0);
+        let mut encoder = DeflateEncoder::new(&mut self.ingest, LEVEL);
+        let mut buffer = Vec::with_capacity(BUFFER);
+        loop {
+            buffer.clear();
+            Read::take(&mut *contents, BUFFER as u64).read_to_end(&mut buffer)?;
+            if buffer.is_empty() {
+                break;
+            }
+            crc.update(&buffer);
+            hasher.update(&buffer);
+            count += buffer.len() as u64;
+            encoder.write_all(&buffer)?;
+        }
+        encoder.finish()?;
+        if count != size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let compressed = self.ingest.size() - offset;
+        Ok(Stretch { offset, compressed, size, crc32: crc.finalize(), sha256: hasher.finish(), deflated: true })
+    }
+
+    /// The path from the root; none for the root itself.
+    fn canonical(&self, path: &str) -> Result<Option<String>, UnpackError> {
+        if path.starts_with('/') || path.contains('\0') || path.split('/').any(|part| part == "..") {
+            return Err(self.refuse(path, "leaves the tree"));
+        }
+        let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+        Ok((!parts.is_empty()).then(|| parts.join("/")))
+    }
+
+    fn refuse(&self, path: &str, reason: &'static str) -> UnpackError {
+        let path = path.chars().flat_map(char::escape_debug).take(512).collect();
+        UnpackError::Entry { package: self.package.to_owned(), path, reason }
+    }
+
+    fn too_much(&self, limit: u64, unit: &'static str) -> UnpackError {
+        UnpackError::TooMuch { package: self.package.to_owned(), limit, unit }
+    }
+}
+
+impl Packed {
+    /// Libraries that were streamed past have yet to be asked for their names.
+    fn name_large_libraries(&mut self) -> Result<(), UnpackError> {
+        let mut found = Vec::new();
+        for (position, entry) in self.index.entries.iter().enumerate() {
+            let Kind::File { contents, library: None } = &entry.kind else { continue };
+            let name = entry.path.rsplit('/').next().unwrap_or(&entry.path);
+            if contents.size > IN_MEMORY && soname::is_library_name(name) {
+                let library = soname::library(&self.span(contents));
+                found.push((position, library.map_err(cannot_read(&self.index.package, &entry.path))?));
+            }
+        }
+        for (position, named) in found {
+            if let Kind::File { library, .. } = &mut self.index.entries[position].kind {
+                *library = named;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::fixture::FakeDeb, *};
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        (folder, store)
+    }
+
+    #[test]
+    fn each_file_is_a_stream_of_its_own_and_the_same_everywhere() {
+        let noise: Vec<u8> =
+            (0..200_u32).flat_map(|number| Digest::of(&number.to_le_bytes()).as_bytes().to_vec()).collect();
+        let large = vec![b'x'; 9 << 20];
+        let long = format!("./usr/share/{}/file", "long".repeat(60));
+        let make = || {
+            FakeDeb::new("demo")
+                .directory("./usr/")
+                .file("./usr/text", b"text text text text text text text text")
+                .file("./usr/noise", &noise)
+                .file("./usr/large", &large)
+                .file("./usr/empty", b"")
+                .file(&long, b"long")
+                .symlink("./usr/link", "text")
+                .hardlink("./usr/hard", "./usr/text")
+        };
+        let (_one, first) = store();
+        let packed = make().pack(&first).unwrap();
+        let shown: Vec<_> = packed
+            .index
+            .entries
+            .iter()
+            .map(|entry| match &entry.kind {
+                Kind::File { contents, .. } => {
+                    let whole = super::super::contents::read(&packed.body(contents), 1 << 30).unwrap();
+                    assert_eq!((Digest::of(&whole), whole.len() as u64), (contents.sha256, contents.size));
+                    format!("{} {} {}", entry.path, contents.size, if contents.deflated { "deflated" } else { "plain" })
+                }
+                other => format!("{} {other:?}", entry.path),
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "usr Directory",
+                "usr/text 39 deflated",
+                "usr/noise 6400 plain",
+                "usr/large 9437184 deflated",
+                "usr/empty 0 plain",
+                &format!("{} 4 plain", &long[2..]),
+                "usr/link Symlink(\"text\")",
+                "usr/hard Hardlink(\"usr/text\")",
+            ]
+        );
+        let (_two, second) = store();
+        assert_eq!(make().pack(&second).unwrap().index, packed.index);
+        assert_eq!(make().pack(&first).unwrap(), packed, "recalled");
+        first.evict(packed.blob.digest()).unwrap();
+        assert_eq!(make().pack(&first).unwrap(), packed, "packed again");
+    }
+
+    #[test]
+    fn what_no_image_should_get_is_refused() {
+        use tar::EntryType;
+        let check = |kind: EntryType, path: &str, target: &str, expect: &str| {
+            let (_folder, store) = store();
+            let error = FakeDeb::new("demo").entry(kind, path, target, b"").pack(&store).unwrap_err();
+            assert_eq!(error.to_string(), expect);
+        };
+        check(EntryType::Regular, "./../etc/x", "", "demo: `./../etc/x` leaves the tree");
+        check(EntryType::Regular, "/etc/x", "", "demo: `/etc/x` leaves the tree");
+        check(EntryType::Link, "./x", "../y", "demo: `../y` leaves the tree");
+        check(EntryType::Link, "./x", "./", "demo: `./x` is a hard link to the root");
+        check(EntryType::Symlink, "./x", "", "demo: `./x` is a symbolic link to nothing");
+        check(EntryType::Char, "./dev/x", "", "demo: `./dev/x` is neither file, directory nor link");
+        check(EntryType::Fifo, "./x", "", "demo: `./x` is neither file, directory nor link");
+        check(EntryType::GNUSparse, "./x", "", "demo: `./x` is neither file, directory nor link");
+    }
+
+    #[test]
+    fn a_damaged_deb_is_thrown_away() {
+        let (_folder, store) = store();
+        let blob = store.put(&FakeDeb::new("demo").build()).unwrap();
+        std::fs::remove_file(blob.path()).unwrap();
+        let mut file =
+            std::io::BufWriter::new(std::fs::File::options().create_new(true).write(true).open(blob.path()).unwrap());
+        file.write_all(b"something else").unwrap();
+        drop(file);
+        assert!(matches!(pack(&store, &blob).unwrap_err(), UnpackError::Damaged { .. }));
+        assert!(store.blob(blob.digest()).is_none());
+    }
+
+    #[test]
+    fn a_deb_that_ends_early_is_malformed() {
+        let (_folder, store) = store();
+        let whole = FakeDeb::new("demo").file("./x", &[b'x'; 5000]).build();
+        for length in [0, 4, 70, 200, 3000, whole.len() - 2000] {
+            let blob = store.put(&whole[..length]).unwrap();
+            assert!(pack(&store, &blob).is_err(), "{length}");
+        }
+    }
+}

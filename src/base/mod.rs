@@ -1,1 +1,21 @@
-//! What a base image is, read from its files.
+//! What a base image is, read from its files. Nothing of it is executed, unpacked or kept: its
+//! layers stream through a [`Tree`] once, and [`Facts`](crate::lock::Facts) remain.
+
+mod banner;
+mod entries;
+mod error;
+mod evidence;
+mod facts;
+mod image;
+mod inspect;
+mod installed;
+mod interpreter;
+mod libc;
+mod tree;
+
+pub use entries::{Entry, Kind, LayerEntries};
+pub use error::BaseError;
+pub use evidence::wants;
+pub use image::{BaseImage, read_base};
+pub use inspect::{inspect, read_tree};
+pub use tree::Tree;

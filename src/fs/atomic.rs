@@ -6,11 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 /// A file under construction; gone without trace unless [`AtomicFile::commit`] is reached.
 pub struct AtomicFile {
     file: NamedTempFile,
+    target: PathBuf,
+}
+
+/// A finished file that waits to be moved into place; gone without trace unless it is committed.
+pub struct SealedFile {
+    file: TempPath,
     target: PathBuf,
 }
 
@@ -36,11 +42,28 @@ impl AtomicFile {
     /// # Errors
     /// When syncing or renaming fails; nothing is left behind then.
     pub fn commit(self) -> io::Result<()> {
+        self.seal()?.commit()
+    }
+
+    /// Syncs and closes the file, ready to be moved into place later, together with others.
+    ///
+    /// # Errors
+    /// When syncing fails; nothing is left behind then.
+    pub fn seal(self) -> io::Result<SealedFile> {
         use std::os::unix::fs::PermissionsExt as _;
         self.file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
         self.file.as_file().sync_all()?;
-        self.file.persist(&self.target).map_err(|error| error.error)?;
-        Ok(())
+        Ok(SealedFile { file: self.file.into_temp_path(), target: self.target })
+    }
+}
+
+impl SealedFile {
+    /// Moves the file into place, over what stood there.
+    ///
+    /// # Errors
+    /// When renaming fails; nothing is left behind then.
+    pub fn commit(self) -> io::Result<()> {
+        self.file.persist(&self.target).map_err(|error| error.error)
     }
 }
 

@@ -32,6 +32,16 @@ impl FileLock {
         file.lock()?;
         Ok(Self { _file: file })
     }
+
+    /// Waits until no other process holds `folder` itself, which exists, and keeps all others out.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened.
+    pub fn folder(folder: &Path) -> io::Result<Self> {
+        let file = File::open(folder)?;
+        file.lock()?;
+        Ok(Self { _file: file })
+    }
 }
 
 fn open(path: &Path) -> io::Result<File> {

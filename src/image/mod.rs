@@ -4,7 +4,9 @@
 mod deliver;
 mod manifest;
 mod transfer;
+mod verify;
 
 pub use deliver::{Delivery, deliver};
 pub use manifest::{Image, Index, Layer, Manifest, ManifestError};
 pub use transfer::{BlobSource, ByteStream, Bytes, Failure, Memory, Moved, Origin, Sink, Source, TransferError};
+pub use verify::{Check, Mismatch, PieceReader, SaveError, consume, read_whole, save, verified};

@@ -1,0 +1,91 @@
+//! What can go wrong with an archive.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    hint::{Advise, Hint},
+    image::{ManifestError, TransferError},
+    layout::ContentsError,
+};
+
+/// Why an archive cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArchiveError {
+    /// The tar holds no layout.
+    #[error("`{path}` is not an OCI archive: it has no `{member}`")]
+    NotAnArchive {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        member: &'static str,
+    },
+    /// Its `index.json` is unusable, or does not list what was asked for.
+    #[error("cannot use `index.json` of the archive `{path}`")]
+    Contents {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ContentsError,
+    },
+    /// A blob that should be a manifest is none.
+    #[error("the archive `{path}` holds a broken manifest")]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ManifestError,
+    },
+    /// The file cannot be read, or is no tar.
+    #[error("cannot read `{path}` as a tar file")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file has more entries than an image could need.
+    #[error("`{path}` has more than {limit} entries")]
+    TooManyEntries {
+        /// The file.
+        path: PathBuf,
+        /// How many are read.
+        limit: usize,
+    },
+    /// The file cannot be written.
+    #[error("cannot write `{path}`")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An earlier blob failed, or the archive was published already.
+    #[error("`{path}` takes no more blobs")]
+    Closed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Advise for ArchiveError {
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::NotAnArchive { .. } => {
+                Some(Hint::new("export the image in OCI form: `skopeo copy … oci-archive:FILE` makes one"))
+            }
+            Self::Contents { source, .. } => source.hint(),
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some(Hint::new("check the path after `oci-archive:`"))
+            }
+            Self::Read { .. } => Some(Hint::new("decompress the file first if it is compressed")),
+            _ => None,
+        }
+    }
+}
+
+impl From<ArchiveError> for TransferError {
+    fn from(error: ArchiveError) -> Self {
+        Self::room(error)
+    }
+}

@@ -1,0 +1,245 @@
+//! Images into a new archive.
+//!
+//! Every blob goes straight into the file under construction, so none lies on disk twice. Blobs
+//! that are put at the same time wait for each other: they stand in the order in which
+//! [`Sink::put_blob`] was called.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    ArchiveError,
+    turns::{Turn, Turns},
+};
+use crate::{
+    fs::AtomicFile,
+    image::{BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
+    layout::{Contents, INDEX, MARKER, MARKER_BYTES, blob_path},
+    oci::{Descriptor, Digest},
+};
+
+/// Tar files consist of blocks of this size.
+const BLOCK: u64 = 512;
+
+/// An archive that an image is written to.
+pub struct ArchiveSink {
+    path: PathBuf,
+    name: Option<String>,
+    turns: Turns,
+    state: Mutex<State>,
+}
+
+/// The file, while nobody writes to it, and what it holds.
+struct State {
+    /// Taken by the one whose turn it is; not given back after a failure.
+    file: Option<AtomicFile>,
+    held: BTreeSet<Digest>,
+}
+
+impl ArchiveSink {
+    /// Begins the archive that will stand at `path`, in the place of what is there. The image will
+    /// be listed as `name`.
+    ///
+    /// # Errors
+    /// When the folder of `path` cannot be made or written.
+    pub fn create(path: impl Into<PathBuf>, name: Option<String>) -> Result<Self, ArchiveError> {
+        let path = path.into();
+        let begin = || {
+            let mut file = AtomicFile::create(&path)?;
+            write_member(&mut file, MARKER, MARKER_BYTES)?;
+            file.write_all(header("blobs/", tar::EntryType::Directory, 0)?.as_bytes())?;
+            file.write_all(header("blobs/sha256/", tar::EntryType::Directory, 0)?.as_bytes())?;
+            Ok(file)
+        };
+        let file = begin().map_err(|source| ArchiveError::Write { path: path.clone(), source })?;
+        let state = Mutex::new(State { file: Some(file), held: BTreeSet::new() });
+        Ok(Self { path, name, turns: Turns::new(), state })
+    }
+
+    async fn put(&self, blob: &dyn BlobSource, turn: Turn) -> Result<Moved, TransferError> {
+        turn.come().await;
+        let Descriptor { digest, size, .. } = *blob.descriptor();
+        if self.state().held.contains(&digest) {
+            return Ok(Moved::Existed);
+        }
+        let mut file = self.take_file()?;
+        begin_member(&mut file, &blob_path(&digest), size).map_err(|source| self.unwritable(source))?;
+        let mut file = save(blob, file).await.map_err(|error| match error {
+            SaveError::Blob(error) => error,
+            SaveError::Write { source, .. } => self.unwritable(source).into(),
+        })?;
+        pad(&mut file, size).map_err(|source| self.unwritable(source))?;
+        let mut state = self.state();
+        state.file = Some(file);
+        state.held.insert(digest);
+        Ok(Moved::Sent(size))
+    }
+
+    fn take_file(&self) -> Result<AtomicFile, ArchiveError> {
+        self.state().file.take().ok_or_else(|| ArchiveError::Closed { path: self.path.clone() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unwritable(&self, source: io::Error) -> ArchiveError {
+        ArchiveError::Write { path: self.path.clone(), source }
+    }
+}
+
+impl Sink for ArchiveSink {
+    fn put_blob<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
+        // Taken here, not when the future is first polled: the order of calls is the caller's.
+        let turn = self.turns.take();
+        Box::pin(self.put(blob, turn))
+    }
+
+    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+        let turn = self.turns.take();
+        Box::pin(async move {
+            let blob = Memory::new(manifest.descriptor().media_type.clone(), manifest.bytes().clone());
+            self.put(&blob, turn).await.map(|_| ())
+        })
+    }
+
+    fn publish<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+        let turn = self.turns.take();
+        Box::pin(async move {
+            turn.come().await;
+            let mut contents = Contents::default();
+            contents.list(root.descriptor(), self.name.as_deref());
+            let mut file = self.take_file()?;
+            let finish = move || {
+                write_member(&mut file, INDEX, &contents.to_bytes())?;
+                file.write_all(&[0; 2 * BLOCK as usize])?;
+                file.commit()
+            };
+            let finished = tokio::task::spawn_blocking(finish).await.map_err(io::Error::other).flatten();
+            finished.map_err(|source| self.unwritable(source).into())
+        })
+    }
+}
+
+fn write_member(file: &mut AtomicFile, path: &str, bytes: &[u8]) -> io::Result<()> {
+    let size = bytes.len() as u64;
+    begin_member(file, path, size)?;
+    file.write_all(bytes)?;
+    pad(file, size)
+}
+
+fn begin_member(file: &mut AtomicFile, path: &str, size: u64) -> io::Result<()> {
+    file.write_all(header(path, tar::EntryType::Regular, size)?.as_bytes())
+}
+
+/// Fills the last block of a member of `size` bytes.
+fn pad(file: &mut AtomicFile, size: u64) -> io::Result<()> {
+    const ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
+    let missing = usize::try_from(size.wrapping_neg() % BLOCK).unwrap_or_default();
+    file.write_all(&ZEROS[..missing])
+}
+
+fn header(path: &str, kind: tar::EntryType, size: u64) -> io::Result<tar::Header> {
+    let mut header = tar::Header::new_ustar();
+    header.set_path(path)?;
+    header.set_entry_type(kind);
+    header.set_mode(if kind.is_dir() { 0o755 } else { 0o644 });
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(size);
+    header.set_cksum();
+    Ok(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{
+        archive::ArchiveSource,
+        image::{ByteStream, Source as _, read_whole},
+        oci::MediaType,
+    };
+
+    /// A blob that takes its time.
+    struct Slow(Memory, u8);
+
+    impl BlobSource for Slow {
+        fn descriptor(&self) -> &Descriptor {
+            self.0.descriptor()
+        }
+
+        fn open(&self, from: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
+            Box::pin(async move {
+                for _ in 0..self.1 {
+                    tokio::task::yield_now().await;
+                }
+                self.0.open(from).await
+            })
+        }
+    }
+
+    /// Archives three blobs of which the first comes after `delay` rounds.
+    async fn archive(delay: u8) -> Vec<u8> {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("out/image.tar");
+        let sink = ArchiveSink::create(&path, Some("demo".to_owned())).unwrap();
+        let layer = |bytes: &'static [u8]| Memory::new(MediaType::ImageLayer, bytes);
+        let blobs = [Slow(layer(b"first"), delay), Slow(layer(&[7; 513]), 0), Slow(layer(b""), 1)];
+        let moved = futures_util::future::try_join_all(blobs.iter().map(|blob| sink.put_blob(blob))).await.unwrap();
+        assert_eq!(moved, [Moved::Sent(5), Moved::Sent(513), Moved::Sent(0)]);
+        assert_eq!(sink.put_blob(&blobs[0]).await.unwrap(), Moved::Existed);
+        let layers: Vec<_> = blobs.iter().map(|blob| blob.descriptor().clone()).collect();
+        let root = Manifest::of_image(blobs[0].descriptor(), &layers, &Value::Null);
+        sink.put_manifest(&root).await.unwrap();
+        assert!(!path.exists(), "nothing is visible before it is published");
+        sink.publish(&root).await.unwrap();
+
+        let source = ArchiveSource::open(&path, Some("demo")).unwrap();
+        let found = source.root().await.unwrap();
+        assert_eq!(found.bytes(), root.bytes());
+        assert_eq!(source.manifest(root.descriptor()).await.unwrap().bytes(), root.bytes());
+        for (descriptor, blob) in found.layers().unwrap().iter().zip(&blobs) {
+            assert_eq!(read_whole(&*source.blob(descriptor), 1000).await.unwrap(), blob.0.bytes());
+        }
+        std::fs::read(&path).unwrap()
+    }
+
+    #[tokio::test]
+    async fn bytes_do_not_depend_on_who_is_slow() {
+        assert_eq!(archive(0).await, archive(5).await);
+    }
+
+    #[tokio::test]
+    async fn a_failed_blob_closes_the_archive_and_leaves_nothing() {
+        let temporary = tempfile::tempdir().unwrap();
+        let sink = ArchiveSink::create(temporary.path().join("x.tar"), None).unwrap();
+        let root = Manifest::of_index(&[], &Value::Null);
+        let short = Memory::new(MediaType::ImageLayer, "short");
+        let liar = Liar(Descriptor { size: 9, ..short.descriptor().clone() }, short);
+        assert!(matches!(sink.put_blob(&liar).await, Err(TransferError::Corrupt { .. })));
+        assert!(sink.publish(&root).await.is_err());
+        assert_eq!(crate::fs::sorted_entries(temporary.path()).unwrap().len(), 0);
+    }
+
+    /// A blob whose descriptor promises other bytes than it has.
+    struct Liar(Descriptor, Memory);
+
+    impl BlobSource for Liar {
+        fn descriptor(&self) -> &Descriptor {
+            &self.0
+        }
+
+        fn open(&self, from: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
+            self.1.open(from)
+        }
+    }
+}

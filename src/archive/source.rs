@@ -1,0 +1,166 @@
+//! Images out of an archive: its headers are read once, then stretches of it.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use futures_util::future::BoxFuture;
+
+use super::ArchiveError;
+use crate::{
+    image::{BlobSource, ByteStream, Manifest, Source, TransferError, read_whole},
+    layout::{Contents, DOCUMENT_LIMIT, FileBlob, INDEX, MARKER},
+    oci::{Descriptor, Digest},
+};
+
+/// Entries of an archive: an image has 127 layers at most, an archive may hold many.
+const ENTRY_LIMIT: usize = 100_000;
+
+/// An image in an archive.
+#[derive(Debug)]
+pub struct ArchiveSource {
+    path: PathBuf,
+    /// Where each blob begins.
+    blobs: BTreeMap<Digest, u64>,
+    root: Descriptor,
+    /// Set when the archive's own list is the image index.
+    listed: Option<Manifest>,
+}
+
+/// A blob that the archive does not hold.
+struct Missing(Descriptor);
+
+/// What the headers say.
+#[derive(Default)]
+struct Headers {
+    blobs: BTreeMap<Digest, u64>,
+    marked: bool,
+    index: Option<Vec<u8>>,
+}
+
+impl ArchiveSource {
+    /// The image called `name` in the archive at `path`, or the only one there.
+    ///
+    /// # Errors
+    /// When the file is no archive, or nothing or more than one thing fits.
+    pub fn open(path: impl Into<PathBuf>, name: Option<&str>) -> Result<Self, ArchiveError> {
+        let path = path.into();
+        let headers = read_headers(&path)?;
+        let missing = |member| ArchiveError::NotAnArchive { path: path.clone(), member };
+        let index = headers.index.ok_or_else(|| missing(INDEX))?;
+        if !headers.marked {
+            return Err(missing(MARKER));
+        }
+        let (root, listed) = Contents::parse(&index)
+            .and_then(|contents| contents.choose(name))
+            .map_err(|source| ArchiveError::Contents { path: path.clone(), source })?;
+        Ok(Self { path, blobs: headers.blobs, root, listed })
+    }
+
+    async fn read_manifest(&self, descriptor: &Descriptor) -> Result<Manifest, TransferError> {
+        let bytes = read_whole(&*self.blob(descriptor), DOCUMENT_LIMIT).await?;
+        let manifest = Manifest::parse(bytes, Some(&descriptor.media_type))
+            .map_err(|source| ArchiveError::Manifest { path: self.path.clone(), source })?;
+        Ok(manifest)
+    }
+}
+
+impl Source for ArchiveSource {
+    fn root(&self) -> BoxFuture<'_, Result<Manifest, TransferError>> {
+        Box::pin(async move {
+            match &self.listed {
+                Some(index) => Ok(index.clone()),
+                None => self.read_manifest(&self.root).await,
+            }
+        })
+    }
+
+    fn manifest<'a>(&'a self, descriptor: &'a Descriptor) -> BoxFuture<'a, Result<Manifest, TransferError>> {
+        Box::pin(self.read_manifest(descriptor))
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource> {
+        match self.blobs.get(&descriptor.digest) {
+            Some(start) => Box::new(FileBlob::within(descriptor.clone(), self.path.clone(), *start)),
+            None => Box::new(Missing(descriptor.clone())),
+        }
+    }
+}
+
+impl BlobSource for Missing {
+    fn descriptor(&self) -> &Descriptor {
+        &self.0
+    }
+
+    fn open(&self, _: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
+        let source = io::Error::new(io::ErrorKind::NotFound, "the archive does not hold it");
+        Box::pin(async move { Err(TransferError::Read { digest: self.0.digest, source }) })
+    }
+}
+
+fn read_headers(path: &Path) -> Result<Headers, ArchiveError> {
+    let unreadable = |source| ArchiveError::Read { path: path.to_owned(), source };
+    let mut archive = tar::Archive::new(File::open(path).map_err(unreadable)?);
+    let mut headers = Headers::default();
+    for (count, entry) in archive.entries_with_seek().map_err(unreadable)?.enumerate() {
+        if count == ENTRY_LIMIT {
+            return Err(ArchiveError::TooManyEntries { path: path.to_owned(), limit: ENTRY_LIMIT });
+        }
+        headers.add(&mut entry.map_err(unreadable)?).map_err(unreadable)?;
+    }
+    Ok(headers)
+}
+
+impl Headers {
+    /// Notes what is part of a layout. Of entries with the same path the last counts, as everywhere.
+    fn add(&mut self, entry: &mut tar::Entry<'_, File>) -> io::Result<()> {
+        if !entry.header().entry_type().is_file() {
+            return Ok(());
+        }
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        match path.strip_prefix("./").unwrap_or(&path) {
+            MARKER => self.marked = true,
+            INDEX => {
+                let mut bytes = Vec::new();
+                entry.take(DOCUMENT_LIMIT).read_to_end(&mut bytes)?;
+                self.index = Some(bytes);
+            }
+            other => {
+                let digest = other.strip_prefix("blobs/sha256/").map(Digest::from_hex);
+                self.blobs.extend(digest.and_then(Result::ok).map(|digest| (digest, entry.raw_file_position())));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_tars_are_named_for_what_they_lack() {
+        let temporary = tempfile::tempdir().unwrap();
+        let check = |members: &[&str], expect: &str| {
+            let mut builder = tar::Builder::new(Vec::new());
+            for member in members {
+                let mut header = tar::Header::new_ustar();
+                header.set_size(2);
+                builder.append_data(&mut header, member, &b"{}"[..]).unwrap();
+            }
+            let path = temporary.path().join("x.tar");
+            crate::fs::write_atomic(&path, &builder.into_inner().unwrap()).unwrap();
+            let text = ArchiveSource::open(&path, None).unwrap_err().to_string();
+            assert!(text.contains(expect), "{text}");
+        };
+        check(&["manifest.json"], "has no `index.json`");
+        check(&["./index.json"], "has no `oci-layout`");
+        check(&["oci-layout", "index.json"], "cannot use `index.json`");
+        let path = temporary.path().join("x.gz");
+        crate::fs::write_atomic(&path, &[0x1f; 1024]).unwrap();
+        assert!(matches!(ArchiveSource::open(&path, None), Err(ArchiveError::Read { .. })));
+    }
+}

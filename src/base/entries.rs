@@ -1,0 +1,201 @@
+//! What one layer says, before it is laid over others.
+//!
+//! [Image specification, layer](https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md).
+
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Read},
+    rc::Rc,
+};
+
+use super::{error::LayerError, evidence::Evidence};
+
+/// Entries of a layer; the largest images have half a million.
+const ENTRY_LIMIT: usize = 4_000_000;
+/// Linux allows 4096 bytes, its NUL included.
+const PATH_LIMIT: usize = 4096;
+/// Bytes of headers, long names and attributes of one entry.
+const HEADER_LIMIT: u64 = 8 << 20;
+
+/// Marks the removal of what stands below.
+const WHITEOUT: &str = ".wh.";
+/// Marks the removal of all that stands in a directory below.
+const OPAQUE: &str = ".wh..wh..opq";
+
+/// Something that stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits, set-id and sticky included.
+    pub mode: u32,
+    /// Numeric owner.
+    pub uid: u64,
+    /// Numeric group.
+    pub gid: u64,
+    /// Bytes of a regular file, else 0.
+    pub size: u64,
+}
+
+/// The kinds of thing that stand at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link with this text.
+    Symlink(String),
+    /// Another name of the file at this path from the root.
+    Hardlink(String),
+    /// A device, a pipe.
+    Other,
+}
+
+/// The entries of one layer. Paths have no leading or trailing slash.
+#[derive(Debug, Default)]
+pub struct LayerEntries {
+    pub(super) entries: BTreeMap<String, (Entry, Option<Evidence>)>,
+    /// Paths that are gone from the layers below.
+    pub(super) whiteouts: BTreeSet<String>,
+    /// Directories of whose contents in the layers below nothing is left.
+    pub(super) opaque: BTreeSet<String>,
+}
+
+/// Lets only so many bytes through until it is told anew.
+struct Guarded<R> {
+    inner: R,
+    allowed: Rc<Cell<u64>>,
+}
+
+impl LayerEntries {
+    /// Reads an uncompressed layer, up to the end of its tar.
+    ///
+    /// # Errors
+    /// When it is no tar, or holds paths that lead out of it.
+    pub fn read(tar: impl Read) -> Result<Self, LayerError> {
+        let allowed = Rc::new(Cell::new(HEADER_LIMIT));
+        let mut archive = tar::Archive::new(Guarded { inner: tar, allowed: Rc::clone(&allowed) });
+        let mut layer = Self::default();
+        let mut stream = archive.entries()?;
+        for count in 0.. {
+            let Some(entry) = stream.next() else { break };
+            let mut entry = entry?;
+            if count == ENTRY_LIMIT {
+                return Err(LayerError::TooManyEntries { limit: ENTRY_LIMIT });
+            }
+            // Names of any length are read into memory: what comes between two entries is bounded.
+            let stored =
+                if entry.header().entry_type().is_gnu_sparse() { entry.header().entry_size()? } else { entry.size() };
+            allowed.set(stored.saturating_add(HEADER_LIMIT));
+            layer.add(&mut entry)?;
+        }
+        Ok(layer)
+    }
+
+    fn add<R: Read>(&mut self, source: &mut tar::Entry<'_, R>) -> Result<(), LayerError> {
+        let Some(path) = clean_path(&source.path_bytes())? else { return Ok(()) };
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        if name == OPAQUE {
+            self.opaque.insert(parent.to_owned());
+        } else if let Some(name) = name.strip_prefix(WHITEOUT) {
+            // Other names of this form are the private notes of a storage driver.
+            if !name.starts_with(WHITEOUT) && !name.is_empty() {
+                self.whiteouts.insert(join(parent, name));
+            }
+        } else if let Some(entry) = entry(source)? {
+            let evidence = match entry.kind {
+                Kind::File => Evidence::read(&path, entry.size, source)?,
+                _ => None,
+            };
+            self.entries.insert(path, (entry, evidence));
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Guarded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let left = self.allowed.get().checked_sub(count as u64);
+        self.allowed.set(left.ok_or_else(|| io::Error::other("the headers of an entry are too large"))?);
+        Ok(count)
+    }
+}
+
+/// `name` in the directory `parent`, which may be the root.
+pub(super) fn join(parent: &str, name: &str) -> String {
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") }
+}
+
+/// The path without `./`, doubled and trailing slashes; nothing for the root itself. Bytes that are
+/// no UTF-8 are replaced: no path that matters has any.
+pub(super) fn clean_path(bytes: &[u8]) -> Result<Option<String>, LayerError> {
+    let text = String::from_utf8_lossy(bytes);
+    let components: Vec<&str> = text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    if bytes.len() >= PATH_LIMIT || bytes.contains(&0) || components.contains(&"..") {
+        return Err(LayerError::Path { path: text.escape_debug().take(100).collect() });
+    }
+    Ok(if components.is_empty() { None } else { Some(components.join("/")) })
+}
+
+/// What the header says; nothing for entries that are no part of a file system.
+fn entry<R: Read>(source: &tar::Entry<'_, R>) -> Result<Option<Entry>, LayerError> {
+    let header = source.header();
+    let link = || match source.link_name_bytes() {
+        Some(bytes) if bytes.len() < PATH_LIMIT => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        _ => Err(LayerError::Path {
+            path: String::from_utf8_lossy(&source.path_bytes()).escape_debug().take(100).collect(),
+        }),
+    };
+    use tar::EntryType as Type;
+    let kind = match header.entry_type() {
+        Type::Directory => Kind::Directory,
+        Type::Symlink => Kind::Symlink(link()?),
+        Type::Link => match clean_path(link()?.as_bytes())? {
+            Some(target) => Kind::Hardlink(target),
+            None => return Ok(None),
+        },
+        Type::Char | Type::Block | Type::Fifo => Kind::Other,
+        Type::XGlobalHeader => return Ok(None),
+        _ => Kind::File,
+    };
+    let size = if kind == Kind::File { source.size() } else { 0 };
+    Ok(Some(Entry { kind, mode: header.mode()? & 0o7777, uid: header.uid()?, gid: header.gid()?, size }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_cleaned_or_refused() {
+        let check = |path: &str, expect: Option<&str>| {
+            assert_eq!(clean_path(path.as_bytes()).unwrap().as_deref(), expect, "{path}");
+        };
+        check("./usr//lib/", Some("usr/lib"));
+        check("/etc/passwd", Some("etc/passwd"));
+        check("./", None);
+        for path in ["../x", "a/../../x", "a\0b", &"x/".repeat(3000)] {
+            assert!(clean_path(path.as_bytes()).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn endless_names_are_refused() {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_size(1 << 40);
+        header.set_cksum();
+        let tar = io::Cursor::new(header.as_bytes().to_vec()).chain(io::repeat(b'x'));
+        let error = LayerEntries::read(tar).unwrap_err();
+        assert!(matches!(error, LayerError::Read { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_tar_is_refused() {
+        assert!(LayerEntries::read(io::repeat(b'x').take(100_000)).is_err());
+        assert!(LayerEntries::read(&b""[..]).unwrap().entries.is_empty());
+    }
+}

@@ -1,0 +1,160 @@
+//! The few files of a base whose bytes tell something, and what they tell.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+
+use super::banner::{Banners, Scanner};
+
+/// Texts larger than this are not what their name says.
+const TEXT_LIMIT: u64 = 64 << 20;
+/// The fields of core metadata stand in front; a description follows.
+const METADATA_LIMIT: u64 = 1 << 20;
+
+/// What the bytes of one file tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// The name and version of a distribution.
+    Distribution {
+        name: String,
+        version: String,
+    },
+    Text(Bytes),
+    Binary(Banners),
+}
+
+enum Sort {
+    Distribution,
+    Text,
+    Binary,
+}
+
+/// Whether the bytes of a regular file at `path` tell something about a base.
+#[must_use]
+pub fn wants(path: &str, size: u64) -> bool {
+    sort(path, size).is_some()
+}
+
+impl Evidence {
+    /// Reads what the file at `path` tells; nothing, and no byte, when it is none of the few.
+    pub(super) fn read(path: &str, size: u64, content: &mut dyn Read) -> io::Result<Option<Self>> {
+        match sort(path, size) {
+            None => Ok(None),
+            Some(Sort::Distribution) => distribution(content),
+            Some(Sort::Text) => {
+                let mut bytes = Vec::new();
+                content.take(TEXT_LIMIT).read_to_end(&mut bytes)?;
+                Ok(Some(Self::Text(bytes.into())))
+            }
+            Some(Sort::Binary) => binary(content).map(|banners| Some(Self::Binary(banners))),
+        }
+    }
+}
+
+fn sort(path: &str, size: u64) -> Option<Sort> {
+    let mut components = path.rsplit('/');
+    let name = components.next()?;
+    let parent = components.next().unwrap_or_default();
+    if is_distribution(name, parent) {
+        Some(Sort::Distribution)
+    } else if size <= TEXT_LIMIT && is_text(name, path) {
+        Some(Sort::Text)
+    } else {
+        is_binary(name, size).then_some(Sort::Binary)
+    }
+}
+
+fn is_distribution(name: &str, parent: &str) -> bool {
+    match name {
+        "METADATA" => parent.ends_with(".dist-info"),
+        "PKG-INFO" => parent.ends_with(".egg-info"),
+        other => other.ends_with(".egg-info"),
+    }
+}
+
+fn is_text(name: &str, path: &str) -> bool {
+    match name {
+        "pyvenv.cfg" | "patchlevel.h" => true,
+        "status" => path.ends_with("var/lib/dpkg/status"),
+        // Images without dpkg keep the paragraphs of its list in files of their own.
+        other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),
+        other => other.starts_with("_sysconfigdata_") && other.ends_with(".py"),
+    }
+}
+
+fn is_binary(name: &str, size: u64) -> bool {
+    // Anything smaller is a script, a stub or a linker script.
+    if size < 1024 {
+        return false;
+    }
+    let interpreter = name
+        .strip_prefix("python")
+        .is_some_and(|rest| rest.trim_end_matches('t').bytes().all(|letter| letter.is_ascii_digit() || letter == b'.'));
+    let library = (name.starts_with("libpython3") || name.starts_with("libc-2.")) && name.contains(".so")
+        || matches!(name, "libc.so.6" | "libc.so" | "libc.so.6.1")
+        || (name.starts_with("ld-musl-") || name.starts_with("libc.musl-")) && name.ends_with(".so.1");
+    interpreter || library
+}
+
+fn distribution(content: &mut dyn Read) -> io::Result<Option<Evidence>> {
+    let mut bytes = Vec::new();
+    content.take(METADATA_LIMIT).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let fields = || text.lines().take_while(|line| !line.trim().is_empty()).filter_map(|line| line.split_once(':'));
+    let field = |wanted: &str| {
+        fields().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim().to_owned())
+    };
+    Ok(field("Name").zip(field("Version")).map(|(name, version)| Evidence::Distribution { name, version }))
+}
+
+fn binary(content: &mut dyn Read) -> io::Result<Banners> {
+    let mut scanner = Scanner::default();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match content.read(&mut buffer)? {
+            0 => return Ok(scanner.finish()),
+            count => scanner.update(&buffer[..count]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_files_are_wanted() {
+        for path in [
+            "usr/lib/python3/dist-packages/six-1.16.0.dist-info/METADATA",
+            "usr/lib/python3/dist-packages/pip-23.egg-info/PKG-INFO",
+            "x/old-1.0.egg-info",
+            "usr/bin/python3.11",
+            "opt/conda/bin/python3.13t",
+            "usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0",
+            "lib/libc.so.6",
+            "lib/ld-musl-x86_64.so.1",
+            "usr/lib/python3.11/_sysconfigdata__x86_64-linux-gnu.py",
+            "var/lib/dpkg/status.d/libc6",
+        ] {
+            assert!(wants(path, 4096), "{path}");
+        }
+        for path in [
+            "usr/bin/python3-config",
+            "usr/share/doc/METADATA",
+            "usr/lib/libcrypto.so.3",
+            "usr/lib/python3.11/os.py",
+            "var/lib/dpkg/status-old",
+            "",
+        ] {
+            assert!(!wants(path, 4096), "{path}");
+        }
+    }
+
+    #[test]
+    fn descriptions_are_no_fields() {
+        let text = b"Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\n\nVersion: 2.0\n";
+        let found = Evidence::read("a.dist-info/METADATA", 1, &mut &text[..]).unwrap();
+        assert_eq!(found, Some(Evidence::Distribution { name: "Demo.Thing".into(), version: "1.0".into() }));
+        assert_eq!(Evidence::read("a.dist-info/METADATA", 1, &mut &b"\nName: x\nVersion: 1"[..]).unwrap(), None);
+    }
+}

@@ -1,0 +1,168 @@
+//! The facts of a tree, small enough to stand in a lock.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{
+    entries::{Kind, join},
+    error::BaseError,
+    installed, interpreter, libc,
+    tree::{Tree, Walk},
+};
+use crate::lock::{Directory, Facts, Scheme, Symlink};
+
+impl Tree {
+    /// What matters of this tree: to whom chooses wheels, and to whom writes layers.
+    ///
+    /// `config` is the `config` object of the image's config, or `Null`; `targets` are absolute
+    /// paths that layers will write to. The interpreter is absent when `PATH` has no `python3`:
+    /// [`BaseError::no_python`] says so to whom needs one.
+    ///
+    /// # Errors
+    /// When there is a `python3` that cannot be understood.
+    pub fn facts(&self, config: &Value, targets: &[String]) -> Result<Facts, BaseError> {
+        let found = interpreter::find(self, config)?;
+        let libc = libc::find(self, found.as_ref().and_then(|found| found.loader));
+        let installed = found.as_ref().map(|found| installed::find(self, &found.sites)).unwrap_or_default();
+        let python = found.map(|found| found.interpreter);
+        let (directories, symlinks) = self.ways(python.as_ref().map(|python| &python.scheme), targets);
+        Ok(Facts { python, libc, installed, directories, symlinks })
+    }
+
+    /// The directories and symbolic links on the ways to what layers write.
+    fn ways(&self, scheme: Option<&Scheme>, targets: &[String]) -> (Vec<Directory>, Vec<Symlink>) {
+        let mut seen = Seen::default();
+        for target in targets {
+            seen.add(self.walk(target));
+        }
+        if let Some(Scheme { purelib, platlib, scripts, data, headers }) = scheme {
+            for path in [purelib, platlib, scripts, data, headers] {
+                seen.add(self.walk(path));
+            }
+            for packages in [purelib, platlib] {
+                self.directories_in(packages).iter().for_each(|path| seen.add(self.walk(path)));
+            }
+        }
+        for (name, _) in self.children("") {
+            seen.links(self.linked_directory(name));
+            let inner = self.children_of_directory(name);
+            inner.iter().for_each(|path| seen.links(self.linked_directory(path)));
+        }
+        let directories = seen.directories.iter().filter_map(|path| self.directory(path)).collect();
+        let symlinks = seen.symlinks.iter().filter_map(|path| self.symlink(path)).collect();
+        (directories, symlinks)
+    }
+
+    fn directories_in(&self, path: &str) -> Vec<String> {
+        let inner = self.children(path).into_iter().map(|(name, _)| join(path, name));
+        inner.filter(|path| self.has_directory(path)).collect()
+    }
+
+    /// The paths of what stands in the directory `path`, unless it is another's name.
+    fn children_of_directory(&self, path: &str) -> Vec<String> {
+        match self.node(path) {
+            Some(node) if node.kind == Kind::Directory => {
+                self.children(path).into_iter().map(|(name, _)| join(path, name)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The way along `path`, if that is a symbolic link to a directory.
+    fn linked_directory(&self, path: &str) -> Option<Walk> {
+        let is_link = self.node(path).is_some_and(|node| matches!(node.kind, Kind::Symlink(_)));
+        (is_link && self.has_directory(path)).then(|| self.walk(path))
+    }
+
+    fn directory(&self, path: &str) -> Option<Directory> {
+        let node = self.node(path)?;
+        Some(Directory { path: format!("/{path}"), mode: node.mode & 0o7777, uid: node.uid, gid: node.gid })
+    }
+
+    fn symlink(&self, path: &str) -> Option<Symlink> {
+        match &self.node(path)?.kind {
+            Kind::Symlink(target) => Some(Symlink { path: format!("/{path}"), target: target.clone() }),
+            _ => None,
+        }
+    }
+}
+
+impl BaseError {
+    /// Says that an image with this `config` has no `python3`.
+    #[must_use]
+    pub fn no_python(config: &Value) -> Self {
+        Self::NoPython { path: interpreter::search_path(config).to_owned() }
+    }
+}
+
+/// What ways led through.
+#[derive(Default)]
+struct Seen {
+    directories: BTreeSet<String>,
+    symlinks: BTreeSet<String>,
+}
+
+impl Seen {
+    fn add(&mut self, walk: Walk) {
+        self.directories.extend(walk.directories);
+        self.symlinks.extend(walk.symlinks);
+    }
+
+    fn links(&mut self, walk: Option<Walk>) {
+        self.symlinks.extend(walk.into_iter().flat_map(|walk| walk.symlinks));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::tree::tests::tree;
+
+    #[test]
+    fn only_what_layers_pass_is_noted() {
+        let python = format!("file usr/bin/python3.11 \\03.11.2\\0{}", "x".repeat(2000));
+        let tree = tree(&[&[
+            &python,
+            "link usr/bin/python3 python3.11",
+            "file usr/lib/python3.11/os.py",
+            "dir usr/lib/python3/dist-packages",
+            "dir usr/local/lib/python3.11/dist-packages/numpy/core",
+            "dir usr/local/bin",
+            "dir usr/share/doc",
+            "dir data/apps",
+            "link lib usr/lib",
+            "link opt data/apps",
+            "link var/run /run",
+            "link nowhere /none",
+            "dir run/lock",
+        ]]);
+        let facts = tree.facts(&Value::Null, &["/opt/app/bin".to_owned(), "/lib/x".to_owned()]).unwrap();
+        let directories: Vec<_> = facts.directories.iter().map(|directory| directory.path.as_str()).collect();
+        assert_eq!(
+            directories,
+            [
+                "/data",
+                "/data/apps",
+                "/usr",
+                "/usr/lib",
+                "/usr/local",
+                "/usr/local/bin",
+                "/usr/local/lib",
+                "/usr/local/lib/python3.11",
+                "/usr/local/lib/python3.11/dist-packages",
+                "/usr/local/lib/python3.11/dist-packages/numpy",
+            ]
+        );
+        let symlinks: Vec<_> = facts.symlinks.iter().map(|link| format!("{} {}", link.path, link.target)).collect();
+        assert_eq!(symlinks, ["/lib usr/lib", "/opt data/apps", "/var/run /run"]);
+    }
+
+    #[test]
+    fn an_image_without_python_has_facts_too() {
+        let facts = tree(&[&["dir etc"]]).facts(&Value::Null, &["/etc/x".to_owned()]).unwrap();
+        assert_eq!((facts.python, facts.libc, facts.directories.len()), (None, None, 1));
+        let error = BaseError::no_python(&serde_json::json!({ "Env": ["PATH=/a:/b"] })).to_string();
+        assert_eq!(error, "the image has no `python3` on its PATH `/a:/b`");
+    }
+}

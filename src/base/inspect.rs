@@ -1,0 +1,200 @@
+//! A base image's layers, streamed through a tree: several at the same time, checked on the way.
+
+use std::io::{self, BufRead as _, BufReader, Read};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{BaseError, BaseImage, Tree, entries::LayerEntries, error::LayerError};
+use crate::{
+    image::{Check, Layer, consume},
+    lock::Facts,
+    oci::{Descriptor, DiffId, Hasher},
+};
+
+/// Layers read at the same time.
+const PARALLEL_LAYERS: usize = 4;
+
+/// What matters of a base image to layers that write to `targets` (absolute paths).
+///
+/// # Errors
+/// When a layer cannot be read, is not what it should be, or the interpreter is not understood.
+pub async fn inspect(base: &BaseImage, targets: &[String]) -> Result<Facts, BaseError> {
+    read_tree(base).await?.facts(&base.settings(), targets)
+}
+
+/// The merged files of a base image.
+///
+/// # Errors
+/// When a layer cannot be read, or is not what its descriptor and the config say.
+pub async fn read_tree(base: &BaseImage) -> Result<Tree, BaseError> {
+    let mut layers = stream::iter(&base.layers).map(read_layer).buffered(PARALLEL_LAYERS);
+    let mut tree = Tree::new();
+    while let Some(layer) = layers.try_next().await? {
+        tree.merge(layer);
+    }
+    Ok(tree)
+}
+
+async fn read_layer(layer: &Layer) -> Result<LayerEntries, BaseError> {
+    let (descriptor, diff_id) = (layer.blob.descriptor().clone(), layer.diff_id);
+    let digest = descriptor.digest;
+    let stream = layer.blob.open(0).await?;
+    let read = consume(stream, move |reader| read_entries(reader, &descriptor, diff_id)).await;
+    read.map_err(|source| BaseError::Layer { digest, source })
+}
+
+fn read_entries(blob: impl Read, descriptor: &Descriptor, diff_id: DiffId) -> Result<LayerEntries, LayerError> {
+    let mut blob = BufReader::new(Checked { inner: blob, check: Check::new(descriptor) });
+    let (layer, found) = {
+        let mut tar = Hashed { inner: decompressed(&mut blob)?, hasher: Hasher::new() };
+        let layer = LayerEntries::read(&mut tar)?;
+        io::copy(&mut tar, &mut io::sink())?;
+        (layer, tar.hasher.finish())
+    };
+    io::copy(&mut blob, &mut io::sink())?;
+    blob.into_inner().check.finish().map_err(io::Error::from)?;
+    if found == diff_id.0 { Ok(layer) } else { Err(LayerError::DiffId { expected: diff_id.0, found }) }
+}
+
+/// The tar in `blob`, told by its first bytes: what descriptors say of it is not always true.
+fn decompressed<'a, R: Read>(blob: &'a mut BufReader<R>) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match blob.fill_buf()? {
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(blob)),
+        #[cfg(feature = "zstd")]
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(blob)?),
+        #[cfg(not(feature = "zstd"))]
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "this build cannot read Zstandard"));
+        }
+        _ => Box::new(blob),
+    })
+}
+
+/// Compares what passes with a descriptor.
+struct Checked<R> {
+    inner: R,
+    check: Check,
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.check.update(&buffer[..count])?;
+        Ok(count)
+    }
+}
+
+/// Computes the digest of what passes.
+struct Hashed<R> {
+    inner: R,
+    hasher: Hasher,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write as _, sync::Arc};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        base::{read_base, tree::tests::layer},
+        image::{BlobSource as _, Image, Index, Manifest, Memory, deliver},
+        layout::{LayoutSink, LayoutSource},
+        oci::{Digest, MediaType},
+    };
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// An image for `platform` of these layers, each given as its media type, blob and tar.
+    fn image(platform: &str, layers: &[(&str, Vec<u8>, &[u8])]) -> Image {
+        let config = json!({
+            "architecture": platform.split('/').nth(1),
+            "os": "linux",
+            "config": { "Env": ["PATH=/usr/local/bin"] },
+            "rootfs": { "type": "layers", "diff_ids": layers.iter().map(|(_, _, tar)| Digest::of(tar)).collect::<Vec<_>>() },
+        });
+        let config = Memory::new(MediaType::ImageConfig, config.to_string());
+        let layers: Vec<Layer> = layers
+            .iter()
+            .map(|(media_type, blob, tar)| Layer {
+                diff_id: DiffId(Digest::of(tar)),
+                blob: Arc::new(Memory::new(MediaType::from(*media_type), blob.clone())),
+            })
+            .collect();
+        let descriptors: Vec<_> = layers.iter().map(|layer| layer.blob.descriptor().clone()).collect();
+        let manifest = Manifest::of_image(config.descriptor(), &descriptors, &Value::Null);
+        Image { platform: platform.parse().unwrap(), manifest, config, layers }
+    }
+
+    /// A layout of these images, opened.
+    async fn source(folder: &std::path::Path, images: Vec<Image>) -> LayoutSource {
+        let entry = |image: &Image| Descriptor {
+            platform: Some(image.platform.clone()),
+            ..image.manifest.descriptor().clone()
+        };
+        let entries: Vec<_> = images.iter().map(entry).collect();
+        let index = Index { manifest: Manifest::of_index(&entries, &Value::Null), images };
+        deliver(&index, &LayoutSink::open(folder, None).unwrap()).await.unwrap();
+        LayoutSource::open(folder, None).unwrap()
+    }
+
+    const DOCKER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+
+    #[tokio::test]
+    async fn facts_come_from_layers_of_every_form() {
+        let temporary = tempfile::tempdir().unwrap();
+        let python = format!("file usr/local/bin/python3.12 \\03.12.1\\0{}", "x".repeat(2000));
+        let lower = layer(&[&python, "link usr/local/bin/python3 python3.12", "file usr/local/lib/python3.12/os.py"]);
+        let middle =
+            layer(&["file usr/local/lib/python3.12/site-packages/a-1.dist-info/METADATA Name: a\\nVersion: 1\\n\\n"]);
+        let upper =
+            layer(&["file usr/local/lib/python3.12/site-packages/b-2.dist-info/METADATA Name: b\\nVersion: 2\\n\\n"]);
+        let (front, back) = lower.split_at(1000);
+        let layers = [
+            (DOCKER, [gzip(front), gzip(back)].concat(), &lower[..]),
+            ("application/vnd.oci.image.layer.v1.tar+zstd", zstd::encode_all(&middle[..], 1).unwrap(), &middle[..]),
+            ("application/vnd.oci.image.layer.v1.tar", upper.clone(), &upper[..]),
+        ];
+        let source = source(temporary.path(), vec![image("linux/arm64", &[]), image("linux/amd64", &layers)]).await;
+        let base = read_base(&source, &"linux/amd64".parse().unwrap()).await.unwrap();
+        assert_eq!(base.layers[0].blob.descriptor().media_type, MediaType::ImageLayerGzip);
+        let facts = inspect(&base, &[]).await.unwrap();
+        assert_eq!(facts.python.unwrap().version.to_string(), "3.12.1");
+        assert_eq!(facts.installed.iter().map(|found| found.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        let error = read_base(&source, &"linux/s390x".parse().unwrap()).await.err().unwrap();
+        assert_eq!(error.to_string(), "the base image is not made for linux/s390x, only for linux/amd64, linux/arm64");
+    }
+
+    #[tokio::test]
+    async fn wrong_layers_are_refused() {
+        let tar = layer(&["dir a"]);
+        let check = async |media_type: &str, blob: Vec<u8>, promised: &[u8], expect: &str| {
+            let temporary = tempfile::tempdir().unwrap();
+            let source = source(temporary.path(), vec![image("linux/amd64", &[(media_type, blob, promised)])]).await;
+            let error = match read_base(&source, &"linux/amd64".parse().unwrap()).await {
+                Ok(base) => inspect(&base, &[]).await.unwrap_err(),
+                Err(error) => error,
+            };
+            let text = format!("{error:?}");
+            assert!(text.contains(expect), "{text}");
+        };
+        check(DOCKER, gzip(&tar), b"other", "DiffId").await;
+        check(DOCKER, gzip(&tar)[..40].to_vec(), &tar, "UnexpectedEof").await;
+        check(DOCKER, vec![1; 2000], &[1; 2000], "Read").await;
+        check("application/vnd.oci.image.layer.nondistributable.v1.tar", tar.clone(), &tar, "NonDistributable").await;
+        check("application/wasm", tar.clone(), &tar, "LayerType").await;
+    }
+}

@@ -1,0 +1,336 @@
+//! The merged files of an image: its layers, and what is to be laid over them.
+
+use std::{collections::BTreeMap, io::Read, ops::Bound, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{
+    entries::{Entry, Kind, LayerEntries, clean_path, join},
+    error::LayerError,
+    evidence::Evidence,
+};
+
+/// Symbolic links followed before a path is called a loop, as on Linux.
+const HOP_LIMIT: usize = 40;
+
+/// The files of an image. Paths have no leading or trailing slash; the root is the empty path.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    nodes: BTreeMap<String, Node>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// Never a hard link: those are the files they lead to.
+    pub(super) kind: Kind,
+    pub(super) mode: u32,
+    pub(super) uid: u64,
+    pub(super) gid: u64,
+    pub(super) evidence: Option<Arc<Evidence>>,
+}
+
+/// Where a walk along a path went.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// The path without symbolic links; nothing if it leads nowhere.
+    pub(super) end: Option<String>,
+    /// Every directory on the way that exists, without symbolic links; the last one included.
+    pub(super) directories: Vec<String>,
+    /// Every symbolic link on the way.
+    pub(super) symlinks: Vec<String>,
+}
+
+impl Tree {
+    /// A tree without anything in it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lays the uncompressed layer `tar` over what is there.
+    ///
+    /// # Errors
+    /// When it is no tar, or holds paths that lead out of it; the tree is unchanged then.
+    pub fn apply_layer(&mut self, tar: impl Read) -> Result<(), LayerError> {
+        self.merge(LayerEntries::read(tar)?);
+        Ok(())
+    }
+
+    /// Lays a layer over what is there. Whiteouts take away only what lower layers brought.
+    pub fn merge(&mut self, layer: LayerEntries) {
+        for path in &layer.opaque {
+            let path = self.through_links(path);
+            self.remove_below(&path);
+        }
+        for path in &layer.whiteouts {
+            let path = self.through_parent_links(path);
+            self.remove(&path);
+        }
+        let (links, others): (Vec<_>, Vec<_>) =
+            layer.entries.into_iter().partition(|(_, (entry, _))| matches!(entry.kind, Kind::Hardlink(_)));
+        let mut folder = (String::new(), String::new());
+        for (path, (entry, evidence)) in others.into_iter().chain(links) {
+            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            if folder.0 != parent {
+                folder = (parent.to_owned(), self.through_links(parent));
+            }
+            self.place(join(&folder.1, name), entry, evidence);
+        }
+    }
+
+    /// Puts one thing at `path`, as a layer of its own would; `content` are a file's bytes, needed
+    /// if [`wants`](super::wants) says so.
+    ///
+    /// # Errors
+    /// When the path leads out of the tree.
+    pub fn insert(&mut self, path: &str, entry: Entry, content: Option<&Bytes>) -> Result<(), LayerError> {
+        let Some(path) = clean_path(path.as_bytes())? else { return Ok(()) };
+        let evidence = match (&entry.kind, content) {
+            (Kind::File, Some(content)) => Evidence::read(&path, content.len() as u64, &mut &content[..])?,
+            _ => None,
+        };
+        let path = self.through_parent_links(&path);
+        self.place(path, entry, evidence);
+        Ok(())
+    }
+
+    /// What stands at `path` itself, which leads through no symbolic link.
+    pub(super) fn node(&self, path: &str) -> Option<&Node> {
+        self.nodes.get(path)
+    }
+
+    /// What `path` leads to, through symbolic links, and where that stands.
+    pub(super) fn find(&self, path: &str) -> Option<(String, &Node)> {
+        let end = self.walk(path).end?;
+        let node = self.nodes.get(&end)?;
+        Some((end, node))
+    }
+
+    /// Whether `path` leads to a directory.
+    pub(super) fn has_directory(&self, path: &str) -> bool {
+        self.find(path).is_some_and(|(_, node)| node.kind == Kind::Directory)
+    }
+
+    /// The names in the directory that `path` leads to, sorted, with what stands there.
+    pub(super) fn children(&self, path: &str) -> Vec<(&str, &Node)> {
+        let Some(end) = self.walk(path).end else { return Vec::new() };
+        let prefix = if end.is_empty() { end } else { end + "/" };
+        self.nodes
+            .range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded))
+            .map_while(|(path, node)| Some((path.strip_prefix(prefix.as_str())?, node)))
+            .filter(|(name, _)| !name.contains('/'))
+            .collect()
+    }
+
+    /// Goes along `path`, through symbolic links, as far as it leads.
+    pub(super) fn walk(&self, path: &str) -> Walk {
+        let mut walk = Walk::default();
+        let mut here = String::new();
+        let mut ahead: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+        let mut hops = 0;
+        while let Some(component) = ahead.pop() {
+            match component.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    here.truncate(here.rfind('/').unwrap_or_default());
+                    continue;
+                }
+                _ => {}
+            }
+            let next = join(&here, &component);
+            match self.nodes.get(&next).map(|node| &node.kind) {
+                Some(Kind::Symlink(target)) => {
+                    walk.symlinks.push(next);
+                    hops += 1;
+                    if hops > HOP_LIMIT {
+                        return walk;
+                    }
+                    if target.starts_with('/') {
+                        here.clear();
+                    }
+                    ahead.extend(target.split('/').rev().map(str::to_owned));
+                }
+                Some(Kind::Directory) => {
+                    walk.directories.push(next.clone());
+                    here = next;
+                }
+                Some(_) if ahead.is_empty() => here = next,
+                _ => return walk,
+            }
+        }
+        walk.end = Some(here);
+        walk
+    }
+
+    /// `path`, with the symbolic links resolved that are there now.
+    fn through_links(&self, path: &str) -> String {
+        let mut rest: Vec<&str> = Vec::new();
+        let mut front = path;
+        loop {
+            if let Some(end) = self.walk(front).end {
+                return rest.iter().rev().fold(end, |path, name| join(&path, name));
+            }
+            let (parent, name) = front.rsplit_once('/').unwrap_or(("", front));
+            rest.push(name);
+            front = parent;
+        }
+    }
+
+    fn through_parent_links(&self, path: &str) -> String {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        join(&self.through_links(parent), name)
+    }
+
+    fn place(&mut self, path: String, entry: Entry, evidence: Option<Evidence>) {
+        let Entry { kind, mode, uid, gid, .. } = entry;
+        let node = match &kind {
+            Kind::Hardlink(target) => match self.nodes.get(&self.through_parent_links(target)) {
+                Some(node) => node.clone(),
+                None => return,
+            },
+            _ => Node { kind, mode, uid, gid, evidence: evidence.map(Arc::new) },
+        };
+        self.make_parents(&path);
+        if node.kind != Kind::Directory {
+            self.remove_below(&path);
+        }
+        self.nodes.insert(path, node);
+    }
+
+    /// Directories that a layer does not mention come to be with these attributes.
+    fn make_parents(&mut self, path: &str) {
+        for (position, _) in path.match_indices('/').rev() {
+            let parent = &path[..position];
+            if self.nodes.get(parent).is_some_and(|node| node.kind == Kind::Directory) {
+                return;
+            }
+            let node = Node { kind: Kind::Directory, mode: 0o755, uid: 0, gid: 0, evidence: None };
+            self.nodes.insert(parent.to_owned(), node);
+        }
+    }
+
+    fn remove(&mut self, path: &str) {
+        self.nodes.remove(path);
+        self.remove_below(path);
+    }
+
+    fn remove_below(&mut self, path: &str) {
+        let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
+        let below: Vec<String> = self
+            .nodes
+            .range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded))
+            .map(|(path, _)| path)
+            .take_while(|path| path.starts_with(&prefix))
+            .cloned()
+            .collect();
+        for path in below {
+            self.nodes.remove(&path);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Builds layers, a line each: `dir PATH`, `file PATH TEXT`, `link PATH TARGET`, `hard PATH TARGET`.
+    pub(in crate::base) fn layer(lines: &[&str]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for line in lines {
+            let words: Vec<&str> = line.splitn(3, ' ').collect();
+            let mut header = tar::Header::new_gnu();
+            header.set_mode(if words[0] == "dir" { 0o755 } else { 0o644 });
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_size(0);
+            match words[..] {
+                ["dir", path] => {
+                    header.set_entry_type(tar::EntryType::Directory);
+                    builder.append_data(&mut header, format!("{path}/"), &b""[..]).unwrap();
+                }
+                ["file", path] => builder.append_data(&mut header, path, &b""[..]).unwrap(),
+                ["file", path, text] => {
+                    let text = text.replace("\\n", "\n").replace("\\0", "\0");
+                    header.set_size(text.len() as u64);
+                    header.set_mode(0o755);
+                    builder.append_data(&mut header, path, text.as_bytes()).unwrap();
+                }
+                ["link", path, target] => {
+                    header.set_entry_type(tar::EntryType::Symlink);
+                    builder.append_link(&mut header, path, target).unwrap();
+                }
+                ["hard", path, target] => {
+                    header.set_entry_type(tar::EntryType::Link);
+                    builder.append_link(&mut header, path, target).unwrap();
+                }
+                _ => panic!("{line}"),
+            }
+        }
+        builder.into_inner().unwrap()
+    }
+
+    /// The tree of these layers.
+    pub(in crate::base) fn tree(layers: &[&[&str]]) -> Tree {
+        let mut tree = Tree::new();
+        for lines in layers {
+            tree.apply_layer(&layer(lines)[..]).unwrap();
+        }
+        tree
+    }
+
+    fn paths(tree: &Tree) -> Vec<&str> {
+        tree.nodes.keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn whiteouts_take_only_what_lies_below() {
+        let below: &[&str] = &["dir a", "file a/old x", "file a/b/deep x", "file ab x", "file c/one x", "file c/two x"];
+        let check = |above: &[&str], expect: &[&str]| assert_eq!(paths(&tree(&[below, above])), expect, "{above:?}");
+        check(&["file a/.wh.old"], &["a", "a/b", "a/b/deep", "ab", "c", "c/one", "c/two"]);
+        check(&["file .wh.a"], &["ab", "c", "c/one", "c/two"]);
+        check(&["file a/new x", "file a/.wh..wh..opq"], &["a", "a/new", "ab", "c", "c/one", "c/two"]);
+        check(&["file c/.wh.one", "file c/one y"], &["a", "a/b", "a/b/deep", "a/old", "ab", "c", "c/one", "c/two"]);
+        check(&["file a x"], &["a", "ab", "c", "c/one", "c/two"]);
+        check(&["file .wh..wh.plnk"], &["a", "a/b", "a/b/deep", "a/old", "ab", "c", "c/one", "c/two"]);
+    }
+
+    #[test]
+    fn entries_go_through_the_links_of_lower_layers() {
+        let tree = tree(&[&["dir usr/lib", "link lib usr/lib"], &["dir lib/x", "file lib/x/y z", "file lib/.wh.none"]]);
+        assert_eq!(paths(&tree), ["lib", "usr", "usr/lib", "usr/lib/x", "usr/lib/x/y"]);
+        assert_eq!(tree.children("/lib").len(), 1);
+    }
+
+    #[test]
+    fn links_are_followed_but_not_forever() {
+        let tree = tree(&[&[
+            "file usr/bin/python3.11 x",
+            "link usr/bin/python3 python3.11",
+            "link bin usr/bin",
+            "link opt/up ../../../../bin/python3",
+            "link loop/a b",
+            "link loop/b /loop/a",
+            "hard sbin/python usr/bin/python3.11",
+        ]]);
+        let check = |path: &str, expect: Option<&str>| {
+            assert_eq!(tree.find(path).map(|(path, _)| path).as_deref(), expect, "{path}");
+        };
+        check("/bin/python3", Some("usr/bin/python3.11"));
+        check("/opt/up", Some("usr/bin/python3.11"));
+        check("/sbin/python", Some("sbin/python"));
+        check("/loop/a", None);
+        check("/bin/python3/more", None);
+    }
+
+    #[test]
+    fn what_is_inserted_lies_on_top() {
+        let mut tree = tree(&[&["dir usr/lib", "link lib usr/lib"]]);
+        let entry = Entry { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, size: 9 };
+        let text = Bytes::from_static(b"version=1");
+        tree.insert("/lib/venv/pyvenv.cfg", entry.clone(), Some(&text)).unwrap();
+        let (path, node) = tree.find("lib/venv/pyvenv.cfg").unwrap();
+        assert_eq!(path, "usr/lib/venv/pyvenv.cfg");
+        assert_eq!(node.evidence.as_deref(), Some(&Evidence::Text(text)));
+        assert!(tree.insert("a/../../b", entry, None).is_err());
+    }
+}

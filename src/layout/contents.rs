@@ -1,0 +1,193 @@
+//! `index.json`: what a layout lists, under which names.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    hint::{Advise, Hint},
+    image::Manifest,
+    oci::{Descriptor, MediaType, canonical_json},
+};
+
+/// The annotation that names an entry of `index.json`.
+const REFERENCE_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The list of a layout's images. What this program does not know of an entry is kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Contents {
+    document: Map<String, Value>,
+    entries: Vec<Value>,
+}
+
+/// Why an `index.json` is of no use.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContentsError {
+    /// It is not JSON.
+    #[error("it is not JSON")]
+    Json {
+        /// Where it stops being JSON.
+        source: serde_json::Error,
+    },
+    /// It is JSON, but no image index.
+    #[error("it is no image index: `manifests` is missing or malformed")]
+    Manifests,
+    /// It lists nothing.
+    #[error("it lists no image")]
+    Empty,
+    /// No entry has the name.
+    #[error("it lists no image named `{name}`, only {}", names(.known))]
+    NoSuchName {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Several entries fit.
+    #[error("it lists several images: {}", names(.known))]
+    Ambiguous {
+        /// What there is.
+        known: Vec<String>,
+    },
+}
+
+impl Contents {
+    /// Reads an `index.json`.
+    ///
+    /// # Errors
+    /// When the bytes are no image index.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ContentsError> {
+        let mut document: Map<String, Value> =
+            serde_json::from_slice(bytes).map_err(|source| ContentsError::Json { source })?;
+        match document.remove("manifests") {
+            Some(Value::Array(entries)) if entries.iter().all(|entry| Descriptor::from_json(entry).is_some()) => {
+                Ok(Self { document, entries })
+            }
+            _ => Err(ContentsError::Manifests),
+        }
+    }
+
+    /// The entry called `name`, or the only one there is. Entries for distinct platforms under one
+    /// name, or without any, are one image: the second value is then the index over them, which is
+    /// no blob of the layout.
+    ///
+    /// # Errors
+    /// When nothing or more than one thing fits.
+    pub fn choose(&self, name: Option<&str>) -> Result<(Descriptor, Option<Manifest>), ContentsError> {
+        let known = || self.entries.iter().map(|entry| name_of(entry).unwrap_or("(no name)").to_owned()).collect();
+        let fitting: Vec<Descriptor> = self
+            .entries
+            .iter()
+            .filter(|entry| name.is_none() || name_of(entry) == name)
+            .filter_map(Descriptor::from_json)
+            .collect();
+        match (fitting.as_slice(), name) {
+            ([], _) if self.entries.is_empty() => Err(ContentsError::Empty),
+            ([], name) => Err(ContentsError::NoSuchName { name: name.unwrap_or_default().to_owned(), known: known() }),
+            ([only], _) => Ok((only.clone(), None)),
+            (several, _) if one_per_platform(several) => {
+                let index = Manifest::of_index(several, &Value::Null);
+                Ok((index.descriptor().clone(), Some(index)))
+            }
+            _ => Err(ContentsError::Ambiguous { known: known() }),
+        }
+    }
+
+    /// Lists `root` under `name`, in the place of the entry that had that name. Without a name it
+    /// takes the place of the entry that has none.
+    pub fn list(&mut self, root: &Descriptor, name: Option<&str>) {
+        let mut root = root.clone();
+        root.annotations.extend(name.map(|name| (REFERENCE_NAME.to_owned(), name.to_owned())));
+        let place = self.entries.iter().position(|entry| name_of(entry) == name).unwrap_or(self.entries.len());
+        self.entries.retain(|entry| name_of(entry) != name);
+        self.entries.insert(place, root.to_json());
+    }
+
+    /// The bytes of `index.json`: equal lists have equal bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut document = self.document.clone();
+        document.insert("schemaVersion".to_owned(), json!(2));
+        document.insert("mediaType".to_owned(), json!(MediaType::ImageIndex.to_string()));
+        document.insert("manifests".to_owned(), Value::Array(self.entries.clone()));
+        canonical_json(&Value::Object(document))
+    }
+}
+
+impl Advise for ContentsError {
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::NoSuchName { name, known } => Hint::did_you_mean(name, known.iter().map(String::as_str)),
+            Self::Ambiguous { .. } => Some(Hint::new("append `:NAME` to the path to choose one of them")),
+            _ => None,
+        }
+    }
+}
+
+fn name_of(entry: &Value) -> Option<&str> {
+    entry.get("annotations")?.get(REFERENCE_NAME)?.as_str()
+}
+
+fn names(known: &[String]) -> String {
+    known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn one_per_platform(entries: &[Descriptor]) -> bool {
+    let platforms: std::collections::BTreeSet<_> = entries.iter().filter_map(|entry| entry.platform.as_ref()).collect();
+    platforms.len() == entries.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn descriptor(bytes: &[u8]) -> Descriptor {
+        Descriptor::of(MediaType::ImageIndex, bytes)
+    }
+
+    #[test]
+    fn a_name_points_to_the_last_thing_listed_under_it() {
+        let mut contents = Contents::default();
+        contents.list(&descriptor(b"1"), Some("one"));
+        contents.list(&descriptor(b"2"), Some("two"));
+        contents.list(&descriptor(b"3"), Some("one"));
+        contents.list(&descriptor(b"4"), None);
+        contents.list(&descriptor(b"5"), None);
+        let contents = Contents::parse(&contents.to_bytes()).unwrap();
+        let digests: Vec<_> = contents.entries.iter().map(|entry| entry["digest"].clone()).collect();
+        let expect = [&b"3"[..], b"2", b"5"].map(|bytes| json!(descriptor(bytes).digest.to_string()));
+        assert_eq!(digests, expect);
+        assert_eq!(contents.choose(Some("two")).unwrap().0.digest, descriptor(b"2").digest);
+        assert_eq!(
+            contents.choose(None).unwrap_err().to_string(),
+            "it lists several images: `one`, `two`, `(no name)`"
+        );
+        let missing = contents.choose(Some("twa")).unwrap_err();
+        assert_eq!(missing.hint().unwrap().to_string(), "did you mean `two`?");
+    }
+
+    #[test]
+    fn entries_of_distinct_platforms_are_one_image() {
+        let entry = |platform: &str| Descriptor { platform: platform.parse().ok(), ..descriptor(platform.as_bytes()) };
+        let list = |platforms: &[&str]| {
+            let entries: Vec<_> = platforms.iter().map(|platform| entry(platform).to_json()).collect();
+            Contents::parse(&canonical_json(&json!({ "manifests": entries }))).unwrap()
+        };
+        let (_, index) = list(&["linux/amd64", "linux/arm64"]).choose(None).unwrap();
+        assert_eq!(index.unwrap().manifests().unwrap().len(), 2);
+        assert!(list(&["linux/amd64", "linux/amd64"]).choose(None).is_err());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_kept() {
+        let text =
+            br#"{"future":1,"manifests":[],"mediaType":"application/vnd.oci.image.index.v1+json","schemaVersion":2}"#;
+        assert_eq!(Contents::parse(text).unwrap().to_bytes(), text);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in ["", "[]", "{}", r#"{"manifests":1}"#, r#"{"manifests":[{"digest":"sha256:../x"}]}"#] {
+            assert!(Contents::parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Images into a layout.
+//!
+//! Blobs wait under temporary names until the image is published; only then they and `index.json`
+//! get theirs. A run that fails leaves the folder as it was.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    Contents, INDEX, LayoutError, MARKER, MARKER_BYTES, blob_path,
+    source::{check_marker, read_contents},
+};
+use crate::{
+    fs::{AtomicFile, FileLock, SealedFile, sorted_entries, write_atomic},
+    image::{BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
+    oci::{Descriptor, Digest},
+};
+
+/// A layout that an image is added to.
+pub struct LayoutSink {
+    folder: PathBuf,
+    name: Option<String>,
+    // Dropped before `made`, so that the folders are empty by then.
+    waiting: Mutex<BTreeMap<Digest, SealedFile>>,
+    made: Arc<MadeFolders>,
+}
+
+/// Folders that were made for a layout, the outermost first. Those still empty in the end go again.
+struct MadeFolders(Vec<PathBuf>);
+
+impl LayoutSink {
+    /// Adds to the layout at `folder`, or makes one if there is nothing or an empty folder. The
+    /// image will be listed as `name`; an image listed without a name replaces one without a name.
+    ///
+    /// # Errors
+    /// When the folder holds something else, or cannot be made.
+    pub fn open(folder: impl Into<PathBuf>, name: Option<String>) -> Result<Self, LayoutError> {
+        let folder = folder.into();
+        let begun = folder.join(MARKER).exists();
+        if begun || !is_empty(&folder)? {
+            check_marker(&folder)?;
+            contents(&folder)?;
+        }
+        let made = MadeFolders::make(&folder.join("blobs/sha256"))
+            .map_err(|source| LayoutError::Write { path: folder.clone(), source })?;
+        Ok(Self { folder, name, waiting: Mutex::default(), made: Arc::new(made) })
+    }
+
+    async fn put(&self, blob: &dyn BlobSource) -> Result<Moved, TransferError> {
+        let Descriptor { digest, size, .. } = *blob.descriptor();
+        let path = self.folder.join(blob_path(&digest));
+        if self.waiting().contains_key(&digest) || fs::metadata(&path).is_ok_and(|file| file.len() == size) {
+            return Ok(Moved::Existed);
+        }
+        let unwritable = |source| LayoutError::Write { path: path.clone(), source };
+        // The folders must outlive a write that goes on in its thread after this call was given up.
+        let file = AtomicFile::create(&path).map_err(unwritable)?;
+        let staged = Staged { file, _folders: Arc::clone(&self.made) };
+        let staged = save(blob, staged).await.map_err(|error| match error {
+            SaveError::Blob(error) => error,
+            SaveError::Write { source, .. } => unwritable(source).into(),
+        })?;
+        let sealed = blocking(move || staged.file.seal()).await.map_err(unwritable)?;
+        self.waiting().insert(digest, sealed);
+        Ok(Moved::Sent(size))
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, SealedFile>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink for LayoutSink {
+    fn put_blob<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
+        Box::pin(self.put(blob))
+    }
+
+    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+        Box::pin(async move {
+            let blob = Memory::new(manifest.descriptor().media_type.clone(), manifest.bytes().clone());
+            self.put(&blob).await.map(|_| ())
+        })
+    }
+
+    fn publish<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+        let (folder, name, root) = (self.folder.clone(), self.name.clone(), root.descriptor().clone());
+        let waiting = std::mem::take(&mut *self.waiting());
+        Box::pin(async move {
+            blocking(move || publish(&folder, waiting, &root, name.as_deref())).await.map_err(TransferError::from)
+        })
+    }
+}
+
+/// A blob's file, and the folders that must stay until it is gone.
+struct Staged {
+    file: AtomicFile,
+    _folders: Arc<MadeFolders>,
+}
+
+impl io::Write for Staged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl MadeFolders {
+    fn make(folder: &Path) -> io::Result<Self> {
+        let mut missing: Vec<PathBuf> =
+            folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+        missing.retain(|folder| folder != Path::new(""));
+        missing.reverse();
+        let made = Self(missing);
+        fs::create_dir_all(folder)?;
+        Ok(made)
+    }
+}
+
+impl Drop for MadeFolders {
+    fn drop(&mut self) {
+        for folder in self.0.iter().rev() {
+            // Fails on the folders that are in use, as it should.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+fn publish(
+    folder: &Path,
+    waiting: BTreeMap<Digest, SealedFile>,
+    root: &Descriptor,
+    name: Option<&str>,
+) -> Result<(), LayoutError> {
+    let unwritable = |path: PathBuf| move |source| LayoutError::Write { path, source };
+    // Another process may be about to list its image in the same file.
+    let _lock = FileLock::folder(folder).map_err(unwritable(folder.to_owned()))?;
+    let marker = folder.join(MARKER);
+    if !marker.exists() {
+        write_atomic(&marker, MARKER_BYTES).map_err(unwritable(marker))?;
+    }
+    for (digest, file) in waiting {
+        file.commit().map_err(unwritable(folder.join(blob_path(&digest))))?;
+    }
+    let mut contents = contents(folder)?;
+    contents.list(root, name);
+    let index = folder.join(INDEX);
+    write_atomic(&index, &contents.to_bytes()).map_err(unwritable(index))
+}
+
+/// What the layout lists; nothing, while it is being made.
+fn contents(folder: &Path) -> Result<Contents, LayoutError> {
+    if folder.join(INDEX).exists() { read_contents(folder) } else { Ok(Contents::default()) }
+}
+
+fn is_empty(folder: &Path) -> Result<bool, LayoutError> {
+    match sorted_entries(folder) {
+        Ok(entries) => Ok(entries.is_empty()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(source) => Err(LayoutError::Read { path: folder.to_owned(), source }),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        hint::Advise as _,
+        image::{Image, Index, Layer, Source as _, deliver, read_whole},
+        layout::LayoutSource,
+        oci::{DiffId, MediaType},
+    };
+
+    /// A blob whose descriptor promises other bytes than it has.
+    struct Liar(Descriptor, Memory);
+
+    impl BlobSource for Liar {
+        fn descriptor(&self) -> &Descriptor {
+            &self.0
+        }
+
+        fn open(&self, from: u64) -> BoxFuture<'_, Result<crate::image::ByteStream, TransferError>> {
+            self.1.open(from)
+        }
+    }
+
+    /// An image of one layer that holds `text`, in an index.
+    fn index(text: &'static str) -> Index {
+        let layer = Memory::new(MediaType::ImageLayer, text);
+        let config = Memory::new(MediaType::ImageConfig, format!("{{\"of\":\"{text}\"}}"));
+        let manifest = Manifest::of_image(config.descriptor(), std::slice::from_ref(layer.descriptor()), &Value::Null);
+        let platform: crate::oci::Platform = "linux/amd64".parse().unwrap();
+        let entry = Descriptor { platform: Some(platform.clone()), ..manifest.descriptor().clone() };
+        let layers = vec![Layer { diff_id: DiffId(layer.descriptor().digest), blob: Arc::new(layer) }];
+        let images = vec![Image { platform, manifest, config, layers }];
+        Index { manifest: Manifest::of_index(&[entry], &json!({ "of": text })), images }
+    }
+
+    /// Every file below `folder` with its bytes.
+    fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        for entry in sorted_entries(folder).unwrap() {
+            if entry.path().is_dir() {
+                found.extend(files(&entry.path()));
+            } else {
+                found.insert(entry.path(), fs::read(entry.path()).unwrap());
+            }
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn what_goes_in_comes_out() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("deep/layout");
+        for (text, name) in [("one", "first"), ("two", "second"), ("three", "first")] {
+            let sink = LayoutSink::open(&folder, Some(name.to_owned())).unwrap();
+            let delivery = deliver(&index(text), &sink).await.unwrap();
+            assert!(delivery.blobs.iter().all(|(_, moved)| matches!(moved, Moved::Sent(_))));
+        }
+        let source = LayoutSource::open(&folder, Some("first")).unwrap();
+        let root = source.root().await.unwrap();
+        assert_eq!(root.bytes(), index("three").manifest.bytes());
+        let manifest = source.manifest(&root.manifests().unwrap()[0]).await.unwrap();
+        let layer = source.blob(&manifest.layers().unwrap()[0]);
+        assert_eq!(&read_whole(&*layer, 10).await.unwrap()[..], b"three");
+        let error = LayoutSource::open(&folder, None).unwrap_err();
+        assert_eq!(error.hint().unwrap().to_string(), "append `:NAME` to the path to choose one of them");
+    }
+
+    #[tokio::test]
+    async fn the_same_image_again_changes_nothing() {
+        let temporary = tempfile::tempdir().unwrap();
+        deliver(&index("x"), &LayoutSink::open(temporary.path(), None).unwrap()).await.unwrap();
+        let before = files(temporary.path());
+        let again = deliver(&index("x"), &LayoutSink::open(temporary.path(), None).unwrap()).await.unwrap();
+        assert!(again.blobs.iter().all(|(_, moved)| *moved == Moved::Existed));
+        assert_eq!(files(temporary.path()), before);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_a_failed_run() {
+        let temporary = tempfile::tempdir().unwrap();
+        let liar = Liar(Descriptor::of(MediaType::ImageLayer, b"true"), Memory::new(MediaType::ImageLayer, "lie!"));
+        let fresh = temporary.path().join("a/b");
+        let used = temporary.path().join("used");
+        deliver(&index("x"), &LayoutSink::open(&used, None).unwrap()).await.unwrap();
+        let before = files(&used);
+        for folder in [&fresh, &used] {
+            let sink = LayoutSink::open(folder, None).unwrap();
+            sink.put_blob(&Memory::new(MediaType::ImageLayer, "good")).await.unwrap();
+            let error = sink.put_blob(&liar).await.unwrap_err();
+            assert!(matches!(error, TransferError::Corrupt { .. }), "{error}");
+        }
+        assert!(!temporary.path().join("a").exists());
+        assert_eq!(files(&used), before);
+    }
+
+    #[test]
+    fn other_folders_are_not_touched() {
+        let temporary = tempfile::tempdir().unwrap();
+        write_atomic(&temporary.path().join("precious"), b"1").unwrap();
+        let error = LayoutSink::open(temporary.path(), None).err().unwrap();
+        assert!(matches!(error, LayoutError::NotALayout { .. }), "{error}");
+        assert_eq!(files(temporary.path()).len(), 1);
+    }
+}

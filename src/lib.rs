@@ -26,6 +26,7 @@ pub mod image;
 pub mod layout;
 pub mod archive;
 pub mod registry;
+#[cfg(feature = "serve")]
 pub mod serve;
 // Sources.
 pub mod pypi;

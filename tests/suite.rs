@@ -1,1 +1,4 @@
 //! The integration tests, one binary; its folders mirror the rooms.
+
+#[cfg(feature = "serve")]
+mod registry;

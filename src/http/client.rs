@@ -143,6 +143,7 @@ impl Client {
             .tls_backend_preconfigured(tls()?)
             .connect_timeout(Duration::from_secs(20))
             .referer(false)
+            .redirect(redirects())
             .build()
             .map_err(|source| HttpError::Setup { source })?;
         Ok(Self::from_reqwest(inner, options))
@@ -253,6 +254,20 @@ pub(super) fn worth_retrying(error: &HttpError) -> bool {
         HttpError::Cut { .. } => true,
         _ => false,
     }
+}
+
+/// Redirects are followed, but never out of TLS.
+fn redirects() -> reqwest::redirect::Policy {
+    reqwest::redirect::Policy::custom(|attempt| {
+        let downgrade = attempt.url().scheme() != "https" && attempt.previous().last().is_some_and(|url| url.scheme() == "https");
+        if downgrade {
+            attempt.error("a redirect leads from https to http")
+        } else if attempt.previous().len() > 10 {
+            attempt.error("more than 10 redirects")
+        } else {
+            attempt.follow()
+        }
+    })
 }
 
 fn tls() -> Result<rustls::ClientConfig, HttpError> {

@@ -1,0 +1,200 @@
+//! Which `Authorization` a request gets. Tokens are fetched once, however many requests wait for
+//! one, and kept until they expire or are refused.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use reqwest::header::HeaderMap;
+use url::Url;
+
+use super::{
+    Credential, CredentialProvider, RegistryError,
+    challenge::{Challenge, challenges},
+    location::{Refusal, check},
+    token::{Token, Wanted, fetch},
+};
+use crate::http::{Authorization, Client};
+
+pub(super) struct Authenticator {
+    http: Client,
+    provider: Arc<dyn CredentialProvider>,
+    /// What each registry asked for last.
+    known: Mutex<BTreeMap<String, Challenge>>,
+    /// Scopes that a registry wanted beyond those we knew to ask for.
+    wider: Mutex<BTreeMap<(String, Vec<String>), Vec<String>>>,
+    tokens: Mutex<BTreeMap<Key, Slot>>,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    registry: String,
+    realm: String,
+    service: Option<String>,
+    scopes: Vec<String>,
+}
+
+/// Locked while a token is fetched, so that only one request does it.
+type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
+
+/// Who asks, and for what.
+#[derive(Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) registry: &'a str,
+    pub(super) repository: &'a str,
+    pub(super) root: &'a Url,
+    /// The target's scope first: some registries look at no other.
+    pub(super) scopes: &'a [String],
+}
+
+impl Authenticator {
+    pub(super) fn new(http: Client, provider: Arc<dyn CredentialProvider>) -> Self {
+        let (known, wider, tokens) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { http, provider, known, wider, tokens }
+    }
+
+    /// What a request gets before the registry has complained about it.
+    pub(super) async fn authorization(&self, asking: Asking<'_>) -> Result<Option<Authorization>, RegistryError> {
+        let known = lock(&self.known).get(asking.registry).cloned();
+        match known {
+            None => Ok(None),
+            Some(challenge) => self.meet(asking, &challenge, None).await,
+        }
+    }
+
+    /// What a request gets that was answered 401, sent with `refused`; nothing when we have nothing
+    /// better to offer.
+    pub(super) async fn challenged(
+        &self,
+        asking: Asking<'_>,
+        headers: &HeaderMap,
+        refused: Option<&Authorization>,
+    ) -> Result<Option<Authorization>, RegistryError> {
+        for challenge in challenges(headers) {
+            if let Challenge::Bearer { scope: Some(scope), .. } = &challenge {
+                self.widen(asking, scope);
+            }
+            let met = self.meet(asking, &challenge, refused).await?;
+            if met.is_some() && met.as_ref() != refused {
+                lock(&self.known).insert(asking.registry.to_owned(), challenge);
+                return Ok(met);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn meet(
+        &self,
+        asking: Asking<'_>,
+        challenge: &Challenge,
+        refused: Option<&Authorization>,
+    ) -> Result<Option<Authorization>, RegistryError> {
+        match challenge {
+            Challenge::Basic => match self.credential(asking).await? {
+                Credential::Basic { user, password } => Ok(Some(Authorization::Basic { user, password })),
+                _ => Ok(None),
+            },
+            Challenge::Bearer { realm, service, .. } => {
+                self.token(asking, realm, service.as_deref(), refused).await.map(Some)
+            }
+        }
+    }
+
+    async fn token(
+        &self,
+        asking: Asking<'_>,
+        realm: &str,
+        service: Option<&str>,
+        refused: Option<&Authorization>,
+    ) -> Result<Authorization, RegistryError> {
+        let wider = lock(&self.wider).get(&(asking.registry.to_owned(), asking.scopes.to_vec())).cloned();
+        let scopes = wider.unwrap_or_else(|| asking.scopes.to_vec());
+        let key = Key {
+            registry: asking.registry.to_owned(),
+            realm: realm.to_owned(),
+            service: service.map(str::to_owned),
+            scopes: scopes.clone(),
+        };
+        let slot = Arc::clone(lock(&self.tokens).entry(key).or_default());
+        let mut slot = slot.lock().await;
+        if let Some(token) = &*slot
+            && token.until > Instant::now()
+            && Some(&token.authorization) != refused
+        {
+            return Ok(token.authorization.clone());
+        }
+        let credential = self.credential(asking).await?;
+        if let Credential::Bearer(token) = credential {
+            return Ok(Authorization::Bearer(token));
+        }
+        let realm = self.realm(asking, realm)?;
+        let wanted = Wanted { realm: &realm, service, scopes: &scopes };
+        let token = fetch(&self.http, &wanted, &credential, &asking.subject()).await?;
+        let authorization = token.authorization.clone();
+        *slot = Some(token);
+        Ok(authorization)
+    }
+
+    async fn credential(&self, asking: Asking<'_>) -> Result<Credential, RegistryError> {
+        let found = self.provider.credential(asking.registry, asking.repository).await;
+        found.map_err(|source| RegistryError::Credentials { repository: asking.subject(), source })
+    }
+
+    fn realm(&self, asking: Asking<'_>, realm: &str) -> Result<Url, RegistryError> {
+        let url = Url::parse(realm).map_err(|_| Refusal::Malformed);
+        url.and_then(|url| check(asking.root, &url).map(|()| url)).map_err(|source| RegistryError::Address {
+            repository: asking.subject(),
+            subject: "tokens",
+            source,
+        })
+    }
+
+    /// Remembers a scope that the registry names and that our own do not cover. It goes first.
+    fn widen(&self, asking: Asking<'_>, scope: &str) {
+        if asking.scopes.iter().any(|own| covers(own, scope)) {
+            return;
+        }
+        let key = (asking.registry.to_owned(), asking.scopes.to_vec());
+        let mut scopes = vec![scope.to_owned()];
+        scopes.extend(asking.scopes.iter().cloned());
+        lock(&self.wider).insert(key, scopes);
+    }
+}
+
+impl Asking<'_> {
+    fn subject(&self) -> String {
+        format!("{}/{}", self.registry, self.repository)
+    }
+}
+
+/// Whether `own` names the same resource as `other` and at least its actions.
+fn covers(own: &str, other: &str) -> bool {
+    match (own.rsplit_once(':'), other.rsplit_once(':')) {
+        (Some((own_name, own_actions)), Some((name, actions))) => {
+            own_name == name && actions.split(',').all(|action| own_actions.split(',').any(|own| own == action))
+        }
+        _ => own == other,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_compared_by_action() {
+        let check = |own: &str, other: &str, expect: bool| assert_eq!(covers(own, other), expect, "{own} {other}");
+        check("repository:a/b:pull,push", "repository:a/b:push,pull", true);
+        check("repository:a/b:pull,push", "repository:a/b:pull", true);
+        check("repository:a/b:pull", "repository:a/b:pull,push", false);
+        check("repository:a/b:pull", "repository:a/c:pull", false);
+        check("repository:h:5000/a:pull", "repository:h:5000/a:pull", true);
+        check("x", "x", true);
+    }
+}

@@ -1,0 +1,202 @@
+//! A blob that lies in a registry: streamed, resumed where it was cut, verified at the end.
+
+use std::io;
+
+use futures_util::{future::BoxFuture, stream};
+use reqwest::{
+    Method, Response, StatusCode,
+    header::{CONTENT_RANGE, RANGE},
+};
+
+use super::{Repository, RegistryError, call::Call, gate::pause};
+use crate::{
+    image::{BlobSource, ByteStream, Bytes, Origin, TransferError},
+    oci::{Descriptor, Hasher},
+};
+
+/// So much progress forgives earlier cuts.
+const PROGRESS: u64 = 1 << 20;
+
+/// A blob of a [`Repository`].
+#[derive(Clone)]
+pub struct RemoteBlob {
+    repository: Repository,
+    descriptor: Descriptor,
+    origin: Origin,
+}
+
+struct Reader {
+    repository: Repository,
+    descriptor: Descriptor,
+    /// Of the next byte that the caller gets.
+    offset: u64,
+    /// Present when everything from the first byte on was seen.
+    hasher: Option<Hasher>,
+    response: Option<Response>,
+    /// Bytes to throw away because the registry began again at the start.
+    skip: u64,
+    cuts: u32,
+    offset_of_last_cut: u64,
+}
+
+impl RemoteBlob {
+    pub(super) fn new(repository: Repository, descriptor: Descriptor) -> Self {
+        let origin =
+            Origin { registry: repository.registry_name().to_owned(), repository: repository.name().to_owned() };
+        Self { repository, descriptor, origin }
+    }
+}
+
+impl BlobSource for RemoteBlob {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn open(&self, from: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
+        Box::pin(async move {
+            let mut reader = Reader {
+                repository: self.repository.clone(),
+                descriptor: self.descriptor.clone(),
+                offset: from,
+                hasher: (from == 0).then(Hasher::new),
+                response: None,
+                skip: 0,
+                cuts: 0,
+                offset_of_last_cut: from,
+            };
+            // A blob that is not there is told of here, not in the middle of a transfer.
+            reader.connect().await?;
+            let stream: ByteStream = Box::pin(stream::try_unfold(reader, async |mut reader| {
+                let piece = reader.next().await.map_err(into_io)?;
+                Ok(piece.map(|piece| (piece, reader)))
+            }));
+            Ok(stream)
+        })
+    }
+
+    fn origin(&self) -> Option<&Origin> {
+        Some(&self.origin)
+    }
+}
+
+impl Reader {
+    async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
+        loop {
+            if self.offset >= self.descriptor.size {
+                return self.end().await;
+            }
+            if self.response.is_none() {
+                self.connect().await?;
+            }
+            match self.chunk().await {
+                Some(chunk) => {
+                    let fresh = self.without_skipped(chunk);
+                    if !fresh.is_empty() {
+                        return self.take(fresh).map(Some);
+                    }
+                }
+                None => self.cut().await?,
+            }
+        }
+    }
+
+    /// The next piece of the answer; nothing when it ended, broke or stalled.
+    async fn chunk(&mut self) -> Option<Bytes> {
+        let limit = self.repository.http().options().stall;
+        tokio::time::timeout(limit, self.response.as_mut()?.chunk()).await.ok()?.ok()?
+    }
+
+    fn without_skipped(&mut self, mut chunk: Bytes) -> Bytes {
+        let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(chunk.len());
+        self.skip -= skipped as u64;
+        chunk.split_off(skipped)
+    }
+
+    fn take(&mut self, chunk: Bytes) -> Result<Bytes, RegistryError> {
+        self.offset += chunk.len() as u64;
+        if self.offset > self.descriptor.size {
+            return Err(self.wrong(format!("more than {} bytes", self.descriptor.size)));
+        }
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&chunk);
+        }
+        Ok(chunk)
+    }
+
+    async fn end(&mut self) -> Result<Option<Bytes>, RegistryError> {
+        if let Some(hasher) = self.hasher.take() {
+            let found = hasher.finish();
+            if found != self.descriptor.digest {
+                return Err(self.wrong(found));
+            }
+            // Nothing may follow; an answer that breaks now has brought all it had to.
+            if self.response.is_some() && self.chunk().await.is_some_and(|chunk| !chunk.is_empty()) {
+                return Err(self.wrong(format!("more than {} bytes", self.descriptor.size)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Counts a cut, waits, and has the next piece come over a new connection.
+    async fn cut(&mut self) -> Result<(), RegistryError> {
+        self.response = None;
+        self.cuts = if self.offset >= self.offset_of_last_cut + PROGRESS { 1 } else { self.cuts + 1 };
+        self.offset_of_last_cut = self.offset;
+        let options = self.repository.http().options();
+        if self.cuts > options.retries {
+            return Err(RegistryError::Cut {
+                repository: self.repository.to_string(),
+                subject: self.descriptor.digest.to_string(),
+                received: self.offset,
+            });
+        }
+        tracing::debug!(digest = %self.descriptor.digest, offset = self.offset, "resuming");
+        tokio::time::sleep(pause(self.cuts, options.pause)).await;
+        Ok(())
+    }
+
+    async fn connect(&mut self) -> Result<(), RegistryError> {
+        let url = self.repository.blob_url(&self.descriptor.digest)?;
+        let whole = || Call::new(Method::GET, url.clone(), self.descriptor.digest);
+        let response = match self.offset {
+            0 => self.repository.send(&whole(), &[200]).await?,
+            offset => {
+                let rest = whole().with(RANGE, &format!("bytes={offset}-"));
+                let response = self.repository.send(&rest, &[200, 206, 416]).await?;
+                match response.status() {
+                    StatusCode::PARTIAL_CONTENT if starts_at(&response) == Some(offset) => {
+                        self.skip = 0;
+                        self.response = Some(response);
+                        return Ok(());
+                    }
+                    StatusCode::OK => response,
+                    _ => self.repository.send(&whole(), &[200]).await?,
+                }
+            }
+        };
+        if let Some(length) = response.content_length().filter(|length| *length != self.descriptor.size) {
+            return Err(self.wrong(format!("{length} bytes")));
+        }
+        self.skip = self.offset;
+        self.response = Some(response);
+        Ok(())
+    }
+
+    fn wrong(&self, found: impl ToString) -> RegistryError {
+        let Descriptor { digest, size, .. } = &self.descriptor;
+        self.repository.mismatch(format!("{digest} of {size} bytes"), found)
+    }
+}
+
+fn starts_at(response: &Response) -> Option<u64> {
+    let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+    range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+}
+
+fn into_io(error: RegistryError) -> io::Error {
+    let kind = match error {
+        RegistryError::Mismatch { .. } => io::ErrorKind::InvalidData,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, error)
+}

@@ -1,0 +1,288 @@
+//! Why a registry did not do what it was asked.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+
+use super::{CredentialError, Refusal};
+use crate::{
+    hint::{Advise, Hint},
+    http::HttpError,
+    image::{ManifestError, TransferError},
+    oci::{Digest, Platform, ReferenceError},
+};
+
+/// A registry did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The registry answered with an error status.
+    #[error("{repository}: {method} {subject} answered {status}{}{}", said(.code.as_deref(), .message), tried(*.attempts))]
+    Status {
+        /// What was asked.
+        method: Method,
+        /// Registry and repository.
+        repository: String,
+        /// A digest, a tag, or what else it was about.
+        subject: String,
+        /// The status.
+        status: StatusCode,
+        /// The registry's own code, such as `MANIFEST_UNKNOWN`.
+        code: Option<String>,
+        /// What the registry said, one line.
+        message: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// No connection, or it broke.
+    #[error("{repository}: {method} {subject} did not get through{}", tried(*.attempts))]
+    Transport {
+        /// What was asked.
+        method: Method,
+        /// Registry and repository.
+        repository: String,
+        /// A digest, a tag, or what else it was about.
+        subject: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The connection stood, but nothing moved.
+    #[error("{repository}: {method} {subject} moved nothing for {} s{}", limit.as_secs(), tried(*.attempts))]
+    Stalled {
+        /// What was asked.
+        method: Method,
+        /// Registry and repository.
+        repository: String,
+        /// A digest, a tag, or what else it was about.
+        subject: String,
+        /// How long we waited.
+        limit: Duration,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The transfer of a blob or manifest ended early, after every attempt to resume it.
+    #[error("{repository}: {subject} was cut after {received} bytes")]
+    Cut {
+        /// Registry and repository.
+        repository: String,
+        /// A digest or a tag.
+        subject: String,
+        /// Bytes received.
+        received: u64,
+    },
+    /// The registry is needed, but this run is offline.
+    #[error("{repository} is needed, but this run is offline")]
+    Offline {
+        /// Registry and repository.
+        repository: String,
+    },
+    /// What came, or what the registry says it stored, is not what it should be.
+    #[error("{repository}: {expected} was expected, {found} came")]
+    Mismatch {
+        /// Registry and repository.
+        repository: String,
+        /// Digest, size or media type.
+        expected: String,
+        /// What came instead.
+        found: String,
+    },
+    /// A document is larger than any manifest or token may be.
+    #[error("{repository}: {subject} is larger than {limit} bytes")]
+    TooLarge {
+        /// Registry and repository.
+        repository: String,
+        /// A digest, a tag, or what else it was about.
+        subject: String,
+        /// In bytes.
+        limit: u64,
+    },
+    /// The registry sends us somewhere we do not go.
+    #[error("{repository}: the registry's address for {subject} is not followed")]
+    Address {
+        /// Registry and repository.
+        repository: String,
+        /// An upload, a token.
+        subject: &'static str,
+        /// Why not.
+        source: Refusal,
+    },
+    /// The token server refused, or could not be reached.
+    #[error("no token for {repository}")]
+    Token {
+        /// Registry and repository.
+        repository: String,
+        /// Why.
+        source: HttpError,
+    },
+    /// The token server's answer holds no token.
+    #[error("the token server of {repository} answered without a token")]
+    NoToken {
+        /// Registry and repository.
+        repository: String,
+    },
+    /// The credentials for the registry could not be had.
+    #[error("no credentials for {repository}")]
+    Credentials {
+        /// Registry and repository.
+        repository: String,
+        /// Why.
+        source: CredentialError,
+    },
+    /// The registry's name makes no URL.
+    #[error("`{registry}` is not a host name")]
+    Name {
+        /// As written.
+        registry: String,
+    },
+    /// A tag breaks the grammar of tags.
+    #[error("`{tag}` is not a tag")]
+    Tag {
+        /// As written.
+        tag: String,
+        /// Why.
+        source: ReferenceError,
+    },
+    /// A manifest cannot be read.
+    #[error("{repository}: the manifest cannot be used")]
+    Manifest {
+        /// Registry and repository.
+        repository: String,
+        /// Why.
+        source: ManifestError,
+    },
+    /// An image exists, but not for this platform.
+    #[error("{subject} has no image for {platform}; it has {}", listed(.available))]
+    NoPlatform {
+        /// The digest of the index or manifest.
+        subject: Digest,
+        /// What was asked for.
+        platform: Platform,
+        /// What there is.
+        available: Vec<Platform>,
+    },
+    /// An index leads to indexes without end.
+    #[error("{subject}: indexes are nested too deeply")]
+    Nested {
+        /// The digest of the innermost index looked at.
+        subject: Digest,
+    },
+    /// The other side of the transfer failed.
+    #[error("the image cannot be moved")]
+    Transfer {
+        /// Why.
+        source: TransferError,
+    },
+}
+
+impl RegistryError {
+    /// The status, when the registry answered with one.
+    #[must_use]
+    pub const fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// The registry's own error code.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Status { code, .. } => code.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether another attempt could end better.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Status { status, code, .. } => is_passing(*status, code.as_deref()),
+            Self::Transport { source, .. } => !source.is_builder() && !source.is_redirect(),
+            Self::Stalled { .. } | Self::Cut { .. } => true,
+            _ => false,
+        }
+    }
+
+    pub(super) fn after(mut self, tries: u32) -> Self {
+        if let Self::Status { attempts, .. } | Self::Transport { attempts, .. } | Self::Stalled { attempts, .. } =
+            &mut self
+        {
+            *attempts = tries;
+        }
+        self
+    }
+}
+
+impl From<RegistryError> for TransferError {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::Transfer { source } => source,
+            other => Self::room(other),
+        }
+    }
+}
+
+impl Advise for RegistryError {
+    fn hint(&self) -> Option<Hint> {
+        let sentence = match self {
+            Self::Status { method, status, code, .. } => return status_hint(method, *status, code.as_deref()),
+            Self::Token { source, .. } => match source.status().map(|status| status.as_u16()) {
+                Some(401 | 403) => "log in to the registry with your container tool, or check the password",
+                _ => return source.hint(),
+            },
+            Self::Credentials { source, .. } => return source.hint(),
+            Self::Transfer { source } => return source.hint(),
+            Self::Manifest { source, .. } => return source.hint(),
+            Self::Transport { .. } => "check the registry's name, the network, HTTPS_PROXY and NO_PROXY",
+            Self::Offline { .. } => "run once without `--offline` to fill the store",
+            Self::NoPlatform { .. } => "choose a base image that exists for this platform, or build for fewer platforms",
+            _ => return None,
+        };
+        Some(Hint::new(sentence))
+    }
+}
+
+fn status_hint(method: &Method, status: StatusCode, code: Option<&str>) -> Option<Hint> {
+    let writes = !matches!(*method, Method::GET | Method::HEAD);
+    Some(Hint::new(match (status.as_u16(), code) {
+        (_, Some("MANIFEST_BLOB_UNKNOWN")) => "push again: the registry lost a blob it said it had",
+        (401 | 403, _) if writes => "log in to the registry as somebody who may push to this repository",
+        (401 | 403, _) => "log in to the registry with your container tool, or check the image's name",
+        (404, _) if writes => "create the repository first: this registry does not do so on a push",
+        (404, _) => "check the image's name and tag",
+        (413, _) => "raise the body limit of the proxy in front of the registry, or split the layer",
+        (429, _) => "try again later, or log in: the registry limits the rate",
+        _ => return None,
+    }))
+}
+
+fn is_passing(status: StatusCode, code: Option<&str>) -> bool {
+    match status.as_u16() {
+        408 | 429 | 499 | 500 | 502 | 503 | 504 | 522 => true,
+        401 | 403 | 413 => false,
+        404 => code == Some("BLOB_UPLOAD_UNKNOWN"),
+        _ => matches!(code, Some("BLOB_UPLOAD_INVALID" | "TOOMANYREQUESTS" | "UNKNOWN" | "UNAVAILABLE")),
+    }
+}
+
+fn said(code: Option<&str>, message: &str) -> String {
+    match (code, message) {
+        (None, "") => String::new(),
+        (Some(code), "") => format!(" ({code})"),
+        (None, message) => format!(" ({message})"),
+        (Some(code), message) => format!(" ({code}: {message})"),
+    }
+}
+
+fn tried(attempts: u32) -> String {
+    if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
+}
+
+fn listed(platforms: &[Platform]) -> String {
+    if platforms.is_empty() {
+        return "none that wheels exist for".to_owned();
+    }
+    platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,75 @@
+//! A reference as a place for images.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::future::BoxFuture;
+
+use super::Repository;
+use crate::{
+    image::{BlobSource, Manifest, Moved, Sink, TransferError},
+    oci::Digest,
+};
+
+/// A repository that images are pushed to, and the tags they get.
+pub struct RegistrySink {
+    repository: Repository,
+    tags: Vec<String>,
+    /// Locked while the blob is on its way; true once it is there.
+    blobs: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<bool>>>>,
+}
+
+impl RegistrySink {
+    pub(super) fn new(repository: Repository, tags: Vec<String>) -> Self {
+        Self { repository, tags, blobs: Mutex::default() }
+    }
+
+    /// The repository.
+    #[must_use]
+    pub const fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The tags that [`Sink::publish`] moves.
+    #[must_use]
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
+    fn flight(&self, digest: Digest) -> Arc<tokio::sync::Mutex<bool>> {
+        Arc::clone(self.blobs.lock().unwrap_or_else(PoisonError::into_inner).entry(digest).or_default())
+    }
+}
+
+impl Sink for RegistrySink {
+    fn put_blob<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
+        Box::pin(async move {
+            let flight = self.flight(blob.descriptor().digest);
+            let mut there = flight.lock().await;
+            if *there {
+                return Ok(Moved::Existed);
+            }
+            let moved = self.repository.put_blob(blob).await?;
+            *there = true;
+            Ok(moved)
+        })
+    }
+
+    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+        Box::pin(async move {
+            let at = manifest.descriptor().digest.to_string();
+            Ok(self.repository.put_manifest(manifest, &at).await?)
+        })
+    }
+
+    fn publish<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+        Box::pin(async move {
+            for tag in &self.tags {
+                self.repository.put_manifest(root, tag).await?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{lock::LockedWheel, oci::Digest, recipe::Pattern};
+use crate::{lock::LockedWheel, oci::Digest, python::NamePattern};
 
 /// A wheel from this size on, in bytes, has a layer of its own.
 const GIANT: u64 = 64 << 20;
@@ -28,7 +28,7 @@ enum Place {
     Small,
 }
 
-pub(super) fn groups(wheels: &[LockedWheel], own: &[Pattern]) -> Vec<Group> {
+pub(super) fn groups(wheels: &[LockedWheel], own: &[NamePattern]) -> Vec<Group> {
     let mut places: BTreeMap<Place, Vec<LockedWheel>> = BTreeMap::new();
     for wheel in wheels {
         places.entry(place(wheel, own)).or_default().push(wheel.clone());
@@ -36,8 +36,8 @@ pub(super) fn groups(wheels: &[LockedWheel], own: &[Pattern]) -> Vec<Group> {
     places.into_iter().map(|(place, wheels)| Group { name: name(&place, &wheels), wheels }).collect()
 }
 
-fn place(wheel: &LockedWheel, own: &[Pattern]) -> Place {
-    if wheel.size >= GIANT || own.iter().any(|pattern| pattern.matches(&wheel.name)) {
+fn place(wheel: &LockedWheel, own: &[NamePattern]) -> Place {
+    if wheel.size >= GIANT || own.iter().any(|pattern| wheel.name.parse().is_ok_and(|name| pattern.matches(&name))) {
         Place::Own(wheel.name.clone())
     } else if wheel.size < SMALL {
         Place::Small

@@ -7,7 +7,7 @@ mod key;
 use crate::{
     lock::{Facts, LockedImage, LockedPackage, LockedPlatform, LockedWheel},
     oci::Digest,
-    recipe::Pattern,
+    python::NamePattern,
 };
 
 pub use key::LayerKey;
@@ -18,7 +18,7 @@ pub struct Frame<'a> {
     /// Version of the layer format.
     pub format: u32,
     /// Distributions that the recipe wants in layers of their own.
-    pub own: &'a [Pattern],
+    pub own: &'a [NamePattern],
     /// What the recipe wants left out of Debian packages: `doc`, `man`, `locale`.
     pub strip: &'a [&'static str],
 }

@@ -98,8 +98,9 @@ impl Rope {
         self.pieces.push(Piece { at: self.length - length, blob, offset, length });
     }
 
-    /// The rope as a note for the store.
-    pub(super) fn to_note(&self) -> Vec<u8> {
+    /// The rope as a note for the store: which files, which ranges of them, and the literals.
+    #[must_use]
+    pub fn to_note(&self) -> Vec<u8> {
         let blobs = self.blobs.iter().map(|blob| *blob.digest()).collect();
         let head = Head { blobs, pieces: self.pieces.clone(), literals: Digest::of(&self.literals) };
         let mut note = serde_json::to_vec(&head).unwrap_or_default();
@@ -109,7 +110,8 @@ impl Rope {
     }
 
     /// Reads a note; nothing when it is damaged or when the store lacks one of the files.
-    pub(super) fn from_note(note: &[u8], store: &Store) -> Option<Self> {
+    #[must_use]
+    pub fn from_note(note: &[u8], store: &Store) -> Option<Self> {
         let end = note.iter().position(|byte| *byte == b'\n')?;
         let head: Head = serde_json::from_slice(&note[..end]).ok()?;
         let literals = note[end + 1..].to_vec();

@@ -8,7 +8,7 @@ use reqwest::{
     header::{CONTENT_RANGE, RANGE},
 };
 
-use super::{Repository, RegistryError, call::Call, gate::pause};
+use super::{RegistryError, Repository, call::Call, gate::pause};
 use crate::{
     image::{BlobSource, ByteStream, Bytes, Origin, TransferError},
     oci::{Descriptor, Hasher},

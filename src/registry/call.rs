@@ -136,7 +136,11 @@ impl Repository {
         }
     }
 
-    async fn dispatch(&self, call: &Call<'_>, authorization: Option<&Authorization>) -> Result<Response, RegistryError> {
+    async fn dispatch(
+        &self,
+        call: &Call<'_>,
+        authorization: Option<&Authorization>,
+    ) -> Result<Response, RegistryError> {
         if self.http().options().offline {
             return Err(RegistryError::Offline { repository: self.to_string() });
         }

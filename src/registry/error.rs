@@ -237,7 +237,9 @@ impl Advise for RegistryError {
             Self::Manifest { source, .. } => return source.hint(),
             Self::Transport { .. } => "check the registry's name, the network, HTTPS_PROXY and NO_PROXY",
             Self::Offline { .. } => "run once without `--offline` to fill the store",
-            Self::NoPlatform { .. } => "choose a base image that exists for this platform, or build for fewer platforms",
+            Self::NoPlatform { .. } => {
+                "choose a base image that exists for this platform, or build for fewer platforms"
+            }
             _ => return None,
         };
         Some(Hint::new(sentence))

@@ -83,9 +83,10 @@ fn is_kept_elsewhere(descriptor: &Descriptor) -> bool {
 /// opens a session instead, or says something else, which is no reason to stop.
 async fn mount(repository: &Repository, blob: &dyn BlobSource) -> Result<Option<Begun>, RegistryError> {
     let descriptor = blob.descriptor();
-    let Some(origin) = blob.origin().filter(|origin| {
-        origin.registry == repository.registry_name() && origin.repository != repository.name()
-    }) else {
+    let Some(origin) = blob
+        .origin()
+        .filter(|origin| origin.registry == repository.registry_name() && origin.repository != repository.name())
+    else {
         return Ok(None);
     };
     let mut url = repository.url("blobs/uploads/")?;
@@ -139,11 +140,7 @@ async fn send(repository: &Repository, blob: &dyn BlobSource, session: &Url) -> 
 
 /// The registry says it stored the blob, and then that it has none.
 fn lost(repository: &Repository, descriptor: &Descriptor) -> RegistryError {
-    RegistryError::Cut {
-        repository: repository.to_string(),
-        subject: descriptor.digest.to_string(),
-        received: 0,
-    }
+    RegistryError::Cut { repository: repository.to_string(), subject: descriptor.digest.to_string(), received: 0 }
 }
 
 fn next_address(repository: &Repository, response: &Response) -> Result<Url, RegistryError> {

@@ -70,7 +70,8 @@ async fn tags_move_last_and_only_when_all_is_there() {
     let error = deliver(&index, &client().sink(&reference, &[]).unwrap()).await.unwrap_err();
     assert!(error.to_string().contains("403"), "{error}");
     assert_eq!(world.count("PUT", "/manifests/1"), 0);
-    let puts: Vec<String> = world.seen().iter().filter(|seen| seen.method == "PUT").map(|seen| seen.path.clone()).collect();
+    let puts: Vec<String> =
+        world.seen().iter().filter(|seen| seen.method == "PUT").map(|seen| seen.path.clone()).collect();
     let first_manifest = puts.iter().position(|path| path.contains("/manifests/")).unwrap();
     assert!(puts[first_manifest..].iter().all(|path| path.contains("/manifests/")), "{puts:?}");
 }

@@ -71,7 +71,9 @@ impl World {
     pub fn needs_basic(&self, user: &str, password: &str) {
         let authorization = Authorization::Basic { user: user.to_owned(), password: password.to_owned() };
         let value = authorization.header_value().unwrap();
-        self.rule(move |seen| (seen.headers.get("authorization") != Some(&value)).then(|| challenge(r#"Basic realm="a, b""#)));
+        self.rule(move |seen| {
+            (seen.headers.get("authorization") != Some(&value)).then(|| challenge(r#"Basic realm="a, b""#))
+        });
     }
 
     pub fn seen(&self) -> Vec<Seen> {

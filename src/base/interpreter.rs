@@ -1,4 +1,4 @@
-//! Which Python an image runs, and where that installs wheels: read from its files as CPython's
+//! Which Python an image runs, and where that installs wheels: read from its files as its
 //! own start-up code would look for them.
 
 use std::collections::BTreeSet;
@@ -224,7 +224,7 @@ impl Home {
 }
 
 impl Venv {
-    /// CPython looks for `pyvenv.cfg` beside the path it was called by and one directory up, before
+    /// Python looks for `pyvenv.cfg` beside the path it was called by and one directory up, before
     /// it follows any link.
     fn find(tree: &Tree, path: &str) -> Option<Self> {
         let folder = path.trim_start_matches('/').rsplit_once('/')?.0;

@@ -208,7 +208,9 @@ fn is_missing(error: &AptError) -> bool {
 
 pub(super) fn unfetched(archive: &str, path: &str, last: Option<HttpError>) -> AptError {
     match last {
-        Some(source) => AptError::Fetch { archive: archive.to_owned(), file: path.to_owned(), source },
+        Some(source) => {
+            AptError::Fetch { archive: archive.to_owned(), file: path.to_owned(), source: Box::new(source) }
+        }
         None => AptError::Place { archive: archive.to_owned(), path: path.to_owned() },
     }
 }

@@ -46,7 +46,7 @@ pub fn resolve(universe: &Universe, names: &[String], installed: &[Package]) -> 
         work.want(name)?;
     }
     while let Some(name) = work.queue.pop_front() {
-        work.follow(&name)?;
+        work.follow(name)?;
     }
     work.check_conflicts()?;
     work.finish()

@@ -57,7 +57,8 @@ impl Meter {
         loop {
             tokio::time::sleep((limit / 8).max(Duration::from_millis(5))).await;
             let limit = if self.left.load(Ordering::Acquire) == 0 { limit * PATIENCE_AT_THE_END } else { limit };
-            let since = self.start.elapsed().saturating_sub(Duration::from_millis(self.handed_over.load(Ordering::Acquire)));
+            let since =
+                self.start.elapsed().saturating_sub(Duration::from_millis(self.handed_over.load(Ordering::Acquire)));
             if since > limit && !self.reading.load(Ordering::Acquire) {
                 return;
             }

@@ -374,6 +374,7 @@ async fn one_digest_is_sent_once_however_many_ask() {
     let moved = futures_util::future::join_all(pushes.collect::<Vec<_>>()).await;
     assert_eq!(moved.into_iter().filter(|moved| matches!(moved, Ok(Moved::Sent(_)))).count(), 1);
     assert_eq!(world.count("PUT", "/blobs/uploads/"), 1);
+    assert_eq!(world.count("HEAD", "/blobs/"), 1);
 }
 
 #[tokio::test]

@@ -2,3 +2,5 @@
 
 #[cfg(feature = "serve")]
 mod registry;
+#[cfg(feature = "serve")]
+mod serve;

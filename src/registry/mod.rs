@@ -28,7 +28,7 @@ use crate::{http::Client, oci::Reference};
 
 pub use blob::RemoteBlob;
 pub use credentials::{Anonymous, Credential, CredentialError, CredentialFiles, CredentialProvider};
-pub use error::RegistryError;
+pub use error::{Asked, RegistryError};
 pub use host::Options;
 pub use location::Refusal;
 pub use platform::manifest_for;

@@ -59,7 +59,7 @@ impl Uploads {
     }
 
     fn begin(&self, name: &str) -> Result<String, Trouble> {
-        let session = Session { file: NamedTempFile::new_in(&self.folder)?, hasher: Hasher::new(), size: 0 };
+        let session = Session::empty(self)?;
         let mut open = self.lock();
         open.begun += 1;
         // Unguessable, so that one client cannot write into another's upload.

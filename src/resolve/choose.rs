@@ -157,3 +157,6 @@ fn installed(request: &Request) -> BTreeMap<PackageName, Version> {
     let read = |name: &str, version: &str| Some((name.parse().ok()?, version.parse().ok()?));
     request.installed.iter().filter_map(|installed| read(&installed.name, &installed.version)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,7 @@ impl Explanation<'_> {
             facts.push(if refused.is_source_only() {
                 Fact::SourceOnly { package, version }
             } else {
-                Fact::Unusable { package, version, reason: refused.in_words() }
+                Fact::Unusable { package, version, reason: refused.in_words(&self.catalog.tags) }
             });
         }
         if facts.len() == before {

@@ -83,7 +83,7 @@ impl Search {
             alternative.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
         };
         Err(ResolveError::NoChoice {
-            platform: self.catalog.target().platform.clone(),
+            platform: Box::new(self.catalog.target().platform.clone()),
             alternatives: choice.any_of.iter().map(spelled).collect(),
             facts: Fact::told(facts),
         })
@@ -95,7 +95,7 @@ impl Search {
                 return Err(ResolveError::Denied {
                     package: package.clone(),
                     pattern: pattern.clone(),
-                    platform: self.catalog.target().platform.clone(),
+                    platform: Box::new(self.catalog.target().platform.clone()),
                     why: why(solution, package),
                 });
             }

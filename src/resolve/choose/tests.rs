@@ -193,7 +193,7 @@ async fn files_that_the_recipe_names_are_the_only_ones() {
     let server = FakeIndex::serve(&house(), Manner::Plain).await;
     let folder = tempfile::tempdir().unwrap();
     let local = Wheel::new("lib", "0.9+house").requires(&["odd"]);
-    crate::fs::write_atomic(&folder.path().join(local.file()), &local.bytes()).unwrap();
+    local.lay(folder.path());
     let index = package_index(&folder, Settings { folder: folder.path().to_owned(), ..server.settings() });
     let linux = target("linux/amd64", "glibc 2.36");
     let url = server.url.join("/files/torch-2.3.1-py3-none-any.whl").unwrap();

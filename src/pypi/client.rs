@@ -262,7 +262,7 @@ mod tests {
     async fn folders_urls_and_paths_give_wheels_too() {
         let wheel = Wheel::new("demo", "1.0").requires(&["numpy"]);
         let folder = tempfile::tempdir().unwrap();
-        crate::fs::write_atomic(&folder.path().join("wheels").join(wheel.file()), &wheel.bytes()).unwrap();
+        wheel.lay(&folder.path().join("wheels"));
         let default = DefaultIndex::Other(Location::Folder("wheels".into()));
         let index =
             package_index(&folder, Settings { default, folder: folder.path().to_owned(), ..Settings::default() });

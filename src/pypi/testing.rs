@@ -85,6 +85,11 @@ impl Wheel {
         )
     }
 
+    /// Puts the file into `folder`.
+    pub(crate) fn lay(&self, folder: &std::path::Path) {
+        crate::fs::write_atomic(&folder.join(self.file()), &self.bytes()).unwrap();
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let folder = format!("{}-{}.dist-info", self.name.replace('-', "_"), self.version);
         zip(&[

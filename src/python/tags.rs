@@ -21,14 +21,18 @@ pub struct Tag<'a> {
 #[derive(Clone, Debug)]
 pub struct TagSet {
     pub(super) target: Target,
-    ranks: BTreeMap<(String, String, String), u32>,
+    ranks: Ranks,
+    count: u32,
 }
+
+/// Interpreter → ABI → platform → rank.
+type Ranks = BTreeMap<String, BTreeMap<String, BTreeMap<String, u32>>>;
 
 impl TagSet {
     /// The tags of `target`.
     #[must_use]
     pub fn of(target: &Target) -> Self {
-        let mut set = Self { target: target.clone(), ranks: BTreeMap::new() };
+        let mut set = Self { target: target.clone(), ranks: Ranks::new(), count: 0 };
         let platforms = platforms(target);
         set.add_cpython(&platforms);
         set.add_plain(&platforms);
@@ -44,37 +48,49 @@ impl TagSet {
     /// Whether the target takes `wheel`, and how gladly; or why not.
     #[must_use]
     pub fn check(&self, wheel: &WheelName) -> Compatibility {
-        match wheel.tags().filter_map(|tag| self.rank(&tag)).min() {
+        match self.best(wheel) {
             Some(rank) => Compatibility::Compatible(rank),
             None => Compatibility::Incompatible(incompatible::why(self, wheel)),
         }
     }
 
+    /// The rank of `wheel`'s best tag, if the target takes it: cheaper than [`TagSet::check`], which
+    /// looks for the reason.
+    #[must_use]
+    pub fn best(&self, wheel: &WheelName) -> Option<u32> {
+        wheel.tags().filter_map(|tag| self.rank(&tag)).min()
+    }
+
     /// Every tag, most preferred first.
     pub fn iter(&self) -> impl Iterator<Item = Tag<'_>> {
-        let mut tags: Vec<_> = self.ranks.iter().collect();
-        tags.sort_by_key(|(_, rank)| **rank);
-        tags.into_iter().map(|((python, abi, platform), _)| Tag { python, abi, platform })
+        let mut tags: Vec<(u32, Tag<'_>)> = Vec::new();
+        for (python, abis) in &self.ranks {
+            for (abi, platforms) in abis {
+                tags.extend(platforms.iter().map(|(platform, rank)| (*rank, Tag { python, abi, platform })));
+            }
+        }
+        tags.sort_unstable();
+        tags.into_iter().map(|(_, tag)| tag)
     }
 
     /// Position of `tag`, 0 being the best.
     #[must_use]
     pub fn rank(&self, tag: &Tag<'_>) -> Option<u32> {
-        let key = (tag.python.to_owned(), tag.abi.to_owned(), tag.platform.to_owned());
-        self.ranks.get(&key).copied()
+        self.ranks.get(tag.python)?.get(tag.abi)?.get(tag.platform).copied()
     }
 
     pub(super) fn knows_python(&self, python: &str) -> bool {
-        self.ranks.keys().any(|(known, _, _)| known == python)
+        self.ranks.contains_key(python)
     }
 
     pub(super) fn knows_abi(&self, python: &str, abi: &str) -> bool {
-        self.ranks.keys().any(|(known, known_abi, _)| known == python && known_abi == abi)
+        self.ranks.get(python).is_some_and(|abis| abis.contains_key(abi))
     }
 
     fn add(&mut self, python: &str, abi: &str, platform: &str) {
-        let rank = u32::try_from(self.ranks.len()).unwrap_or(u32::MAX);
-        self.ranks.entry((python.to_owned(), abi.to_owned(), platform.to_owned())).or_insert(rank);
+        let platforms = self.ranks.entry(python.to_owned()).or_default().entry(abi.to_owned()).or_default();
+        platforms.entry(platform.to_owned()).or_insert(self.count);
+        self.count += 1;
     }
 
     /// The interpreter's own ABI, the stable ABI of this and of older versions, and none.

@@ -29,7 +29,10 @@ impl Explanation<'_> {
         for leaf in leaves(proof) {
             self.tell(leaf, &mut facts);
         }
-        ResolveError::NoSolution { platform: self.catalog.target().platform.clone(), facts: Fact::told(facts) }
+        ResolveError::NoSolution {
+            platform: Box::new(self.catalog.target().platform.clone()),
+            facts: Fact::told(facts),
+        }
     }
 
     fn tell(&self, leaf: &External<Package, Versions, Reason>, facts: &mut Vec<Fact>) {
@@ -94,7 +97,7 @@ impl Explanation<'_> {
             facts.push(if refused.is_source_only() {
                 Fact::SourceOnly { package, version }
             } else {
-                Fact::Unusable { package, version, reason: refused.in_words() }
+                Fact::Unusable { package, version, reason: refused.in_words(&self.catalog.tags) }
             });
         }
         if facts.len() == before {

@@ -1,6 +1,6 @@
 //! The facts that a failure rests on, instead of a proof.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use crate::{
     hint::Hint,
@@ -86,12 +86,26 @@ impl Fact {
     pub(super) fn told(mut facts: Vec<Self>) -> Vec<Self> {
         facts.sort();
         facts.dedup();
+        // Where the versions that exist are spoken of, nobody needs to hear that there are no others.
+        let spoken_of: BTreeSet<String> = facts.iter().filter_map(Self::speaks_of).collect();
+        facts.retain(|fact| match fact {
+            Self::NoVersion { package, .. } => !spoken_of.contains(package.as_str()),
+            _ => true,
+        });
         if facts.len() > Self::MOST {
             let count = facts.len() - (Self::MOST - 1);
             facts.truncate(Self::MOST - 1);
             facts.push(Self::More { count });
         }
         facts
+    }
+
+    fn speaks_of(&self) -> Option<String> {
+        match self {
+            Self::Depends { package, .. } => package.split('[').next().map(str::to_owned),
+            Self::Unusable { package, .. } | Self::SourceOnly { package, .. } => Some(package.to_string()),
+            _ => None,
+        }
     }
 
     pub(super) fn hint(&self) -> Option<Hint> {

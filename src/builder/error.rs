@@ -66,6 +66,14 @@ pub enum BuildError {
         /// Why.
         source: BaseError,
     },
+    /// The files of Debian packages do not lie on the base.
+    #[error("Debian packages for {platform} do not fit together with the base")]
+    Tree {
+        /// For which platform.
+        platform: Platform,
+        /// Why.
+        source: crate::base::LayerError,
+    },
     /// The base is no longer what was locked.
     #[error("the base for {platform} is not the one that was locked, {locked}")]
     BaseMoved {
@@ -174,7 +182,7 @@ impl Advise for BuildError {
             Self::Deliver { source, .. } => source.hint(),
             Self::Scratch => Some(Hint::new("name an image, a layout or an archive")),
             Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
-            Self::Worker => None,
+            Self::Tree { .. } | Self::Worker => None,
         }
     }
 }

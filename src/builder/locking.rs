@@ -50,7 +50,7 @@ impl Builder {
             debian = self.choose_packages(project, wanted, platform).await?;
             let items = self.lay_out_packages(project, &debian, platform).await?;
             let added = self.compute(move || add_to_tree(&mut tree, &items).map(|()| tree)).await?;
-            tree = added.map_err(|source| BuildError::Base { platform: platform.clone(), source })?;
+            tree = added.map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
         }
         let fail = |source| BuildError::Base { platform: platform.clone(), source };
         let facts = tree.facts(&settings, &inputs::targets(recipe)).map_err(fail)?;

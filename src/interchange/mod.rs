@@ -66,8 +66,7 @@ mod tests {
     fn an_ocipkg_program_copies_our_image() {
         let layer = Memory::new(MediaType::ImageLayerGzip, &b"layer"[..]);
         let config = Memory::new(MediaType::ImageConfig, &b"{}"[..]);
-        let manifest =
-            Manifest::of_image(config.descriptor(), std::slice::from_ref(layer.descriptor()), &Value::Null);
+        let manifest = Manifest::of_image(config.descriptor(), std::slice::from_ref(layer.descriptor()), &Value::Null);
         let diff_id = DiffId(Digest::of(b"tar"));
         let digest: OcipkgDigest = layer.descriptor().digest.to_string().parse().unwrap();
         let platform = "linux/amd64".parse().unwrap();

@@ -13,7 +13,7 @@ use crate::{
     },
     lock::LockedPackage,
     oci::Platform,
-    recipe::{self, Debian},
+    recipe::{self, Debian, Security},
     store::Blob,
 };
 
@@ -36,9 +36,13 @@ impl Builder {
         let query = Query {
             suite: debian.suite.get_ref().clone(),
             architecture: platform.debian_architecture().to_owned(),
+            security: debian.security != Security::Without,
             now: self.settings.now,
         };
         let (universe, evidence) = self.archive(project).universe(&query).await.map_err(fail)?;
+        for missing in evidence.iter().filter(|suite| suite.found.is_none()) {
+            self.warn(&format!("the archive has no {} for {platform}: its updates are missing", missing.suite), None);
+        }
         let unsigned =
             |found: &apt::Evidence| found.found.as_ref().is_some_and(|found| found.trust == Trust::ChecksumsOnly);
         if evidence.iter().any(unsigned) {
@@ -49,8 +53,10 @@ impl Builder {
                 )),
             );
         }
-        let names: Vec<String> = debian.packages.iter().map(|name| name.get_ref().clone()).collect();
-        let selected = apt::resolve(&universe, &names, &[]).map_err(fail)?;
+        let words = |list: &[toml::Spanned<String>]| list.iter().map(|name| name.get_ref().clone()).collect::<Vec<_>>();
+        let (names, exclude) = (words(&debian.packages), words(&debian.exclude));
+        let request = apt::Request { names: &names, installed: &[], exclude: &exclude };
+        let selected = apt::resolve(&universe, request).map_err(fail)?;
         Ok(selected.into_iter().map(LockedPackage::from).collect())
     }
 

@@ -226,7 +226,10 @@ fn source_version(file: &str, package: &PackageName) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Prereleases::{Asked, Avoided},
+        *,
+    };
     use crate::{
         python::{MetadataFile, Target},
         resolve::ranges::satisfying,
@@ -282,7 +285,6 @@ mod tests {
             let found = found.map(|candidate| candidate.wheel.file().trim_start_matches("demo-"));
             assert_eq!(found, expect, "{specifiers}");
         };
-        use Prereleases::{Asked, Avoided};
         check("", None, Avoided, Some("1.1-cp311-cp311-manylinux2014_x86_64.whl"));
         check("", None, Asked, Some("1.1-cp311-cp311-manylinux2014_x86_64.whl"));
         check("", Some("1.0"), Avoided, Some("1.0-py3-none-any.whl"));

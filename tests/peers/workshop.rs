@@ -57,7 +57,7 @@ impl Project {
     /// A copy of one of this repository's recipes, with its scripts, in an empty folder.
     pub(super) fn of_repository(folder: &str, name: &str) -> Self {
         let folder = fresh(folder);
-        output(&mut call("cp", ["-r", "-T"]).args([of_repository("recipes"), folder.clone()]));
+        output(call("cp", ["-r", "-T"]).args([of_repository("recipes"), folder.clone()]));
         let project = Self { folder, name: name.to_owned() };
         if project.lock_file().exists() {
             fs::remove_file(project.lock_file()).unwrap();

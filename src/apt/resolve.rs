@@ -306,6 +306,8 @@ fn malformed(name: &str, source: DebianError) -> AptError {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::{apt::DEBIAN, debian::packages, hint::Advise as _};
 
@@ -326,9 +328,8 @@ mod tests {
             let (title, fields) = line.split_once(" | ").unwrap_or((line, ""));
             let (name, version) = title.split_once(' ').unwrap();
             let fields = fields.replace("; ", "\n");
-            text += &format!(
-                "Package: {name}\nVersion: {version}\nFilename: pool/{name}.deb\nSize: 1\nSHA256: {zeros}\n{fields}\n\n"
-            );
+            let file = format!("Filename: pool/{name}.deb\nSize: 1\nSHA256: {zeros}");
+            writeln!(text, "Package: {name}\nVersion: {version}\n{file}\n{fields}\n").unwrap();
         }
         packages("test", text.as_bytes()).map(Result::unwrap).collect()
     }

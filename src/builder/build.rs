@@ -33,7 +33,7 @@ impl Builder {
         let variant = project.recipe.variant(selection.variant.as_deref())?;
         let index = self.package_index(project);
         let mut chosen = Vec::new();
-        for platform in self.chosen_platforms(project, selection)? {
+        for platform in Self::chosen_platforms(project, selection)? {
             let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
             let below = lock.platform(platform).ok_or_else(missing)?;
             let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
@@ -50,12 +50,8 @@ impl Builder {
         Ok(Built { variant: variant.name, index, layers: layers.into_iter().flatten().collect() })
     }
 
-    fn chosen_platforms<'a>(
-        &self,
-        project: &'a Project,
-        selection: &'a Selection,
-    ) -> Result<Vec<&'a Platform>, BuildError> {
-        let all = || project.recipe.platforms.iter().map(|platform| platform.get_ref());
+    fn chosen_platforms<'a>(project: &'a Project, selection: &'a Selection) -> Result<Vec<&'a Platform>, BuildError> {
+        let all = || project.recipe.platforms.iter().map(toml::Spanned::get_ref);
         if selection.platforms.is_empty() {
             return Ok(all().collect());
         }

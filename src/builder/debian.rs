@@ -101,7 +101,7 @@ fn evidence(path: &str, body: &Body) -> Option<bytes::Bytes> {
 }
 
 fn strip(debian: Option<&Debian>) -> Vec<Strip> {
-    let wanted = debian.map(|debian| debian.strip.iter().map(|strip| strip.get_ref())).into_iter().flatten();
+    let wanted = debian.map(|debian| debian.strip.iter().map(toml::Spanned::get_ref)).into_iter().flatten();
     wanted
         .map(|strip| match strip {
             recipe::Strip::Doc => Strip::Documentation,

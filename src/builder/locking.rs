@@ -27,7 +27,7 @@ impl Builder {
         let inputs = inputs::digests(project)?;
         let platforms = recipe.platforms.iter().map(|platform| self.lock_platform(project, platform.get_ref()));
         let platforms = try_join_all(platforms).await?;
-        self.check_python(project, &platforms)?;
+        Self::check_python(project, &platforms)?;
         let mut images = Vec::new();
         for variant in recipe.images() {
             images.extend(self.lock_variant(project, &variant, &platforms).await?);
@@ -79,7 +79,7 @@ impl Builder {
         Ok((tree, image.settings(), Some(image.manifest.descriptor().digest)))
     }
 
-    fn check_python(&self, project: &Project, platforms: &[LockedPlatform]) -> Result<(), BuildError> {
+    fn check_python(project: &Project, platforms: &[LockedPlatform]) -> Result<(), BuildError> {
         let Some(wanted) = &project.recipe.wheels.python else { return Ok(()) };
         for locked in platforms {
             let Some(found) = locked.facts.python.as_ref().filter(|found| !wanted.get_ref().matches(found.version))

@@ -200,8 +200,8 @@ fn collect_scripts(
         let mode = script.mode.as_ref().map(|mode| *mode.get_ref());
         let files = Files { from: &from, shown: script.from.get_ref(), to: &to, mode, owner };
         let collected = scripts::collect(files, store)?;
-        let owned = |item: &Item| format!("{} {}:{}", item.path, item.uid, item.gid);
-        digests.extend(collected.iter().map(|(item, digest)| (owned(item), item.mode, *digest)));
+        let place = |item: &Item| format!("{} {}:{}", item.path, item.uid, item.gid);
+        digests.extend(collected.iter().map(|(item, digest)| (place(item), item.mode, *digest)));
         let items = collected.into_iter().map(|(item, _)| item).filter(|item| !paths.has_directory(item)).collect();
         contributions.push(Contribution { from: script.from.get_ref().clone(), items });
     }

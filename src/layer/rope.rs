@@ -71,15 +71,11 @@ impl Rope {
     }
 
     pub(super) fn push_range(&mut self, blob: &Blob, offset: u64, length: u64) {
-        let known = self.blobs.last() == Some(blob);
-        let index =
-            match known.then(|| self.blobs.len() - 1).or_else(|| self.blobs.iter().position(|known| known == blob)) {
-                Some(index) => index,
-                None => {
-                    self.blobs.push(blob.clone());
-                    self.blobs.len() - 1
-                }
-            };
+        // Most often the last one.
+        let index = self.blobs.iter().rposition(|known| known == blob).unwrap_or_else(|| {
+            self.blobs.push(blob.clone());
+            self.blobs.len() - 1
+        });
         self.push(u32::try_from(index).ok(), offset, length);
     }
 

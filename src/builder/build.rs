@@ -99,9 +99,9 @@ impl Builder {
         let mut order: Vec<(usize, PlannedLayer)> = planned.into_iter().enumerate().collect();
         order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.input_size()));
         let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, layer).await?));
-        let mut made = try_join_all(order.into_iter().map(make)).await?;
-        made.sort_by_key(|(position, _)| *position);
-        Ok(made.into_iter().map(|(_, finished)| finished).collect())
+        let mut layers = try_join_all(order.into_iter().map(make)).await?;
+        layers.sort_by_key(|(position, _)| *position);
+        Ok(layers.into_iter().map(|(_, finished)| finished).collect())
     }
 
     /// The base at the locked digest; its layers are named, not read.

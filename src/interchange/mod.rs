@@ -41,7 +41,7 @@ impl ocipkg::image::Image for OcipkgView {
     }
 
     fn get_blob(&mut self, digest: &OcipkgDigest) -> anyhow::Result<Vec<u8>> {
-        let blob = self.blob(&digest.to_string()).with_context(|| format!("the image has no blob {digest}"))?;
+        let blob = self.blob(digest.as_ref()).with_context(|| format!("the image has no blob {digest}"))?;
         let bytes = self.runtime.block_on(read_whole(&*blob, self.limit))?;
         Ok(bytes.to_vec())
     }

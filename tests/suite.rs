@@ -1,4 +1,6 @@
 //! The integration tests, one binary; its folders mirror the rooms.
 
+#[cfg(feature = "cli")]
+mod cli;
 #[cfg(feature = "serve")]
 mod registry;

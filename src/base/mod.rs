@@ -14,7 +14,7 @@ mod libc;
 mod tree;
 
 pub use entries::{Entry, Kind, LayerEntries};
-pub use error::BaseError;
+pub use error::{BaseError, LayerError};
 pub use evidence::wants;
 pub use image::{BaseImage, read_base};
 pub use inspect::{inspect, read_tree};

@@ -45,8 +45,8 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "oci", "hint", "progress", "fs", "recipe", "lock", "plan", "store", "http", "image", "registry", "pypi",
-            "apt", "builder",
+            "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "store", "http", "image",
+            "layout", "archive", "registry", "pypi", "apt", "base", "resolve", "layer", "builder",
         ],
     ),
 ];

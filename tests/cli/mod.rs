@@ -1,0 +1,6 @@
+//! The program as users meet it: exit codes, both output streams, and what is left on disk.
+
+mod bench;
+mod inspecting;
+mod interrupting;
+mod refusing;

@@ -28,6 +28,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("image", &["oci", "hint"]),
     ("layout", &["oci", "hint", "fs", "image"]),
     ("archive", &["oci", "hint", "fs", "image", "layout"]),
+    ("interchange", &["oci", "image"]),
     ("registry", &["oci", "hint", "http", "image"]),
     ("serve", &["oci", "hint", "fs", "image", "layout"]),
     ("pypi", &["oci", "hint", "progress", "fs", "python", "zip", "lock", "store", "http"]),

@@ -127,6 +127,14 @@ pub enum BuildError {
         /// Why.
         source: LayerError,
     },
+    /// Two wheels of an image bring different files to one path.
+    #[error("the wheels for {platform} do not go together")]
+    Clash {
+        /// For which platform.
+        platform: Platform,
+        /// Which wheels, and where.
+        source: LayerError,
+    },
     /// An OCI layout cannot be opened.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -175,7 +183,7 @@ impl Advise for BuildError {
                 "pin a version that has wheels for every platform, or allow the difference with `wheels.skew = \"warn\"`",
             )),
             Self::Wheel { source, .. } => source.hint(),
-            Self::Layer { source, .. } => source.hint(),
+            Self::Layer { source, .. } | Self::Clash { source, .. } => source.hint(),
             Self::Layout(error) => error.hint(),
             Self::Archive(error) => error.hint(),
             Self::Registry(error) => error.hint(),

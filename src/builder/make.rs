@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::future::try_join_all;
 use tokio::sync::oneshot;
 
 use super::{
@@ -15,17 +15,14 @@ use crate::{
         scripts::{self, Files},
         wheel::{Destination, install},
     },
-    lock::{Facts, Interpreter, LockedPlatform, LockedWheel},
+    lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
     plan::{Contents, LayerKey, PlannedLayer, scripts_key},
     progress::{Event, Task, TaskKind},
     pypi::PackageIndex,
     recipe::Script,
-    store::Blob,
+    store::{Blob, Bucket},
 };
-
-/// Wheels of one layer downloaded at the same time.
-const DOWNLOADS: usize = 8;
 
 /// A layer of one platform, with what it took.
 pub(super) struct Finished {
@@ -41,7 +38,6 @@ pub(super) struct Site<'a> {
     pub(super) project: &'a Project,
     pub(super) below: &'a LockedPlatform,
     pub(super) index: &'a PackageIndex,
-    pub(super) threads: Threads,
 }
 
 impl Builder {
@@ -60,11 +56,11 @@ impl Builder {
             Contents::Wheels(wheels) => {
                 let inputs = self.fetch(site, wheels).await?;
                 let facts = site.below.facts.clone();
-                self.compute(move || install_all(&inputs, &facts)).await?.map_err(fail)?
+                self.compute(move || install_with_parents(&inputs, &facts)).await?.map_err(fail)?
             }
         };
         let name = format!("{} {platform}", planned.name);
-        let layer = self.lay(name, key, items, site.threads).await?.map_err(fail)?;
+        let layer = self.lay(name, key, items).await?.map_err(fail)?;
         Ok(Finished { name: planned.name, layer, made: Made::Built, time: start.elapsed() })
     }
 
@@ -88,11 +84,30 @@ impl Builder {
         let recalled = self.compute(move || memo::recall(&store, &key)).await?;
         let (layer, made) = match recalled {
             Some(layer) => (layer, Made::Cached),
-            None => {
-                (self.lay(format!("scripts {platform}"), key, items, Threads::One).await?.map_err(fail)?, Made::Built)
-            }
+            None => (self.lay(format!("scripts {platform}"), key, items).await?.map_err(fail)?, Made::Built),
         };
         Ok(Some(Finished { name: "scripts".to_owned(), layer, made, time: start.elapsed() }))
+    }
+
+    /// Makes sure that no two wheels of the image, in whatever layers, bring different files to one path.
+    pub(super) async fn check_clashes(
+        &self,
+        site: Site<'_>,
+        image: &LockedImage,
+        keys: &[LayerKey],
+    ) -> Result<(), BuildError> {
+        let note = clash_note(keys);
+        if image.wheels.is_empty() || self.settings.store.note(Bucket::Checks, &note).is_some() {
+            return Ok(());
+        }
+        let inputs = self.fetch(site, image.wheels.clone()).await?;
+        let (facts, store) = (site.below.facts.clone(), self.settings.store.clone());
+        let checked = self.compute(move || {
+            install_all(&inputs, &facts, &Paths::new(&facts))?;
+            Ok(store.keep(Bucket::Checks, &note, b"no two wheels clash\n")?)
+        });
+        let fail = |source| BuildError::Clash { platform: site.below.platform.clone(), source };
+        checked.await?.map_err(fail)
     }
 
     /// Runs `work` on the pool of worker threads; none of them ever waits for a socket.
@@ -106,13 +121,18 @@ impl Builder {
         receive.await.map_err(|_| BuildError::Worker)
     }
 
-    async fn fetch(&self, site: Site<'_>, wheels: Vec<LockedWheel>) -> Result<Vec<(LockedWheel, Blob)>, BuildError> {
+    pub(super) async fn fetch(
+        &self,
+        site: Site<'_>,
+        wheels: Vec<LockedWheel>,
+    ) -> Result<Vec<(LockedWheel, Blob)>, BuildError> {
         let fetch = async |wheel: LockedWheel| {
+            let _turn = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
             let blob = site.index.download(&wheel).await;
             let blob = blob.map_err(|source| BuildError::Wheel { wheel: wheel.file.clone(), source })?;
             Ok((wheel, blob))
         };
-        stream::iter(wheels).map(fetch).buffered(DOWNLOADS).try_collect().await
+        try_join_all(wheels.into_iter().map(fetch)).await
     }
 
     async fn lay(
@@ -120,9 +140,10 @@ impl Builder {
         name: String,
         key: LayerKey,
         items: Vec<Item>,
-        threads: Threads,
     ) -> Result<Result<MadeLayer, LayerError>, BuildError> {
         let (observer, store) = (self.settings.observer.clone(), self.settings.store.clone());
+        // With as many layers as cores the second thread costs nothing; with one giant left it helps.
+        let threads = if self.settings.jobs.get() > 1 { Threads::Two } else { Threads::One };
         self.compute(move || {
             let task = Task { kind: TaskKind::Layer, name: &name };
             observer.observe(&Event::Started { task, total: Some(tar_size(&items)) });
@@ -135,19 +156,30 @@ impl Builder {
     }
 }
 
+/// Where it is noted that the wheels of these layers go together.
+fn clash_note(keys: &[LayerKey]) -> String {
+    let keys: Vec<String> = keys.iter().map(LayerKey::hex).collect();
+    format!("clash-{}", Digest::of(keys.join("\n").as_bytes()).hex())
+}
+
 /// Bytes of the tar, near enough for a progress bar.
 fn tar_size(items: &[Item]) -> u64 {
     let body = |item: &Item| if let crate::layer::Node::File(body) = &item.node { body.size() } else { 0 };
     items.iter().map(|item| 512 + body(item).next_multiple_of(512)).sum()
 }
 
-fn install_all(inputs: &[(LockedWheel, Blob)], facts: &Facts) -> Result<Vec<Item>, LayerError> {
-    let paths = Paths::new(facts);
+/// What the wheels put on disk, without the directories above.
+fn install_all(inputs: &[(LockedWheel, Blob)], facts: &Facts, paths: &Paths) -> Result<Vec<Item>, LayerError> {
     let Some(interpreter): Option<&Interpreter> = facts.python.as_ref() else { return Ok(Vec::new()) };
-    let destination = Destination { interpreter, paths: &paths };
+    let destination = Destination { interpreter, paths };
     let contributions: Result<Vec<Contribution>, _> =
         inputs.iter().map(|(wheel, blob)| install(wheel, blob, destination)).collect();
-    let mut items = merge(contributions?)?;
+    merge(contributions?)
+}
+
+fn install_with_parents(inputs: &[(LockedWheel, Blob)], facts: &Facts) -> Result<Vec<Item>, LayerError> {
+    let paths = Paths::new(facts);
+    let mut items = install_all(inputs, facts, &paths)?;
     paths.add_parents(&mut items);
     Ok(items)
 }
@@ -177,11 +209,6 @@ fn collect_scripts(
     let mut items = merge(contributions)?;
     paths.add_parents(&mut items);
     Ok((items, scripts_key(&digests, facts, FORMAT)))
-}
-
-/// How many threads each layer gets when `layers` of them are to be made on `jobs` cores.
-pub(super) fn threads(layers: usize, jobs: usize) -> Threads {
-    if layers < jobs { Threads::Two } else { Threads::One }
 }
 
 /// What a layer's line in the history says.

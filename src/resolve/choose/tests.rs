@@ -173,6 +173,25 @@ async fn conflicts_lead_back_to_older_versions() {
 }
 
 #[tokio::test]
+async fn a_package_in_everyones_way_is_decided_last() {
+    let mut wheels: Vec<Wheel> = (1..=100)
+        .flat_map(|number| {
+            let (front, middle) = (format!("middle=={number}.0"), format!("{number}.0"));
+            [Wheel::new("front", &middle).requires(&[&front]), Wheel::new("middle", &middle).requires(&["shared<3"])]
+        })
+        .collect();
+    wheels.extend(["1.0", "2.0", "3.0"].map(|version| Wheel::new("shared", version)));
+    wheels.push(Wheel::new("other", "1.0").requires(&["shared"]));
+    let (server, folder) = (FakeIndex::serve(&wheels, Manner::Modern).await, tempfile::tempdir().unwrap());
+    let index = package_index(&folder, server.settings());
+    let request = wants(&["other", "shared", "front"]);
+    let resolution = resolve(&request, &target("linux/amd64", "glibc 2.28"), &index).await.unwrap();
+    assert_eq!(names(&resolution), "front 100.0, middle 100.0, other 1.0, shared 2.0");
+    let requests = server.requests().len();
+    assert!(requests < 60, "{requests} requests");
+}
+
+#[tokio::test]
 async fn the_first_alternative_with_wheels_is_taken() {
     let wheels = house();
     let choice = |alternatives: &[&[&str]]| Request {

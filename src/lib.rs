@@ -25,6 +25,8 @@ pub mod http;
 pub mod image;
 pub mod layout;
 pub mod archive;
+#[cfg(feature = "ocipkg")]
+pub mod interchange;
 pub mod registry;
 #[cfg(feature = "serve")]
 pub mod serve;

@@ -4,3 +4,5 @@
 mod cli;
 #[cfg(feature = "serve")]
 mod registry;
+#[cfg(feature = "serve")]
+mod serve;

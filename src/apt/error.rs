@@ -19,7 +19,7 @@ pub enum AptError {
         /// Path below the archive's root.
         file: String,
         /// What the last mirror said.
-        source: HttpError,
+        source: Box<HttpError>,
     },
     /// The .deb is on no mirror any more.
     #[error("{package}: `{path}` has gone from the archive `{archive}`")]
@@ -31,7 +31,7 @@ pub enum AptError {
         /// Path below the archive's root.
         path: String,
         /// What the last mirror said.
-        source: HttpError,
+        source: Box<HttpError>,
     },
     /// A lock names an archive that is not known, or a path that leaves it.
     #[error("`{path}` in the archive `{archive}` is no place that packages come from")]

@@ -28,6 +28,13 @@ impl Mirrors {
         Self { debian: or_public(debian, DEBIAN), security: or_public(security, SECURITY) }
     }
 
+    /// These mirrors in place of `self`'s, archive by archive, wherever a list is not empty.
+    #[must_use]
+    pub fn preferring(self, debian: Vec<Url>, security: Vec<Url>) -> Self {
+        let or = |preferred: Vec<Url>, own: Vec<Url>| if preferred.is_empty() { own } else { preferred };
+        Self { debian: or(debian, self.debian), security: or(security, self.security) }
+    }
+
     /// The URLs of `path` of `archive` on each of its mirrors; none for an archive that is not known.
     #[must_use]
     pub fn urls(&self, archive: &str, path: &str) -> Vec<Url> {

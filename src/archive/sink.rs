@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Tar files consist of blocks of this size.
-const BLOCK: u64 = 512;
+const BLOCK: usize = 512;
 
 /// An archive that an image is written to.
 pub struct ArchiveSink {
@@ -118,7 +118,7 @@ impl Sink for ArchiveSink {
             let mut file = self.take_file()?;
             let finish = move || {
                 write_member(&mut file, INDEX, &contents.to_bytes())?;
-                file.write_all(&[0; 2 * BLOCK as usize])?;
+                file.write_all(&[0; 2 * BLOCK])?;
                 file.commit()
             };
             let finished = tokio::task::spawn_blocking(finish).await.map_err(io::Error::other).flatten();
@@ -140,9 +140,8 @@ fn begin_member(file: &mut AtomicFile, path: &str, size: u64) -> io::Result<()> 
 
 /// Fills the last block of a member of `size` bytes.
 fn pad(file: &mut AtomicFile, size: u64) -> io::Result<()> {
-    const ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
-    let missing = usize::try_from(size.wrapping_neg() % BLOCK).unwrap_or_default();
-    file.write_all(&ZEROS[..missing])
+    let missing = usize::try_from(size.wrapping_neg() % BLOCK as u64).unwrap_or_default();
+    file.write_all(&[0; BLOCK][..missing])
 }
 
 fn header(path: &str, kind: tar::EntryType, size: u64) -> io::Result<tar::Header> {

@@ -146,7 +146,7 @@ mod tests {
     fn pythons_are_found_wherever_pieces_end() {
         let check = |bytes: &[u8], expect: &[(u8, u8)]| {
             for piece in [1, 3, 1000] {
-                assert_eq!(scan(bytes, piece).python, BTreeSet::from_iter(expect.iter().copied()), "{bytes:?}");
+                assert_eq!(scan(bytes, piece).python, expect.iter().copied().collect(), "{bytes:?}");
             }
         };
         check(b"\x003.11.2\0", &[(11, 2)]);
@@ -161,7 +161,7 @@ mod tests {
         let check = |bytes: &[u8], glibc: &[(u16, u16)], musl: Option<u16>| {
             for piece in [1, 40, 1000] {
                 let found = scan(bytes, piece);
-                assert_eq!(found.glibc, BTreeSet::from_iter(glibc.iter().copied()), "{piece}");
+                assert_eq!(found.glibc, glibc.iter().copied().collect(), "{piece}");
                 assert_eq!((found.musl, found.musl_minor.first().copied()), (musl.is_some(), musl), "{piece}");
             }
         };

@@ -9,6 +9,8 @@ use std::{
     rc::Rc,
 };
 
+use tar::EntryType as Type;
+
 use super::{error::LayerError, evidence::Evidence};
 
 /// Entries of a layer; the largest images have half a million.
@@ -149,7 +151,6 @@ fn entry<R: Read>(source: &tar::Entry<'_, R>) -> Result<Option<Entry>, LayerErro
             path: String::from_utf8_lossy(&source.path_bytes()).escape_debug().take(100).collect(),
         }),
     };
-    use tar::EntryType as Type;
     let kind = match header.entry_type() {
         Type::Directory => Kind::Directory,
         Type::Symlink => Kind::Symlink(link()?),

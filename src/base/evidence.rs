@@ -1,6 +1,9 @@
 //! The few files of a base whose bytes tell something, and what they tell.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    path::Path,
+};
 
 use bytes::Bytes;
 
@@ -78,7 +81,9 @@ fn is_text(name: &str, path: &str) -> bool {
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own.
         other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),
-        other => other.starts_with("_sysconfigdata_") && other.ends_with(".py"),
+        other => {
+            other.starts_with("_sysconfigdata_") && Path::new(other).extension().is_some_and(|ending| ending == "py")
+        }
     }
 }
 

@@ -41,13 +41,17 @@ impl Tree {
                 seen.add(self.walk(path));
             }
             for packages in [purelib, platlib] {
-                self.directories_in(packages).iter().for_each(|path| seen.add(self.walk(path)));
+                for path in self.directories_in(packages) {
+                    seen.add(self.walk(&path));
+                }
             }
         }
         for (name, _) in self.children("") {
             seen.links(self.linked_directory(name));
             let inner = self.children_of_directory(name);
-            inner.iter().for_each(|path| seen.links(self.linked_directory(path)));
+            for path in &inner {
+                seen.links(self.linked_directory(path));
+            }
         }
         let directories = seen.directories.iter().filter_map(|path| self.directory(path)).collect();
         let symlinks = seen.symlinks.iter().filter_map(|path| self.symlink(path)).collect();

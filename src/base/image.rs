@@ -36,17 +36,13 @@ pub struct BaseImage {
 pub async fn read_base(source: &dyn Source, platform: &Platform) -> Result<BaseImage, BaseError> {
     let root = source.root().await?;
     let mut search = Search { source, platform, available: Vec::new() };
-    match search.find(root, DEPTH_LIMIT).await? {
-        Some((manifest, config)) => {
-            let layers = layers(source, &manifest, &config)?;
-            Ok(BaseImage { manifest, config, layers })
-        }
-        None => {
-            search.available.sort();
-            search.available.dedup();
-            Err(BaseError::NoPlatform { platform: platform.clone(), available: search.available })
-        }
-    }
+    let Some((manifest, config)) = search.find(root, DEPTH_LIMIT).await? else {
+        search.available.sort();
+        search.available.dedup();
+        return Err(BaseError::NoPlatform { platform: platform.clone(), available: search.available });
+    };
+    let layers = layers(source, &manifest, &config)?;
+    Ok(BaseImage { manifest, config, layers })
 }
 
 impl BaseImage {
@@ -74,7 +70,6 @@ impl Search<'_> {
             }
             for descriptor in self.candidates(&manifest)? {
                 let inner = self.source.manifest(&descriptor).await?;
-                // An entry of the right platform is what was asked for, whatever its config says.
                 if depth > 0
                     && let Some(found) = self.find(inner, depth - 1).await?
                 {

@@ -100,15 +100,16 @@ impl<R: Read> Read for Hashed<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write as _, sync::Arc};
+    use std::{collections::BTreeMap, io::Write as _, sync::Arc};
+
+    use futures_util::future::BoxFuture;
 
     use serde_json::{Value, json};
 
     use super::*;
     use crate::{
         base::{read_base, tree::tests::layer},
-        image::{BlobSource as _, Image, Index, Manifest, Memory, deliver},
-        layout::{LayoutSink, LayoutSource},
+        image::{BlobSource, Image, Manifest, Memory, Source, TransferError},
         oci::{Digest, MediaType},
     };
 
@@ -139,23 +140,60 @@ mod tests {
         Image { platform: platform.parse().unwrap(), manifest, config, layers }
     }
 
-    /// A layout of these images, opened.
-    async fn source(folder: &std::path::Path, images: Vec<Image>) -> LayoutSource {
+    /// Images in memory, under an index.
+    struct Shelf {
+        root: Manifest,
+        images: Vec<Image>,
+    }
+
+    impl Source for Shelf {
+        fn root(&self) -> BoxFuture<'_, Result<Manifest, TransferError>> {
+            Box::pin(async { Ok(self.root.clone()) })
+        }
+
+        fn manifest<'a>(&'a self, descriptor: &'a Descriptor) -> BoxFuture<'a, Result<Manifest, TransferError>> {
+            let mut manifests = self.images.iter().map(|image| &image.manifest);
+            let found = manifests.find(|manifest| manifest.descriptor().digest == descriptor.digest).unwrap();
+            Box::pin(async { Ok(found.clone()) })
+        }
+
+        fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource> {
+            let mut blobs = BTreeMap::new();
+            for image in &self.images {
+                blobs.insert(image.config.descriptor().digest, Arc::new(image.config.clone()) as Arc<dyn BlobSource>);
+                blobs
+                    .extend(image.layers.iter().map(|layer| (layer.blob.descriptor().digest, Arc::clone(&layer.blob))));
+            }
+            Box::new(Named(descriptor.clone(), Arc::clone(&blobs[&descriptor.digest])))
+        }
+    }
+
+    /// A blob under the descriptor it was asked for by.
+    struct Named(Descriptor, Arc<dyn BlobSource>);
+
+    impl BlobSource for Named {
+        fn descriptor(&self) -> &Descriptor {
+            &self.0
+        }
+
+        fn open(&self, from: u64) -> BoxFuture<'_, Result<crate::image::ByteStream, TransferError>> {
+            self.1.open(from)
+        }
+    }
+
+    fn shelf(images: Vec<Image>) -> Shelf {
         let entry = |image: &Image| Descriptor {
             platform: Some(image.platform.clone()),
             ..image.manifest.descriptor().clone()
         };
         let entries: Vec<_> = images.iter().map(entry).collect();
-        let index = Index { manifest: Manifest::of_index(&entries, &Value::Null), images };
-        deliver(&index, &LayoutSink::open(folder, None).unwrap()).await.unwrap();
-        LayoutSource::open(folder, None).unwrap()
+        Shelf { root: Manifest::of_index(&entries, &Value::Null), images }
     }
 
     const DOCKER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
     #[tokio::test]
     async fn facts_come_from_layers_of_every_form() {
-        let temporary = tempfile::tempdir().unwrap();
         let python = format!("file usr/local/bin/python3.12 \\03.12.1\\0{}", "x".repeat(2000));
         let lower = layer(&[&python, "link usr/local/bin/python3 python3.12", "file usr/local/lib/python3.12/os.py"]);
         let middle =
@@ -168,7 +206,7 @@ mod tests {
             ("application/vnd.oci.image.layer.v1.tar+zstd", zstd::encode_all(&middle[..], 1).unwrap(), &middle[..]),
             ("application/vnd.oci.image.layer.v1.tar", upper.clone(), &upper[..]),
         ];
-        let source = source(temporary.path(), vec![image("linux/arm64", &[]), image("linux/amd64", &layers)]).await;
+        let source = shelf(vec![image("linux/arm64", &[]), image("linux/amd64", &layers)]);
         let base = read_base(&source, &"linux/amd64".parse().unwrap()).await.unwrap();
         assert_eq!(base.layers[0].blob.descriptor().media_type, MediaType::ImageLayerGzip);
         let facts = inspect(&base, &[]).await.unwrap();
@@ -182,8 +220,7 @@ mod tests {
     async fn wrong_layers_are_refused() {
         let tar = layer(&["dir a"]);
         let check = async |media_type: &str, blob: Vec<u8>, promised: &[u8], expect: &str| {
-            let temporary = tempfile::tempdir().unwrap();
-            let source = source(temporary.path(), vec![image("linux/amd64", &[(media_type, blob, promised)])]).await;
+            let source = shelf(vec![image("linux/amd64", &[(media_type, blob, promised)])]);
             let error = match read_base(&source, &"linux/amd64".parse().unwrap()).await {
                 Ok(base) => inspect(&base, &[]).await.unwrap_err(),
                 Err(error) => error,

@@ -31,13 +31,13 @@ fn distribution(tree: &Tree, site: &str, name: &str, node: &Node) -> Option<(Str
     };
     let path = join(site, name);
     let path = if node.kind == Kind::File { path } else { join(&path, document) };
-    match tree.find(&path).and_then(|(_, node)| node.evidence.as_deref()) {
-        Some(Evidence::Distribution { name, version }) => Some((name.clone(), version.clone())),
-        _ => {
-            let mut parts = stem.split('-');
-            Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
-        }
+    if let Some(Evidence::Distribution { name, version }) =
+        tree.find(&path).and_then(|(_, node)| node.evidence.as_deref())
+    {
+        return Some((name.clone(), version.clone()));
     }
+    let mut parts = stem.split('-');
+    Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
 }
 
 /// [Name normalization](https://packaging.python.org/en/latest/specifications/name-normalization/).

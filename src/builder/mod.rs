@@ -1,1 +1,192 @@
-//! The whole way from a recipe to an image.
+//! The whole way from a recipe to an image: [`Builder::lock`] chooses everything and writes it down,
+//! [`Builder::build`] makes what the lock names, [`Builder::deliver`] brings it where it shall go.
+
+mod build;
+mod debian;
+mod destination;
+mod error;
+mod inputs;
+mod locking;
+mod make;
+mod memo;
+
+use std::{
+    collections::BTreeSet,
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+pub use destination::Destination;
+pub use error::BuildError;
+use tokio::sync::Semaphore;
+
+use crate::{
+    apt::{Archive, Mirrors},
+    http::Client,
+    image::Index,
+    oci::{Digest, Platform},
+    progress::{Event, Observer},
+    pypi,
+    recipe::Recipe,
+    registry::{self, CredentialProvider, Registry},
+    store::Store,
+};
+
+/// Everything a build needs from outside of recipe and lock.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where files are kept between builds.
+    pub store: Store,
+    /// How to reach the network.
+    pub http: Client,
+    /// The index for packages that the recipe binds to no other.
+    pub default_index: pypi::DefaultIndex,
+    /// The user's own further indexes; the recipe's come before them.
+    pub indexes: Vec<pypi::Index>,
+    /// Mirrors of Debian's archives; the recipe's come before them.
+    pub mirrors: Mirrors,
+    /// Credentials of registries.
+    pub credentials: Arc<dyn CredentialProvider>,
+    /// How registries are spoken to.
+    pub registry: registry::Options,
+    /// Who hears what happens.
+    pub observer: Arc<dyn Observer>,
+    /// Layers made at the same time.
+    pub jobs: NonZeroUsize,
+    /// Seconds since 1970, against which the age of indexes is held; not checked where there is none.
+    pub now: Option<u64>,
+    /// `SOURCE_DATE_EPOCH`: the time in configs, in seconds since 1970; else 1980-01-01.
+    pub epoch: Option<u64>,
+}
+
+/// A recipe, and the folder from which its paths start.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+/// Which of a recipe's images are built.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Only these platforms; all of the recipe's when empty.
+    pub platforms: Vec<Platform>,
+    /// The variant; none for a recipe without variants.
+    pub variant: Option<String>,
+}
+
+/// An image that has been built and not yet been brought anywhere.
+#[derive(Clone)]
+pub struct Built {
+    /// The variant.
+    pub variant: Option<String>,
+    /// The image index.
+    pub index: Index,
+    /// Its layers, platform by platform, base first.
+    pub layers: Vec<BuiltLayer>,
+}
+
+/// A layer of an image that has been built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltLayer {
+    /// Of which platform's image.
+    pub platform: Platform,
+    /// What a person calls it.
+    pub name: String,
+    /// Of the compressed blob.
+    pub digest: Digest,
+    /// Bytes of the compressed blob.
+    pub size: u64,
+    /// What it took.
+    pub made: Made,
+    /// How long that took.
+    pub time: Duration,
+}
+
+/// What it took to have a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// It is the base's.
+    Base,
+    /// It was made by an earlier build.
+    Cached,
+    /// It was made now.
+    Built,
+}
+
+/// Builds images.
+#[derive(Clone)]
+pub struct Builder {
+    settings: Arc<Settings>,
+    registry: Registry,
+    pool: Arc<rayon::ThreadPool>,
+    /// Downloads of all layers and platforms together.
+    downloads: Arc<Semaphore>,
+    /// Debian's indexes take a hundred megabytes each while packages are chosen: one at a time.
+    indexes: Arc<Semaphore>,
+    warned: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// Files downloaded at the same time.
+const DOWNLOADS: usize = 8;
+
+impl Builder {
+    /// A builder with these settings.
+    ///
+    /// # Errors
+    /// When threads cannot be had.
+    pub fn new(settings: Settings) -> Result<Self, BuildError> {
+        let registry =
+            Registry::new(settings.http.clone(), Arc::clone(&settings.credentials), settings.registry.clone());
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(settings.jobs.get());
+        let pool = threads.thread_name(|number| format!("layer-{number}")).build();
+        let pool = pool.map_err(|source| BuildError::Threads { source })?;
+        let (downloads, indexes) = (Arc::new(Semaphore::new(DOWNLOADS)), Arc::new(Semaphore::new(1)));
+        Ok(Self {
+            settings: Arc::new(settings),
+            registry,
+            pool: Arc::new(pool),
+            downloads,
+            indexes,
+            warned: Arc::default(),
+        })
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        self.settings.observer.observe(event);
+    }
+
+    fn stage(&self, name: &str, subject: impl std::fmt::Display) {
+        self.tell(&Event::Stage { name, subject: &subject.to_string() });
+    }
+
+    /// Warns once: what holds for several platforms is not said for each.
+    fn warn(&self, message: &str, hint: Option<&crate::hint::Hint>) {
+        let new = self.warned.lock().map_or(true, |mut warned| warned.insert(message.to_owned()));
+        if !new {
+            return;
+        }
+        self.tell(&Event::Warning { message, hint });
+    }
+
+    fn package_index(&self, project: &Project) -> pypi::PackageIndex {
+        let settings = pypi::Settings {
+            default: self.settings.default_index.clone(),
+            indexes: inputs::indexes(project).chain(self.settings.indexes.iter().cloned()).collect(),
+            folder: project.folder.clone(),
+            now: self.settings.now,
+        };
+        let observer = Arc::clone(&self.settings.observer);
+        pypi::PackageIndex::new(self.settings.http.clone(), self.settings.store.clone(), settings, observer)
+    }
+
+    fn archive(&self, project: &Project) -> Archive {
+        let mirrors = inputs::mirrors(project, &self.settings.mirrors);
+        let observer = Arc::clone(&self.settings.observer);
+        Archive::new(self.settings.http.clone(), self.settings.store.clone(), mirrors, observer)
+    }
+}

@@ -75,7 +75,7 @@ pub struct Fetched {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { offline: false, retries: 4, pause: Duration::from_millis(500), stall: Duration::from_secs(60) }
+        Self { offline: false, retries: 4, pause: Duration::from_millis(500), stall: Duration::from_mins(1) }
     }
 }
 
@@ -259,7 +259,8 @@ pub(super) fn worth_retrying(error: &HttpError) -> bool {
 /// Redirects are followed, but never out of TLS.
 fn redirects() -> reqwest::redirect::Policy {
     reqwest::redirect::Policy::custom(|attempt| {
-        let downgrade = attempt.url().scheme() != "https" && attempt.previous().last().is_some_and(|url| url.scheme() == "https");
+        let downgrade =
+            attempt.url().scheme() != "https" && attempt.previous().last().is_some_and(|url| url.scheme() == "https");
         if downgrade {
             attempt.error("a redirect leads from https to http")
         } else if attempt.previous().len() > 10 {

@@ -149,18 +149,15 @@ impl BitWriter {
         let mut matcher = Matcher::new(data);
         let mut position = 0;
         while position < data.len() {
-            match matcher.longest(position) {
-                Some((length, distance)) => {
-                    self.length(length);
-                    self.distance(distance);
-                    matcher.insert(position..position + length);
-                    position += length;
-                }
-                None => {
-                    self.literal(data[position]);
-                    matcher.insert(position..position + 1);
-                    position += 1;
-                }
+            if let Some((length, distance)) = matcher.longest(position) {
+                self.length(length);
+                self.distance(distance);
+                matcher.insert(position..position + length);
+                position += length;
+            } else {
+                self.literal(data[position]);
+                matcher.insert(position..position + 1);
+                position += 1;
             }
         }
         self.symbol(256);

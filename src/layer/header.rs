@@ -52,6 +52,7 @@ pub(super) fn pad(out: &mut Vec<u8>) {
 }
 
 /// Zeros that follow `size` bytes of contents.
+#[expect(clippy::cast_possible_truncation, reason = "a remainder by 512 fits into any integer")]
 pub(super) const fn padding(size: u64) -> usize {
     (size.wrapping_neg() % BLOCK as u64) as usize
 }
@@ -111,7 +112,8 @@ fn split(path: &str) -> Option<(&[u8], &[u8])> {
         return Some((&[], path.as_bytes()));
     }
     let inner = path.trim_end_matches('/');
-    let at = inner.match_indices('/').map(|(at, _)| at).filter(|at| *at <= 155 && path.len() - at - 1 <= 100).last()?;
+    let fits = |at: &usize| *at <= 155 && path.len() - at - 1 <= 100;
+    let at = inner.match_indices('/').map(|(at, _)| at).rfind(fits)?;
     Some((&path.as_bytes()[..at], &path.as_bytes()[at + 1..]))
 }
 

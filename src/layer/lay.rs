@@ -72,8 +72,7 @@ pub fn lay(items: &[Item], threads: Threads, advanced: &(dyn Fn(u64) + Sync)) ->
         let result = pass.run(items);
         // The hashing thread's own error says more than the broken channel it leaves behind.
         match (result, pass.hashes.finish()) {
-            (Ok(()) | Err(LayerError::Thread), Err(error)) => Err(error),
-            (Err(error), _) => Err(error),
+            (Ok(()) | Err(LayerError::Thread), Err(error)) | (Err(error), _) => Err(error),
             (Ok(()), Ok((diff_id, digest))) => Ok(Laid { diff_id, digest, rope: pass.rope }),
         }
     })

@@ -60,6 +60,12 @@ impl Paths {
         done.join("/")
     }
 
+    /// Whether `item` is a directory that the base has already, and whose attributes stay the base's.
+    #[must_use]
+    pub fn has_directory(&self, item: &Item) -> bool {
+        item.node == Node::Directory && self.directories.contains(&item.path)
+    }
+
     /// Adds to `items`, which are then sorted, every parent directory that the base does not have:
     /// mode 0755, owned by root.
     pub fn add_parents(&self, items: &mut Vec<Item>) {

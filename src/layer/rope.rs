@@ -71,15 +71,11 @@ impl Rope {
     }
 
     pub(super) fn push_range(&mut self, blob: &Blob, offset: u64, length: u64) {
-        let known = self.blobs.last() == Some(blob);
-        let index =
-            match known.then(|| self.blobs.len() - 1).or_else(|| self.blobs.iter().position(|known| known == blob)) {
-                Some(index) => index,
-                None => {
-                    self.blobs.push(blob.clone());
-                    self.blobs.len() - 1
-                }
-            };
+        // Most often the last one.
+        let index = self.blobs.iter().rposition(|known| known == blob).unwrap_or_else(|| {
+            self.blobs.push(blob.clone());
+            self.blobs.len() - 1
+        });
         self.push(u32::try_from(index).ok(), offset, length);
     }
 
@@ -98,8 +94,9 @@ impl Rope {
         self.pieces.push(Piece { at: self.length - length, blob, offset, length });
     }
 
-    /// The rope as a note for the store.
-    pub(super) fn to_note(&self) -> Vec<u8> {
+    /// The rope as a note for the store: which files, which ranges of them, and the literals.
+    #[must_use]
+    pub fn to_note(&self) -> Vec<u8> {
         let blobs = self.blobs.iter().map(|blob| *blob.digest()).collect();
         let head = Head { blobs, pieces: self.pieces.clone(), literals: Digest::of(&self.literals) };
         let mut note = serde_json::to_vec(&head).unwrap_or_default();
@@ -109,7 +106,8 @@ impl Rope {
     }
 
     /// Reads a note; nothing when it is damaged or when the store lacks one of the files.
-    pub(super) fn from_note(note: &[u8], store: &Store) -> Option<Self> {
+    #[must_use]
+    pub fn from_note(note: &[u8], store: &Store) -> Option<Self> {
         let end = note.iter().position(|byte| *byte == b'\n')?;
         let head: Head = serde_json::from_slice(&note[..end]).ok()?;
         let literals = note[end + 1..].to_vec();

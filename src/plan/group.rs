@@ -50,8 +50,7 @@ fn name(place: &Place, wheels: &[LockedWheel]) -> String {
     let names = || wheels.iter().map(|wheel| wheel.name.as_str()).collect::<Vec<_>>();
     match place {
         Place::Own(name) => name.clone(),
-        Place::Spread(_) if wheels.len() <= 3 => names().join(" "),
-        Place::Small if wheels.len() <= 3 => names().join(" "),
+        Place::Spread(_) | Place::Small if wheels.len() <= 3 => names().join(" "),
         Place::Spread(_) => format!("{} and {} more", names()[..2].join(" "), wheels.len() - 2),
         Place::Small => format!("{} small wheels", wheels.len()),
     }

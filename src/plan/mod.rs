@@ -43,6 +43,17 @@ pub enum Contents {
     Wheels(Vec<LockedWheel>),
 }
 
+impl PlannedLayer {
+    /// Bytes of the files that it is made from.
+    #[must_use]
+    pub fn input_size(&self) -> u64 {
+        match &self.contents {
+            Contents::Debian(packages) => packages.iter().map(|package| package.size).sum(),
+            Contents::Wheels(wheels) => wheels.iter().map(|wheel| wheel.size).sum(),
+        }
+    }
+}
+
 /// The layers of one image, without the base's below and the scripts' above.
 #[must_use]
 pub fn plan(platform: &LockedPlatform, image: &LockedImage, frame: Frame<'_>) -> Vec<PlannedLayer> {

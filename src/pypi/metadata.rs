@@ -45,15 +45,14 @@ impl PackageIndex {
         let wheel: WheelName = file.name.parse().map_err(|source| unusable(&file.name, source))?;
         let key = file.sha256.map(|digest| format!("metadata-1-{}", digest.hex()));
         let note = key.as_ref().and_then(|key| self.inner().store.note(Bucket::Pages, key));
-        let text = match note {
-            Some(text) => text,
-            None => {
-                let text = self.metadata_text(index, file, &wheel).await?;
-                if let Some(key) = &key {
-                    self.inner().store.keep(Bucket::Pages, key, head(&text))?;
-                }
-                text
+        let text = if let Some(text) = note {
+            text
+        } else {
+            let text = self.metadata_text(index, file, &wheel).await?;
+            if let Some(key) = &key {
+                self.inner().store.keep(Bucket::Pages, key, head(&text))?;
             }
+            text
         };
         let metadata = CoreMetadata::parse(&text).map_err(|source| unusable(&file.name, source))?;
         if metadata.name != *wheel.name() || metadata.version != *wheel.version() {
@@ -70,18 +69,18 @@ impl PackageIndex {
     pub async fn metadata_of(&self, direct: &DirectWheel) -> Result<CoreMetadata, IndexError> {
         let parts = Parts::Local(open(direct.blob.path())?);
         let text = self.read_parts(&parts, &direct.wheel).await;
-        let text = text.map_err(|obstacle| self.no_way_round(obstacle, &direct.wheel))?;
+        let text = text.map_err(|obstacle| no_way_round(obstacle, &direct.wheel))?;
         CoreMetadata::parse(&text).map_err(|source| unusable(direct.wheel.file(), source))
     }
 
     async fn metadata_text(&self, index: &str, file: &IndexFile, wheel: &WheelName) -> Result<Vec<u8>, IndexError> {
         if let Some(blob) = file.sha256.as_ref().and_then(|digest| self.inner().store.blob(digest)) {
             let parts = Parts::Local(open(blob.path())?);
-            return self.read_parts(&parts, wheel).await.map_err(|obstacle| self.no_way_round(obstacle, wheel));
+            return self.read_parts(&parts, wheel).await.map_err(|obstacle| no_way_round(obstacle, wheel));
         }
         if let Ok(path) = file.url.to_file_path() {
             let parts = Parts::Local(open(&path)?);
-            return self.read_parts(&parts, wheel).await.map_err(|obstacle| self.no_way_round(obstacle, wheel));
+            return self.read_parts(&parts, wheel).await.map_err(|obstacle| no_way_round(obstacle, wheel));
         }
         if let Some(text) = self.metadata_beside(index, file).await? {
             return Ok(text);
@@ -93,7 +92,7 @@ impl PackageIndex {
             Err(Obstacle::Whole) => {
                 let blob = self.fetch_wheel(index, file).await?;
                 let parts = Parts::Local(open(blob.path())?);
-                self.read_parts(&parts, wheel).await.map_err(|obstacle| self.no_way_round(obstacle, wheel))
+                self.read_parts(&parts, wheel).await.map_err(|obstacle| no_way_round(obstacle, wheel))
             }
         }
     }
@@ -181,13 +180,13 @@ impl PackageIndex {
             Err(source) => Err(Obstacle::Failed(IndexError::Fetch { file: wheel.file().to_owned(), source })),
         }
     }
+}
 
-    fn no_way_round(&self, obstacle: Obstacle, wheel: &WheelName) -> IndexError {
-        match obstacle {
-            Obstacle::Failed(error) => error,
-            Obstacle::Whole => {
-                IndexError::Broken { file: wheel.file().to_owned(), reason: "its METADATA cannot be found".to_owned() }
-            }
+fn no_way_round(obstacle: Obstacle, wheel: &WheelName) -> IndexError {
+    match obstacle {
+        Obstacle::Failed(error) => error,
+        Obstacle::Whole => {
+            IndexError::Broken { file: wheel.file().to_owned(), reason: "its METADATA cannot be found".to_owned() }
         }
     }
 }

@@ -45,16 +45,16 @@ impl PackageIndex {
         if let Some((page, body)) = &kept
             && (self.inner().client.options().offline || self.is_fresh(page))
         {
-            return self.parse_page(index, package, page, body).map(Some);
+            return parse_page(index, package, page, body).map(Some);
         }
         match self.request_page(&url, kept.as_ref().map(|(page, _)| page)).await {
             Ok(answer) if answer.status == StatusCode::NOT_MODIFIED => match &kept {
-                Some((page, body)) => self.parse_page(index, package, page, body).map(Some),
+                Some((page, body)) => parse_page(index, package, page, body).map(Some),
                 None => Ok(None),
             },
             Ok(answer) => {
                 let page = self.describe(&answer);
-                let files = self.parse_page(index, package, &page, &answer.body)?;
+                let files = parse_page(index, package, &page, &answer.body)?;
                 self.keep_page(&key, &page, &answer)?;
                 Ok(Some(files))
             }
@@ -66,7 +66,7 @@ impl PackageIndex {
     /// The files of the page that an earlier run kept, whatever its age.
     pub(super) fn remembered_page(&self, index: &str, root: &Url, package: &PackageName) -> Option<Vec<IndexFile>> {
         let (page, body) = self.kept_page(&note_key(&page_url(root, package)))?;
-        self.parse_page(index, package, &page, &body).ok()
+        parse_page(index, package, &page, &body).ok()
     }
 
     async fn request_page(&self, url: &Url, kept: Option<&Kept>) -> Result<Fetched, HttpError> {
@@ -79,20 +79,6 @@ impl PackageIndex {
         }
         let _permit = self.inner().requests.acquire().await;
         self.inner().client.fetch(&request).await
-    }
-
-    fn parse_page(
-        &self,
-        index: &str,
-        package: &PackageName,
-        page: &Kept,
-        body: &[u8],
-    ) -> Result<Vec<IndexFile>, IndexError> {
-        let parsed = ProjectPage::parse(body, &page.content_type, &page.url);
-        let parsed =
-            parsed.map_err(|source| IndexError::Page { index: index.to_owned(), package: package.clone(), source })?;
-        // A page from the network must not point into this machine's files.
-        Ok(parsed.files.into_iter().filter(|file| matches!(file.url.scheme(), "http" | "https")).collect())
     }
 
     fn describe(&self, answer: &Fetched) -> Kept {
@@ -136,6 +122,14 @@ impl PackageIndex {
         note.extend_from_slice(&answer.body);
         Ok(self.inner().store.keep(Bucket::Pages, key, &note)?)
     }
+}
+
+fn parse_page(index: &str, package: &PackageName, page: &Kept, body: &[u8]) -> Result<Vec<IndexFile>, IndexError> {
+    let parsed = ProjectPage::parse(body, &page.content_type, &page.url);
+    let parsed =
+        parsed.map_err(|source| IndexError::Page { index: index.to_owned(), package: package.clone(), source })?;
+    // A page from the network must not point into this machine's files.
+    Ok(parsed.files.into_iter().filter(|file| matches!(file.url.scheme(), "http" | "https")).collect())
 }
 
 /// `https://host/simple` and `https://host/simple/` are one root.

@@ -74,6 +74,9 @@ pub(super) fn locate(window: &Window, wheel: &WheelName) -> Result<Step<Located>
 /// Inflates METADATA.
 pub(super) fn extract(window: &Window, located: &Located) -> Result<Step<Vec<u8>>, Reason> {
     const HEADER: u64 = 30;
+    if located.offset + HEADER > window.total {
+        return Err("METADATA has no header");
+    }
     let needed =
         located.offset..(located.offset + HEADER + located.header + located.compressed + SLACK).min(window.total);
     let Some(header) = window.slice(&(located.offset..located.offset.saturating_add(HEADER))) else {

@@ -74,15 +74,15 @@ pub(super) fn why(set: &TagSet, wheel: &WheelName) -> Incompatible {
         .filter(|tag| set.knows_abi(tag.python, tag.abi))
         .filter_map(|tag| least_libc(tag.platform, machine))
         .collect();
-    let same = needs.iter().filter(|needs| kind(needs) == kind(&target.libc)).min();
+    let same = needs.iter().filter(|needs| kind(**needs) == kind(target.libc)).min();
     match (same, needs.iter().next()) {
         (Some(needs), _) => Incompatible::TooOld { needs: *needs, base: target.libc },
-        (None, Some(other)) => Incompatible::OtherLibc { needs: kind(other), base: target.libc },
+        (None, Some(other)) => Incompatible::OtherLibc { needs: kind(*other), base: target.libc },
         (None, None) => Incompatible::Platform { wheel: distinct(|tag| tag.platform), base: machine },
     }
 }
 
-const fn kind(libc: &Libc) -> &'static str {
+const fn kind(libc: Libc) -> &'static str {
     match libc {
         Libc::Glibc(..) => "glibc",
         Libc::Musl(..) => "musl",

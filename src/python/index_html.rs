@@ -90,15 +90,12 @@ fn unescaped(text: &str) -> String {
         rest = &rest[position..];
         // The longest entity worth knowing, `&#x10ffff;`, has ten letters.
         let end = rest.bytes().take(10).position(|byte| byte == b';');
-        match end.and_then(|end| Some((entity(&rest[1..end])?, end))) {
-            Some((letter, end)) => {
-                result.push(letter);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                result.push('&');
-                rest = &rest[1..];
-            }
+        if let Some((letter, end)) = end.and_then(|end| Some((entity(&rest[1..end])?, end))) {
+            result.push(letter);
+            rest = &rest[end + 1..];
+        } else {
+            result.push('&');
+            rest = &rest[1..];
         }
     }
     result.push_str(rest);

@@ -1,5 +1,7 @@
 //! Pages of a package index: the files of one project.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use url::Url;
 
@@ -74,14 +76,16 @@ impl ProjectPage {
             return Err(fail(format!("API version {} is not understood, only 1.x is", version.escape_debug())));
         }
         let files = page.get("files").and_then(Value::as_array).ok_or_else(|| fail("it lists no files".to_owned()))?;
-        Ok(Self { files: files.iter().filter_map(|file| json_file(file, base)).collect() })
+        let mut pythons = Pythons::default();
+        Ok(Self { files: files.iter().filter_map(|file| json_file(file, base, &mut pythons)).collect() })
     }
 
     fn from_html(bytes: &[u8], url: &Url) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let page = index_html::anchors(&text);
         let base = page.base.and_then(|base| url.join(&base).ok()).unwrap_or_else(|| url.clone());
-        Self { files: page.anchors.iter().filter_map(|anchor| html_file(anchor, &base)).collect() }
+        let mut pythons = Pythons::default();
+        Self { files: page.anchors.iter().filter_map(|anchor| html_file(anchor, &base, &mut pythons)).collect() }
     }
 }
 
@@ -95,7 +99,22 @@ impl IndexFile {
     }
 }
 
-fn json_file(file: &Value, base: &Url) -> Option<IndexFile> {
+/// `Requires-Python` is the same for thousands of files of a page.
+#[derive(Default)]
+struct Pythons(BTreeMap<String, Option<VersionSpecifiers>>);
+
+impl Pythons {
+    fn read(&mut self, text: &str) -> Option<VersionSpecifiers> {
+        if let Some(known) = self.0.get(text) {
+            return known.clone();
+        }
+        let specifiers = read_specifiers(text);
+        self.0.insert(text.to_owned(), specifiers.clone());
+        specifiers
+    }
+}
+
+fn json_file(file: &Value, base: &Url, pythons: &mut Pythons) -> Option<IndexFile> {
     let text = |key: &str| file.get(key).and_then(Value::as_str);
     let mut url = base.join(text("url")?).ok()?;
     url.set_fragment(None);
@@ -107,7 +126,7 @@ fn json_file(file: &Value, base: &Url) -> Option<IndexFile> {
         name: text("filename")?.to_owned(),
         url,
         sha256: digest(file.get("hashes")),
-        requires_python: text("requires-python").and_then(read_specifiers),
+        requires_python: text("requires-python").and_then(|text| pythons.read(text)),
         yanked: match file.get("yanked") {
             Some(Value::Bool(true)) => Yanked::Because(String::new()),
             Some(Value::String(reason)) => Yanked::Because(reason.clone()),
@@ -121,7 +140,7 @@ fn json_file(file: &Value, base: &Url) -> Option<IndexFile> {
     })
 }
 
-fn html_file(anchor: &index_html::Anchor, base: &Url) -> Option<IndexFile> {
+fn html_file(anchor: &index_html::Anchor, base: &Url, pythons: &mut Pythons) -> Option<IndexFile> {
     let mut url = base.join(anchor.attribute("href")?).ok()?;
     let sha256 = hash_fragment(url.fragment());
     url.set_fragment(None);
@@ -131,7 +150,7 @@ fn html_file(anchor: &index_html::Anchor, base: &Url) -> Option<IndexFile> {
         name: if name.is_empty() { return None } else { name },
         url,
         sha256,
-        requires_python: anchor.attribute("data-requires-python").and_then(read_specifiers),
+        requires_python: anchor.attribute("data-requires-python").and_then(|text| pythons.read(text)),
         yanked: anchor.attribute("data-yanked").map_or(Yanked::No, |reason| Yanked::Because(reason.to_owned())),
         size: None,
         core_metadata: match beside {

@@ -156,7 +156,8 @@ fn split_hashes(line: &str) -> Result<(&str, Vec<Digest>), String> {
 
 fn wheel_path(text: &str) -> Option<String> {
     let path = text.strip_prefix("file://").or_else(|| text.strip_prefix("file:")).unwrap_or(text);
-    let plain = path.ends_with(".whl") && !path.contains(" @ ") && !path.contains("://") && !path.contains(';');
+    let plain =
+        path.strip_suffix(".whl").is_some() && !path.contains(" @ ") && !path.contains("://") && !path.contains(';');
     plain.then(|| path.to_owned())
 }
 

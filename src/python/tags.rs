@@ -21,14 +21,18 @@ pub struct Tag<'a> {
 #[derive(Clone, Debug)]
 pub struct TagSet {
     pub(super) target: Target,
-    ranks: BTreeMap<(String, String, String), u32>,
+    ranks: Ranks,
+    count: u32,
 }
+
+/// Interpreter → ABI → platform → rank.
+type Ranks = BTreeMap<String, BTreeMap<String, BTreeMap<String, u32>>>;
 
 impl TagSet {
     /// The tags of `target`.
     #[must_use]
     pub fn of(target: &Target) -> Self {
-        let mut set = Self { target: target.clone(), ranks: BTreeMap::new() };
+        let mut set = Self { target: target.clone(), ranks: Ranks::new(), count: 0 };
         let platforms = platforms(target);
         set.add_cpython(&platforms);
         set.add_plain(&platforms);
@@ -44,37 +48,49 @@ impl TagSet {
     /// Whether the target takes `wheel`, and how gladly; or why not.
     #[must_use]
     pub fn check(&self, wheel: &WheelName) -> Compatibility {
-        match wheel.tags().filter_map(|tag| self.rank(&tag)).min() {
+        match self.best(wheel) {
             Some(rank) => Compatibility::Compatible(rank),
             None => Compatibility::Incompatible(incompatible::why(self, wheel)),
         }
     }
 
+    /// The rank of `wheel`'s best tag, if the target takes it: cheaper than [`TagSet::check`], which
+    /// looks for the reason.
+    #[must_use]
+    pub fn best(&self, wheel: &WheelName) -> Option<u32> {
+        wheel.tags().filter_map(|tag| self.rank(&tag)).min()
+    }
+
     /// Every tag, most preferred first.
     pub fn iter(&self) -> impl Iterator<Item = Tag<'_>> {
-        let mut tags: Vec<_> = self.ranks.iter().collect();
-        tags.sort_by_key(|(_, rank)| **rank);
-        tags.into_iter().map(|((python, abi, platform), _)| Tag { python, abi, platform })
+        let mut tags: Vec<(u32, Tag<'_>)> = Vec::new();
+        for (python, abis) in &self.ranks {
+            for (abi, platforms) in abis {
+                tags.extend(platforms.iter().map(|(platform, rank)| (*rank, Tag { python, abi, platform })));
+            }
+        }
+        tags.sort_unstable();
+        tags.into_iter().map(|(_, tag)| tag)
     }
 
     /// Position of `tag`, 0 being the best.
     #[must_use]
     pub fn rank(&self, tag: &Tag<'_>) -> Option<u32> {
-        let key = (tag.python.to_owned(), tag.abi.to_owned(), tag.platform.to_owned());
-        self.ranks.get(&key).copied()
+        self.ranks.get(tag.python)?.get(tag.abi)?.get(tag.platform).copied()
     }
 
     pub(super) fn knows_python(&self, python: &str) -> bool {
-        self.ranks.keys().any(|(known, _, _)| known == python)
+        self.ranks.contains_key(python)
     }
 
     pub(super) fn knows_abi(&self, python: &str, abi: &str) -> bool {
-        self.ranks.keys().any(|(known, known_abi, _)| known == python && known_abi == abi)
+        self.ranks.get(python).is_some_and(|abis| abis.contains_key(abi))
     }
 
     fn add(&mut self, python: &str, abi: &str, platform: &str) {
-        let rank = u32::try_from(self.ranks.len()).unwrap_or(u32::MAX);
-        self.ranks.entry((python.to_owned(), abi.to_owned(), platform.to_owned())).or_insert(rank);
+        let platforms = self.ranks.entry(python.to_owned()).or_default().entry(abi.to_owned()).or_default();
+        platforms.entry(platform.to_owned()).or_insert(self.count);
+        self.count += 1;
     }
 
     /// The interpreter's own ABI, the stable ABI of this and of older versions, and none.
@@ -82,17 +98,16 @@ impl TagSet {
         let (major, minor) = (self.target.python.major, self.target.python.minor);
         let python = format!("cp{major}{minor}");
         let own = if self.target.free_threaded { format!("{python}t") } else { python.clone() };
-        let stable = if self.target.free_threaded { None } else { Some("abi3") };
-        for abi in [Some(own.as_str()), stable, Some("none")].into_iter().flatten() {
+        // Free-threaded builds have a stable ABI of their own (PEP 803).
+        let stable = if self.target.free_threaded { "abi3t" } else { "abi3" };
+        for abi in [own.as_str(), stable, "none"] {
             for platform in platforms {
                 self.add(&python, abi, platform);
             }
         }
-        if stable.is_some() {
-            for older in (2..minor).rev() {
-                for platform in platforms {
-                    self.add(&format!("cp{major}{older}"), "abi3", platform);
-                }
+        for older in (2..minor).rev() {
+            for platform in platforms {
+                self.add(&format!("cp{major}{older}"), stable, platform);
             }
         }
     }
@@ -215,7 +230,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn free_threaded_interpreters_take_no_stable_abi() {
+    fn free_threaded_interpreters_take_only_their_own_stable_abi() {
         let free = Target { free_threaded: true, ..target("linux/amd64", "3.13.1", "glibc 2.36") };
         let set = TagSet::of(&free);
         for (tag, expect) in [
@@ -223,6 +238,7 @@ pub(super) mod tests {
             ("cp313-cp313-manylinux_2_28_x86_64", false),
             ("cp39-abi3-manylinux_2_28_x86_64", false),
             ("cp313-abi3-manylinux_2_28_x86_64", false),
+            ("cp313-abi3t-manylinux_2_28_x86_64", true),
             ("py3-none-any", true),
         ] {
             let wheel = format!("demo-1.0-{tag}.whl").parse().unwrap();

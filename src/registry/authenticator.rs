@@ -24,7 +24,7 @@ pub(super) struct Authenticator {
     /// What each registry asked for last.
     known: Mutex<BTreeMap<String, Challenge>>,
     /// Scopes that a registry wanted beyond those we knew to ask for.
-    wider: Mutex<BTreeMap<(String, Vec<String>), Vec<String>>>,
+    wider: Mutex<BTreeMap<(String, Scopes), Scopes>>,
     tokens: Mutex<BTreeMap<Key, Slot>>,
 }
 
@@ -35,6 +35,8 @@ struct Key {
     service: Option<String>,
     scopes: Vec<String>,
 }
+
+type Scopes = Vec<String>;
 
 /// Locked while a token is fetched, so that only one request does it.
 type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
@@ -129,7 +131,7 @@ impl Authenticator {
         if let Credential::Bearer(token) = credential {
             return Ok(Authorization::Bearer(token));
         }
-        let realm = self.realm(asking, realm)?;
+        let realm = asking.realm(realm)?;
         let wanted = Wanted { realm: &realm, service, scopes: &scopes };
         let token = fetch(&self.http, &wanted, &credential, &asking.subject()).await?;
         let authorization = token.authorization.clone();
@@ -140,15 +142,6 @@ impl Authenticator {
     async fn credential(&self, asking: Asking<'_>) -> Result<Credential, RegistryError> {
         let found = self.provider.credential(asking.registry, asking.repository).await;
         found.map_err(|source| RegistryError::Credentials { repository: asking.subject(), source })
-    }
-
-    fn realm(&self, asking: Asking<'_>, realm: &str) -> Result<Url, RegistryError> {
-        let url = Url::parse(realm).map_err(|_| Refusal::Malformed);
-        url.and_then(|url| check(asking.root, &url).map(|()| url)).map_err(|source| RegistryError::Address {
-            repository: asking.subject(),
-            subject: "tokens",
-            source,
-        })
     }
 
     /// Remembers a scope that the registry names and that our own do not cover. It goes first.
@@ -164,6 +157,13 @@ impl Authenticator {
 }
 
 impl Asking<'_> {
+    /// The address of the token server, if it may be asked.
+    fn realm(&self, realm: &str) -> Result<Url, RegistryError> {
+        let url = Url::parse(realm).map_err(|_| Refusal::Malformed);
+        let url = url.and_then(|url| check(self.root, &url).map(|()| url));
+        url.map_err(|source| RegistryError::Address { repository: self.subject(), subject: "tokens", source })
+    }
+
     fn subject(&self) -> String {
         format!("{}/{}", self.registry, self.repository)
     }

@@ -8,7 +8,7 @@ use reqwest::{
     header::{CONTENT_RANGE, RANGE},
 };
 
-use super::{Repository, RegistryError, call::Call, gate::pause};
+use super::{RegistryError, Repository, call::Call, gate::pause};
 use crate::{
     image::{BlobSource, ByteStream, Bytes, Origin, TransferError},
     oci::{Descriptor, Hasher},
@@ -115,7 +115,7 @@ impl Reader {
     fn take(&mut self, chunk: Bytes) -> Result<Bytes, RegistryError> {
         self.offset += chunk.len() as u64;
         if self.offset > self.descriptor.size {
-            return Err(self.wrong(format!("more than {} bytes", self.descriptor.size)));
+            return Err(self.wrong(&format!("more than {} bytes", self.descriptor.size)));
         }
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&chunk);
@@ -127,11 +127,11 @@ impl Reader {
         if let Some(hasher) = self.hasher.take() {
             let found = hasher.finish();
             if found != self.descriptor.digest {
-                return Err(self.wrong(found));
+                return Err(self.wrong(&found));
             }
             // Nothing may follow; an answer that breaks now has brought all it had to.
             if self.response.is_some() && self.chunk().await.is_some_and(|chunk| !chunk.is_empty()) {
-                return Err(self.wrong(format!("more than {} bytes", self.descriptor.size)));
+                return Err(self.wrong(&format!("more than {} bytes", self.descriptor.size)));
             }
         }
         Ok(None)
@@ -157,7 +157,7 @@ impl Reader {
 
     async fn connect(&mut self) -> Result<(), RegistryError> {
         let url = self.repository.blob_url(&self.descriptor.digest)?;
-        let whole = || Call::new(Method::GET, url.clone(), self.descriptor.digest);
+        let whole = || Call::new(Method::GET, url.clone(), &self.descriptor.digest);
         let response = match self.offset {
             0 => self.repository.send(&whole(), &[200]).await?,
             offset => {
@@ -175,16 +175,16 @@ impl Reader {
             }
         };
         if let Some(length) = response.content_length().filter(|length| *length != self.descriptor.size) {
-            return Err(self.wrong(format!("{length} bytes")));
+            return Err(self.wrong(&format!("{length} bytes")));
         }
         self.skip = self.offset;
         self.response = Some(response);
         Ok(())
     }
 
-    fn wrong(&self, found: impl ToString) -> RegistryError {
+    fn wrong(&self, found: &impl ToString) -> RegistryError {
         let Descriptor { digest, size, .. } = &self.descriptor;
-        self.repository.mismatch(format!("{digest} of {size} bytes"), found)
+        self.repository.mismatch(&format!("{digest} of {size} bytes"), found)
     }
 }
 

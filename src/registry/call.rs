@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    RegistryError, Repository,
+    Asked, RegistryError, Repository,
     authenticator::Asking,
     gate::{Lane, pause, retry_after},
     location::same_server,
@@ -52,7 +52,7 @@ pub(super) struct Setback {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(method: Method, url: Url, subject: impl ToString) -> Self {
+    pub(super) fn new(method: Method, url: Url, subject: &impl ToString) -> Self {
         let (headers, payload) = (HeaderMap::new(), Payload::Empty);
         Self { method, url, headers, payload, subject: subject.to_string(), mount_from: None }
     }
@@ -136,7 +136,11 @@ impl Repository {
         }
     }
 
-    async fn dispatch(&self, call: &Call<'_>, authorization: Option<&Authorization>) -> Result<Response, RegistryError> {
+    async fn dispatch(
+        &self,
+        call: &Call<'_>,
+        authorization: Option<&Authorization>,
+    ) -> Result<Response, RegistryError> {
         if self.http().options().offline {
             return Err(RegistryError::Offline { repository: self.to_string() });
         }
@@ -214,36 +218,21 @@ impl Repository {
         let wait = retry_after(response.headers());
         let body = self.read(response, &call.subject, LONGEST_COMPLAINT).await.unwrap_or_default();
         let (code, message) = said(&body);
-        let error = RegistryError::Status {
-            method: call.method.clone(),
-            repository: self.to_string(),
-            subject: call.subject.clone(),
-            status,
-            code,
-            message,
-            attempts: 1,
-        };
+        let error = RegistryError::Status { asked: Box::new(self.asked(call)), status, code, message };
         Setback { error, wait }
     }
 
     fn broken(&self, call: &Call<'_>, source: reqwest::Error) -> RegistryError {
-        RegistryError::Transport {
-            method: call.method.clone(),
-            repository: self.to_string(),
-            subject: call.subject.clone(),
-            attempts: 1,
-            source: source.without_url(),
-        }
+        RegistryError::Transport { asked: Box::new(self.asked(call)), source: source.without_url() }
     }
 
     fn stalled(&self, call: &Call<'_>) -> RegistryError {
-        RegistryError::Stalled {
-            method: call.method.clone(),
-            repository: self.to_string(),
-            subject: call.subject.clone(),
-            limit: self.http().options().stall,
-            attempts: 1,
-        }
+        RegistryError::Stalled { asked: Box::new(self.asked(call)), limit: self.http().options().stall }
+    }
+
+    fn asked(&self, call: &Call<'_>) -> Asked {
+        let (method, subject) = (call.method.clone(), call.subject.clone());
+        Asked { method, repository: self.to_string(), subject, attempts: 1 }
     }
 }
 

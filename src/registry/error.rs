@@ -1,6 +1,6 @@
 //! Why a registry did not do what it was asked.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use reqwest::{Method, StatusCode};
 
@@ -12,55 +12,50 @@ use crate::{
     oci::{Digest, Platform, ReferenceError},
 };
 
+/// A request, as errors tell of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The method.
+    pub method: Method,
+    /// Registry and repository.
+    pub repository: String,
+    /// A digest, a tag, or what else it was about.
+    pub subject: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
 /// A registry did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
     /// The registry answered with an error status.
-    #[error("{repository}: {method} {subject} answered {status}{}{}", said(.code.as_deref(), .message), tried(*.attempts))]
+    #[error("{asked} answered {status}{}{}", said(.code.as_deref(), .message), tried(.asked.attempts))]
     Status {
         /// What was asked.
-        method: Method,
-        /// Registry and repository.
-        repository: String,
-        /// A digest, a tag, or what else it was about.
-        subject: String,
+        asked: Box<Asked>,
         /// The status.
         status: StatusCode,
         /// The registry's own code, such as `MANIFEST_UNKNOWN`.
         code: Option<String>,
         /// What the registry said, one line.
         message: String,
-        /// How often it was tried.
-        attempts: u32,
     },
     /// No connection, or it broke.
-    #[error("{repository}: {method} {subject} did not get through{}", tried(*.attempts))]
+    #[error("{asked} did not get through{}", tried(.asked.attempts))]
     Transport {
         /// What was asked.
-        method: Method,
-        /// Registry and repository.
-        repository: String,
-        /// A digest, a tag, or what else it was about.
-        subject: String,
-        /// How often it was tried.
-        attempts: u32,
+        asked: Box<Asked>,
         /// Why.
         source: reqwest::Error,
     },
     /// The connection stood, but nothing moved.
-    #[error("{repository}: {method} {subject} moved nothing for {} s{}", limit.as_secs(), tried(*.attempts))]
+    #[error("{asked} moved nothing for {} s{}", limit.as_secs(), tried(.asked.attempts))]
     Stalled {
         /// What was asked.
-        method: Method,
-        /// Registry and repository.
-        repository: String,
-        /// A digest, a tag, or what else it was about.
-        subject: String,
+        asked: Box<Asked>,
         /// How long we waited.
         limit: Duration,
-        /// How often it was tried.
-        attempts: u32,
     },
     /// The transfer of a blob or manifest ended early, after every attempt to resume it.
     #[error("{repository}: {subject} was cut after {received} bytes")]
@@ -158,7 +153,7 @@ pub enum RegistryError {
         /// The digest of the index or manifest.
         subject: Digest,
         /// What was asked for.
-        platform: Platform,
+        platform: Box<Platform>,
         /// What there is.
         available: Vec<Platform>,
     },
@@ -206,12 +201,16 @@ impl RegistryError {
     }
 
     pub(super) fn after(mut self, tries: u32) -> Self {
-        if let Self::Status { attempts, .. } | Self::Transport { attempts, .. } | Self::Stalled { attempts, .. } =
-            &mut self
-        {
-            *attempts = tries;
+        if let Self::Status { asked, .. } | Self::Transport { asked, .. } | Self::Stalled { asked, .. } = &mut self {
+            asked.attempts = tries;
         }
         self
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {} {}", self.repository, self.method, self.subject)
     }
 }
 
@@ -227,7 +226,7 @@ impl From<RegistryError> for TransferError {
 impl Advise for RegistryError {
     fn hint(&self) -> Option<Hint> {
         let sentence = match self {
-            Self::Status { method, status, code, .. } => return status_hint(method, *status, code.as_deref()),
+            Self::Status { asked, status, code, .. } => return status_hint(&asked.method, *status, code.as_deref()),
             Self::Token { source, .. } => match source.status().map(|status| status.as_u16()) {
                 Some(401 | 403) => "log in to the registry with your container tool, or check the password",
                 _ => return source.hint(),
@@ -237,7 +236,9 @@ impl Advise for RegistryError {
             Self::Manifest { source, .. } => return source.hint(),
             Self::Transport { .. } => "check the registry's name, the network, HTTPS_PROXY and NO_PROXY",
             Self::Offline { .. } => "run once without `--offline` to fill the store",
-            Self::NoPlatform { .. } => "choose a base image that exists for this platform, or build for fewer platforms",
+            Self::NoPlatform { .. } => {
+                "choose a base image that exists for this platform, or build for fewer platforms"
+            }
             _ => return None,
         };
         Some(Hint::new(sentence))

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The longest pause that a server may ask for.
-const LONGEST_ASKED: Duration = Duration::from_secs(120);
+const LONGEST_ASKED: Duration = Duration::from_mins(2);
 
 /// One pair of gates for each registry.
 pub(super) struct Gates {
@@ -99,7 +99,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let asked = text(RETRY_AFTER)?;
     let seconds = match asked.parse::<u64>() {
         Ok(seconds) => seconds,
-        Err(_) => seconds_of_day(asked)?.checked_sub(text(DATE).and_then(seconds_of_day)?).unwrap_or(0),
+        Err(_) => seconds_of_day(asked)?.saturating_sub(text(DATE).and_then(seconds_of_day)?),
     };
     Some(Duration::from_secs(seconds).min(LONGEST_ASKED))
 }

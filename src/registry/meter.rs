@@ -19,6 +19,9 @@ use crate::image::{ByteStream, Bytes};
 /// After the last byte a registry may take this many times the stall limit to store the blob.
 const PATIENCE_AT_THE_END: u32 = 10;
 
+/// Handed to the network at a time: what it holds back shall not count as taken.
+const PIECE: usize = 64 << 10;
+
 /// What is known of one upload; shared by the stream and its watchdog.
 pub(super) struct Meter {
     start: Instant,
@@ -34,6 +37,8 @@ pub(super) struct Meter {
 /// The bytes of an upload on their way through a [`Meter`].
 pub(super) struct Metered {
     inner: ByteStream,
+    /// What came from `inner` and was not handed over yet.
+    piece: Bytes,
     meter: Arc<Meter>,
 }
 
@@ -49,7 +54,7 @@ impl Meter {
     }
 
     pub(super) fn watch(self: &Arc<Self>, inner: ByteStream) -> Metered {
-        Metered { inner, meter: Arc::clone(self) }
+        Metered { inner, piece: Bytes::new(), meter: Arc::clone(self) }
     }
 
     /// Completes when the network took nothing for `limit`.
@@ -57,7 +62,8 @@ impl Meter {
         loop {
             tokio::time::sleep((limit / 8).max(Duration::from_millis(5))).await;
             let limit = if self.left.load(Ordering::Acquire) == 0 { limit * PATIENCE_AT_THE_END } else { limit };
-            let since = self.start.elapsed().saturating_sub(Duration::from_millis(self.handed_over.load(Ordering::Acquire)));
+            let since =
+                self.start.elapsed().saturating_sub(Duration::from_millis(self.handed_over.load(Ordering::Acquire)));
             if since > limit && !self.reading.load(Ordering::Acquire) {
                 return;
             }
@@ -67,6 +73,19 @@ impl Meter {
     /// What went wrong while our own bytes were read.
     pub(super) fn take_failure(&self) -> Option<io::Error> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn took(&self, bytes: usize) {
+        let left = self.left.load(Ordering::Acquire);
+        self.left.store(left.saturating_sub(bytes as u64), Ordering::Release);
+        self.mark();
+    }
+
+    /// Keeps the error for the one who asks afterwards; the network only learns that there is one.
+    fn fail(&self, error: io::Error) -> io::Error {
+        let told = io::Error::from(error.kind());
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        told
     }
 
     fn mark(&self) {
@@ -80,27 +99,20 @@ impl Stream for Metered {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.meter.reading.store(true, Ordering::Release);
-        let polled = self.inner.as_mut().poll_next(context);
-        let Poll::Ready(item) = polled else { return Poll::Pending };
-        self.meter.mark();
-        match item {
-            Some(Ok(bytes)) => {
-                let left = self.meter.left.load(Ordering::Acquire);
-                self.meter.left.store(left.saturating_sub(bytes.len() as u64), Ordering::Release);
-                Poll::Ready(Some(Ok(bytes)))
+        if self.piece.is_empty() {
+            self.meter.reading.store(true, Ordering::Release);
+            let Poll::Ready(item) = self.inner.as_mut().poll_next(context) else { return Poll::Pending };
+            self.meter.mark();
+            match item {
+                Some(Ok(piece)) => self.piece = piece,
+                Some(Err(error)) => return Poll::Ready(Some(Err(self.meter.fail(error)))),
+                None if self.meter.left.load(Ordering::Acquire) == 0 => return Poll::Ready(None),
+                None => return Poll::Ready(Some(Err(self.meter.fail(io::ErrorKind::UnexpectedEof.into())))),
             }
-            Some(Err(error)) => {
-                let told = io::Error::from(error.kind());
-                *self.meter.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                Poll::Ready(Some(Err(told)))
-            }
-            None if self.meter.left.load(Ordering::Acquire) > 0 => {
-                let short = || io::Error::from(io::ErrorKind::UnexpectedEof);
-                *self.meter.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(short());
-                Poll::Ready(Some(Err(short())))
-            }
-            None => Poll::Ready(None),
         }
+        let length = self.piece.len().min(PIECE);
+        let piece = self.piece.split_to(length);
+        self.meter.took(length);
+        Poll::Ready(Some(Ok(piece)))
     }
 }

@@ -26,9 +26,9 @@ use std::sync::Arc;
 
 use crate::{http::Client, oci::Reference};
 
-pub use credentials::{Anonymous, Credential, CredentialError, CredentialFiles, CredentialProvider};
-pub use error::RegistryError;
 pub use blob::RemoteBlob;
+pub use credentials::{Anonymous, Credential, CredentialError, CredentialFiles, CredentialProvider};
+pub use error::{Asked, RegistryError};
 pub use host::Options;
 pub use location::Refusal;
 pub use platform::manifest_for;

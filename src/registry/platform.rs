@@ -31,7 +31,7 @@ pub async fn manifest_for(
         Some(manifest) => Ok(manifest),
         None => Err(RegistryError::NoPlatform {
             subject: root.descriptor().digest,
-            platform: platform.clone(),
+            platform: Box::new(platform.clone()),
             available: search.available,
         }),
     }

@@ -68,7 +68,7 @@ impl Repository {
     /// # Errors
     /// When the registry cannot be reached or knows no such tag.
     pub async fn resolve(&self, tag: &str) -> Result<Resolved, RegistryError> {
-        let call = accepting(Call::new(Method::HEAD, self.manifest_url(tag)?, tag));
+        let call = accepting(Call::new(Method::HEAD, self.manifest_url(tag)?, &tag));
         let response = self.send(&call, &[200]).await;
         let resolved = match response {
             Ok(response) => read_head(&response),
@@ -76,14 +76,12 @@ impl Repository {
             Err(error) if matches!(error.status().map(|status| status.as_u16()), Some(400 | 403 | 404 | 405)) => None,
             Err(error) => return Err(error),
         };
-        match resolved {
-            Some(resolved) => Ok(resolved),
-            None => {
-                let manifest = self.get_manifest(tag).await?;
-                let Descriptor { media_type, digest, size, .. } = manifest.descriptor().clone();
-                Ok(Resolved { digest, media_type: Some(media_type), size: Some(size) })
-            }
+        if let Some(resolved) = resolved {
+            return Ok(resolved);
         }
+        let manifest = self.get_manifest(tag).await?;
+        let Descriptor { media_type, digest, size, .. } = manifest.descriptor().clone();
+        Ok(Resolved { digest, media_type: Some(media_type), size: Some(size) })
     }
 
     /// The manifest or index with `digest`, its bytes verified.
@@ -93,7 +91,7 @@ impl Repository {
     pub async fn manifest(&self, digest: &Digest) -> Result<Manifest, RegistryError> {
         let manifest = self.get_manifest(&digest.to_string()).await?;
         if manifest.descriptor().digest != *digest {
-            return Err(self.mismatch(digest, manifest.descriptor().digest));
+            return Err(self.mismatch(digest, &manifest.descriptor().digest));
         }
         Ok(manifest)
     }
@@ -104,8 +102,8 @@ impl Repository {
     /// When the registry cannot be reached, refuses it, or stores something else.
     pub async fn put_manifest(&self, manifest: &Manifest, at: &str) -> Result<(), RegistryError> {
         let descriptor = manifest.descriptor();
-        let call = Call::new(Method::PUT, self.manifest_url(at)?, at)
-            .with(CONTENT_TYPE, &descriptor.media_type.to_string())
+        let call = Call::new(Method::PUT, self.manifest_url(at)?, &at)
+            .with(CONTENT_TYPE, descriptor.media_type.as_ref())
             .carrying(Payload::Bytes(manifest.bytes().clone()));
         let response = self.send(&call, &[200, 201, 202, 204]).await?;
         self.check_digest(&response, &descriptor.digest)
@@ -116,7 +114,7 @@ impl Repository {
     /// # Errors
     /// When the registry cannot be reached, or wants credentials that we do not have.
     pub async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, RegistryError> {
-        let call = Call::new(Method::HEAD, self.blob_url(&descriptor.digest)?, descriptor.digest);
+        let call = Call::new(Method::HEAD, self.blob_url(&descriptor.digest)?, &descriptor.digest);
         match self.send(&call, &[200]).await {
             // A size that is not ours means a blob that is not ours: better sent once too often.
             Ok(response) => Ok(length(&response).is_none_or(|size| size == descriptor.size)),
@@ -185,7 +183,7 @@ impl Repository {
         self.url(&format!("blobs/{digest}"))
     }
 
-    pub(super) fn mismatch(&self, expected: impl ToString, found: impl ToString) -> RegistryError {
+    pub(super) fn mismatch(&self, expected: &impl ToString, found: &impl ToString) -> RegistryError {
         let (expected, found) = (expected.to_string(), found.to_string());
         RegistryError::Mismatch { repository: self.to_string(), expected, found }
     }
@@ -194,7 +192,7 @@ impl Repository {
     pub(super) fn check_digest(&self, response: &Response, digest: &Digest) -> Result<(), RegistryError> {
         match response.headers().get(DIGEST).and_then(|value| value.to_str().ok()) {
             Some(found) if found.starts_with("sha256:") && found != digest.to_string() => {
-                Err(self.mismatch(digest, found))
+                Err(self.mismatch(digest, &found))
             }
             _ => Ok(()),
         }
@@ -205,7 +203,7 @@ impl Repository {
     }
 
     async fn get_manifest(&self, at: &str) -> Result<Manifest, RegistryError> {
-        let call = accepting(Call::new(Method::GET, self.manifest_url(at)?, at));
+        let call = accepting(Call::new(Method::GET, self.manifest_url(at)?, &at));
         let mut attempt = 1;
         let (declared, bytes) = loop {
             let response = self.send(&call, &[200]).await?;
@@ -229,7 +227,7 @@ impl Repository {
             return Err(self.mismatch(declared, own));
         }
         if manifest.is_index() && manifest.value().get("layers").is_some() {
-            return Err(self.mismatch("an index or a manifest", "both in one document"));
+            return Err(self.mismatch(&"an index or a manifest", &"both in one document"));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Repository, RegistryError};
+use super::{RegistryError, Repository};
 use crate::{
     image::{BlobSource, Manifest, Source, TransferError},
     oci::{Descriptor, Digest, Reference},

@@ -83,9 +83,10 @@ fn is_kept_elsewhere(descriptor: &Descriptor) -> bool {
 /// opens a session instead, or says something else, which is no reason to stop.
 async fn mount(repository: &Repository, blob: &dyn BlobSource) -> Result<Option<Begun>, RegistryError> {
     let descriptor = blob.descriptor();
-    let Some(origin) = blob.origin().filter(|origin| {
-        origin.registry == repository.registry_name() && origin.repository != repository.name()
-    }) else {
+    let Some(origin) = blob
+        .origin()
+        .filter(|origin| origin.registry == repository.registry_name() && origin.repository != repository.name())
+    else {
         return Ok(None);
     };
     let mut url = repository.url("blobs/uploads/")?;
@@ -108,7 +109,7 @@ async fn mount(repository: &Repository, blob: &dyn BlobSource) -> Result<Option<
 }
 
 async fn begin(repository: &Repository, descriptor: &Descriptor) -> Result<Url, RegistryError> {
-    let call = Call::new(Method::POST, repository.url("blobs/uploads/")?, descriptor.digest);
+    let call = Call::new(Method::POST, repository.url("blobs/uploads/")?, &descriptor.digest);
     let response = repository.send(&call, &[202]).await?;
     next_address(repository, &response)
 }
@@ -119,7 +120,7 @@ async fn send(repository: &Repository, blob: &dyn BlobSource, session: &Url) -> 
     let mut url = session.clone();
     url.query_pairs_mut().append_pair("digest", &descriptor.digest.to_string());
     for _ in 0..=MOST_REDIRECTS {
-        let call = Call::new(Method::PUT, url.clone(), descriptor.digest);
+        let call = Call::new(Method::PUT, url.clone(), &descriptor.digest);
         let call = match descriptor.size {
             0 => call.with(CONTENT_TYPE, "application/octet-stream").carrying(Payload::Bytes(Bytes::new())),
             _ => call.carrying(Payload::Blob(blob)),
@@ -139,11 +140,7 @@ async fn send(repository: &Repository, blob: &dyn BlobSource, session: &Url) -> 
 
 /// The registry says it stored the blob, and then that it has none.
 fn lost(repository: &Repository, descriptor: &Descriptor) -> RegistryError {
-    RegistryError::Cut {
-        repository: repository.to_string(),
-        subject: descriptor.digest.to_string(),
-        received: 0,
-    }
+    RegistryError::Cut { repository: repository.to_string(), subject: descriptor.digest.to_string(), received: 0 }
 }
 
 fn next_address(repository: &Repository, response: &Response) -> Result<Url, RegistryError> {
@@ -158,7 +155,7 @@ fn address(repository: &Repository, source: Refusal) -> RegistryError {
 /// Politeness only: sessions expire by themselves.
 async fn cancel(repository: &Repository, session: &Url) {
     if same_server(session, repository.root()) {
-        let call = Call::new(Method::DELETE, session.clone(), "an upload");
+        let call = Call::new(Method::DELETE, session.clone(), &"an upload");
         let _ = tokio::time::timeout(CANCEL_LIMIT, repository.attempt(&call, &[204])).await;
     }
 }

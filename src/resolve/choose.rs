@@ -83,7 +83,7 @@ impl Search {
             alternative.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
         };
         Err(ResolveError::NoChoice {
-            platform: self.catalog.target().platform.clone(),
+            platform: Box::new(self.catalog.target().platform.clone()),
             alternatives: choice.any_of.iter().map(spelled).collect(),
             facts: Fact::told(facts),
         })
@@ -95,7 +95,7 @@ impl Search {
                 return Err(ResolveError::Denied {
                     package: package.clone(),
                     pattern: pattern.clone(),
-                    platform: self.catalog.target().platform.clone(),
+                    platform: Box::new(self.catalog.target().platform.clone()),
                     why: why(solution, package),
                 });
             }
@@ -157,3 +157,6 @@ fn installed(request: &Request) -> BTreeMap<PackageName, Version> {
     let read = |name: &str, version: &str| Some((name.parse().ok()?, version.parse().ok()?));
     request.installed.iter().filter_map(|installed| read(&installed.name, &installed.version)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,7 +67,7 @@ fn twice(
 
 async fn fix(catalog: &Catalog, direct: DirectWheel, source: WheelSource) -> Result<(), ResolveError> {
     if let Compatibility::Incompatible(reason) = catalog.tags.check(&direct.wheel) {
-        let platform = catalog.target().platform.clone();
+        let platform = Box::new(catalog.target().platform.clone());
         return Err(ResolveError::DirectIncompatible { file: direct.wheel.to_string(), platform, reason });
     }
     let metadata = Some(Arc::new(catalog.index.metadata_of(&direct).await?));

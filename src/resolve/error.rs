@@ -18,7 +18,7 @@ pub enum ResolveError {
     #[error("no set of wheels for {platform} satisfies every requirement")]
     NoSolution {
         /// The platform.
-        platform: Platform,
+        platform: Box<Platform>,
         /// What it comes down to, at most 25.
         facts: Vec<Fact>,
     },
@@ -26,7 +26,7 @@ pub enum ResolveError {
     #[error("none of the alternatives {} has wheels for {platform}", .alternatives.join(" | "))]
     NoChoice {
         /// The platform.
-        platform: Platform,
+        platform: Box<Platform>,
         /// As the recipe spells them.
         alternatives: Vec<String>,
         /// Why each of them fails, at most 25 together.
@@ -40,7 +40,7 @@ pub enum ResolveError {
         /// Which entry of the recipe denies it.
         pattern: NamePattern,
         /// The platform.
-        platform: Platform,
+        platform: Box<Platform>,
         /// `recipe`, or who requires it.
         why: Vec<String>,
     },
@@ -50,7 +50,7 @@ pub enum ResolveError {
         /// File name.
         file: String,
         /// The platform.
-        platform: Platform,
+        platform: Box<Platform>,
         /// Why not.
         reason: Incompatible,
     },

@@ -40,8 +40,8 @@ pub(super) struct Candidate {
 /// Why a version has no wheel to use: what its files lack.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refused {
-    /// Tags of the wheels that do not fit, with the reason why.
-    tags: BTreeMap<String, String>,
+    /// Wheels whose tags do not fit.
+    wheels: Vec<WheelName>,
     python: Option<VersionSpecifiers>,
     hash: bool,
 }
@@ -141,11 +141,11 @@ impl Candidate {
 impl Refused {
     /// Whether there is nothing but source.
     pub(super) fn is_source_only(&self) -> bool {
-        self.tags.is_empty() && self.python.is_none() && !self.hash
+        self.wheels.is_empty() && self.python.is_none() && !self.hash
     }
 
-    /// Why, and what there is instead.
-    pub(super) fn in_words(&self) -> String {
+    /// Why a target with these `tags` cannot use it, and what there is instead.
+    pub(super) fn in_words(&self, tags: &TagSet) -> String {
         const SHOWN: usize = 6;
         if self.hash {
             return "none of its wheels has a hash that the recipe accepts".to_owned();
@@ -153,14 +153,20 @@ impl Refused {
         if let Some(python) = &self.python {
             return format!("it requires Python {python}");
         }
-        if let [(tag, reason)] = &self.tags.iter().collect::<Vec<_>>()[..] {
-            return format!("its only wheel, {tag}, {reason}");
+        let reason = |wheel: &WheelName| match tags.check(wheel) {
+            Compatibility::Compatible(_) => String::new(),
+            Compatibility::Incompatible(reason) => reason.to_string(),
+        };
+        if let [wheel] = &self.wheels[..] {
+            return format!("its only wheel, {}, {}", wheel.tag_spelled(), reason(wheel));
         }
-        let near = self.tags.values().find(|reason| reason.starts_with("needs"));
-        let tags: Vec<&str> = self.tags.keys().map(String::as_str).collect();
-        let more = if tags.len() > SHOWN { format!(" and {} more", tags.len() - SHOWN) } else { String::new() };
+        let mut offer: Vec<String> = self.wheels.iter().map(WheelName::tag_spelled).collect();
+        offer.sort();
+        let more = if offer.len() > SHOWN { format!(" and {} more", offer.len() - SHOWN) } else { String::new() };
+        offer.truncate(SHOWN);
+        let near = self.wheels.iter().map(reason).filter(|reason| reason.starts_with("needs")).min();
         let near = near.map(|reason| format!("; the nearest {reason}")).unwrap_or_default();
-        format!("no wheel fits; there are {}{more}{near}", tags[..tags.len().min(SHOWN)].join(", "))
+        format!("no wheel fits; there are {}{more}{near}", offer.join(", "))
     }
 }
 
@@ -179,7 +185,7 @@ enum Offered {
 }
 
 enum Lack {
-    Tag(String),
+    Tag,
     Python(VersionSpecifiers),
     Hash,
 }
@@ -187,7 +193,7 @@ enum Lack {
 impl Lack {
     fn note(self, refused: &mut Refused, wheel: &WheelName) {
         match self {
-            Self::Tag(reason) => drop(refused.tags.insert(wheel.tag_spelled(), reason)),
+            Self::Tag => refused.wheels.push(wheel.clone()),
             Self::Python(specifiers) => refused.python = Some(specifiers),
             Self::Hash => refused.hash = true,
         }
@@ -195,10 +201,7 @@ impl Lack {
 }
 
 fn standing(wheel: &WheelName, file: &IndexFile, criteria: &Criteria<'_>) -> Result<Standing, Lack> {
-    let rank = match criteria.tags.check(wheel) {
-        Compatibility::Compatible(rank) => rank,
-        Compatibility::Incompatible(reason) => return Err(Lack::Tag(reason.to_string())),
-    };
+    let rank = criteria.tags.best(wheel).ok_or(Lack::Tag)?;
     let python = criteria.tags.target().python;
     let python = Version::new([python.major, python.minor, python.patch].map(u64::from));
     if let Some(specifiers) = file.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&python)) {
@@ -223,19 +226,25 @@ fn source_version(file: &str, package: &PackageName) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Prereleases::{Asked, Avoided},
+        *,
+    };
     use crate::{
         python::{MetadataFile, Target},
         resolve::ranges::satisfying,
     };
 
-    fn listing(files: &[&str]) -> Listing {
-        let target = Target {
+    fn tags() -> TagSet {
+        TagSet::of(&Target {
             platform: "linux/amd64".parse().unwrap(),
             python: "3.11.2".parse().unwrap(),
             libc: "glibc 2.28".parse().unwrap(),
             free_threaded: false,
-        };
+        })
+    }
+
+    fn listing(files: &[&str]) -> Listing {
         let file = |text: &&str| {
             let (name, yanked) = match text.strip_suffix('!') {
                 Some(name) => (name, Yanked::Because(String::new())),
@@ -253,7 +262,7 @@ mod tests {
             }
         };
         let files: Vec<IndexFile> = files.iter().map(file).collect();
-        let criteria = Criteria { tags: &TagSet::of(&target), accepted: None };
+        let criteria = Criteria { tags: &tags(), accepted: None };
         Listing::of(&"demo".parse().unwrap(), "default", &files, &criteria)
     }
 
@@ -276,7 +285,6 @@ mod tests {
             let found = found.map(|candidate| candidate.wheel.file().trim_start_matches("demo-"));
             assert_eq!(found, expect, "{specifiers}");
         };
-        use Prereleases::{Asked, Avoided};
         check("", None, Avoided, Some("1.1-cp311-cp311-manylinux2014_x86_64.whl"));
         check("", None, Asked, Some("1.1-cp311-cp311-manylinux2014_x86_64.whl"));
         check("", Some("1.0"), Avoided, Some("1.0-py3-none-any.whl"));
@@ -296,7 +304,7 @@ mod tests {
             "demo-4.0-py3-none-any.whl >=3.12",
         ]);
         let check = |version: &str, expect: &str| {
-            assert_eq!(listing.refused[&version.parse::<Version>().unwrap()].in_words(), expect);
+            assert_eq!(listing.refused[&version.parse::<Version>().unwrap()].in_words(&tags()), expect);
         };
         assert!(listing.refused[&"1.0".parse::<Version>().unwrap()].is_source_only());
         check("2.0", "its only wheel, cp311-cp311-manylinux_2_34_x86_64, needs glibc 2.34, the base has glibc 2.28");

@@ -1,7 +1,7 @@
 //! Choosing wheels and packages.
 //!
 //! Wheels are chosen for one target at a time, from the metadata of that target's own wheels: two
-//! wheels of one version may require different things. The search is PubGrub's, with uv's scheme of
+//! wheels of one version may require different things. The search is `PubGrub`'s, with uv's scheme of
 //! counting conflicts; extras are packages of their own that depend on their base at the same version.
 
 mod request;

@@ -1,4 +1,4 @@
-//! What PubGrub is told about: packages, versions, reasons.
+//! What `PubGrub` is told about: packages, versions, reasons.
 
 use std::{convert::Infallible, fmt};
 

@@ -87,7 +87,8 @@ fn below(version: &Version) -> String {
 }
 
 fn plain(version: &Version) -> Version {
-    let version = version.clone().with_max(None);
+    // Only where there is one: asking to take it away elsewhere is an error to the library.
+    let version = if version.max().is_some() { version.clone().with_max(None) } else { version.clone() };
     if version.dev() == Some(0) { version.with_dev(None) } else { version }
 }
 

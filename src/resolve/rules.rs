@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pep440_rs::VersionSpecifier;
+
 use super::{
     Request, ResolveError,
     package::Package,
@@ -112,7 +114,7 @@ pub(super) fn asked_prereleases(request: &Request) -> BTreeSet<PackageName> {
     let alternatives = request.choices.iter().flat_map(|choice| choice.any_of.iter().flatten());
     let own = request.requirements.iter().chain(&request.constraints).chain(&request.overrides).chain(alternatives);
     let names = |requirement: &&Requirement| {
-        requirement.versions().is_some_and(|versions| versions.iter().any(|one| one.any_prerelease()))
+        requirement.versions().is_some_and(|versions| versions.iter().any(VersionSpecifier::any_prerelease))
     };
     own.filter(names).map(|requirement| requirement.name.clone()).collect()
 }

@@ -1,4 +1,4 @@
-//! The search: PubGrub's loop, waiting for metadata where it must and fetching ahead where it can.
+//! The search: `PubGrub`'s loop, waiting for metadata where it must and fetching ahead where it can.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -88,7 +88,7 @@ impl Solver {
     fn propagate(&mut self, package: Id<Package>) -> Result<(), ResolveError> {
         match self.state.unit_propagation(package) {
             Ok(causes) => {
-                for (affected, incompatibility) in causes.iter() {
+                for (affected, incompatibility) in &causes {
                     self.note_conflict(*affected, *incompatibility);
                 }
             }
@@ -279,7 +279,7 @@ impl Solver {
     fn fetch_alternatives(&mut self, name: &PackageName, listing: &Arc<Listing>, versions: &Versions) {
         let tried = self.tried.entry(name.clone()).or_default();
         *tried += 1;
-        if *tried % BATCH != 0 {
+        if !tried.is_multiple_of(BATCH) {
             return;
         }
         let next = listing.candidates.iter().rev().filter(|candidate| versions.contains(candidate.wheel.version()));

@@ -40,8 +40,12 @@ pub(super) async fn read(state: &State, name: &str, digest: &Digest, headers: &H
     *reply.status_mut() = status;
     let reply = with(reply, CONTENT_LENGTH, &length.to_string());
     let reply = with(with(reply, CONTENT_TYPE, "application/octet-stream"), DIGEST, &digest.to_string());
-    Ok(if status == StatusCode::PARTIAL_CONTENT { with(reply, CONTENT_RANGE, &content_range(&range, size)) } else { reply })
-        .map(|reply| with(reply, ACCEPT_RANGES, "bytes"))
+    Ok(if status == StatusCode::PARTIAL_CONTENT {
+        with(reply, CONTENT_RANGE, &content_range(&range, size))
+    } else {
+        reply
+    })
+    .map(|reply| with(reply, ACCEPT_RANGES, "bytes"))
 }
 
 /// DELETE of a blob.

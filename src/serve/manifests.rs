@@ -150,7 +150,8 @@ fn check_contents(state: &State, name: &str, value: &Value) -> Result<(), Troubl
     let list = |field| value.get(field).and_then(Value::as_array).into_iter().flatten();
     for blob in value.get("config").into_iter().chain(list("layers")) {
         let digest = text(blob, "digest").ok_or_else(|| invalid("a descriptor without digest"))?;
-        let elsewhere = text(blob, "mediaType").is_some_and(|kind| kind.contains("nondistributable") || kind.contains("foreign"));
+        let elsewhere =
+            text(blob, "mediaType").is_some_and(|kind| kind.contains("nondistributable") || kind.contains("foreign"));
         let there = digest.parse().is_ok_and(|digest| state.disk.blob_size(name, &digest).is_some());
         if !there && !elsewhere {
             return missing(digest);
@@ -180,4 +181,3 @@ fn invalid(reason: &str) -> Trouble {
 fn unknown() -> Trouble {
     Trouble::refused(404, "MANIFEST_UNKNOWN", "the repository has no such manifest")
 }
-

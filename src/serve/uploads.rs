@@ -59,7 +59,7 @@ impl Uploads {
     }
 
     fn begin(&self, name: &str) -> Result<String, Trouble> {
-        let session = Session { file: NamedTempFile::new_in(&self.folder)?, hasher: Hasher::new(), size: 0 };
+        let session = Session::empty(self)?;
         let mut open = self.lock();
         open.begun += 1;
         // Unguessable, so that one client cannot write into another's upload.
@@ -111,7 +111,9 @@ impl Session {
         let Some(text) = header(CONTENT_RANGE) else { return Ok(()) };
         let chunk = range::chunk(text);
         let length = header(CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
-        if chunk.is_some_and(|chunk| chunk.start == self.size && length.is_none_or(|all| all == chunk.end - chunk.start)) {
+        if chunk
+            .is_some_and(|chunk| chunk.start == self.size && length.is_none_or(|all| all == chunk.end - chunk.start))
+        {
             return Ok(());
         }
         Err(Trouble::Refused {

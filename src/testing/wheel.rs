@@ -1,5 +1,7 @@
 //! Wheels built in code: `Wheel::new("demo", "1.0").file("demo.py", b"…").build()`.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::{ZipEntry, ZipWriter};
@@ -101,9 +103,10 @@ impl Wheel {
         let mut record = String::new();
         for (entry, contents) in whole.files.iter().zip(&whole.contents) {
             let hash = BASE64_URL_SAFE_NO_PAD.encode(Digest::of(contents).as_bytes());
-            record += &format!("{},sha256={hash},{}\n", String::from_utf8_lossy(&entry.name), contents.len());
+            let name = String::from_utf8_lossy(&entry.name);
+            let _ = writeln!(record, "{name},sha256={hash},{}", contents.len());
         }
-        record += &format!("{info}/RECORD,,\n");
+        let _ = writeln!(record, "{info}/RECORD,,");
         let whole = whole.file(&format!("{info}/RECORD"), record.as_bytes());
         ZipWriter { entries: whole.files, ..ZipWriter::default() }.build()
     }

@@ -70,7 +70,8 @@ async fn tags_move_last_and_only_when_all_is_there() {
     let error = deliver(&index, &client().sink(&reference, &[]).unwrap()).await.unwrap_err();
     assert!(error.to_string().contains("403"), "{error}");
     assert_eq!(world.count("PUT", "/manifests/1"), 0);
-    let puts: Vec<String> = world.seen().iter().filter(|seen| seen.method == "PUT").map(|seen| seen.path.clone()).collect();
+    let puts: Vec<String> =
+        world.seen().iter().filter(|seen| seen.method == "PUT").map(|seen| seen.path.clone()).collect();
     let first_manifest = puts.iter().position(|path| path.contains("/manifests/")).unwrap();
     assert!(puts[first_manifest..].iter().all(|path| path.contains("/manifests/")), "{puts:?}");
 }
@@ -129,6 +130,36 @@ async fn a_stalled_upload_is_given_up_and_begun_again() {
     let blob = blob(1, 16 << 20);
     assert_eq!(repository.put_blob(&blob).await.unwrap(), Moved::Sent(16 << 20));
     assert_eq!(world.count("PUT", "/blobs/uploads/"), 2);
+}
+
+/// Hands out its bytes in pieces, with a rest after each.
+struct Slow(Memory);
+
+impl BlobSource for Slow {
+    fn descriptor(&self) -> &Descriptor {
+        self.0.descriptor()
+    }
+
+    fn open(&self, _: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
+        let bytes = self.0.bytes().clone();
+        Box::pin(async move {
+            let stream: ByteStream = Box::pin(stream::unfold(bytes, async |mut bytes| {
+                tokio::time::sleep(Duration::from_millis(150)).await;
+                let piece = bytes.split_to(bytes.len().min(SIZE / 8));
+                (!piece.is_empty()).then_some((Ok(piece), bytes))
+            }));
+            Ok(stream)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_slow_upload_that_moves_is_left_alone() {
+    let world = World::new().await;
+    let repository = client().to_write(&world.reference("a")).unwrap();
+    // Three times the stall limit in all.
+    assert_eq!(repository.put_blob(&Slow(blob(1, SIZE))).await.unwrap(), Moved::Sent(SIZE as u64));
+    assert_eq!(world.count("PUT", "/blobs/uploads/"), 1);
 }
 
 #[tokio::test]
@@ -343,6 +374,7 @@ async fn one_digest_is_sent_once_however_many_ask() {
     let moved = futures_util::future::join_all(pushes.collect::<Vec<_>>()).await;
     assert_eq!(moved.into_iter().filter(|moved| matches!(moved, Ok(Moved::Sent(_)))).count(), 1);
     assert_eq!(world.count("PUT", "/blobs/uploads/"), 1);
+    assert_eq!(world.count("HEAD", "/blobs/"), 1);
 }
 
 #[tokio::test]

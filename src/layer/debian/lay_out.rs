@@ -423,6 +423,7 @@ mod tests {
                 "etc/ 755",
                 "etc/group literal 44",
                 "etc/nsswitch.conf literal 44",
+                "etc/opt/ 755",
                 "etc/passwd literal 161",
                 "home/ 755",
                 "home/nonroot/ 700",

@@ -11,11 +11,8 @@ pub(super) fn resolve<'a>(path: &str, target: impl Fn(&str) -> Option<&'a str>) 
     let mut hops = 0;
     while let Some(component) = pending.pop() {
         match component.as_str() {
-            "" | "." => continue,
-            ".." => {
-                done.truncate(done.rfind('/').unwrap_or(0));
-                continue;
-            }
+            "" | "." => {}
+            ".." => done.truncate(done.rfind('/').unwrap_or(0)),
             name => {
                 let before = done.len();
                 if !done.is_empty() {

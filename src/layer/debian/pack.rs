@@ -13,7 +13,7 @@ use super::{
     soname,
 };
 use crate::{
-    debian::{Deb, Paragraph},
+    debian::{Deb, Paragraph, Version, package_name},
     oci::{Digest, Hasher},
     store::{Blob, Ingest, Store},
 };
@@ -45,7 +45,8 @@ pub fn pack(store: &Store, deb: &Blob) -> Result<Packed, UnpackError> {
     let paragraph = Paragraph::parse("control", control).map_err(malformed)?;
     let field = |field| paragraph.require("control", field).map(str::to_owned).map_err(malformed);
     let (package, version, architecture) = (field("Package")?, field("Version")?, field("Architecture")?);
-    crate::debian::package_name(&package).map_err(malformed)?;
+    package_name(&package).map_err(malformed)?;
+    version.parse::<Version>().map_err(malformed)?;
 
     let keep = |source| UnpackError::Keep { package: package.clone(), source };
     let mut packer = Packer { package: &package, ingest: store.ingest().map_err(keep)?, entries: Vec::new() };
@@ -66,10 +67,10 @@ pub fn pack(store: &Store, deb: &Blob) -> Result<Packed, UnpackError> {
         contents: *blob.digest(),
         package: package.clone(),
     };
-    let mut packed = Packed { index, blob };
-    packed.name_large_libraries()?;
-    packed.remember(store, deb.digest())?;
-    Ok(packed)
+    let mut result = Packed { index, blob };
+    result.name_large_libraries()?;
+    result.remember(store, deb.digest())?;
+    Ok(result)
 }
 
 /// The bytes against the digest: what was downloaded was checked, but disks forget.

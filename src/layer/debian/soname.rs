@@ -18,7 +18,7 @@ const DYNAMIC_LIMIT: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Library {
-    /// `e_machine`: 62 for x86-64, 183 for AArch64.
+    /// `e_machine`: 62 for x86-64, 183 for `AArch64`.
     pub machine: u16,
     /// 32 or 64.
     pub bits: u8,

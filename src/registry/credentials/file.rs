@@ -136,10 +136,10 @@ mod tests {
         let stored = |entry: &str, expect: Credential| check(&auth(entry), "r.example", "a/b", &Entry::Stored(expect));
         stored(r#"{"auth":"dTpwOnE="}"#, basic("u", "p:q"));
         stored(r#"{"username":"u","password":"p"}"#, basic("u", "p"));
-        stored(r#"{"auth":"PHRva2VuPjo=","identitytoken":"i"}"#, Credential::Identity {
-            user: "<token>".to_owned(),
-            token: "i".to_owned(),
-        });
+        stored(
+            r#"{"auth":"PHRva2VuPjo=","identitytoken":"i"}"#,
+            Credential::Identity { user: "<token>".to_owned(), token: "i".to_owned() },
+        );
         stored(r#"{"registrytoken":"t"}"#, Credential::Bearer("t".to_owned()));
         for nothing in ["{}", r#"{"auth":""}"#, r#"{"auth":"!"}"#, r#"{"auth":"dTo="}"#, r#"{"username":"u"}"#] {
             stored(nothing, Credential::Anonymous);
@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn helpers_go_before_the_store_and_the_store_before_entries() {
-        let text = r#"{"auths":{"a.example":{"auth":"YTox"}},"credsStore":"desktop","credHelpers":{"b.example":"ecr"}}"#;
+        let text =
+            r#"{"auths":{"a.example":{"auth":"YTox"}},"credsStore":"desktop","credHelpers":{"b.example":"ecr"}}"#;
         let helper = |registry: &str, name: &str, otherwise: Credential| {
             check(text, registry, "x", &Entry::Helper { name: name.to_owned(), otherwise });
         };

@@ -3,10 +3,7 @@
 mod file;
 mod helper;
 
-use std::{
-    fmt, fs, io,
-    path::PathBuf,
-};
+use std::{fmt, fs, io, path::PathBuf};
 
 use futures_util::future::BoxFuture;
 

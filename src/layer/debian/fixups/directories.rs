@@ -6,6 +6,7 @@ use super::{Tree, UnpackError};
 const DIRECTORIES: &[(&str, u32)] = &[
     ("dev", 0o755),
     ("etc", 0o755),
+    ("etc/opt", 0o755),
     ("home", 0o755),
     ("media", 0o755),
     ("mnt", 0o755),
@@ -19,6 +20,7 @@ const DIRECTORIES: &[(&str, u32)] = &[
     ("tmp", 0o1777),
     ("usr/local/bin", 0o755),
     ("usr/local/etc", 0o755),
+    ("usr/local/games", 0o755),
     ("usr/local/include", 0o755),
     ("usr/local/lib", 0o755),
     ("usr/local/sbin", 0o755),

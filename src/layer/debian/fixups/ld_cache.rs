@@ -117,7 +117,8 @@ fn libraries(tree: &Tree, folder: &str) -> BTreeMap<String, Found> {
         let real_name = real.rsplit('/').next().unwrap_or(&real);
         let soname = library.soname.clone().unwrap_or_else(|| name.to_owned());
         // The development link `libz.so` is asked for by its own name, `libz.so.1.2` by its SONAME.
-        let own_name = real_name == soname || (real_name.ends_with(".so") && soname.starts_with(real_name));
+        let own_name = real_name == soname
+            || (real_name.rsplit_once('.').is_some_and(|(_, end)| end == "so") && soname.starts_with(real_name));
         let is_link = matches!(node.kind, TreeKind::Symlink(_)) && own_name;
         let key = if is_link { name.to_owned() } else { soname };
         let candidate = Found { file: name.to_owned(), is_link, flags };
@@ -206,7 +207,7 @@ fn write(mut lines: Vec<Line>) -> Option<Vec<u8>> {
     file.resize(usize::try_from(extension).ok()?, 0);
     // One section, of kind 0: who made this.
     let generator = [EXTENSION_MAGIC, 1, 0, 0, extension + 24, u32::try_from(GENERATOR.len()).ok()?];
-    generator.iter().for_each(|word| file.extend(word.to_le_bytes()));
+    file.extend(generator.iter().flat_map(|word| word.to_le_bytes()));
     file.extend(GENERATOR);
     Some(file)
 }

@@ -1,0 +1,212 @@
+//! From a lock to an image: layers made in parallel, then configs, manifests and the index.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+
+use super::{
+    BuildError, Builder, Built, BuiltLayer, Made, Project, Selection,
+    make::{Finished, Site, created_by},
+};
+use crate::{
+    base::{BaseImage, read_base},
+    image::{ConfigChanges, ConfigLayer, Image, Index, Layer, Manifest, Memory, derive_config},
+    layer::{FORMAT, MTIME},
+    lock::{Lock, LockedImage, LockedPlatform},
+    oci::{Descriptor, MediaType, Platform, canonical_json},
+    plan::{Frame, LayerKey, PlannedLayer, plan},
+    python::NamePattern,
+    recipe::{Base, ImageSettings, Variant},
+};
+
+/// Distributions that get layers of their own unless the recipe says otherwise.
+const FRAMEWORKS: [&str; 6] = ["torch", "triton", "nvidia-*", "tensorflow*", "jaxlib", "onnxruntime*"];
+
+impl Builder {
+    /// Makes the image that `lock` describes. Nothing is written outside the store.
+    ///
+    /// # Errors
+    /// When the lock lacks the image, when something it names cannot be had or is not what it says,
+    /// and when a layer cannot be made.
+    pub async fn build(&self, project: &Project, lock: &Lock, selection: &Selection) -> Result<Built, BuildError> {
+        let variant = project.recipe.variant(selection.variant.as_deref())?;
+        let index = self.package_index(project);
+        let mut chosen = Vec::new();
+        for platform in Self::chosen_platforms(project, selection)? {
+            let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
+            let below = lock.platform(platform).ok_or_else(missing)?;
+            let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
+            chosen.push((below, image));
+        }
+        let images = chosen.iter().map(|(below, image)| {
+            let site = Site { project, below, index: &index };
+            self.build_platform(site, image, &variant)
+        });
+        let images: Vec<(Image, Vec<BuiltLayer>)> = try_join_all(images).await?;
+        let (images, layers): (Vec<_>, Vec<_>) = images.into_iter().unzip();
+        let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &Value::Null);
+        let index = Index { manifest, images };
+        Ok(Built { variant: variant.name, index, layers: layers.into_iter().flatten().collect() })
+    }
+
+    fn chosen_platforms<'a>(project: &'a Project, selection: &'a Selection) -> Result<Vec<&'a Platform>, BuildError> {
+        let all = || project.recipe.platforms.iter().map(toml::Spanned::get_ref);
+        if selection.platforms.is_empty() {
+            return Ok(all().collect());
+        }
+        for wanted in &selection.platforms {
+            if !all().any(|platform| platform == wanted) {
+                let list = all().map(Platform::to_string).collect::<Vec<_>>().join(", ");
+                let message = format!("the recipe is for {list}, not for {wanted}");
+                let span = project.recipe.platforms.first().map(toml::Spanned::span).unwrap_or_default();
+                let hint = crate::hint::Hint::new("add the platform to `platforms`");
+                return Err(project.recipe.problem_at(span, message, Some(hint)).into());
+            }
+        }
+        Ok(all().filter(|platform| selection.platforms.contains(platform)).collect())
+    }
+
+    async fn build_platform(
+        &self,
+        site: Site<'_>,
+        image: &LockedImage,
+        variant: &Variant,
+    ) -> Result<(Image, Vec<BuiltLayer>), BuildError> {
+        let project = site.project;
+        let own = own_layers(project);
+        let strip: Vec<&str> = project
+            .recipe
+            .debian
+            .iter()
+            .flat_map(|debian| &debian.strip)
+            .map(|strip| strip.get_ref().as_str())
+            .collect();
+        let frame = Frame { format: FORMAT, own: &own, strip: &strip };
+        let planned = plan(site.below, image, frame);
+        let base = self.base_image(project, site.below);
+        let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
+        let made = self.make_all(site, planned);
+        let scripts = self.make_scripts(site, &variant.scripts);
+        let (base, mut made, scripts) = tokio::try_join!(base, made, scripts)?;
+        self.check_clashes(site, image, &keys).await?;
+        made.extend(scripts);
+        Ok(self.assemble(base.as_ref(), site, made, &variant.image))
+    }
+
+    /// Makes the layers, the largest first, and gives them back in their order.
+    async fn make_all(&self, site: Site<'_>, planned: Vec<PlannedLayer>) -> Result<Vec<Finished>, BuildError> {
+        let mut order: Vec<(usize, PlannedLayer)> = planned.into_iter().enumerate().collect();
+        order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.input_size()));
+        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, layer).await?));
+        let mut layers = try_join_all(order.into_iter().map(make)).await?;
+        layers.sort_by_key(|(position, _)| *position);
+        Ok(layers.into_iter().map(|(_, finished)| finished).collect())
+    }
+
+    /// The base at the locked digest; its layers are named, not read.
+    async fn base_image(&self, project: &Project, below: &LockedPlatform) -> Result<Option<BaseImage>, BuildError> {
+        let Some(digest) = below.base else { return Ok(None) };
+        let pinned = match project.recipe.base.get_ref() {
+            Base::Registry(reference) => Base::Registry(reference.at(digest)),
+            other => other.clone(),
+        };
+        let fail = |source| BuildError::Base { platform: below.platform.clone(), source };
+        let source = self.source(&pinned, &project.folder)?;
+        let image = read_base(&*source, &below.platform).await.map_err(fail)?;
+        if image.manifest.descriptor().digest != digest {
+            return Err(BuildError::BaseMoved { platform: below.platform.clone(), locked: digest });
+        }
+        Ok(Some(image))
+    }
+
+    fn assemble(
+        &self,
+        base: Option<&BaseImage>,
+        site: Site<'_>,
+        made: Vec<Finished>,
+        settings: &ImageSettings,
+    ) -> (Image, Vec<BuiltLayer>) {
+        let platform = &site.below.platform;
+        let mut rows: Vec<BuiltLayer> =
+            base.iter().flat_map(|base| &base.layers).map(|layer| base_row(layer, platform)).collect();
+        let mut layers: Vec<Layer> = base.map(|base| base.layers.clone()).unwrap_or_default();
+        let mut history = Vec::new();
+        for finished in made {
+            let layer = Layer { diff_id: finished.layer.diff_id, blob: Arc::new(finished.layer.layer) };
+            let descriptor = layer.blob.descriptor();
+            rows.push(BuiltLayer {
+                platform: platform.clone(),
+                name: finished.name.clone(),
+                digest: descriptor.digest,
+                size: descriptor.size,
+                made: finished.made,
+                time: finished.time,
+            });
+            history.push(ConfigLayer { diff_id: layer.diff_id, created_by: created_by(&finished.name, platform) });
+            layers.push(layer);
+        }
+        let document: Option<Value> = base.and_then(|base| serde_json::from_slice(&base.config).ok());
+        let created = self.settings.epoch.unwrap_or(MTIME);
+        let config = derive_config(document.as_ref(), platform, &changes(settings), &history, created);
+        let config = Memory::new(MediaType::ImageConfig, canonical_json(&config));
+        let descriptors: Vec<Descriptor> = layers.iter().map(|layer| layer.blob.descriptor().clone()).collect();
+        let config_descriptor = crate::image::BlobSource::descriptor(&config).clone();
+        let manifest = Manifest::of_image(&config_descriptor, &descriptors, &annotations(base, site.project));
+        (Image { platform: platform.clone(), manifest, config, layers }, rows)
+    }
+}
+
+fn described(image: &Image) -> Descriptor {
+    Descriptor { platform: Some(image.platform.clone()), ..image.manifest.descriptor().clone() }
+}
+
+fn base_row(layer: &Layer, platform: &Platform) -> BuiltLayer {
+    let descriptor = layer.blob.descriptor();
+    BuiltLayer {
+        platform: platform.clone(),
+        name: "base".to_owned(),
+        digest: descriptor.digest,
+        size: descriptor.size,
+        made: Made::Base,
+        time: Duration::ZERO,
+    }
+}
+
+/// Which base an image has; a local one has no name that means anything elsewhere.
+fn annotations(base: Option<&BaseImage>, project: &Project) -> Value {
+    let Some(base) = base else { return Value::Null };
+    let digest = base.manifest.descriptor().digest.to_string();
+    let mut annotations = json!({ "org.opencontainers.image.base.digest": digest });
+    if let Base::Registry(reference) = project.recipe.base.get_ref() {
+        annotations["org.opencontainers.image.base.name"] = reference.to_string().into();
+    }
+    annotations
+}
+
+fn own_layers(project: &Project) -> Vec<NamePattern> {
+    let wanted = &project.recipe.layers.own;
+    if wanted.is_empty() {
+        return FRAMEWORKS.iter().filter_map(|pattern| pattern.parse().ok()).collect();
+    }
+    wanted.iter().map(|pattern| pattern.get_ref().clone()).collect()
+}
+
+fn changes(settings: &ImageSettings) -> ConfigChanges {
+    let words = |list: &Vec<toml::Spanned<String>>| list.iter().map(|word| word.get_ref().clone()).collect::<Vec<_>>();
+    let text = |value: &Option<toml::Spanned<String>>| value.as_ref().map(|text| text.get_ref().clone());
+    let map = |map: &BTreeMap<String, toml::Spanned<String>>| {
+        map.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
+    };
+    ConfigChanges {
+        entrypoint: settings.entrypoint.as_ref().map(words),
+        cmd: settings.cmd.as_ref().map(words),
+        env: map(&settings.env),
+        user: text(&settings.user),
+        workdir: text(&settings.workdir),
+        labels: map(&settings.labels),
+        ports: words(&settings.ports),
+        volumes: words(&settings.volumes),
+        stop_signal: text(&settings.stop_signal),
+    }
+}

@@ -1,0 +1,196 @@
+//! Why an image cannot be built: the rooms' errors, with the platform or file they concern.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    apt::AptError,
+    archive::ArchiveError,
+    base::BaseError,
+    hint::{Advise, Hint},
+    image::TransferError,
+    layer::{LayerError, debian::UnpackError},
+    layout::LayoutError,
+    lock::LockError,
+    oci::Platform,
+    pypi::IndexError,
+    recipe::RecipeError,
+    registry::RegistryError,
+    resolve::ResolveError,
+};
+
+/// Why an image cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The recipe, or what it names, is wrong.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The lock cannot be used.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The lock knows nothing of an image.
+    #[error("the lock has no {}for {platform}", variant.as_ref().map(|name| format!("variant `{name}` ")).unwrap_or_default())]
+    NotLocked {
+        /// The variant.
+        variant: Option<String>,
+        /// The platform.
+        platform: Platform,
+    },
+    /// A file that the recipe names cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    File {
+        /// As the recipe names it.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that the recipe names cannot be understood.
+    #[error("`{}` cannot be used", path.display())]
+    Requirements {
+        /// As the recipe names it.
+        path: PathBuf,
+        /// Why.
+        source: crate::python::PythonError,
+    },
+    /// Requirements files include each other without end.
+    #[error("`{}` includes itself", path.display())]
+    Circle {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The base cannot be understood.
+    #[error("the base cannot be used for {platform}")]
+    Base {
+        /// For which platform.
+        platform: Platform,
+        /// Why.
+        source: BaseError,
+    },
+    /// The files of Debian packages do not lie on the base.
+    #[error("Debian packages for {platform} do not fit together with the base")]
+    Tree {
+        /// For which platform.
+        platform: Platform,
+        /// Why.
+        source: crate::base::LayerError,
+    },
+    /// The base is no longer what was locked.
+    #[error("the base for {platform} is not the one that was locked, {locked}")]
+    BaseMoved {
+        /// For which platform.
+        platform: Platform,
+        /// What the lock says.
+        locked: crate::oci::Digest,
+    },
+    /// Debian packages cannot be had.
+    #[error("Debian packages for {platform} cannot be had")]
+    Debian {
+        /// For which platform.
+        platform: Platform,
+        /// Why.
+        source: AptError,
+    },
+    /// Debian packages cannot be laid out.
+    #[error("Debian packages for {platform} cannot be laid out")]
+    Unpack {
+        /// For which platform.
+        platform: Platform,
+        /// Why.
+        source: UnpackError,
+    },
+    /// No set of wheels fits.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// Platforms would get different versions.
+    #[error("{} would have different versions on different platforms: {list}", if *.count == 1 { "a distribution" } else { "distributions" })]
+    Skew {
+        /// How many.
+        count: usize,
+        /// `name 1.0 (linux/amd64), 1.1 (linux/arm64); …`
+        list: String,
+    },
+    /// A wheel cannot be fetched.
+    #[error("cannot fetch {wheel}")]
+    Wheel {
+        /// File name.
+        wheel: String,
+        /// Why.
+        source: IndexError,
+    },
+    /// A layer cannot be made.
+    #[error("cannot make the layer `{layer}` for {platform}")]
+    Layer {
+        /// What a person calls it.
+        layer: String,
+        /// For which platform.
+        platform: Platform,
+        /// Why.
+        source: LayerError,
+    },
+    /// Two wheels of an image bring different files to one path.
+    #[error("the wheels for {platform} do not go together")]
+    Clash {
+        /// For which platform.
+        platform: Platform,
+        /// Which wheels, and where.
+        source: LayerError,
+    },
+    /// An OCI layout cannot be opened.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// An OCI archive cannot be opened.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A registry cannot be used.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The image cannot be delivered.
+    #[error("cannot write the image to {destination}")]
+    Deliver {
+        /// Where to.
+        destination: String,
+        /// Why.
+        source: TransferError,
+    },
+    /// `scratch` holds nothing to read.
+    #[error("`scratch` is no image")]
+    Scratch,
+    /// Threads cannot be had.
+    #[error("cannot start worker threads")]
+    Threads {
+        /// Why.
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// A worker died.
+    #[error("a worker was lost")]
+    Worker,
+}
+
+impl Advise for BuildError {
+    fn hint(&self) -> Option<Hint> {
+        match self {
+            Self::Recipe(error) => error.hint(),
+            Self::Lock(error) => error.hint(),
+            Self::NotLocked { .. } | Self::BaseMoved { .. } => Some(Hint::new("run `wheelwright lock` again")),
+            Self::File { .. } => Some(Hint::new("paths in a recipe are relative to the recipe's folder")),
+            Self::Requirements { source, .. } => source.hint(),
+            Self::Circle { .. } => Some(Hint::new("remove the `-r` line that leads back")),
+            Self::Base { source, .. } => source.hint(),
+            Self::Debian { source, .. } => source.hint(),
+            Self::Unpack { source, .. } => source.hint(),
+            Self::Resolve(error) => error.hint(),
+            Self::Skew { .. } => Some(Hint::new(
+                "pin a version that has wheels for every platform, or allow the difference with `wheels.skew = \"warn\"`",
+            )),
+            Self::Wheel { source, .. } => source.hint(),
+            Self::Layer { source, .. } | Self::Clash { source, .. } => source.hint(),
+            Self::Layout(error) => error.hint(),
+            Self::Archive(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
+            Self::Deliver { source, .. } => source.hint(),
+            Self::Scratch => Some(Hint::new("name an image, a layout or an archive")),
+            Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
+            Self::Tree { .. } | Self::Worker => None,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Layers made: inputs fetched, items collected, one pass each on a worker thread.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use tokio::sync::oneshot;
+
+use super::{
+    BuildError, Builder, Made, Project,
+    memo::{self, MadeLayer},
+};
+use crate::{
+    layer::{
+        Contribution, FORMAT, Item, LayerError, Paths, Threads, lay, merge,
+        scripts::{self, Files},
+        wheel::{Destination, install},
+    },
+    lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
+    oci::{Digest, Platform},
+    plan::{Contents, LayerKey, PlannedLayer, scripts_key},
+    progress::{Event, Task, TaskKind},
+    pypi::PackageIndex,
+    recipe::Script,
+    store::{Blob, Bucket},
+};
+
+/// A layer of one platform, with what it took.
+pub(super) struct Finished {
+    pub(super) name: String,
+    pub(super) layer: MadeLayer,
+    pub(super) made: Made,
+    pub(super) time: Duration,
+}
+
+/// What all layers of a platform have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub(super) project: &'a Project,
+    pub(super) below: &'a LockedPlatform,
+    pub(super) index: &'a PackageIndex,
+}
+
+impl Builder {
+    /// The layer that the plan describes: from an earlier build, or made now.
+    pub(super) async fn make(&self, site: Site<'_>, planned: PlannedLayer) -> Result<Finished, BuildError> {
+        let start = Instant::now();
+        let store = self.settings.store.clone();
+        let key = planned.key;
+        if let Some(layer) = self.compute(move || memo::recall(&store, &key)).await? {
+            return Ok(Finished { name: planned.name, layer, made: Made::Cached, time: start.elapsed() });
+        }
+        let platform = &site.below.platform;
+        let fail = |source| BuildError::Layer { layer: planned.name.clone(), platform: platform.clone(), source };
+        let items = match planned.contents {
+            Contents::Debian(packages) => self.lay_out_packages(site.project, &packages, platform).await?,
+            Contents::Wheels(wheels) => {
+                let inputs = self.fetch(site, wheels).await?;
+                let facts = site.below.facts.clone();
+                self.compute(move || install_with_parents(&inputs, &facts)).await?.map_err(fail)?
+            }
+        };
+        let name = format!("{} {platform}", planned.name);
+        let layer = self.lay(name, key, items).await?.map_err(fail)?;
+        Ok(Finished { name: planned.name, layer, made: Made::Built, time: start.elapsed() })
+    }
+
+    /// The layer of the user's files; none where there are none.
+    pub(super) async fn make_scripts(
+        &self,
+        site: Site<'_>,
+        scripts: &[Script],
+    ) -> Result<Option<Finished>, BuildError> {
+        if scripts.is_empty() {
+            return Ok(None);
+        }
+        let start = Instant::now();
+        let platform = &site.below.platform;
+        let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
+        let (store, folder) = (self.settings.store.clone(), site.project.folder.clone());
+        let (facts, scripts) = (site.below.facts.clone(), scripts.to_vec());
+        let collected = self.compute(move || collect_scripts(&scripts, &folder, &facts, &store)).await?;
+        let (items, key) = collected.map_err(fail)?;
+        let store = self.settings.store.clone();
+        let recalled = self.compute(move || memo::recall(&store, &key)).await?;
+        let (layer, made) = match recalled {
+            Some(layer) => (layer, Made::Cached),
+            None => (self.lay(format!("scripts {platform}"), key, items).await?.map_err(fail)?, Made::Built),
+        };
+        Ok(Some(Finished { name: "scripts".to_owned(), layer, made, time: start.elapsed() }))
+    }
+
+    /// Makes sure that no two wheels of the image, in whatever layers, bring different files to one path.
+    pub(super) async fn check_clashes(
+        &self,
+        site: Site<'_>,
+        image: &LockedImage,
+        keys: &[LayerKey],
+    ) -> Result<(), BuildError> {
+        let note = clash_note(keys);
+        if image.wheels.is_empty() || self.settings.store.note(Bucket::Checks, &note).is_some() {
+            return Ok(());
+        }
+        let inputs = self.fetch(site, image.wheels.clone()).await?;
+        let (facts, store) = (site.below.facts.clone(), self.settings.store.clone());
+        let checked = self.compute(move || {
+            install_all(&inputs, &facts, &Paths::new(&facts))?;
+            Ok(store.keep(Bucket::Checks, &note, b"no two wheels clash\n")?)
+        });
+        let fail = |source| BuildError::Clash { platform: site.below.platform.clone(), source };
+        checked.await?.map_err(fail)
+    }
+
+    /// Runs `work` on the pool of worker threads; none of them ever waits for a socket.
+    pub(super) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, BuildError> {
+        let (send, receive) = oneshot::channel();
+        // When nobody waits any more, because the build was given up, the result is dropped.
+        self.pool.spawn(move || drop(send.send(work())));
+        receive.await.map_err(|_| BuildError::Worker)
+    }
+
+    pub(super) async fn fetch(
+        &self,
+        site: Site<'_>,
+        wheels: Vec<LockedWheel>,
+    ) -> Result<Vec<(LockedWheel, Blob)>, BuildError> {
+        let fetch = async |wheel: LockedWheel| {
+            let _turn = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
+            let blob = site.index.download(&wheel).await;
+            let blob = blob.map_err(|source| BuildError::Wheel { wheel: wheel.file.clone(), source })?;
+            Ok((wheel, blob))
+        };
+        try_join_all(wheels.into_iter().map(fetch)).await
+    }
+
+    async fn lay(
+        &self,
+        name: String,
+        key: LayerKey,
+        items: Vec<Item>,
+    ) -> Result<Result<MadeLayer, LayerError>, BuildError> {
+        let (observer, store) = (self.settings.observer.clone(), self.settings.store.clone());
+        // With as many layers as cores the second thread costs nothing; with one giant left it helps.
+        let threads = if self.settings.jobs.get() > 1 { Threads::Two } else { Threads::One };
+        self.compute(move || {
+            let task = Task { kind: TaskKind::Layer, name: &name };
+            observer.observe(&Event::Started { task, total: Some(tar_size(&items)) });
+            let advanced = |bytes| observer.observe(&Event::Advanced { task, bytes });
+            let laid = lay(&items, threads, &advanced);
+            observer.observe(&Event::Finished { task });
+            Ok(memo::remember(&store, &key, laid?)?)
+        })
+        .await
+    }
+}
+
+/// Where it is noted that the wheels of these layers go together.
+fn clash_note(keys: &[LayerKey]) -> String {
+    let keys: Vec<String> = keys.iter().map(LayerKey::hex).collect();
+    format!("clash-{}", Digest::of(keys.join("\n").as_bytes()).hex())
+}
+
+/// Bytes of the tar, near enough for a progress bar.
+fn tar_size(items: &[Item]) -> u64 {
+    let body = |item: &Item| if let crate::layer::Node::File(body) = &item.node { body.size() } else { 0 };
+    items.iter().map(|item| 512 + body(item).next_multiple_of(512)).sum()
+}
+
+/// What the wheels put on disk, without the directories above.
+fn install_all(inputs: &[(LockedWheel, Blob)], facts: &Facts, paths: &Paths) -> Result<Vec<Item>, LayerError> {
+    let Some(interpreter): Option<&Interpreter> = facts.python.as_ref() else { return Ok(Vec::new()) };
+    let destination = Destination { interpreter, paths };
+    let contributions: Result<Vec<Contribution>, _> =
+        inputs.iter().map(|(wheel, blob)| install(wheel, blob, destination)).collect();
+    merge(contributions?)
+}
+
+fn install_with_parents(inputs: &[(LockedWheel, Blob)], facts: &Facts) -> Result<Vec<Item>, LayerError> {
+    let paths = Paths::new(facts);
+    let mut items = install_all(inputs, facts, &paths)?;
+    paths.add_parents(&mut items);
+    Ok(items)
+}
+
+fn collect_scripts(
+    wanted: &[Script],
+    folder: &std::path::Path,
+    facts: &Facts,
+    store: &crate::store::Store,
+) -> Result<(Vec<Item>, LayerKey), LayerError> {
+    let paths = Paths::new(facts);
+    let mut contributions = Vec::new();
+    let mut digests: Vec<(String, u32, Digest)> = Vec::new();
+    for script in wanted {
+        let from = folder.join(script.from.get_ref());
+        let to = paths.canonical(script.to.get_ref());
+        let owner = (u64::from(script.owner.uid), u64::from(script.owner.gid));
+        let mode = script.mode.as_ref().map(|mode| *mode.get_ref());
+        let files = Files { from: &from, shown: script.from.get_ref(), to: &to, mode, owner };
+        let collected = scripts::collect(files, store)?;
+        let place = |item: &Item| format!("{} {}:{}", item.path, item.uid, item.gid);
+        digests.extend(collected.iter().map(|(item, digest)| (place(item), item.mode, *digest)));
+        let items = collected.into_iter().map(|(item, _)| item).filter(|item| !paths.has_directory(item)).collect();
+        contributions.push(Contribution { from: script.from.get_ref().clone(), items });
+    }
+    digests.sort();
+    let mut items = merge(contributions)?;
+    paths.add_parents(&mut items);
+    Ok((items, scripts_key(&digests, facts, FORMAT)))
+}
+
+/// What a layer's line in the history says.
+pub(super) fn created_by(name: &str, platform: &Platform) -> String {
+    format!("wheelwright: {name} ({platform})")
+}

@@ -1,0 +1,299 @@
+//! Resolutions against small indexes made in code.
+
+use super::super::{Choice, LocalWheel, Request, Resolution, ResolveError, resolve, resolve_aligned};
+use crate::{
+    lock::{Installed, WheelSource},
+    oci::Digest,
+    pypi::{
+        Index, Location, Settings,
+        testing::{FakeIndex, Manner, Wheel, package_index},
+    },
+    python::{MarkerTree, Requirement, Target},
+};
+
+fn target(platform: &str, libc: &str) -> Target {
+    Target {
+        platform: platform.parse().unwrap(),
+        python: "3.11.2".parse().unwrap(),
+        libc: libc.parse().unwrap(),
+        free_threaded: false,
+    }
+}
+
+fn wants(requirements: &[&str]) -> Request {
+    Request { requirements: parsed(requirements), ..Request::default() }
+}
+
+fn parsed(requirements: &[&str]) -> Vec<Requirement> {
+    requirements.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+async fn run(wheels: &[Wheel], request: &Request) -> Result<Resolution, ResolveError> {
+    let (server, folder) = (FakeIndex::serve(wheels, Manner::Modern).await, tempfile::tempdir().unwrap());
+    let index = package_index(&folder, server.settings());
+    resolve(request, &target("linux/amd64", "glibc 2.28"), &index).await
+}
+
+fn names(resolution: &Resolution) -> String {
+    let names = resolution.wheels.iter().map(|wheel| format!("{} {}", wheel.name, wheel.version));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+async fn check(wheels: &[Wheel], request: Request, expect: &str) {
+    let found = match run(wheels, &request).await {
+        Ok(resolution) => names(&resolution),
+        Err(error) => {
+            let facts: Vec<String> = error.facts().iter().map(ToString::to_string).collect();
+            format!("{error}: {}", facts.join("; "))
+        }
+    };
+    assert_eq!(found, expect, "{:?}", request.requirements);
+}
+
+fn house() -> Vec<Wheel> {
+    vec![
+        Wheel::new("app", "1.0").requires(&["lib>=1", "win; sys_platform == 'win32'", "old; python_version < '3'"]),
+        Wheel::new("lib", "1.0"),
+        Wheel::new("lib", "2.0"),
+        Wheel::new("lib", "3.0rc1"),
+        Wheel::new("lib", "2.5").yanked(),
+        Wheel::new("lib", "2.6").python(">=3.12"),
+        Wheel::new("lib", "2.7").tag("cp311-cp311-manylinux_2_34_x86_64"),
+        Wheel::new("torch", "2.3.1+cpu"),
+        Wheel::new("torch", "2.3.1"),
+        Wheel::new("torch", "2.4.0"),
+        Wheel::new("part", "1.0").extra("all").extra("a").extra("b").requires(&[
+            "lib<2; extra == 'a'",
+            "torch; extra == 'b'",
+            "part[a,b]; extra == 'all'",
+        ]),
+        Wheel::new("far", "1.0").requires(&["lib @ https://host/lib-1.0-py3-none-any.whl"]),
+        Wheel::new("odd", "2.0").requires(&["lib >= master"]),
+        Wheel::new("odd", "1.0"),
+    ]
+}
+
+#[tokio::test]
+async fn versions_are_chosen_by_the_rules() {
+    let wheels = house();
+    check(&wheels, wants(&["app"]), "app 1.0, lib 2.0").await;
+    check(&wheels, wants(&["lib==2.5"]), "lib 2.5").await;
+    check(&wheels, wants(&["lib>=3.0rc1"]), "lib 3.0rc1").await;
+    check(&wheels, wants(&["torch==2.3.1"]), "torch 2.3.1+cpu").await;
+    check(&wheels, wants(&["part[all]"]), "lib 1.0, part 1.0, torch 2.4.0").await;
+    check(&wheels, wants(&["part[b]", "torch<2.4"]), "part 1.0, torch 2.3.1+cpu").await;
+    check(&wheels, wants(&["odd"]), "odd 1.0").await;
+    check(&wheels, wants(&["app ; platform_machine == 'aarch64'"]), "").await;
+}
+
+#[tokio::test]
+async fn the_recipe_bounds_overrides_and_leaves_out() {
+    let wheels = house();
+    let with = |change: fn(&mut Request)| {
+        let mut request = wants(&["app"]);
+        change(&mut request);
+        request
+    };
+    check(&wheels, with(|request| request.constraints = parsed(&["lib<2", "torch<1"])), "app 1.0, lib 1.0").await;
+    let other = with(|request| request.constraints = parsed(&["lib<2; platform_machine == 'aarch64'"]));
+    check(&wheels, other, "app 1.0, lib 2.0").await;
+    check(&wheels, with(|request| request.overrides = parsed(&["lib==1.0"])), "app 1.0, lib 1.0").await;
+    check(&wheels, with(|request| request.exclude = vec!["li*".parse().unwrap()]), "app 1.0").await;
+    check(
+        &wheels,
+        with(|request| drop(request.prefer.insert("lib".parse().unwrap(), "1.0".parse().unwrap()))),
+        "app 1.0, lib 1.0",
+    )
+    .await;
+    let accepted = |request: &mut Request| {
+        let digest = Digest::of(&Wheel::new("lib", "1.0").bytes());
+        request.accepted.insert("lib".parse().unwrap(), [digest].into());
+    };
+    check(&wheels, with(accepted), "app 1.0, lib 1.0").await;
+    let denied = with(|request| request.deny = vec!["lib".parse().unwrap()]);
+    check(&wheels, denied, "lib is denied by `lib`, but needed on linux/amd64 by app: ").await;
+}
+
+#[tokio::test]
+async fn the_base_is_kept() {
+    let wheels = house();
+    let brings = |version: &str, requirements: &[&str]| Request {
+        installed: vec![Installed { name: "lib".to_owned(), version: version.to_owned() }],
+        ..wants(requirements)
+    };
+    check(&wheels, brings("1.5", &["app"]), "app 1.0").await;
+    check(&wheels, brings("9.9+house", &["app", "lib"]), "app 1.0").await;
+    check(
+        &wheels,
+        brings("0.5", &["app"]),
+        "no set of wheels for linux/amd64 satisfies every requirement: the recipe requires app; \
+         app 1.0 requires lib>=1; the base brings lib 0.5, which cannot be replaced",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn failures_name_the_facts() {
+    let wheels = house();
+    let check = async |requirements: &[&str], expect: &str| {
+        let expect = format!("no set of wheels for linux/amd64 satisfies every requirement: {expect}");
+        check(&wheels, wants(requirements), &expect).await;
+    };
+    check(&["nothing"], "the recipe requires nothing; nothing is not in default").await;
+    check(
+        &["lib==2.7"],
+        "the recipe requires lib==2.7; lib 2.7 cannot be used: its only wheel, cp311-cp311-manylinux_2_34_x86_64, \
+         needs glibc 2.34, the base has glibc 2.28",
+    )
+    .await;
+    check(&["lib==2.6"], "the recipe requires lib==2.6; lib 2.6 cannot be used: it requires Python >=3.12").await;
+    check(
+        &["lib>=4"],
+        "the recipe requires lib>=4; there is no version of lib in >=4; usable are 3.0rc1, 2.5, 2.0, 1.0",
+    )
+    .await;
+    check(&["app", "lib<1"], "the recipe requires app; the recipe requires lib<1; app 1.0 requires lib>=1").await;
+    check(
+        &["far"],
+        "the recipe requires far; far 1.0 cannot be used: it requires lib from a URL, which only the recipe may do",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn conflicts_lead_back_to_older_versions() {
+    let mut wheels: Vec<Wheel> = (1..=40)
+        .flat_map(|number| {
+            let core = format!("core=={number}.0");
+            [Wheel::new("front", &format!("{number}.0")).requires(&[&core]), Wheel::new("core", &format!("{number}.0"))]
+        })
+        .collect();
+    wheels.push(Wheel::new("back", "1.0").requires(&["core<3"]));
+    check(&wheels, wants(&["front", "back"]), "back 1.0, core 2.0, front 2.0").await;
+}
+
+#[tokio::test]
+async fn a_package_in_everyones_way_is_decided_last() {
+    let mut wheels: Vec<Wheel> = (1..=100)
+        .flat_map(|number| {
+            let (front, middle) = (format!("middle=={number}.0"), format!("{number}.0"));
+            [Wheel::new("front", &middle).requires(&[&front]), Wheel::new("middle", &middle).requires(&["shared<3"])]
+        })
+        .collect();
+    wheels.extend(["1.0", "2.0", "3.0"].map(|version| Wheel::new("shared", version)));
+    wheels.push(Wheel::new("other", "1.0").requires(&["shared"]));
+    let (server, folder) = (FakeIndex::serve(&wheels, Manner::Modern).await, tempfile::tempdir().unwrap());
+    let index = package_index(&folder, server.settings());
+    let request = wants(&["other", "shared", "front"]);
+    let resolution = resolve(&request, &target("linux/amd64", "glibc 2.28"), &index).await.unwrap();
+    assert_eq!(names(&resolution), "front 100.0, middle 100.0, other 1.0, shared 2.0");
+    let requests = server.requests().len();
+    assert!(requests < 60, "{requests} requests");
+}
+
+#[tokio::test]
+async fn the_first_alternative_with_wheels_is_taken() {
+    let wheels = house();
+    let choice = |alternatives: &[&[&str]]| Request {
+        choices: vec![Choice { any_of: alternatives.iter().map(|list| parsed(list)).collect() }],
+        ..wants(&["app"])
+    };
+    check(&wheels, choice(&[&["lib==2.7"], &["torch", "odd"], &["part"]]), "app 1.0, lib 2.0, odd 1.0, torch 2.4.0")
+        .await;
+    let resolution = run(&wheels, &choice(&[&["lib==2.7"], &["torch<2.4", "odd"]])).await.unwrap();
+    assert_eq!(resolution.choices, [["torch<2.4", "odd"]]);
+    let error = run(&wheels, &choice(&[&["lib==2.7"], &["nothing"]])).await.unwrap_err();
+    assert_eq!(error.to_string(), "none of the alternatives lib==2.7 | nothing has wheels for linux/amd64");
+    assert!(error.facts().len() > 2);
+}
+
+#[tokio::test]
+async fn files_that_the_recipe_names_are_the_only_ones() {
+    let server = FakeIndex::serve(&house(), Manner::Plain).await;
+    let folder = tempfile::tempdir().unwrap();
+    let local = Wheel::new("lib", "0.9+house").requires(&["odd"]);
+    local.lay(folder.path());
+    let index = package_index(&folder, Settings { folder: folder.path().to_owned(), ..server.settings() });
+    let linux = target("linux/amd64", "glibc 2.36");
+    let url = server.url.join("/files/torch-2.3.1-py3-none-any.whl").unwrap();
+    let named = format!("torch @ {url}");
+    let mut request = wants(&["part[b]", &named]);
+    let path = local.file().into();
+    request.wheels = vec![LocalWheel { path, extras: Vec::new(), marker: MarkerTree::TRUE }];
+    let resolution = resolve(&request, &linux, &index).await.unwrap();
+    assert_eq!(names(&resolution), "lib 0.9+house, odd 1.0, part 1.0, torch 2.3.1");
+    let sources: Vec<&WheelSource> = resolution.wheels.iter().map(|wheel| &wheel.source).collect();
+    assert_eq!(*sources[0], WheelSource::Path(local.file()));
+    assert_eq!(*sources[2], WheelSource::Index("default".to_owned()));
+    assert_eq!(*sources[3], WheelSource::Url(url.to_string()));
+    assert_eq!(resolution.wheels[0].sha256, Digest::of(&local.bytes()));
+    assert_eq!(
+        (&resolution.wheels[0].why[..], &resolution.wheels[1].why[..]),
+        (&["recipe".to_owned()][..], &["lib".to_owned()][..])
+    );
+    request.requirements.extend(parsed(&["app"]));
+    let error = resolve(&request, &linux, &index).await.unwrap_err();
+    let facts: Vec<String> = error.facts().iter().map(ToString::to_string).collect();
+    assert!(facts.contains(&"the recipe names the file of lib 0.9+house".to_owned()), "{facts:?}");
+    let wrong = format!("app @ {url}");
+    let error = resolve(&wants(&[&wrong]), &linux, &index).await.unwrap_err();
+    assert_eq!(error.to_string(), "the URL of app leads to torch-2.3.1-py3-none-any.whl");
+}
+
+#[tokio::test]
+async fn bound_packages_come_from_their_index_on_its_platform() {
+    let public = FakeIndex::serve(&house(), Manner::Modern).await;
+    let cpu = FakeIndex::serve(&[Wheel::new("torch", "2.0+cpu")], Manner::Bare).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = public.settings();
+    settings.indexes.push(Index {
+        name: "cpu".to_owned(),
+        location: Location::Simple(cpu.url.clone()),
+        packages: vec!["torch".parse().unwrap()],
+        platforms: vec!["linux/amd64".parse().unwrap()],
+    });
+    let index = package_index(&folder, settings);
+    let linux = |platform| target(platform, "glibc 2.36");
+    let amd64 = resolve(&wants(&["torch"]), &linux("linux/amd64"), &index).await.unwrap();
+    assert_eq!(
+        (names(&amd64).as_str(), &amd64.wheels[0].source),
+        ("torch 2.0+cpu", &WheelSource::Index("cpu".to_owned()))
+    );
+    assert_eq!(amd64.wheels[0].sha256, Digest::of(&Wheel::new("torch", "2.0+cpu").bytes()));
+    let arm64 = resolve(&wants(&["torch"]), &linux("linux/arm64"), &index).await.unwrap();
+    assert_eq!(names(&arm64), "torch 2.4.0");
+}
+
+#[tokio::test]
+async fn versions_are_aligned_where_they_can_be() {
+    let native = |version: &str, machine: &str| {
+        Wheel::new("native", version).tag(&format!("cp311-cp311-manylinux_2_17_{machine}"))
+    };
+    let wheels = [
+        native("1.0", "x86_64"),
+        native("1.0", "aarch64"),
+        native("2.0", "aarch64"),
+        Wheel::new("only", "1.0").tag("cp311-cp311-manylinux_2_17_x86_64"),
+        Wheel::new("only", "2.0").tag("cp311-cp311-manylinux_2_17_aarch64"),
+    ];
+    let server = FakeIndex::serve(&wheels, Manner::Modern).await;
+    let folder = tempfile::tempdir().unwrap();
+    let index = package_index(&folder, server.settings());
+    let jobs = |requirements: &[&str]| {
+        ["linux/amd64", "linux/arm64"].map(|platform| (wants(requirements), target(platform, "glibc 2.36")))
+    };
+    let aligned = resolve_aligned(&jobs(&["native"]), &index).await.unwrap();
+    assert!(aligned.skew.is_empty());
+    assert_eq!(names(&aligned.resolutions[1]), "native 1.0");
+    let skewed = resolve_aligned(&jobs(&["native", "only"]), &index).await.unwrap();
+    assert_eq!(names(&skewed.resolutions[1]), "native 1.0, only 2.0");
+    let versions: Vec<String> = skewed.skew[0].versions.values().map(ToString::to_string).collect();
+    assert_eq!((skewed.skew.len(), versions), (1, vec!["1.0".to_owned(), "2.0".to_owned()]));
+}
+
+#[tokio::test]
+async fn what_stops_nothing_is_noticed() {
+    let resolution = run(&house(), &wants(&["part[zzz]", "lib==2.5"])).await.unwrap();
+    let notices: Vec<String> = resolution.notices.iter().map(ToString::to_string).collect();
+    assert_eq!(notices, ["part 1.0 has no extra `zzz`", "lib 2.5 was withdrawn by its authors"]);
+}

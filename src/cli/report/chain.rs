@@ -76,7 +76,7 @@ pub(crate) fn unfold(error: &Cause) -> Vec<&Cause> {
 
 /// The advice of the innermost error that has some.
 pub(super) fn hint(chain: &[&Cause]) -> Option<Hint> {
-    chain.iter().rev().find_map(|error| advice(error))
+    chain.iter().rev().copied().find_map(advice)
 }
 
 fn advice(error: &Cause) -> Option<Hint> {

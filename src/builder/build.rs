@@ -15,13 +15,10 @@ use crate::{
     layer::{FORMAT, MTIME},
     lock::{Lock, LockedImage, LockedPlatform},
     oci::{Descriptor, MediaType, Platform, canonical_json},
-    plan::{Frame, plan},
+    plan::{Encoding, Frame, plan},
     python::NamePattern,
     recipe::{Base, ImageSettings, Variant},
 };
-
-/// Distributions that get layers of their own unless the recipe says otherwise.
-const FRAMEWORKS: [&str; 6] = ["torch", "triton", "nvidia-*", "tensorflow*", "jaxlib", "onnxruntime*"];
 
 impl Builder {
     /// Makes the image that `lock` describes. Nothing is written outside the store.
@@ -41,7 +38,9 @@ impl Builder {
         }
         let jobs = self.settings.jobs.get();
         let images = chosen.iter().map(|(below, image)| {
-            let site = Site { project, below, index: &index, threads: threads(chosen.len() * 2, jobs) };
+            let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
+            let threads = threads(chosen.len() * 2, jobs);
+            let site = Site { project, below, index: &index, encoding, threads };
             self.build_platform(site, image, &variant)
         });
         let images: Vec<(Image, Vec<BuiltLayer>)> = futures_util::future::try_join_all(images).await?;
@@ -79,7 +78,10 @@ impl Builder {
         variant: &Variant,
     ) -> Result<(Image, Vec<BuiltLayer>), BuildError> {
         let project = site.project;
-        let own = own_layers(project);
+        // How many layers there is room for depends on the base, so it comes first.
+        let base = self.base_image(project, site.below).await?;
+        let others = base.as_ref().map_or(0, |base| base.layers.len()) + usize::from(!variant.scripts.is_empty());
+        let own: Vec<NamePattern> = project.recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect();
         let strip: Vec<&str> = project
             .recipe
             .debian
@@ -87,13 +89,12 @@ impl Builder {
             .flat_map(|debian| &debian.strip)
             .map(|strip| strip.get_ref().as_str())
             .collect();
-        let frame = Frame { format: FORMAT, own: &own, strip: &strip };
-        let planned = plan(site.below, image, frame);
-        let base = self.base_image(project, site.below);
+        let frame = Frame { encoding: site.encoding, others, own: &own, strip: &strip };
+        let planned = plan(site.below, image, frame)?;
         let limit = self.settings.jobs.get() + 2;
         let made = stream::iter(planned).map(|layer| self.make(site, layer)).buffered(limit).try_collect::<Vec<_>>();
         let scripts = self.make_scripts(site, &variant.scripts);
-        let (base, mut made, scripts) = tokio::try_join!(base, made, scripts)?;
+        let (mut made, scripts) = tokio::try_join!(made, scripts)?;
         made.extend(scripts);
         Ok(self.assemble(base.as_ref(), site.below, made, &variant.image))
     }
@@ -172,14 +173,6 @@ fn annotations(base: Option<&BaseImage>) -> Value {
         Some(base) => json!({ "org.opencontainers.image.base.digest": base.manifest.descriptor().digest.to_string() }),
         None => Value::Null,
     }
-}
-
-fn own_layers(project: &Project) -> Vec<NamePattern> {
-    let wanted = &project.recipe.layers.own;
-    if wanted.is_empty() {
-        return FRAMEWORKS.iter().filter_map(|pattern| pattern.parse().ok()).collect();
-    }
-    wanted.iter().map(|pattern| pattern.get_ref().clone()).collect()
 }
 
 fn changes(settings: &ImageSettings) -> ConfigChanges {

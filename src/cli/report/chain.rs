@@ -76,8 +76,11 @@ pub(crate) fn unfold(error: &Cause) -> Vec<&Cause> {
 
 /// The advice of the innermost error that has some.
 pub(super) fn hint(chain: &[&Cause]) -> Option<Hint> {
-    let advise = |error: &Cause| ADVISERS.iter().find_map(|adviser| adviser(error)).and_then(Advise::hint);
-    chain.iter().rev().find_map(|error| advise(error))
+    chain.iter().rev().find_map(|error| advice(*error))
+}
+
+fn advice(error: &Cause) -> Option<Hint> {
+    ADVISERS.iter().find_map(|adviser| adviser(error))?.hint()
 }
 
 fn adviser<E: Advise>(error: &Cause) -> Option<&dyn Advise> {

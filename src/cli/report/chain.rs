@@ -76,11 +76,11 @@ pub(crate) fn unfold(error: &Cause) -> Vec<&Cause> {
 
 /// The advice of the innermost error that has some.
 pub(super) fn hint(chain: &[&Cause]) -> Option<Hint> {
-    chain.iter().rev().find_map(|error| advice(*error))
+    chain.iter().rev().copied().find_map(advice)
 }
 
 fn advice(error: &Cause) -> Option<Hint> {
-    ADVISERS.iter().find_map(|adviser| adviser(error))?.hint()
+    ADVISERS.iter().find_map(|adviser| adviser(error)).and_then(Advise::hint)
 }
 
 fn adviser<E: Advise>(error: &Cause) -> Option<&dyn Advise> {

@@ -207,7 +207,7 @@ fn standing(wheel: &WheelName, file: &IndexFile, criteria: &Criteria<'_>) -> Res
     if let Some(specifiers) = file.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&python)) {
         return Err(Lack::Python(specifiers.clone()));
     }
-    // Files whose hash the index does not give are checked against the lock like all others.
+    // Files whose hash the index does not give are checked when it is learnt.
     let accepted =
         criteria.accepted.zip(file.sha256.as_ref()).is_none_or(|(accepted, digest)| accepted.contains(digest));
     if !accepted {

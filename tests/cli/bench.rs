@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use wheelwright::fs::{sorted_entries, write_atomic};
 
 /// A recipe; more keys of `[wheels]` may follow.
-pub const RECIPE: &str = "\
+pub(super) const RECIPE: &str = "\
 name = \"app\"
 base = \"h.example/python:3.11\"
 platforms = [\"linux/amd64\", \"linux/arm64\"]
@@ -21,20 +21,20 @@ require = [\"numpy\"]
 ";
 
 /// A folder for the project, and one for home and store.
-pub struct Bench {
+pub(super) struct Bench {
     folder: TempDir,
 }
 
 /// How a run ended.
-pub struct Run {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(super) struct Run {
+    pub(super) code: Option<i32>,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
 }
 
 impl Bench {
     /// A project with these files.
-    pub fn new(files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let bench = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir(bench.project()).unwrap();
         for (path, text) in files {
@@ -43,22 +43,22 @@ impl Bench {
         bench
     }
 
-    pub fn project(&self) -> PathBuf {
+    pub(super) fn project(&self) -> PathBuf {
         self.folder.path().join("project")
     }
 
     /// Runs `line`, split at blanks.
-    pub fn run(&self, line: &str) -> Run {
+    pub(super) fn run(&self, line: &str) -> Run {
         self.run_with(line, &[])
     }
 
     /// Runs `line` with more variables.
-    pub fn run_with(&self, line: &str, variables: &[(&str, &str)]) -> Run {
+    pub(super) fn run_with(&self, line: &str, variables: &[(&str, &str)]) -> Run {
         self.ended(self.command(line).envs(variables.iter().copied()).output().unwrap())
     }
 
     /// The program with the arguments `line`, ready to run.
-    pub fn command(&self, line: &str) -> Command {
+    pub(super) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wheelwright"));
         command.args(line.split(' ')).current_dir(self.project()).env_clear();
         command.env("HOME", self.folder.path().join("home")).env("PIP_CONFIG_FILE", "/dev/null");
@@ -66,13 +66,13 @@ impl Bench {
     }
 
     /// What came of a run, with the same paths on every machine.
-    pub fn ended(&self, output: Output) -> Run {
+    pub(super) fn ended(&self, output: Output) -> Run {
         let text = |bytes| String::from_utf8(bytes).unwrap().replace(self.folder.path().to_str().unwrap(), "[folder]");
         Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     /// Runs `line`, which must fail, print nothing on standard output and leave the project as it was.
-    pub fn refuse(&self, line: &str) -> String {
+    pub(super) fn refuse(&self, line: &str) -> String {
         let before = listing(&self.project());
         let run = self.run(line);
         assert_eq!(listing(&self.project()), before, "{line} changed the project");
@@ -81,7 +81,7 @@ impl Bench {
     }
 
     /// Everything below the home folder; nothing when nothing was kept.
-    pub fn home(&self) -> String {
+    pub(super) fn home(&self) -> String {
         listing(&self.folder.path().join("home"))
     }
 }

@@ -1,7 +1,7 @@
 //! The whole way against real peers: images built by the program are read by skopeo and umoci, stored
 //! by a registry, compared with what pip installs, and started.
 //!
-//! `cargo test --features peers --test peers`. Needs a network, root (for `chroot`), and the programs
+//! `cargo test --test peers`. Needs a network, root (for `chroot`), and the programs
 //! that `.ci/run` installs; what is missing fails a test, never skips it. What the tests make stays in
 //! `target/tmp/peers` until the next run.
 

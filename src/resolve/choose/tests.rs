@@ -115,6 +115,23 @@ async fn the_recipe_bounds_overrides_and_leaves_out() {
 }
 
 #[tokio::test]
+async fn hashes_count_even_where_the_index_gives_none() {
+    let (server, folder) = (FakeIndex::serve(&house(), Manner::Bare).await, tempfile::tempdir().unwrap());
+    let index = package_index(&folder, server.settings());
+    let mut request = wants(&["lib"]);
+    let right = Digest::of(&Wheel::new("lib", "2.0").bytes());
+    for (accepted, expect) in [(right, None), (Digest::of(b"other"), Some("lib-2.0-py3-none-any.whl has sha256:"))] {
+        request.accepted.insert("lib".parse().unwrap(), [accepted].into());
+        let found =
+            resolve(&request, &target("linux/amd64", "glibc 2.28"), &index).await.map_err(|error| error.to_string());
+        match expect {
+            None => assert_eq!(names(&found.unwrap()), "lib 2.0"),
+            Some(expect) => assert!(found.unwrap_err().starts_with(expect)),
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_base_is_kept() {
     let wheels = house();
     let brings = |version: &str, requirements: &[&str]| Request {

@@ -1,5 +1,6 @@
 //! The integration tests, one binary; its folders mirror the rooms.
 
+mod layers;
 #[cfg(feature = "serve")]
 mod registry;
 #[cfg(feature = "serve")]

@@ -13,7 +13,7 @@ use crate::{
     layer::{
         Contribution, FORMAT, Item, LayerError, Paths, Threads, lay, merge,
         scripts::{self, Files},
-        wheel::{Destination, install},
+        wheel::{Destination, RecordCheck, install},
     },
     lock::{Facts, Interpreter, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
@@ -146,7 +146,7 @@ fn install_all(inputs: &[(LockedWheel, Blob)], facts: &Facts) -> Result<Vec<Item
     let Some(interpreter): Option<&Interpreter> = facts.python.as_ref() else { return Ok(Vec::new()) };
     let destination = Destination { interpreter, paths: &paths };
     let contributions: Result<Vec<Contribution>, _> =
-        inputs.iter().map(|(wheel, blob)| install(wheel, blob, destination)).collect();
+        inputs.iter().map(|(wheel, blob)| install(wheel, blob, destination, RecordCheck::Skip)).collect();
     let mut items = merge(contributions?)?;
     paths.add_parents(&mut items);
     Ok(items)

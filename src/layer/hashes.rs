@@ -59,17 +59,16 @@ impl<'scope> Hashes<'scope> {
         }
     }
 
-    /// Takes a full buffer of the tar and gives an empty one back.
-    pub(super) fn tar(&mut self, mut buffer: Vec<u8>) -> Result<Vec<u8>, LayerError> {
+    /// Takes a full buffer of the tar and gives one back that may be overwritten.
+    pub(super) fn tar(&mut self, buffer: Vec<u8>) -> Result<Vec<u8>, LayerError> {
         match self {
             Self::Here(digests) => {
                 digests.tar.update(&buffer);
-                buffer.clear();
                 Ok(buffer)
             }
             Self::Beside { work, spare, .. } => {
                 work.send(Work::Tar(buffer)).map_err(|_| LayerError::Thread)?;
-                Ok(spare.try_recv().unwrap_or_else(|_| Vec::with_capacity(CHUNK)))
+                Ok(spare.try_recv().unwrap_or_else(|_| vec![0; CHUNK]))
             }
         }
     }
@@ -113,9 +112,8 @@ impl Digests {
     fn follow(mut self, queue: &Receiver<Work>, back: &Sender<Vec<u8>>) -> io::Result<Self> {
         while let Ok(work) = queue.recv() {
             match work {
-                Work::Tar(mut buffer) => {
+                Work::Tar(buffer) => {
                     self.tar.update(&buffer);
-                    buffer.clear();
                     // The other side may be done already; the buffer is then simply freed.
                     let _ = back.send(buffer);
                 }

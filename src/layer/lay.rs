@@ -23,7 +23,7 @@ use super::{
     rope::OpenBlob,
 };
 use crate::{
-    oci::{DiffId, Digest},
+    oci::{DiffId, Digest, Hasher},
     zip::{Method, Refusal},
 };
 
@@ -82,8 +82,9 @@ pub fn lay(items: &[Item], threads: Threads, advanced: &(dyn Fn(u64) + Sync)) ->
 struct Pass<'scope, 'a> {
     hashes: Hashes<'scope>,
     advanced: &'a (dyn Fn(u64) + Sync),
-    /// The tar since the last full buffer.
+    /// The tar since the last full buffer: the first `filled` of `CHUNK` bytes.
     tar: Vec<u8>,
+    filled: usize,
     /// Bytes of the tar that stand in no payload and are not yet encoded.
     literals: Vec<u8>,
     writer: BitWriter,
@@ -100,7 +101,8 @@ impl<'scope, 'a> Pass<'scope, 'a> {
         Self {
             hashes,
             advanced,
-            tar: Vec::with_capacity(CHUNK),
+            tar: vec![0; CHUNK],
+            filled: 0,
             literals: Vec::new(),
             writer: BitWriter::default(),
             rope: Rope::default(),
@@ -157,10 +159,11 @@ impl<'scope, 'a> Pass<'scope, 'a> {
 
     fn append_tar(&mut self, mut bytes: &[u8]) -> Result<(), LayerError> {
         while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(CHUNK - self.tar.len()));
-            self.tar.extend_from_slice(now);
+            let (now, later) = bytes.split_at(bytes.len().min(CHUNK - self.filled));
+            self.tar[self.filled..][..now.len()].copy_from_slice(now);
+            self.filled += now.len();
             bytes = later;
-            if self.tar.len() == CHUNK {
+            if self.filled == CHUNK {
                 self.flush_tar()?;
             }
         }
@@ -168,9 +171,12 @@ impl<'scope, 'a> Pass<'scope, 'a> {
     }
 
     fn flush_tar(&mut self) -> Result<(), LayerError> {
-        let full = std::mem::take(&mut self.tar);
+        let mut full = std::mem::take(&mut self.tar);
+        full.truncate(self.filled);
+        self.filled = 0;
         (self.advanced)(full.len() as u64);
         self.tar = self.hashes.tar(full)?;
+        self.tar.resize(CHUNK, 0);
         Ok(())
     }
 
@@ -201,7 +207,7 @@ impl<'scope, 'a> Pass<'scope, 'a> {
         if span.size > 0 {
             self.encode(Block::Inner);
         }
-        let mut crc = crc32fast::Hasher::new();
+        let mut seen = Seen::new(span);
         let mut position = 0;
         while position < span.size {
             let length = LONGEST_STORED.min(span.size - position);
@@ -211,13 +217,13 @@ impl<'scope, 'a> Pass<'scope, 'a> {
             let chunk = &mut input[..usize::try_from(length).unwrap_or(READ)];
             let read = self.open.read(&span.blob, span.offset + position, chunk);
             read.map_err(|source| LayerError::Read { digest: *span.blob.digest(), source })?;
-            crc.update(chunk);
+            seen.update(chunk);
             self.append_tar(chunk)?;
             self.input = input;
             self.range(span, position, position + length)?;
             position += length;
         }
-        self.finish_payload(span, crc, span.size)
+        self.finish_payload(span, seen, span.size)
     }
 
     /// Deflated contents go in as they are, but for one bit.
@@ -228,17 +234,17 @@ impl<'scope, 'a> Pass<'scope, 'a> {
             self.emit()?;
         }
         self.inflater.reset();
-        let mut crc = crc32fast::Hasher::new();
+        let mut seen = Seen::new(span);
         let mut stream = Stream::default();
         let mut input = std::mem::take(&mut self.input);
         while !stream.ended {
             if stream.available() == 0 {
                 self.refill(span, &mut stream, &mut input)?;
             }
-            if self.tar.len() == CHUNK {
+            if self.filled == CHUNK {
                 self.flush_tar()?;
             }
-            self.inflate_some(span, &mut stream, &input, &mut crc)?;
+            self.inflate_some(span, &mut stream, &input, &mut seen)?;
         }
         if stream.last_end.div_ceil(8) != span.compressed {
             return Err(Refusal::StreamEndsEarly.into());
@@ -247,7 +253,7 @@ impl<'scope, 'a> Pass<'scope, 'a> {
             self.close(span, &stream, &input)?;
         }
         self.input = input;
-        self.finish_payload(span, crc, stream.produced)
+        self.finish_payload(span, seen, stream.produced)
     }
 
     fn refill(&mut self, span: &Span, stream: &mut Stream, input: &mut [u8]) -> Result<(), Fault> {
@@ -263,19 +269,12 @@ impl<'scope, 'a> Pass<'scope, 'a> {
         Ok(())
     }
 
-    fn inflate_some(
-        &mut self,
-        span: &Span,
-        stream: &mut Stream,
-        input: &[u8],
-        crc: &mut crc32fast::Hasher,
-    ) -> Result<(), Fault> {
-        let start = self.tar.len();
-        self.tar.resize(CHUNK, 0);
+    fn inflate_some(&mut self, span: &Span, stream: &mut Stream, input: &[u8], seen: &mut Seen) -> Result<(), Fault> {
+        let start = self.filled;
         let step = self.inflater.step(&input[stream.used..stream.filled], &mut self.tar[start..]);
         let step = step.map_err(|_| Refusal::Stream)?;
-        self.tar.truncate(start + step.produced);
-        crc.update(&self.tar[start..]);
+        self.filled += step.produced;
+        seen.update(&self.tar[start..self.filled]);
         stream.used += step.consumed;
         stream.produced += step.produced as u64;
         if stream.produced > span.size {
@@ -331,13 +330,36 @@ impl<'scope, 'a> Pass<'scope, 'a> {
         Ok(byte[0])
     }
 
-    fn finish_payload(&mut self, span: &Span, crc: crc32fast::Hasher, produced: u64) -> Result<(), Fault> {
+    fn finish_payload(&mut self, span: &Span, seen: Seen, produced: u64) -> Result<(), Fault> {
         if produced != span.size {
             return Err(Refusal::Size.into());
         }
         self.length += produced;
-        self.crc.combine(&crc);
-        if crc.finalize() == span.crc32 { Ok(()) } else { Err(Refusal::Checksum.into()) }
+        self.crc.combine(&seen.crc);
+        if seen.crc.finalize() != span.crc32 {
+            return Err(Refusal::Checksum.into());
+        }
+        let digest = seen.sha256.map(Hasher::finish);
+        if digest == span.sha256 { Ok(()) } else { Err(Refusal::Record.into()) }
+    }
+}
+
+/// What the contents of one payload add up to.
+struct Seen {
+    crc: crc32fast::Hasher,
+    sha256: Option<Hasher>,
+}
+
+impl Seen {
+    fn new(span: &Span) -> Self {
+        Self { crc: crc32fast::Hasher::new(), sha256: span.sha256.map(|_| Hasher::new()) }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.crc.update(bytes);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use wheelwright::{
     zip::{self, Limits, Method, ReadAt as _},
 };
 
-use super::{Outcome, huge};
+use super::{Outcome, huge, ways::Workplace};
 
 /// Runs the child that `words` ask for.
 pub(super) fn run(words: &[&str]) -> Outcome<()> {
@@ -31,6 +31,12 @@ pub(super) fn run(words: &[&str]) -> Outcome<()> {
         }
         _ => Err("a child takes a way, a store, a digest, a name and a file".into()),
     }
+}
+
+/// Lays the wheel down into the file `out`, for other programs to read.
+pub(super) fn write(place: &Workplace, out: &Path) -> Outcome<()> {
+    let blob = place.blob()?;
+    written(engine(&blob, &place.wheel_name(), Threads::Two)?, out)
 }
 
 fn found(store: &str, digest: &str) -> Outcome<Blob> {

@@ -8,7 +8,10 @@ mod huge;
 mod usage;
 mod ways;
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use usage::Usage;
 use ways::{Way, Workplace};
@@ -30,6 +33,7 @@ fn main() -> Outcome<()> {
     match words[..] {
         ["child", ref rest @ ..] => children::run(rest),
         ["huge"] => huge::measure_all(),
+        ["write", wheel, out] => children::write(&Workplace::new(Path::new(wheel))?, Path::new(out)),
         [] => usage_text(),
         _ => compare(&plan(&arguments)?),
     }
@@ -38,6 +42,7 @@ fn main() -> Outcome<()> {
 fn usage_text() -> Outcome<()> {
     println!("usage: cargo bench --bench layers -- [--runs N] [--only WAY] WHEEL…");
     println!("       cargo bench --bench layers -- huge");
+    println!("       cargo bench --bench layers -- write WHEEL LAYER");
     Ok(())
 }
 

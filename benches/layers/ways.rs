@@ -7,7 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use wheelwright::{oci::Digest, store::Store};
+use wheelwright::{
+    oci::Digest,
+    store::{Blob, Store},
+};
 
 use super::{
     Outcome,
@@ -63,6 +66,12 @@ impl Workplace {
         io::copy(&mut fs::File::open(wheel)?, &mut ingest)?;
         let blob = ingest.commit()?;
         Ok(Self { folder, wheel: fs::canonicalize(wheel)?, digest: *blob.digest(), size: blob.size() })
+    }
+
+    /// The wheel in the store.
+    pub(super) fn blob(&self) -> Outcome<Blob> {
+        let store = Store::open(self.folder.path().join("store"))?;
+        Ok(store.blob(&self.digest).ok_or("the store lacks the wheel")?)
     }
 
     pub(super) fn wheel_name(&self) -> String {

@@ -291,6 +291,6 @@ fn nothing_takes_forever() {
         with((0..count).map(|index| ZipEntry::stored(&format!("{folder}{index}"), b""))).build()
     };
     let start = Instant::now();
-    World::new().lay(&deep(3000), RecordCheck::Skip, Threads::One).expect("deep names are only deep");
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    World::new().lay(&deep(600), RecordCheck::Skip, Threads::One).expect("deep names are only deep");
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
 }

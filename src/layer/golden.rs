@@ -3,7 +3,7 @@
 
 use super::{
     Format, Item, Paths, Threads, lay, merge,
-    wheel::{Destination, install},
+    wheel::{Destination, RecordCheck, install},
 };
 use crate::{
     lock::{Facts, Interpreter, LockedWheel, Scheme, WheelSource},
@@ -49,7 +49,7 @@ fn items(store: &Store) -> Vec<Item> {
             source: WheelSource::Index(path("default")),
             why: Vec::new(),
         };
-        install(&locked, &blob, Destination { interpreter: &interpreter, paths: &paths }).unwrap()
+        install(&locked, &blob, Destination { interpreter: &interpreter, paths: &paths }, RecordCheck::Skip).unwrap()
     });
     let mut items = merge(installed.into()).unwrap();
     paths.add_parents(&mut items);

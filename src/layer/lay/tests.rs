@@ -36,6 +36,7 @@ fn span(blob: &Blob, stored: &[u8], contents: &[u8], method: Method) -> Body {
         compressed: stored.len() as u64,
         size: contents.len() as u64,
         crc32: crc32fast::hash(contents),
+        sha256: None,
         method,
     })
 }
@@ -202,6 +203,7 @@ fn dishonest_contents_are_refused() {
     check("declared too large", &good, &|span| span.size += 1, Refusal::Size);
     check("declared empty", &good, &|span| span.size = 0, Refusal::Size);
     check("wrong checksum", &good, &|span| span.crc32 ^= 1, Refusal::Checksum);
+    check("wrong SHA-256", &good, &|span| span.sha256 = Some(Digest::of(b"other")), Refusal::Record);
     check("no deflate", &[0xff; 40], &|_| {}, Refusal::Stream);
 }
 
@@ -213,6 +215,8 @@ fn paths_that_no_layer_may_hold_are_refused() {
     }
     let twice = [file("a", Body::Literal(Bytes::new())), file("a", Body::Literal(Bytes::new()))];
     assert!(matches!(quiet(&twice, Threads::One), Err(LayerError::Path { .. })));
+    let below = ["a", "a!", "a/b"].map(|path| file(path, Body::Literal(Bytes::new())));
+    assert!(matches!(quiet(&below, Threads::One), Err(LayerError::Path { path, .. }) if path == "a/b"));
 }
 
 /// A change of this digest is a change of the layer format, and of its version.

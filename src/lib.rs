@@ -9,10 +9,11 @@ pub mod oci;
 pub mod hint;
 pub mod progress;
 pub mod fs;
+// Fixtures for tests, here and in programs that embed this one.
+pub mod testing;
 // Formats: parse bytes, open nothing.
 pub mod python;
 pub mod zip;
-pub mod testing;
 pub mod debian;
 // Documents.
 pub mod recipe;
@@ -25,6 +26,8 @@ pub mod http;
 pub mod image;
 pub mod layout;
 pub mod archive;
+#[cfg(feature = "ocipkg")]
+pub mod interchange;
 pub mod registry;
 #[cfg(feature = "serve")]
 pub mod serve;

@@ -1,3 +1,7 @@
 //! The program: see [`wheelwright::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wheelwright::cli::run()
+}

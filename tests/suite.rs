@@ -1,5 +1,7 @@
 //! The integration tests, one binary; its folders mirror the rooms.
 
+#[cfg(feature = "cli")]
+mod cli;
 mod layers;
 #[cfg(feature = "serve")]
 mod registry;

@@ -4,7 +4,7 @@ use std::{fs, io, path::Path, sync::Arc};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use wheelwright::{
-    layer::{Item, Laid, Paths, Threads, lay, merge, wheel},
+    layer::{Format, Item, Laid, Paths, Threads, lay, merge, wheel},
     lock::{Facts, Interpreter, LockedWheel, Scheme, WheelSource},
     oci::Hasher,
     store::{Blob, Store},
@@ -17,15 +17,17 @@ use super::{Outcome, huge, ways::Workplace};
 pub(super) fn run(words: &[&str]) -> Outcome<()> {
     match *words {
         ["huge-make", store] => huge::make(Path::new(store)),
-        ["huge-read", store, digest, file] => huge::read(&found(store, digest)?, file),
+        ["huge-read", store, digest, file] => huge::read(&Store::open(store)?, digest, file),
         [way, store, digest, file, out] => {
-            let blob = found(store, digest)?;
+            let store = Store::open(store)?;
+            let blob = found(&store, digest)?;
+            let laid = |threads| engine(&store, &blob, file, threads);
             match way {
                 "floor" => floor(&blob),
-                "one" => engine(&blob, file, Threads::One).map(|laid| say(&laid)),
-                "two" => engine(&blob, file, Threads::Two).map(|laid| say(&laid)),
-                "one-written" => written(engine(&blob, file, Threads::One)?, Path::new(out)),
-                "two-written" => written(engine(&blob, file, Threads::Two)?, Path::new(out)),
+                "one" => laid(Threads::One).map(|laid| say(&laid)),
+                "two" => laid(Threads::Two).map(|laid| say(&laid)),
+                "one-written" => written(laid(Threads::One)?, Path::new(out)),
+                "two-written" => written(laid(Threads::Two)?, Path::new(out)),
                 _ => Err(format!("there is no way {way}").into()),
             }
         }
@@ -35,17 +37,18 @@ pub(super) fn run(words: &[&str]) -> Outcome<()> {
 
 /// Lays the wheel down into the file `out`, for other programs to read.
 pub(super) fn write(place: &Workplace, out: &Path) -> Outcome<()> {
-    let blob = place.blob()?;
-    written(engine(&blob, &place.wheel_name(), Threads::Two)?, out)
+    let (store, blob) = place.blob()?;
+    written(engine(&store, &blob, &place.wheel_name(), Threads::Two)?, out)
 }
 
-fn found(store: &str, digest: &str) -> Outcome<Blob> {
-    Ok(Store::open(store)?.blob(&digest.parse()?).ok_or("the store lacks the wheel")?)
+/// The wheel in the store.
+pub(super) fn found(store: &Store, digest: &str) -> Outcome<Blob> {
+    Ok(store.blob(&digest.parse()?).ok_or("the store lacks the wheel")?)
 }
 
 /// From the wheel in the store to the layer's digests.
-pub(super) fn engine(blob: &Blob, file: &str, threads: Threads) -> Outcome<Laid> {
-    Ok(lay(&installed(blob, file)?, threads, &|_| {})?)
+pub(super) fn engine(store: &Store, blob: &Blob, file: &str, threads: Threads) -> Outcome<Laid> {
+    Ok(lay(&installed(blob, file)?, Format::Gzip, threads, store, &|_| {})?)
 }
 
 fn installed(blob: &Blob, file: &str) -> Outcome<Vec<Item>> {
@@ -83,7 +86,7 @@ fn interpreter() -> Outcome<Interpreter> {
 }
 
 fn say(laid: &Laid) {
-    println!("{} {} {}", laid.digest, laid.diff_id, laid.rope.length());
+    println!("{} {} {}", laid.descriptor.digest, laid.diff_id, laid.rope.length());
 }
 
 fn written(laid: Laid, out: &Path) -> Outcome<()> {

@@ -12,7 +12,7 @@ use flate2::{Compress, Compression, FlushCompress, read::GzDecoder};
 use wheelwright::{
     layer::Threads,
     oci::{DiffId, Hasher},
-    store::{Blob, Store},
+    store::Store,
     testing::{Wheel, ZipEntry},
 };
 
@@ -58,8 +58,8 @@ pub(super) fn make(store: &Path) -> Outcome<()> {
 }
 
 /// Lays the wheel down and reads the layer with an ordinary decoder of a single gzip member.
-pub(super) fn read(blob: &Blob, file: &str) -> Outcome<()> {
-    let laid = children::engine(blob, file, Threads::Two)?;
+pub(super) fn read(store: &Store, digest: &str, file: &str) -> Outcome<()> {
+    let laid = children::engine(store, &children::found(store, digest)?, file, Threads::Two)?;
     let mut hasher = Hasher::new();
     io::copy(&mut GzDecoder::new(Arc::new(laid.rope).reader(0)), &mut hasher)?;
     let found = DiffId(hasher.finish());

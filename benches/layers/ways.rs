@@ -69,9 +69,10 @@ impl Workplace {
     }
 
     /// The wheel in the store.
-    pub(super) fn blob(&self) -> Outcome<Blob> {
+    pub(super) fn blob(&self) -> Outcome<(Store, Blob)> {
         let store = Store::open(self.folder.path().join("store"))?;
-        Ok(store.blob(&self.digest).ok_or("the store lacks the wheel")?)
+        let blob = store.blob(&self.digest).ok_or("the store lacks the wheel")?;
+        Ok((store, blob))
     }
 
     pub(super) fn wheel_name(&self) -> String {

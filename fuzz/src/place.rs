@@ -29,10 +29,10 @@ impl Place {
 }
 
 /// Hands `bytes` to `work` as a file of a store, and throws it away.
-pub(crate) fn with_blob<T>(bytes: &[u8], work: impl FnOnce(&Blob) -> T) -> T {
+pub(crate) fn with_blob<T>(bytes: &[u8], work: impl FnOnce(&Store, &Blob) -> T) -> T {
     PLACE.with(|place| {
         let blob = place.store.put(bytes).expect("the store can be written");
-        let result = work(&blob);
+        let result = work(&place.store, &blob);
         place.store.evict(blob.digest()).expect("the store can be written");
         result
     })
@@ -43,7 +43,7 @@ pub(crate) fn with_blob<T>(bytes: &[u8], work: impl FnOnce(&Blob) -> T) -> T {
 pub(crate) fn files(laid: Laid) -> Vec<(String, Vec<u8>)> {
     let mut blob = Vec::new();
     Arc::new(laid.rope).reader(0).read_to_end(&mut blob).expect("a laid layer can be read");
-    assert_eq!(Digest::of(&blob), laid.digest);
+    assert_eq!(Digest::of(&blob), laid.descriptor.digest);
     let mut decoder = GzDecoder::new(&blob[..]);
     let mut tar = Vec::new();
     decoder.read_to_end(&mut tar).expect("a layer is a gzip");

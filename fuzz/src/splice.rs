@@ -6,7 +6,7 @@ use miniz_oxide::inflate::{
     core::{DecompressorOxide, decompress, inflate_flags},
 };
 use wheelwright::{
-    layer::{Body, Item, LayerError, Method, Node, Span, Threads, lay},
+    layer::{Body, Format, Item, LayerError, Method, Node, Span, Threads, lay},
     zip::Refusal,
 };
 
@@ -20,7 +20,7 @@ pub fn splice(bytes: &[u8]) {
     let Some(expect) = inflated(bytes) else { return };
     let (used, contents) = expect.unwrap_or_default();
     let whole = used == bytes.len() && !bytes.is_empty();
-    let result = with_blob(bytes, |blob| {
+    let result = with_blob(bytes, |store, blob| {
         let span = Body::Span(Span {
             blob: blob.clone(),
             offset: 0,
@@ -39,7 +39,7 @@ pub fn splice(bytes: &[u8]) {
             gid: 0,
             mtime: 0,
         });
-        lay(&items, Threads::One, &|_| {}).map(files)
+        lay(&items, Format::Gzip, Threads::One, store, &|_| {}).map(files)
     });
     match result {
         Ok(found) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wheelwright::{
     layer::{
-        Body, Node, Paths, Threads, lay, merge,
+        Body, Format, Node, Paths, Threads, lay, merge,
         wheel::{Destination, RecordCheck, install},
     },
     lock::{Facts, Interpreter, LockedWheel, Scheme, WheelSource},
@@ -42,7 +42,7 @@ fn lay_down(bytes: &[u8], contents: &BTreeMap<String, Vec<u8>>) {
     let interpreter = interpreter();
     let paths = Paths::new(&Facts::default());
     let destination = Destination { interpreter: &interpreter, paths: &paths };
-    with_blob(bytes, |blob| {
+    with_blob(bytes, |store, blob| {
         let wheel = LockedWheel {
             name: "demo".to_owned(),
             version: "1.0".to_owned(),
@@ -59,9 +59,9 @@ fn lay_down(bytes: &[u8], contents: &BTreeMap<String, Vec<u8>>) {
         };
         let Ok(mut items) = merge(vec![installed]) else { return };
         paths.add_parents(&mut items);
-        let laid = lay(&items, Threads::One, &|_| {});
+        let laid = lay(&items, Format::Gzip, Threads::One, store, &|_| {});
         let Ok(laid) = laid else { return };
-        let digest: Digest = laid.digest;
+        let digest: Digest = laid.descriptor.digest;
         let found = files(laid);
         assert_eq!(found.len(), items.iter().filter(|item| item.node != Node::Directory).count());
         for ((path, found), item) in found.iter().zip(items.iter().filter(|item| item.node != Node::Directory)) {
@@ -71,7 +71,7 @@ fn lay_down(bytes: &[u8], contents: &BTreeMap<String, Vec<u8>>) {
                 _ => assert!(contents.get(path).is_none_or(|expect| expect == found), "{path}"),
             }
         }
-        assert_eq!(lay(&items, Threads::Two, &|_| {}).expect("it was laid down before").digest, digest);
+        assert_eq!(lay(&items, Format::Gzip, Threads::Two, store, &|_| {}).expect("it was laid down before").descriptor.digest, digest);
     });
 }
 

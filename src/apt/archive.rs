@@ -34,6 +34,8 @@ pub struct Query {
     pub suite: String,
     /// Debian's name: `amd64`, `arm64` …
     pub architecture: String,
+    /// Whether security updates are asked for.
+    pub security: bool,
     /// The time in seconds since 1970, against which the validity of release files is held; not
     /// checked where there is none.
     pub now: Option<u64>,
@@ -85,7 +87,7 @@ impl Archive {
     pub async fn universe(&self, query: &Query) -> Result<(Universe, Vec<Evidence>), AptError> {
         let mut universe = Universe::default();
         let mut evidence = Vec::new();
-        for (archive, suite, folder) in suites(&query.suite) {
+        for (archive, suite, folder) in suites(query) {
             let index = match self.index(archive, &suite, &folder, query).await {
                 Err(error) if suite != query.suite && is_missing(&error) => None,
                 index => Some(index?),
@@ -171,12 +173,14 @@ impl Archive {
 }
 
 /// Archive, suite and its folder of each suite that belongs to `suite`.
-fn suites(suite: &str) -> Vec<(&'static str, String, String)> {
+fn suites(query: &Query) -> Vec<(&'static str, String, String)> {
+    let suite = query.suite.as_str();
     let folder = |suite: &str| format!("dists/{suite}");
     let mut suites = vec![(DEBIAN, suite.to_owned(), folder(suite))];
     // Unstable is its own update.
     if !matches!(suite, "sid" | "unstable" | "experimental") {
-        for (archive, end) in [(DEBIAN, "updates"), (SECURITY, "security")] {
+        let updates = [(DEBIAN, "updates"), (SECURITY, "security")];
+        for (archive, end) in updates.into_iter().filter(|(archive, _)| query.security || *archive != SECURITY) {
             let suite = format!("{suite}-{end}");
             suites.push((archive, suite.clone(), folder(&suite)));
         }
@@ -316,7 +320,7 @@ mod tests {
     }
 
     fn query(now: Option<u64>) -> Query {
-        Query { suite: "demo".to_owned(), architecture: "amd64".to_owned(), now }
+        Query { suite: "demo".to_owned(), architecture: "amd64".to_owned(), security: true, now }
     }
 
     fn run<T>(future: impl Future<Output = T>) -> T {

@@ -11,5 +11,5 @@ mod universe;
 pub use archive::{Archive, Evidence, Query, Trust};
 pub use error::AptError;
 pub use mirrors::{DEBIAN, Mirrors, SECURITY};
-pub use resolve::{Selected, resolve};
+pub use resolve::{Request, Selected, resolve};
 pub use universe::{Candidate, Universe};

@@ -35,14 +35,24 @@ pub struct Selected {
     pub why: Vec<String>,
 }
 
-/// The packages that `names` need and that are not `installed` yet, sorted by name. A name may carry a
-/// version, `libgl1=1.6.0-1`.
+/// What is asked of the archive.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request<'a> {
+    /// Packages to have. A name may carry a version, `libgl1=1.6.0-1`.
+    pub names: &'a [String],
+    /// What the base has; it is neither brought again nor replaced.
+    pub installed: &'a [Package],
+    /// Names that are left out, whoever depends on them.
+    pub exclude: &'a [String],
+}
+
+/// The packages that `request` needs and that are not installed yet, sorted by name.
 ///
 /// # Errors
 /// When a name is unknown, when a dependency cannot be met, and when two packages exclude each other.
-pub fn resolve(universe: &Universe, names: &[String], installed: &[Package]) -> Result<Vec<Selected>, AptError> {
-    let mut work = Work::new(universe, installed)?;
-    for name in names {
+pub fn resolve(universe: &Universe, request: Request<'_>) -> Result<Vec<Selected>, AptError> {
+    let mut work = Work::new(universe, request)?;
+    for name in request.names {
         work.want(name)?;
     }
     while let Some(name) = work.queue.pop_front() {
@@ -68,6 +78,7 @@ impl From<Selected> for LockedPackage {
 
 struct Work<'a> {
     universe: &'a Universe,
+    exclude: &'a [String],
     /// What the base has, by name.
     installed: BTreeMap<&'a str, &'a Package>,
     /// What is new, by name.
@@ -83,17 +94,18 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(universe: &'a Universe, installed: &'a [Package]) -> Result<Self, AptError> {
+    fn new(universe: &'a Universe, request: Request<'a>) -> Result<Self, AptError> {
         let mut work = Self {
             universe,
-            installed: installed.iter().map(|package| (package.name.as_str(), package)).collect(),
+            exclude: request.exclude,
+            installed: request.installed.iter().map(|package| (package.name.as_str(), package)).collect(),
             selected: BTreeMap::new(),
             provided: BTreeMap::new(),
             queue: VecDeque::new(),
             why: BTreeMap::new(),
             parent: BTreeMap::new(),
         };
-        for package in installed {
+        for package in request.installed {
             work.provide(package)?;
         }
         Ok(work)
@@ -135,6 +147,7 @@ impl<'a> Work<'a> {
                 Some(met) => met,
                 None => match alternatives.iter().find_map(|wanted| self.candidate(wanted)) {
                     Some(candidate) => self.select(candidate, Some(name))?,
+                    None if alternatives.iter().any(|wanted| self.exclude.contains(&wanted.name)) => continue,
                     None => return Err(self.explain(&dependency, Some(name))),
                 },
             };
@@ -168,6 +181,7 @@ impl<'a> Work<'a> {
         let real = self.universe.highest(&wanted.name).filter(|candidate| wanted.accepts(&candidate.package.version));
         real.into_iter()
             .chain(self.universe.providers(wanted))
+            .filter(|candidate| !self.exclude.contains(&candidate.package.name))
             .find(|candidate| self.version_of(&candidate.package.name).is_none())
     }
 
@@ -292,6 +306,8 @@ fn malformed(name: &str, source: DebianError) -> AptError {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::{apt::DEBIAN, debian::packages, hint::Advise as _};
 
@@ -312,21 +328,35 @@ mod tests {
             let (title, fields) = line.split_once(" | ").unwrap_or((line, ""));
             let (name, version) = title.split_once(' ').unwrap();
             let fields = fields.replace("; ", "\n");
-            text += &format!(
-                "Package: {name}\nVersion: {version}\nFilename: pool/{name}.deb\nSize: 1\nSHA256: {zeros}\n{fields}\n\n"
-            );
+            let file = format!("Filename: pool/{name}.deb\nSize: 1\nSHA256: {zeros}");
+            writeln!(text, "Package: {name}\nVersion: {version}\n{file}\n{fields}\n").unwrap();
         }
         packages("test", text.as_bytes()).map(Result::unwrap).collect()
     }
 
     fn solve(universe: &Universe, names: &str, installed: &str) -> Result<String, AptError> {
         let names: Vec<_> = names.split(' ').map(str::to_owned).collect();
-        let selected = resolve(universe, &names, &packages_of(installed))?;
+        let selected = resolve(universe, Request { names: &names, installed: &packages_of(installed), exclude: &[] })?;
         Ok(selected
             .iter()
             .map(|one| format!("{} {} <- {}", one.name, one.version, one.why.join(" ")))
             .collect::<Vec<_>>()
             .join("; "))
+    }
+
+    #[test]
+    fn excluded_packages_are_left_out_whoever_depends_on_them() {
+        let universe = universe(
+            "app 1 | Depends: lib, big | small
+             lib 1 | Depends: fat
+             fat 1
+             big 1
+             small 1",
+        );
+        let (names, exclude) = (["app".to_owned()], ["fat".to_owned(), "big".to_owned()]);
+        let request = Request { names: &names, installed: &[], exclude: &exclude };
+        let selected = resolve(&universe, request).unwrap();
+        assert_eq!(selected.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["app", "lib", "small"]);
     }
 
     #[test]

@@ -198,7 +198,9 @@ impl Home {
         let name = &self.name;
         let system = self.prefix == "usr";
         if system && tree.has_directory("usr/lib/python3/dist-packages") {
-            let scheme = scheme("/usr/local", ["lib", "lib"], name, "dist-packages");
+            let local = scheme("/usr/local", ["lib", "lib"], name, "dist-packages");
+            // Debian's sysconfig redirects everything to /usr/local but headers.
+            let scheme = Scheme { headers: format!("/usr/include/{name}"), ..local };
             let sites = vec![
                 scheme.purelib.clone(),
                 "/usr/lib/python3/dist-packages".to_owned(),
@@ -337,7 +339,7 @@ mod tests {
         let found = check(files, &[], "/usr/bin/python3 3.11.2 /usr/local/lib/python3.11/dist-packages");
         assert_eq!(found.loader, Some(Loader::Glibc));
         let Scheme { scripts, data, headers, .. } = found.interpreter.scheme;
-        assert_eq!([scripts, data, headers], ["/usr/local/bin", "/usr/local", "/usr/local/include/python3.11"]);
+        assert_eq!([scripts, data, headers], ["/usr/local/bin", "/usr/local", "/usr/include/python3.11"]);
         assert_eq!(found.sites[1], "/usr/lib/python3/dist-packages");
     }
 

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::{
     BuildError, Builder, Built, BuiltLayer, Made, Project, Selection,
-    make::{Finished, Site, created_by, threads},
+    make::{Finished, Site, created_by},
 };
 use crate::{
     base::{BaseImage, read_base},
@@ -15,13 +15,10 @@ use crate::{
     layer::{FORMAT, MTIME},
     lock::{Lock, LockedImage, LockedPlatform},
     oci::{Descriptor, MediaType, Platform, canonical_json},
-    plan::{Frame, plan},
+    plan::{Encoding, Frame, LayerKey, PlannedLayer, plan},
     python::NamePattern,
     recipe::{Base, ImageSettings, Variant},
 };
-
-/// Distributions that get layers of their own unless the recipe says otherwise.
-const FRAMEWORKS: [&str; 6] = ["torch", "triton", "nvidia-*", "tensorflow*", "jaxlib", "onnxruntime*"];
 
 impl Builder {
     /// Makes the image that `lock` describes. Nothing is written outside the store.
@@ -33,30 +30,26 @@ impl Builder {
         let variant = project.recipe.variant(selection.variant.as_deref())?;
         let index = self.package_index(project);
         let mut chosen = Vec::new();
-        for platform in self.chosen_platforms(project, selection)? {
+        for platform in Self::chosen_platforms(project, selection)? {
             let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
             let below = lock.platform(platform).ok_or_else(missing)?;
             let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
             chosen.push((below, image));
         }
-        let jobs = self.settings.jobs.get();
         let images = chosen.iter().map(|(below, image)| {
-            let site = Site { project, below, index: &index, threads: threads(chosen.len() * 2, jobs) };
+            let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
+            let site = Site { project, below, index: &index, encoding };
             self.build_platform(site, image, &variant)
         });
-        let images: Vec<(Image, Vec<BuiltLayer>)> = futures_util::future::try_join_all(images).await?;
+        let images: Vec<(Image, Vec<BuiltLayer>)> = try_join_all(images).await?;
         let (images, layers): (Vec<_>, Vec<_>) = images.into_iter().unzip();
         let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &Value::Null);
         let index = Index { manifest, images };
         Ok(Built { variant: variant.name, index, layers: layers.into_iter().flatten().collect() })
     }
 
-    fn chosen_platforms<'a>(
-        &self,
-        project: &'a Project,
-        selection: &'a Selection,
-    ) -> Result<Vec<&'a Platform>, BuildError> {
-        let all = || project.recipe.platforms.iter().map(|platform| platform.get_ref());
+    fn chosen_platforms<'a>(project: &'a Project, selection: &'a Selection) -> Result<Vec<&'a Platform>, BuildError> {
+        let all = || project.recipe.platforms.iter().map(toml::Spanned::get_ref);
         if selection.platforms.is_empty() {
             return Ok(all().collect());
         }
@@ -79,7 +72,10 @@ impl Builder {
         variant: &Variant,
     ) -> Result<(Image, Vec<BuiltLayer>), BuildError> {
         let project = site.project;
-        let own = own_layers(project);
+        // How many layers there is room for depends on the base, so it comes first.
+        let base = self.base_image(project, site.below).await?;
+        let others = base.as_ref().map_or(0, |base| base.layers.len()) + usize::from(!variant.scripts.is_empty());
+        let own: Vec<NamePattern> = project.recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect();
         let strip: Vec<&str> = project
             .recipe
             .debian
@@ -87,15 +83,25 @@ impl Builder {
             .flat_map(|debian| &debian.strip)
             .map(|strip| strip.get_ref().as_str())
             .collect();
-        let frame = Frame { format: FORMAT, own: &own, strip: &strip };
-        let planned = plan(site.below, image, frame);
-        let base = self.base_image(project, site.below);
-        let limit = self.settings.jobs.get() + 2;
-        let made = stream::iter(planned).map(|layer| self.make(site, layer)).buffered(limit).try_collect::<Vec<_>>();
+        let frame = Frame { encoding: site.encoding, others, own: &own, strip: &strip };
+        let planned = plan(site.below, image, frame)?;
+        let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
+        let made = self.make_all(site, planned);
         let scripts = self.make_scripts(site, &variant.scripts);
-        let (base, mut made, scripts) = tokio::try_join!(base, made, scripts)?;
+        let (mut made, scripts) = tokio::try_join!(made, scripts)?;
+        self.check_clashes(site, image, &keys).await?;
         made.extend(scripts);
-        Ok(self.assemble(base.as_ref(), site.below, made, &variant.image))
+        Ok(self.assemble(base.as_ref(), site, made, &variant.image))
+    }
+
+    /// Makes the layers, the largest first, and gives them back in their order.
+    async fn make_all(&self, site: Site<'_>, planned: Vec<PlannedLayer>) -> Result<Vec<Finished>, BuildError> {
+        let mut order: Vec<(usize, PlannedLayer)> = planned.into_iter().enumerate().collect();
+        order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.input_size()));
+        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, layer).await?));
+        let mut layers = try_join_all(order.into_iter().map(make)).await?;
+        layers.sort_by_key(|(position, _)| *position);
+        Ok(layers.into_iter().map(|(_, finished)| finished).collect())
     }
 
     /// The base at the locked digest; its layers are named, not read.
@@ -117,11 +123,11 @@ impl Builder {
     fn assemble(
         &self,
         base: Option<&BaseImage>,
-        below: &LockedPlatform,
+        site: Site<'_>,
         made: Vec<Finished>,
         settings: &ImageSettings,
     ) -> (Image, Vec<BuiltLayer>) {
-        let platform = &below.platform;
+        let platform = &site.below.platform;
         let mut rows: Vec<BuiltLayer> =
             base.iter().flat_map(|base| &base.layers).map(|layer| base_row(layer, platform)).collect();
         let mut layers: Vec<Layer> = base.map(|base| base.layers.clone()).unwrap_or_default();
@@ -146,7 +152,7 @@ impl Builder {
         let config = Memory::new(MediaType::ImageConfig, canonical_json(&config));
         let descriptors: Vec<Descriptor> = layers.iter().map(|layer| layer.blob.descriptor().clone()).collect();
         let config_descriptor = crate::image::BlobSource::descriptor(&config).clone();
-        let manifest = Manifest::of_image(&config_descriptor, &descriptors, &annotations(base));
+        let manifest = Manifest::of_image(&config_descriptor, &descriptors, &annotations(base, site.project));
         (Image { platform: platform.clone(), manifest, config, layers }, rows)
     }
 }
@@ -167,19 +173,15 @@ fn base_row(layer: &Layer, platform: &Platform) -> BuiltLayer {
     }
 }
 
-fn annotations(base: Option<&BaseImage>) -> Value {
-    match base {
-        Some(base) => json!({ "org.opencontainers.image.base.digest": base.manifest.descriptor().digest.to_string() }),
-        None => Value::Null,
+/// Which base an image has; a local one has no name that means anything elsewhere.
+fn annotations(base: Option<&BaseImage>, project: &Project) -> Value {
+    let Some(base) = base else { return Value::Null };
+    let digest = base.manifest.descriptor().digest.to_string();
+    let mut annotations = json!({ "org.opencontainers.image.base.digest": digest });
+    if let Base::Registry(reference) = project.recipe.base.get_ref() {
+        annotations["org.opencontainers.image.base.name"] = reference.to_string().into();
     }
-}
-
-fn own_layers(project: &Project) -> Vec<NamePattern> {
-    let wanted = &project.recipe.layers.own;
-    if wanted.is_empty() {
-        return FRAMEWORKS.iter().filter_map(|pattern| pattern.parse().ok()).collect();
-    }
-    wanted.iter().map(|pattern| pattern.get_ref().clone()).collect()
+    annotations
 }
 
 fn changes(settings: &ImageSettings) -> ConfigChanges {

@@ -1,6 +1,6 @@
 //! Debian packages of an image: chosen and downloaded, packed, laid out.
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::future::try_join_all;
 use rayon::prelude::*;
 
 use super::{BuildError, Builder, Project};
@@ -13,12 +13,9 @@ use crate::{
     },
     lock::LockedPackage,
     oci::Platform,
-    recipe::{self, Debian},
+    recipe::{self, Debian, Security},
     store::Blob,
 };
-
-/// Packages downloaded at the same time.
-const DOWNLOADS: usize = 8;
 
 /// Files that say something about an image are not larger than this.
 const LARGEST_EVIDENCE: u64 = 128 << 20;
@@ -36,9 +33,14 @@ impl Builder {
         let query = Query {
             suite: debian.suite.get_ref().clone(),
             architecture: platform.debian_architecture().to_owned(),
+            security: debian.security != Security::Without,
             now: self.settings.now,
         };
+        let _turn = self.indexes.acquire().await.map_err(|_| BuildError::Worker)?;
         let (universe, evidence) = self.archive(project).universe(&query).await.map_err(fail)?;
+        for missing in evidence.iter().filter(|suite| suite.found.is_none()) {
+            self.warn(&format!("the archive has no {} for {platform}: its updates are missing", missing.suite), None);
+        }
         let unsigned =
             |found: &apt::Evidence| found.found.as_ref().is_some_and(|found| found.trust == Trust::ChecksumsOnly);
         if evidence.iter().any(unsigned) {
@@ -49,8 +51,10 @@ impl Builder {
                 )),
             );
         }
-        let names: Vec<String> = debian.packages.iter().map(|name| name.get_ref().clone()).collect();
-        let selected = apt::resolve(&universe, &names, &[]).map_err(fail)?;
+        let words = |list: &[toml::Spanned<String>]| list.iter().map(|name| name.get_ref().clone()).collect::<Vec<_>>();
+        let (names, exclude) = (words(&debian.packages), words(&debian.exclude));
+        let request = apt::Request { names: &names, installed: &[], exclude: &exclude };
+        let selected = apt::resolve(&universe, request).map_err(fail)?;
         Ok(selected.into_iter().map(LockedPackage::from).collect())
     }
 
@@ -62,14 +66,12 @@ impl Builder {
         platform: &Platform,
     ) -> Result<Vec<Item>, BuildError> {
         let archive = self.archive(project);
-        let archive = &archive;
-        let fetch = async |package: &LockedPackage| archive.download(package).await;
-        let blobs: Vec<Blob> = stream::iter(packages)
-            .map(fetch)
-            .buffered(DOWNLOADS)
-            .try_collect()
-            .await
-            .map_err(|source| BuildError::Debian { platform: platform.clone(), source })?;
+        let fetch = async |package| {
+            let _turn = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
+            let fail = |source| BuildError::Debian { platform: platform.clone(), source };
+            archive.download(package).await.map_err(fail)
+        };
+        let blobs: Vec<Blob> = try_join_all(packages.iter().map(fetch)).await?;
         let (store, strip) = (self.settings.store.clone(), strip(project.recipe.debian.as_ref()));
         let items = self.compute(move || {
             let packed: Result<Vec<Packed>, _> = blobs.par_iter().map(|blob| pack(&store, blob)).collect();
@@ -99,7 +101,7 @@ fn evidence(path: &str, body: &Body) -> Option<bytes::Bytes> {
 }
 
 fn strip(debian: Option<&Debian>) -> Vec<Strip> {
-    let wanted = debian.map(|debian| debian.strip.iter().map(|strip| strip.get_ref())).into_iter().flatten();
+    let wanted = debian.map(|debian| debian.strip.iter().map(toml::Spanned::get_ref)).into_iter().flatten();
     wanted
         .map(|strip| match strip {
             recipe::Strip::Doc => Strip::Documentation,

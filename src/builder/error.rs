@@ -12,6 +12,7 @@ use crate::{
     layout::LayoutError,
     lock::LockError,
     oci::Platform,
+    plan::PlanError,
     pypi::IndexError,
     recipe::RecipeError,
     registry::RegistryError,
@@ -109,6 +110,9 @@ pub enum BuildError {
         /// `name 1.0 (linux/amd64), 1.1 (linux/arm64); …`
         list: String,
     },
+    /// Layers cannot be planned.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// A wheel cannot be fetched.
     #[error("cannot fetch {wheel}")]
     Wheel {
@@ -125,6 +129,14 @@ pub enum BuildError {
         /// For which platform.
         platform: Platform,
         /// Why.
+        source: LayerError,
+    },
+    /// Two wheels of an image bring different files to one path.
+    #[error("the wheels for {platform} do not go together")]
+    Clash {
+        /// For which platform.
+        platform: Platform,
+        /// Which wheels, and where.
         source: LayerError,
     },
     /// An OCI layout cannot be opened.
@@ -174,8 +186,9 @@ impl Advise for BuildError {
             Self::Skew { .. } => Some(Hint::new(
                 "pin a version that has wheels for every platform, or allow the difference with `wheels.skew = \"warn\"`",
             )),
+            Self::Plan(error) => error.hint(),
             Self::Wheel { source, .. } => source.hint(),
-            Self::Layer { source, .. } => source.hint(),
+            Self::Layer { source, .. } | Self::Clash { source, .. } => source.hint(),
             Self::Layout(error) => error.hint(),
             Self::Archive(error) => error.hint(),
             Self::Registry(error) => error.hint(),

@@ -14,7 +14,7 @@ use crate::{
     apt::Mirrors,
     oci::Digest,
     pypi,
-    python::{Entry, Requirement, RequirementsTxt},
+    python::{Entry, MarkerTree, Requirement, RequirementsTxt},
     recipe::{self, Demand, Listed, Location, Recipe, Security, Variant},
     resolve::{Choice, LocalWheel, Request},
 };
@@ -131,7 +131,11 @@ fn add_file(project: &Project, file: &Path, request: &mut Request) -> Result<(),
             request.requirements.push(requirement);
         }
         Entry::Wheel { path, .. } => {
-            request.wheels.push(LocalWheel { path: folder.join(path), extras: Vec::new(), marker: Default::default() });
+            request.wheels.push(LocalWheel {
+                path: folder.join(path),
+                extras: Vec::new(),
+                marker: MarkerTree::default(),
+            });
         }
         Entry::Include(_) | Entry::Constraints(_) => {}
     })?;

@@ -12,7 +12,7 @@ use crate::{
     lock::{Facts, Lock, LockedImage, LockedPlatform, LockedWheel, Stale},
     oci::{Digest, Platform},
     python::Target,
-    recipe::{Base, Skew, Variant},
+    recipe::{Base, Location, Recipe, Security, Skew, Variant},
     resolve::{self, Resolution, resolve_aligned},
 };
 
@@ -22,11 +22,12 @@ impl Builder {
     /// # Errors
     /// When the base cannot be read, when packages or wheels cannot be found, or do not go together.
     pub async fn lock(&self, project: &Project) -> Result<Lock, BuildError> {
-        let inputs = inputs::digests(project)?;
         let recipe = &project.recipe;
+        check_debian(recipe)?;
+        let inputs = inputs::digests(project)?;
         let platforms = recipe.platforms.iter().map(|platform| self.lock_platform(project, platform.get_ref()));
         let platforms = try_join_all(platforms).await?;
-        self.check_python(project, &platforms)?;
+        Self::check_python(project, &platforms)?;
         let mut images = Vec::new();
         for variant in recipe.images() {
             images.extend(self.lock_variant(project, &variant, &platforms).await?);
@@ -78,7 +79,7 @@ impl Builder {
         Ok((tree, image.settings(), Some(image.manifest.descriptor().digest)))
     }
 
-    fn check_python(&self, project: &Project, platforms: &[LockedPlatform]) -> Result<(), BuildError> {
+    fn check_python(project: &Project, platforms: &[LockedPlatform]) -> Result<(), BuildError> {
         let Some(wanted) = &project.recipe.wheels.python else { return Ok(()) };
         for locked in platforms {
             let Some(found) = locked.facts.python.as_ref().filter(|found| !wanted.get_ref().matches(found.version))
@@ -137,6 +138,27 @@ impl Builder {
         self.warn(&error.to_string(), None);
         Ok(())
     }
+}
+
+/// What `[debian]` may say and is not acted upon yet.
+fn check_debian(recipe: &Recipe) -> Result<(), BuildError> {
+    let Some(debian) = &recipe.debian else { return Ok(()) };
+    let not_yet = |span, what: &str, way_out: &str| {
+        Err(recipe.problem_at(span, format!("{what} is not supported yet"), Some(Hint::new(way_out))).into())
+    };
+    let security = if let Security::Mirror(mirror) = &debian.security { Some(mirror) } else { None };
+    let is_folder = |mirror: &&toml::Spanned<Location>| matches!(mirror.get_ref(), Location::Folder(_));
+    if let Some(mirror) = debian.mirrors.iter().chain(security).find(is_folder) {
+        return not_yet(mirror.span(), "a folder as a mirror", "name a server, `https://…`");
+    }
+    if *recipe.base.get_ref() == Base::Scratch {
+        return Ok(());
+    }
+    not_yet(
+        debian.suite.span(),
+        "`[debian]` over a base image",
+        "set `base = \"scratch\"`, or take a base with the packages",
+    )
 }
 
 fn image(variant: &Variant, platform: &Platform, resolution: Option<Resolution>) -> LockedImage {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::future::try_join_all;
 use tokio::sync::oneshot;
 
 use super::{
@@ -11,21 +11,19 @@ use super::{
 };
 use crate::{
     layer::{
-        Contribution, FORMAT, Item, LayerError, Paths, Threads, lay, merge,
+        Contribution, Format, Item, LayerError, Paths, Threads, lay, merge,
         scripts::{self, Files},
+        share,
         wheel::{Destination, RecordCheck, install},
     },
-    lock::{Facts, Interpreter, LockedPlatform, LockedWheel},
+    lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
-    plan::{Contents, LayerKey, PlannedLayer, scripts_key},
+    plan::{Contents, Encoding, LayerKey, PlannedLayer, scripts_key},
     progress::{Event, Task, TaskKind},
     pypi::PackageIndex,
-    recipe::Script,
-    store::Blob,
+    recipe::{Compression, Script},
+    store::{Blob, Bucket},
 };
-
-/// Wheels of one layer downloaded at the same time.
-const DOWNLOADS: usize = 8;
 
 /// A layer of one platform, with what it took.
 pub(super) struct Finished {
@@ -41,7 +39,7 @@ pub(super) struct Site<'a> {
     pub(super) project: &'a Project,
     pub(super) below: &'a LockedPlatform,
     pub(super) index: &'a PackageIndex,
-    pub(super) threads: Threads,
+    pub(super) encoding: Encoding,
 }
 
 impl Builder {
@@ -60,11 +58,17 @@ impl Builder {
             Contents::Wheels(wheels) => {
                 let inputs = self.fetch(site, wheels).await?;
                 let facts = site.below.facts.clone();
-                self.compute(move || install_all(&inputs, &facts)).await?.map_err(fail)?
+                self.compute(move || install_with_parents(&inputs, &facts, |items| items)).await?.map_err(fail)?
+            }
+            Contents::Share { wheel, number, of } => {
+                let inputs = self.fetch(site, vec![wheel]).await?;
+                let facts = site.below.facts.clone();
+                let part = move |items| share(items, number, of);
+                self.compute(move || install_with_parents(&inputs, &facts, part)).await?.map_err(fail)?
             }
         };
         let name = format!("{} {platform}", planned.name);
-        let layer = self.lay(name, key, items, site.threads).await?.map_err(fail)?;
+        let layer = self.lay(name, key, items, site.encoding).await?.map_err(fail)?;
         Ok(Finished { name: planned.name, layer, made: Made::Built, time: start.elapsed() })
     }
 
@@ -81,18 +85,41 @@ impl Builder {
         let platform = &site.below.platform;
         let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
         let (store, folder) = (self.settings.store.clone(), site.project.folder.clone());
-        let (facts, scripts) = (site.below.facts.clone(), scripts.to_vec());
-        let collected = self.compute(move || collect_scripts(&scripts, &folder, &facts, &store)).await?;
-        let (items, key) = collected.map_err(fail)?;
+        let (below, scripts) = (site.below.facts.clone(), scripts.to_vec());
+        let collected = self.compute(move || collect_scripts(&scripts, &folder, &below, &store)).await?;
+        let (items, digests) = collected.map_err(fail)?;
+        let key = scripts_key(&digests, &site.below.facts, site.encoding);
         let store = self.settings.store.clone();
         let recalled = self.compute(move || memo::recall(&store, &key)).await?;
         let (layer, made) = match recalled {
             Some(layer) => (layer, Made::Cached),
             None => {
-                (self.lay(format!("scripts {platform}"), key, items, Threads::One).await?.map_err(fail)?, Made::Built)
+                let name = format!("scripts {platform}");
+                (self.lay(name, key, items, site.encoding).await?.map_err(fail)?, Made::Built)
             }
         };
         Ok(Some(Finished { name: "scripts".to_owned(), layer, made, time: start.elapsed() }))
+    }
+
+    /// Makes sure that no two wheels of the image, in whatever layers, bring different files to one path.
+    pub(super) async fn check_clashes(
+        &self,
+        site: Site<'_>,
+        image: &LockedImage,
+        keys: &[LayerKey],
+    ) -> Result<(), BuildError> {
+        let note = clash_note(keys);
+        if image.wheels.is_empty() || self.settings.store.note(Bucket::Checks, &note).is_some() {
+            return Ok(());
+        }
+        let inputs = self.fetch(site, image.wheels.clone()).await?;
+        let (facts, store) = (site.below.facts.clone(), self.settings.store.clone());
+        let checked = self.compute(move || {
+            install_all(&inputs, &facts, &Paths::new(&facts))?;
+            Ok(store.keep(Bucket::Checks, &note, b"no two wheels clash\n")?)
+        });
+        let fail = |source| BuildError::Clash { platform: site.below.platform.clone(), source };
+        checked.await?.map_err(fail)
     }
 
     /// Runs `work` on the pool of worker threads; none of them ever waits for a socket.
@@ -106,13 +133,18 @@ impl Builder {
         receive.await.map_err(|_| BuildError::Worker)
     }
 
-    async fn fetch(&self, site: Site<'_>, wheels: Vec<LockedWheel>) -> Result<Vec<(LockedWheel, Blob)>, BuildError> {
+    pub(super) async fn fetch(
+        &self,
+        site: Site<'_>,
+        wheels: Vec<LockedWheel>,
+    ) -> Result<Vec<(LockedWheel, Blob)>, BuildError> {
         let fetch = async |wheel: LockedWheel| {
+            let _turn = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
             let blob = site.index.download(&wheel).await;
             let blob = blob.map_err(|source| BuildError::Wheel { wheel: wheel.file.clone(), source })?;
             Ok((wheel, blob))
         };
-        stream::iter(wheels).map(fetch).buffered(DOWNLOADS).try_collect().await
+        try_join_all(wheels.into_iter().map(fetch)).await
     }
 
     async fn lay(
@@ -120,19 +152,28 @@ impl Builder {
         name: String,
         key: LayerKey,
         items: Vec<Item>,
-        threads: Threads,
+        encoding: Encoding,
     ) -> Result<Result<MadeLayer, LayerError>, BuildError> {
         let (observer, store) = (self.settings.observer.clone(), self.settings.store.clone());
+        // With as many layers as cores the second thread costs nothing; with one giant left it helps.
+        let threads = if self.settings.jobs.get() > 1 { Threads::Two } else { Threads::One };
+        let format = format(encoding.compression);
         self.compute(move || {
             let task = Task { kind: TaskKind::Layer, name: &name };
             observer.observe(&Event::Started { task, total: Some(tar_size(&items)) });
             let advanced = |bytes| observer.observe(&Event::Advanced { task, bytes });
-            let laid = lay(&items, threads, &advanced);
+            let laid = lay(&items, format, threads, &store, &advanced);
             observer.observe(&Event::Finished { task });
             Ok(memo::remember(&store, &key, laid?)?)
         })
         .await
     }
+}
+
+/// Where it is noted that the wheels of these layers go together.
+fn clash_note(keys: &[LayerKey]) -> String {
+    let keys: Vec<String> = keys.iter().map(LayerKey::hex).collect();
+    format!("clash-{}", Digest::of(keys.join("\n").as_bytes()).hex())
 }
 
 /// Bytes of the tar, near enough for a progress bar.
@@ -141,13 +182,33 @@ fn tar_size(items: &[Item]) -> u64 {
     items.iter().map(|item| 512 + body(item).next_multiple_of(512)).sum()
 }
 
-fn install_all(inputs: &[(LockedWheel, Blob)], facts: &Facts) -> Result<Vec<Item>, LayerError> {
-    let paths = Paths::new(facts);
+/// What the recipe's compression means for a layer.
+const fn format(compression: Compression) -> Format {
+    match compression {
+        Compression::Lazy => Format::Lazy,
+        Compression::Zstd => Format::Zstd,
+        Compression::None => Format::Plain,
+        _ => Format::Gzip,
+    }
+}
+
+/// What the wheels put on disk, without the directories above.
+fn install_all(inputs: &[(LockedWheel, Blob)], facts: &Facts, paths: &Paths) -> Result<Vec<Item>, LayerError> {
     let Some(interpreter): Option<&Interpreter> = facts.python.as_ref() else { return Ok(Vec::new()) };
-    let destination = Destination { interpreter, paths: &paths };
+    let destination = Destination { interpreter, paths };
     let contributions: Result<Vec<Contribution>, _> =
         inputs.iter().map(|(wheel, blob)| install(wheel, blob, destination, RecordCheck::Skip)).collect();
-    let mut items = merge(contributions?)?;
+    merge(contributions?)
+}
+
+/// The items of wheels, of which `part` takes its part, with the directories above.
+fn install_with_parents(
+    inputs: &[(LockedWheel, Blob)],
+    facts: &Facts,
+    part: impl FnOnce(Vec<Item>) -> Vec<Item>,
+) -> Result<Vec<Item>, LayerError> {
+    let paths = Paths::new(facts);
+    let mut items = part(install_all(inputs, facts, &paths)?);
     paths.add_parents(&mut items);
     Ok(items)
 }
@@ -157,7 +218,7 @@ fn collect_scripts(
     folder: &std::path::Path,
     facts: &Facts,
     store: &crate::store::Store,
-) -> Result<(Vec<Item>, LayerKey), LayerError> {
+) -> Result<(Vec<Item>, Vec<(String, u32, Digest)>), LayerError> {
     let paths = Paths::new(facts);
     let mut contributions = Vec::new();
     let mut digests: Vec<(String, u32, Digest)> = Vec::new();
@@ -168,20 +229,15 @@ fn collect_scripts(
         let mode = script.mode.as_ref().map(|mode| *mode.get_ref());
         let files = Files { from: &from, shown: script.from.get_ref(), to: &to, mode, owner };
         let collected = scripts::collect(files, store)?;
-        let owned = |item: &Item| format!("{} {}:{}", item.path, item.uid, item.gid);
-        digests.extend(collected.iter().map(|(item, digest)| (owned(item), item.mode, *digest)));
+        let place = |item: &Item| format!("{} {}:{}", item.path, item.uid, item.gid);
+        digests.extend(collected.iter().map(|(item, digest)| (place(item), item.mode, *digest)));
         let items = collected.into_iter().map(|(item, _)| item).filter(|item| !paths.has_directory(item)).collect();
         contributions.push(Contribution { from: script.from.get_ref().clone(), items });
     }
     digests.sort();
     let mut items = merge(contributions)?;
     paths.add_parents(&mut items);
-    Ok((items, scripts_key(&digests, facts, FORMAT)))
-}
-
-/// How many threads each layer gets when `layers` of them are to be made on `jobs` cores.
-pub(super) fn threads(layers: usize, jobs: usize) -> Threads {
-    if layers < jobs { Threads::Two } else { Threads::One }
+    Ok((items, digests))
 }
 
 /// What a layer's line in the history says.

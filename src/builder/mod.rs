@@ -10,10 +10,17 @@ mod locking;
 mod make;
 mod memo;
 
-use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 pub use destination::Destination;
 pub use error::BuildError;
+use tokio::sync::Semaphore;
 
 use crate::{
     apt::{Archive, Mirrors},
@@ -117,7 +124,15 @@ pub struct Builder {
     settings: Arc<Settings>,
     registry: Registry,
     pool: Arc<rayon::ThreadPool>,
+    /// Downloads of all layers and platforms together.
+    downloads: Arc<Semaphore>,
+    /// Debian's indexes take a hundred megabytes each while packages are chosen: one at a time.
+    indexes: Arc<Semaphore>,
+    warned: Arc<Mutex<BTreeSet<String>>>,
 }
+
+/// Files downloaded at the same time.
+const DOWNLOADS: usize = 8;
 
 impl Builder {
     /// A builder with these settings.
@@ -130,7 +145,15 @@ impl Builder {
         let threads = rayon::ThreadPoolBuilder::new().num_threads(settings.jobs.get());
         let pool = threads.thread_name(|number| format!("layer-{number}")).build();
         let pool = pool.map_err(|source| BuildError::Threads { source })?;
-        Ok(Self { settings: Arc::new(settings), registry, pool: Arc::new(pool) })
+        let (downloads, indexes) = (Arc::new(Semaphore::new(DOWNLOADS)), Arc::new(Semaphore::new(1)));
+        Ok(Self {
+            settings: Arc::new(settings),
+            registry,
+            pool: Arc::new(pool),
+            downloads,
+            indexes,
+            warned: Arc::default(),
+        })
     }
 
     fn tell(&self, event: &Event<'_>) {
@@ -141,7 +164,12 @@ impl Builder {
         self.tell(&Event::Stage { name, subject: &subject.to_string() });
     }
 
+    /// Warns once: what holds for several platforms is not said for each.
     fn warn(&self, message: &str, hint: Option<&crate::hint::Hint>) {
+        let new = self.warned.lock().map_or(true, |mut warned| warned.insert(message.to_owned()));
+        if !new {
+            return;
+        }
         self.tell(&Event::Warning { message, hint });
     }
 

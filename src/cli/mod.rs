@@ -1,1 +1,134 @@
-//! The program: arguments in, text and exit codes out.
+//! The command line: the only room that prints, exits and reads the environment.
+//!
+//! Standard output carries results and nothing else; everything else goes to standard error.
+
+mod exit;
+mod args;
+mod environment;
+mod package_indexes;
+mod debian_mirrors;
+mod error;
+mod report;
+mod progress;
+mod quantity;
+mod table;
+mod project;
+mod destination;
+mod session;
+mod build;
+mod lock;
+mod inspect;
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+use environment::Environment;
+use error::CliError;
+use exit::Code;
+use progress::Screen;
+use session::Session;
+
+/// How long an interrupted run waits for what it has under way to be put away.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Threads for the network; layers have their own.
+const NETWORK_THREADS: usize = 2;
+
+/// Runs the program with the arguments and the environment of this process.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(refusal) => {
+            // Help that nobody reads any more is no failure.
+            let _ = refusal.print();
+            return if refusal.use_stderr() { Code::Usage } else { Code::Success }.into();
+        }
+    };
+    let environment = Environment::of_process();
+    let color = environment.color(arguments.global.color, io::stderr().is_terminal());
+    let (reporter, screen) = progress::reporter(arguments.global.progress, color);
+    listen(&arguments, &environment, &screen);
+    let session = Session::new(arguments.global, environment, Arc::clone(&reporter));
+    let outcome = execute(&session, &arguments.command).and_then(|text| print(&text));
+    reporter.finish();
+    match outcome {
+        Ok(()) => Code::Success.into(),
+        Err(error) => {
+            screen.text(&report::render(&error, color));
+            exit::code(&error).into()
+        }
+    }
+}
+
+/// What the command prints.
+fn execute(session: &Session, command: &Command) -> Result<String, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(NETWORK_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::Runtime { source })?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = perform(session, command) => outcome,
+            () = interruption() => Err(CliError::Interrupted),
+        }
+    });
+    session.finish();
+    runtime.shutdown_timeout(GRACE);
+    outcome
+}
+
+async fn perform(session: &Session, command: &Command) -> Result<String, CliError> {
+    match command {
+        Command::Build(arguments) => build::run(session, arguments).await,
+        Command::Lock(arguments) => lock::run(session, arguments).await,
+        Command::Inspect(arguments) => inspect::run(session, arguments).await,
+    }
+}
+
+/// Returns when somebody wants the program to end.
+async fn interruption() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Lets what the rooms trace appear on the screen, if it was asked for.
+fn listen(arguments: &Arguments, environment: &Environment, screen: &Arc<dyn Screen>) {
+    let directives = match (environment.text("WHEELWRIGHT_LOG"), arguments.global.verbose) {
+        (Some(directives), _) => directives,
+        (None, 0) => return,
+        (None, 1) => "wheelwright=debug",
+        (None, _) => "wheelwright=trace,reqwest=debug",
+    };
+    let screen = Arc::clone(screen);
+    // Only the first listener of a process is heard, which is as good.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(directives))
+        .without_time()
+        .with_ansi(false)
+        .with_writer(move || progress::Lines(Arc::clone(&screen)))
+        .try_init();
+}
+
+/// Writes a result; a reader that has gone away is no failure.
+fn print(text: &str) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Print { source }),
+        _ => Ok(()),
+    }
+}

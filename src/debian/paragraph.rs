@@ -153,6 +153,6 @@ mod tests {
         check(b"A: b\n\nno colon\n", "line 3 of test is no field");
         check(b" continuation first\n", "line 1 of test is no field");
         check(b"-----BEGIN: x\n", "line 1 of test is no field");
-        check(&[b'a'; 2 << 20], "a line of test has more than 1048576 bytes");
+        check(&vec![b'a'; 2 << 20], "a line of test has more than 1048576 bytes");
     }
 }

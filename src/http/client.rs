@@ -75,7 +75,7 @@ pub struct Fetched {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { offline: false, retries: 4, pause: Duration::from_millis(500), stall: Duration::from_secs(60) }
+        Self { offline: false, retries: 4, pause: Duration::from_millis(500), stall: Duration::from_mins(1) }
     }
 }
 

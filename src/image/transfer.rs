@@ -114,6 +114,14 @@ impl std::error::Error for Failure {
     }
 }
 
+impl Failure {
+    /// The room's own error, for whoever knows its type.
+    #[must_use]
+    pub fn error(&self) -> &(dyn std::error::Error + 'static) {
+        &*self.0
+    }
+}
+
 impl TransferError {
     /// Wraps an error of the room that implements the source or sink.
     pub fn room(error: impl Advise) -> Self {

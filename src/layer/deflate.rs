@@ -19,6 +19,12 @@ pub(super) enum Block {
     Final,
 }
 
+/// Gzip header: deflate, no name, no time, no hint, system unknown (255).
+pub(super) const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// Bytes that are encoded together at most: bounds the encoder's memory.
+pub(super) const LARGEST_LITERAL: usize = 256 * 1024;
+
 /// Longest match that deflate can express.
 const LONGEST_MATCH: usize = 258;
 
@@ -149,18 +155,15 @@ impl BitWriter {
         let mut matcher = Matcher::new(data);
         let mut position = 0;
         while position < data.len() {
-            match matcher.longest(position) {
-                Some((length, distance)) => {
-                    self.length(length);
-                    self.distance(distance);
-                    matcher.insert(position..position + length);
-                    position += length;
-                }
-                None => {
-                    self.literal(data[position]);
-                    matcher.insert(position..position + 1);
-                    position += 1;
-                }
+            if let Some((length, distance)) = matcher.longest(position) {
+                self.length(length);
+                self.distance(distance);
+                matcher.insert(position..position + length);
+                position += length;
+            } else {
+                self.literal(data[position]);
+                matcher.insert(position..position + 1);
+                position += 1;
             }
         }
         self.symbol(256);

@@ -6,7 +6,7 @@ use super::{Item, Node};
 
 pub(super) const BLOCK: usize = 512;
 
-/// Largest number in an octal field of 11 digits.
+/// Largest number in an octal field of 11 digits: a size, a time.
 const LARGEST_SIZE: u64 = (1 << 33) - 1;
 
 /// Largest number in an octal field of 7 digits.
@@ -39,7 +39,7 @@ pub(super) fn header(item: &Item) -> Vec<u8> {
         uid: if item.uid > LARGEST_ID { 0 } else { item.uid },
         gid: if item.gid > LARGEST_ID { 0 } else { item.gid },
         size: if size > LARGEST_SIZE { 0 } else { size },
-        mtime: item.mtime,
+        mtime: if item.mtime > LARGEST_SIZE { 0 } else { item.mtime },
         kind,
     };
     out.extend(fields.block());
@@ -52,6 +52,7 @@ pub(super) fn pad(out: &mut Vec<u8>) {
 }
 
 /// Zeros that follow `size` bytes of contents.
+#[expect(clippy::cast_possible_truncation, reason = "a remainder by 512 fits into any integer")]
 pub(super) const fn padding(size: u64) -> usize {
     (size.wrapping_neg() % BLOCK as u64) as usize
 }
@@ -111,7 +112,8 @@ fn split(path: &str) -> Option<(&[u8], &[u8])> {
         return Some((&[], path.as_bytes()));
     }
     let inner = path.trim_end_matches('/');
-    let at = inner.match_indices('/').map(|(at, _)| at).filter(|at| *at <= 155 && path.len() - at - 1 <= 100).last()?;
+    let fits = |at: &usize| *at <= 155 && path.len() - at - 1 <= 100;
+    let at = inner.match_indices('/').map(|(at, _)| at).rfind(fits)?;
     Some((&path.as_bytes()[..at], &path.as_bytes()[at + 1..]))
 }
 
@@ -126,6 +128,7 @@ fn pax_records(item: &Item, path: &str, link: &str, size: u64) -> Vec<u8> {
     let candidates = [
         ("gid", number(item.gid, LARGEST_ID)),
         ("linkpath", text(link, link.len() <= 100 && link.is_ascii())),
+        ("mtime", number(item.mtime, LARGEST_SIZE)),
         ("path", text(path, split(path).is_some())),
         ("size", number(size, LARGEST_SIZE)),
         ("uid", number(item.uid, LARGEST_ID)),

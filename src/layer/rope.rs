@@ -31,6 +31,14 @@ struct Piece {
 }
 
 impl Rope {
+    /// The whole of one file.
+    #[must_use]
+    pub(super) fn of_blob(blob: &Blob) -> Self {
+        let mut rope = Self::default();
+        rope.push_range(blob, 0, blob.size());
+        rope
+    }
+
     /// Number of bytes.
     #[must_use]
     pub const fn length(&self) -> u64 {
@@ -71,15 +79,11 @@ impl Rope {
     }
 
     pub(super) fn push_range(&mut self, blob: &Blob, offset: u64, length: u64) {
-        let known = self.blobs.last() == Some(blob);
-        let index =
-            match known.then(|| self.blobs.len() - 1).or_else(|| self.blobs.iter().position(|known| known == blob)) {
-                Some(index) => index,
-                None => {
-                    self.blobs.push(blob.clone());
-                    self.blobs.len() - 1
-                }
-            };
+        // Most often the last one.
+        let index = self.blobs.iter().rposition(|known| known == blob).unwrap_or_else(|| {
+            self.blobs.push(blob.clone());
+            self.blobs.len() - 1
+        });
         self.push(u32::try_from(index).ok(), offset, length);
     }
 

@@ -18,19 +18,19 @@ fn write(value: &Value, out: &mut Vec<u8>) {
         Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().collect();
             entries.sort_by_key(|(key, _)| key.as_bytes());
-            delimited(b"{}", entries.into_iter(), out, |(key, value), out| {
+            delimited(*b"{}", entries.into_iter(), out, |(key, value), out| {
                 write(&Value::String(key.clone()), out);
                 out.push(b':');
                 write(value, out);
             });
         }
-        Value::Array(items) => delimited(b"[]", items.iter(), out, write),
+        Value::Array(items) => delimited(*b"[]", items.iter(), out, write),
         scalar => out.extend_from_slice(scalar.to_string().as_bytes()),
     }
 }
 
 fn delimited<T>(
-    ends: &[u8; 2],
+    ends: [u8; 2],
     items: impl Iterator<Item = T>,
     out: &mut Vec<u8>,
     mut write: impl FnMut(T, &mut Vec<u8>),

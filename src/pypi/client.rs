@@ -184,7 +184,8 @@ mod tests {
     async fn every_kind_of_index_gives_the_same_facts() {
         let wheel = Wheel::new("demo", "1.0+cpu").requires(&["numpy<2"]).python(">=3.8");
         for (manner, requests) in [(Manner::Modern, 2), (Manner::Plain, 3), (Manner::Bare, 3)] {
-            let (server, folder) = (FakeIndex::serve(&[wheel.clone()], manner).await, tempfile::tempdir().unwrap());
+            let (server, folder) =
+                (FakeIndex::serve(std::slice::from_ref(&wheel), manner).await, tempfile::tempdir().unwrap());
             let index = package_index(&folder, server.settings());
             let (project, metadata) = first(&index, "demo").await;
             assert_eq!(metadata.requires[0].to_string(), "numpy<2", "{manner:?}");
@@ -232,7 +233,7 @@ mod tests {
     #[tokio::test]
     async fn locked_wheels_are_found_through_their_index() {
         let wheel = Wheel::new("demo", "1.0");
-        let server = FakeIndex::serve(&[wheel.clone()], Manner::Modern).await;
+        let server = FakeIndex::serve(std::slice::from_ref(&wheel), Manner::Modern).await;
         let folder = tempfile::tempdir().unwrap();
         let locked = LockedWheel {
             name: "demo".to_owned(),
@@ -273,7 +274,7 @@ mod tests {
         let local = index.local(&std::path::Path::new("wheels").join(wheel.file())).await.unwrap();
         assert_eq!((local.wheel.file(), *local.blob.digest()), (wheel.file().as_str(), digest));
         assert_eq!(index.metadata_of(&local).await.unwrap(), *metadata);
-        let server = FakeIndex::serve(&[wheel.clone()], Manner::Plain).await;
+        let server = FakeIndex::serve(std::slice::from_ref(&wheel), Manner::Plain).await;
         let url = |fragment: &str| server.url.join(&format!("/files/{}{fragment}", wheel.file())).unwrap();
         assert_eq!(*index.direct(&url("")).await.unwrap().blob.digest(), digest);
         index.store().evict(&digest).unwrap();

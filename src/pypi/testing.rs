@@ -49,13 +49,15 @@ impl Wheel {
 
     pub(crate) fn requires(mut self, requirements: &[&str]) -> Self {
         for requirement in requirements {
-            self.headers.push_str(&format!("Requires-Dist: {requirement}\n"));
+            self.headers.push_str("Requires-Dist: ");
+            self.headers.push_str(requirement);
+            self.headers.push('\n');
         }
         self
     }
 
     pub(crate) fn extra(mut self, name: &str) -> Self {
-        self.headers.push_str(&format!("Provides-Extra: {name}\n"));
+        self.headers = format!("{}Provides-Extra: {name}\n", self.headers);
         self
     }
 
@@ -227,8 +229,7 @@ fn json_page(wheels: &[&Wheel]) -> String {
 }
 
 fn html_page(wheels: &[&Wheel], manner: Manner) -> String {
-    let mut page = String::from("<!DOCTYPE html>\n");
-    for wheel in wheels {
+    let anchor = |wheel: &&Wheel| {
         let hash = match manner {
             Manner::Bare => String::new(),
             _ => format!("#sha256={}", Digest::of(&wheel.bytes()).hex()),
@@ -236,9 +237,9 @@ fn html_page(wheels: &[&Wheel], manner: Manner) -> String {
         let python = wheel.requires_python.as_ref().map(|text| text.replace('>', "&gt;").replace('<', "&lt;"));
         let python = python.map(|text| format!(" data-requires-python=\"{text}\"")).unwrap_or_default();
         let yanked = if wheel.yanked { " data-yanked" } else { "" };
-        page.push_str(&format!("<a href=\"/files/{}{hash}\"{python}{yanked}>{0}</a>\n", wheel.file()));
-    }
-    page
+        format!("<a href=\"/files/{}{hash}\"{python}{yanked}>{0}</a>\n", wheel.file())
+    };
+    format!("<!DOCTYPE html>\n{}", wheels.iter().map(anchor).collect::<String>())
 }
 
 async fn answer(mut stream: TcpStream, site: Arc<Site>, manner: Manner, log: Arc<Mutex<Vec<String>>>) {

@@ -1,19 +1,20 @@
 //! The header lines that METADATA and WHEEL are made of.
 
 /// The `Key: value` lines before the first empty line; continuation lines are joined with a space.
+/// As with Python's own reader, a line of white space continues the value above, and a line that is
+/// neither key nor continuation ends the headers.
 pub(super) fn headers(text: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     for line in text.lines() {
-        if line.trim().is_empty() {
-            break;
-        }
         if line.starts_with([' ', '\t']) {
             if let Some((_, value)) = found.last_mut() {
                 value.push(' ');
                 value.push_str(line.trim());
             }
-        } else if let Some((key, value)) = line.split_once(':') {
-            found.push((key.trim().to_ascii_lowercase(), value.trim().to_owned()));
+        } else if let Some((key, value)) = line.split_once(':').filter(|(key, _)| !key.contains(' ')) {
+            found.push((key.to_ascii_lowercase(), value.trim().to_owned()));
+        } else {
+            break;
         }
     }
     found

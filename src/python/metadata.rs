@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn metadata_is_read_up_to_the_description() {
-        let text = "Metadata-Version: 2.1\nName: Demo_Pkg\nVersion: 1.0.post1\nSummary: one\n  two\n\
+        let text = "Metadata-Version: 2.1\nName: Demo_Pkg\nVersion: 1.0.post1\nSummary: one\n  two\nLicense: a\n        \n  b\n\
                     Requires-Python: >=3.6.*\nProvides-Extra: GUI\nProvides-Extra: ???\n\
                     Requires-Dist: numpy (>=1.20)\nrequires-dist: qt>=5 ; extra == 'gui'\n\nRequires-Dist: body\n";
         let metadata = CoreMetadata::parse(text.as_bytes()).unwrap();

@@ -98,17 +98,16 @@ impl TagSet {
         let (major, minor) = (self.target.python.major, self.target.python.minor);
         let python = format!("cp{major}{minor}");
         let own = if self.target.free_threaded { format!("{python}t") } else { python.clone() };
-        let stable = if self.target.free_threaded { None } else { Some("abi3") };
-        for abi in [Some(own.as_str()), stable, Some("none")].into_iter().flatten() {
+        // Free-threaded builds have a stable ABI of their own (PEP 803).
+        let stable = if self.target.free_threaded { "abi3t" } else { "abi3" };
+        for abi in [own.as_str(), stable, "none"] {
             for platform in platforms {
                 self.add(&python, abi, platform);
             }
         }
-        if stable.is_some() {
-            for older in (2..minor).rev() {
-                for platform in platforms {
-                    self.add(&format!("cp{major}{older}"), "abi3", platform);
-                }
+        for older in (2..minor).rev() {
+            for platform in platforms {
+                self.add(&format!("cp{major}{older}"), stable, platform);
             }
         }
     }
@@ -231,7 +230,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn free_threaded_interpreters_take_no_stable_abi() {
+    fn free_threaded_interpreters_take_only_their_own_stable_abi() {
         let free = Target { free_threaded: true, ..target("linux/amd64", "3.13.1", "glibc 2.36") };
         let set = TagSet::of(&free);
         for (tag, expect) in [
@@ -239,6 +238,7 @@ pub(super) mod tests {
             ("cp313-cp313-manylinux_2_28_x86_64", false),
             ("cp39-abi3-manylinux_2_28_x86_64", false),
             ("cp313-abi3-manylinux_2_28_x86_64", false),
+            ("cp313-abi3t-manylinux_2_28_x86_64", true),
             ("py3-none-any", true),
         ] {
             let wheel = format!("demo-1.0-{tag}.whl").parse().unwrap();

@@ -129,6 +129,9 @@ impl Search {
             _ => "",
         };
         let (sha256, size) = self.catalog.index.digest_and_size(index, &candidate.file).await?;
+        if self.catalog.accepted.get(name).is_some_and(|accepted| !accepted.contains(&sha256)) {
+            return Err(ResolveError::NotAccepted { file: candidate.file.name.clone(), found: sha256 });
+        }
         let notice = match &candidate.file.yanked {
             Yanked::No => None,
             Yanked::Because(reason) => {

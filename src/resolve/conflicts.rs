@@ -1,7 +1,9 @@
 //! The order of decisions, and how conflicts change it.
 //!
 //! When two packages get in each other's way again and again, the one whose versions are thrown out
-//! is decided earlier from then on, and the one that was in the way is taken back.
+//! is decided earlier from then on, and the one that was in the way is taken back and decided last:
+//! by then everyone has said what is wanted of it. (uv decides it before packages without conflicts;
+//! that walks through every version of a package whose dependency is the one that suffers.)
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -17,8 +19,8 @@ const PATIENCE: u32 = 5;
 /// When a package is decided: the greatest first; among equals, the one that was found first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Priority {
-    Found(Reverse<usize>),
     ConflictLate(Reverse<usize>),
+    Found(Reverse<usize>),
     ConflictEarly(Reverse<usize>),
     Pinned(Reverse<usize>),
     Fixed(Reverse<usize>),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Fact;
 use crate::{
     hint::{Advise, Hint},
-    oci::Platform,
+    oci::{Digest, Platform},
     pypi::IndexError,
     python::{Incompatible, NamePattern, PackageName},
 };
@@ -71,6 +71,14 @@ pub enum ResolveError {
         first: String,
         /// The other.
         second: String,
+    },
+    /// A file does not have a hash that the recipe accepts.
+    #[error("{file} has {found}, which is none of the hashes given for it")]
+    NotAccepted {
+        /// File name.
+        file: String,
+        /// What it has.
+        found: Digest,
     },
     /// A constraint names a URL, which bounds nothing.
     #[error("the constraint on {package} names a URL")]

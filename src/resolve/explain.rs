@@ -1,6 +1,6 @@
 //! From a proof that there is no solution to the facts it rests on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pubgrub::{DerivationTree, Derived, External};
 
@@ -21,13 +21,32 @@ pub(super) struct Explanation<'a> {
     pub(super) recipe: &'a [Requirement],
 }
 
+/// Who requires what, over all versions: with the words for what is wanted.
+type Edges<'a> = BTreeMap<(&'a Package, &'a Package), (Versions, Vec<String>)>;
+
 type Proof = DerivationTree<Package, Versions, Reason>;
 
 impl Explanation<'_> {
     pub(super) fn of(&self, proof: &Proof) -> ResolveError {
         let mut facts = Vec::new();
+        let mut edges = Edges::new();
         for leaf in leaves(proof) {
-            self.tell(leaf, &mut facts);
+            match leaf {
+                External::FromDependencyOf(Package::Root, _, package, versions) => {
+                    facts.push(Fact::Wanted { requirement: self.wanted(package, versions) });
+                }
+                External::FromDependencyOf(package, versions, dependency, wanted)
+                    if package.name() != dependency.name() =>
+                {
+                    let edge = edges.entry((package, dependency)).or_insert_with(|| (Versions::empty(), Vec::new()));
+                    edge.0 = edge.0.union(versions);
+                    edge.1.push(format!("{dependency}{}", in_words(wanted)));
+                }
+                leaf => self.tell(leaf, &mut facts),
+            }
+        }
+        for ((package, dependency), (versions, wanted)) in edges {
+            facts.push(self.depends(package, &versions, (dependency, wanted)));
         }
         ResolveError::NoSolution {
             platform: Box::new(self.catalog.target().platform.clone()),
@@ -37,7 +56,7 @@ impl Explanation<'_> {
 
     fn tell(&self, leaf: &External<Package, Versions, Reason>, facts: &mut Vec<Fact>) {
         match leaf {
-            External::NotRoot(..) => {}
+            External::NotRoot(..) | External::FromDependencyOf(..) => {}
             External::NoVersions(package, versions) => {
                 if let Some(name) = package.name() {
                     self.no_versions(name, versions, facts);
@@ -48,16 +67,20 @@ impl Explanation<'_> {
                     facts.extend(self.custom(name, versions, reason));
                 }
             }
-            External::FromDependencyOf(Package::Root, _, package, versions) => {
-                facts.push(Fact::Wanted { requirement: self.wanted(package, versions) });
-            }
-            External::FromDependencyOf(package, _, dependency, _) if package.name() == dependency.name() => {}
-            External::FromDependencyOf(package, versions, dependency, wanted) => facts.push(Fact::Depends {
-                package: package.to_string(),
-                versions: self.spelled(package, versions),
-                requirement: format!("{dependency}{}", in_words(wanted)),
-            }),
         }
+    }
+
+    /// All that the versions of one package want of another: in full, or how much of it.
+    fn depends(&self, package: &Package, versions: &Versions, wanted: (&Package, Vec<String>)) -> Fact {
+        const SHOWN: usize = 3;
+        let (dependency, mut wanted) = wanted;
+        wanted.sort();
+        wanted.dedup();
+        let requirement = match wanted.len() {
+            0..=SHOWN => wanted.join(" or "),
+            count => format!("{dependency} in {count} different ranges"),
+        };
+        Fact::Depends { package: package.to_string(), versions: self.spelled(package, versions), requirement }
     }
 
     /// The recipe's own words, where they are to be had.

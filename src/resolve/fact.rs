@@ -1,6 +1,9 @@
 //! The facts that a failure rests on, instead of a proof.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{
     hint::Hint,
@@ -92,9 +95,13 @@ impl Fact {
             Self::NoVersion { package, .. } => !spoken_of.contains(package.as_str()),
             _ => true,
         });
+        few_versions(&mut facts);
         if facts.len() > Self::MOST {
             let count = facts.len() - (Self::MOST - 1);
+            // What cannot be had says more than who asked for it.
+            facts.sort_by_key(|fact| matches!(fact, Self::Depends { .. }));
             facts.truncate(Self::MOST - 1);
+            facts.sort();
             facts.push(Self::More { count });
         }
         facts
@@ -125,6 +132,22 @@ impl Fact {
             _ => None,
         }
     }
+}
+
+/// Leaves the newest three of the unusable versions of each distribution: the others are mostly alike.
+fn few_versions(facts: &mut Vec<Fact>) {
+    const NEWEST: usize = 3;
+    let mut told: BTreeMap<PackageName, usize> = BTreeMap::new();
+    facts.reverse();
+    facts.retain(|fact| match fact {
+        Fact::Unusable { package, .. } | Fact::SourceOnly { package, .. } => {
+            let count = told.entry(package.clone()).or_default();
+            *count += 1;
+            *count <= NEWEST
+        }
+        _ => true,
+    });
+    facts.reverse();
 }
 
 impl fmt::Display for Fact {

@@ -207,7 +207,7 @@ fn standing(wheel: &WheelName, file: &IndexFile, criteria: &Criteria<'_>) -> Res
     if let Some(specifiers) = file.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&python)) {
         return Err(Lack::Python(specifiers.clone()));
     }
-    // Files whose hash the index does not give are checked against the lock like all others.
+    // Files whose hash the index does not give are checked when it is learnt.
     let accepted =
         criteria.accepted.zip(file.sha256.as_ref()).is_none_or(|(accepted, digest)| accepted.contains(digest));
     if !accepted {
@@ -226,7 +226,10 @@ fn source_version(file: &str, package: &PackageName) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Prereleases::{Asked, Avoided},
+        *,
+    };
     use crate::{
         python::{MetadataFile, Target},
         resolve::ranges::satisfying,
@@ -282,7 +285,6 @@ mod tests {
             let found = found.map(|candidate| candidate.wheel.file().trim_start_matches("demo-"));
             assert_eq!(found, expect, "{specifiers}");
         };
-        use Prereleases::{Asked, Avoided};
         check("", None, Avoided, Some("1.1-cp311-cp311-manylinux2014_x86_64.whl"));
         check("", None, Asked, Some("1.1-cp311-cp311-manylinux2014_x86_64.whl"));
         check("", Some("1.0"), Avoided, Some("1.0-py3-none-any.whl"));

@@ -50,6 +50,8 @@ pub enum Bucket {
     Packed,
     /// Manifests and configs of bases.
     Manifests,
+    /// What was checked and found well.
+    Checks,
 }
 
 /// What can go wrong in the store.
@@ -195,6 +197,7 @@ impl Bucket {
             Self::Pages => "pages",
             Self::Packed => "packed",
             Self::Manifests => "manifests",
+            Self::Checks => "checks",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Wheels built in code: `Wheel::new("demo", "1.0").file("demo.py", b"…").build()`.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::{ZipEntry, ZipWriter};
@@ -50,7 +52,6 @@ impl Wheel {
     /// With one more line in its metadata.
     #[must_use]
     pub fn header(mut self, key: &str, value: &str) -> Self {
-        use std::fmt::Write as _;
         let _ = writeln!(self.metadata, "{key}: {value}");
         self
     }
@@ -134,7 +135,8 @@ impl Wheel {
 
     fn entry(mut self, entry: ZipEntry, contents: &[u8]) -> Self {
         let hash = BASE64_URL_SAFE_NO_PAD.encode(Digest::of(contents).as_bytes());
-        self.record += &format!("{},sha256={hash},{}\n", String::from_utf8_lossy(&entry.name), contents.len());
+        let name = String::from_utf8_lossy(&entry.name);
+        let _ = writeln!(self.record, "{name},sha256={hash},{}", contents.len());
         self.raw(entry)
     }
 }

@@ -31,6 +31,7 @@ pub(super) struct Header {
     pub(super) crc32: u32,
     pub(super) compressed: u64,
     pub(super) size: u64,
+    #[expect(clippy::struct_field_names, reason = "the offset of this header, not of the contents")]
     pub(super) header_offset: u64,
     pub(super) executable: bool,
 }

@@ -35,8 +35,11 @@ fn laid(wheel: &[u8], threads: Threads) -> Laid {
 #[test]
 fn the_number_of_threads_and_of_neighbours_changes_nothing() {
     let wheels: Vec<Vec<u8>> = (0..4).map(wheel).collect();
-    let alone: Vec<_> =
-        wheels.iter().map(|wheel| laid(wheel, Threads::One)).map(|laid| (laid.digest, laid.diff_id)).collect();
+    let alone: Vec<_> = wheels
+        .iter()
+        .map(|wheel| laid(wheel, Threads::One))
+        .map(|laid| (laid.descriptor.digest, laid.diff_id))
+        .collect();
     for neighbours in [1, 2, 8] {
         for threads in [Threads::One, Threads::Two] {
             thread::scope(|scope| {
@@ -46,7 +49,11 @@ fn the_number_of_threads_and_of_neighbours_changes_nothing() {
                     .collect();
                 for (index, thread) in started {
                     let laid = thread.join().unwrap();
-                    assert_eq!((laid.digest, laid.diff_id), alone[index], "{neighbours} layers, {threads:?}");
+                    assert_eq!(
+                        (laid.descriptor.digest, laid.diff_id),
+                        alone[index],
+                        "{neighbours} layers, {threads:?}"
+                    );
                 }
             });
         }
@@ -57,7 +64,10 @@ fn the_number_of_threads_and_of_neighbours_changes_nothing() {
 fn checking_the_record_changes_nothing() {
     let wheel = wheel(9);
     let checked = laid(&wheel, Threads::One);
-    assert_eq!(World::new().lay(&wheel, RecordCheck::Skip, Threads::Two).unwrap().digest, checked.digest);
+    assert_eq!(
+        World::new().lay(&wheel, RecordCheck::Skip, Threads::Two).unwrap().descriptor.digest,
+        checked.descriptor.digest
+    );
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Read as _, path::Path, sync::Arc};
 use flate2::read::GzDecoder;
 use wheelwright::{
     layer::{
-        Item, Laid, LayerError, Paths, Threads, lay, merge,
+        Format, Item, Laid, LayerError, Paths, Threads, lay, merge,
         wheel::{Destination, RecordCheck, install},
     },
     lock::{Directory, Facts, Interpreter, LockedWheel, Scheme, WheelSource},
@@ -56,7 +56,7 @@ impl World {
     }
 
     pub(super) fn lay(&self, wheel: &[u8], check: RecordCheck, threads: Threads) -> Result<Laid, LayerError> {
-        lay(&self.items(wheel, check)?, threads, &|_| {})
+        lay(&self.items(wheel, check)?, Format::Gzip, threads, &self.store, &|_| {})
     }
 
     /// The names of all files in the store.
@@ -77,7 +77,7 @@ pub(super) fn unpacked(wheel: &[u8], check: RecordCheck) -> Result<Tree, LayerEr
 pub(super) fn bytes(laid: &Laid) -> Vec<u8> {
     let mut bytes = Vec::new();
     Arc::new(laid.rope.clone()).reader(0).read_to_end(&mut bytes).unwrap();
-    assert_eq!(Digest::of(&bytes), laid.digest);
+    assert_eq!(Digest::of(&bytes), laid.descriptor.digest);
     bytes
 }
 

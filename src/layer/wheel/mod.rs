@@ -220,7 +220,7 @@ impl<'a> Installation<'a> {
         Ok(scripts.collect())
     }
 
-    /// INSTALLER, REQUESTED and direct_url.json. A local wheel gets no direct_url.json: its URL would
+    /// INSTALLER, REQUESTED and `direct_url.json`. A local wheel gets no `direct_url.json`: its URL would
     /// be a path of the machine that built the image.
     fn notes(&self) -> Vec<Placed> {
         let mut notes = vec![self.note("INSTALLER", b"wheelwright\n".to_vec())];

@@ -99,7 +99,7 @@ fn the_record_lists_everything_that_was_installed() {
         let text = &found[&path].1;
         match entry.sha256 {
             Some(digest) => {
-                assert_eq!((digest, entry.size), (Digest::of(text.as_bytes()), Some(text.len() as u64)), "{path}")
+                assert_eq!((digest, entry.size), (Digest::of(text.as_bytes()), Some(text.len() as u64)), "{path}");
             }
             None => assert!(path.ends_with("RECORD"), "{path}"),
         }

@@ -115,6 +115,23 @@ async fn the_recipe_bounds_overrides_and_leaves_out() {
 }
 
 #[tokio::test]
+async fn hashes_count_even_where_the_index_gives_none() {
+    let (server, folder) = (FakeIndex::serve(&house(), Manner::Bare).await, tempfile::tempdir().unwrap());
+    let index = package_index(&folder, server.settings());
+    let mut request = wants(&["lib"]);
+    let right = Digest::of(&Wheel::new("lib", "2.0").bytes());
+    for (accepted, expect) in [(right, None), (Digest::of(b"other"), Some("lib-2.0-py3-none-any.whl has sha256:"))] {
+        request.accepted.insert("lib".parse().unwrap(), [accepted].into());
+        let found =
+            resolve(&request, &target("linux/amd64", "glibc 2.28"), &index).await.map_err(|error| error.to_string());
+        match expect {
+            None => assert_eq!(names(&found.unwrap()), "lib 2.0"),
+            Some(expect) => assert!(found.unwrap_err().starts_with(expect)),
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_base_is_kept() {
     let wheels = house();
     let brings = |version: &str, requirements: &[&str]| Request {
@@ -135,9 +152,9 @@ async fn the_base_is_kept() {
 #[tokio::test]
 async fn failures_name_the_facts() {
     let wheels = house();
-    const NONE: &str = "no set of wheels for linux/amd64 satisfies every requirement: ";
     let check = async |requirements: &[&str], expect: &str| {
-        check(&wheels, wants(requirements), &format!("{NONE}{expect}")).await;
+        let expect = format!("no set of wheels for linux/amd64 satisfies every requirement: {expect}");
+        check(&wheels, wants(requirements), &expect).await;
     };
     check(&["nothing"], "the recipe requires nothing; nothing is not in default").await;
     check(
@@ -170,6 +187,25 @@ async fn conflicts_lead_back_to_older_versions() {
         .collect();
     wheels.push(Wheel::new("back", "1.0").requires(&["core<3"]));
     check(&wheels, wants(&["front", "back"]), "back 1.0, core 2.0, front 2.0").await;
+}
+
+#[tokio::test]
+async fn a_package_in_everyones_way_is_decided_last() {
+    let mut wheels: Vec<Wheel> = (1..=100)
+        .flat_map(|number| {
+            let (front, middle) = (format!("middle=={number}.0"), format!("{number}.0"));
+            [Wheel::new("front", &middle).requires(&[&front]), Wheel::new("middle", &middle).requires(&["shared<3"])]
+        })
+        .collect();
+    wheels.extend(["1.0", "2.0", "3.0"].map(|version| Wheel::new("shared", version)));
+    wheels.push(Wheel::new("other", "1.0").requires(&["shared"]));
+    let (server, folder) = (FakeIndex::serve(&wheels, Manner::Modern).await, tempfile::tempdir().unwrap());
+    let index = package_index(&folder, server.settings());
+    let request = wants(&["other", "shared", "front"]);
+    let resolution = resolve(&request, &target("linux/amd64", "glibc 2.28"), &index).await.unwrap();
+    assert_eq!(names(&resolution), "front 100.0, middle 100.0, other 1.0, shared 2.0");
+    let requests = server.requests().len();
+    assert!(requests < 60, "{requests} requests");
 }
 
 #[tokio::test]

@@ -1,0 +1,215 @@
+//! The grammar of the command line, with the help that it prints.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use super::{destination, exit};
+use crate::{
+    builder::Destination,
+    hint::Advise as _,
+    oci::{Platform, Reference},
+    recipe::Base,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  wheelwright build --output oci:dist                  build ./wheelwright.toml into an OCI layout
+  wheelwright build app.toml --push ghcr.io/me/app:1   build for every platform and push
+  wheelwright build --locked --push ghcr.io/me/app:1   the same in CI: only what the lock names
+  wheelwright lock app.toml                            choose wheels and packages, write app.lock
+  wheelwright inspect ghcr.io/me/app:1                 what is in an image, without pulling it
+
+";
+
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  wheelwright build --output oci:dist
+  wheelwright build --output oci-archive:app.tar --platform linux/arm64
+  wheelwright build app.toml --push ghcr.io/me/app:1.2 --push ghcr.io/me/app:latest
+  wheelwright build app.toml --variant pytorch --push ghcr.io/me/app:pytorch
+
+Without a lock, one is made and written beside the recipe; where the recipe says something else than
+its lock, it is locked anew. With --locked either is an error.
+
+Everything is built before anything is delivered, and a name moves last: whoever looks at a
+destination sees the old image or the new one.
+
+A recipe with variants gives one image each. Unless exactly one --variant is named, the variant
+becomes part of every name:
+  --push REPO:TAG            REPO:TAG-VARIANT
+  --output oci:DIR           oci:DIR:VARIANT
+  --output oci:DIR:NAME      oci:DIR:NAME-VARIANT
+  --output oci-archive:A.tar oci-archive:A-VARIANT.tar";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  wheelwright inspect python:3.12-slim
+  wheelwright inspect oci:dist
+  wheelwright inspect oci-archive:app.tar --json";
+
+/// Builds OCI images of Python applications from wheels: for several platforms at once, without
+/// Docker, without root, and without executing anything.
+#[derive(Debug, Parser)]
+#[command(name = "wheelwright", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = format!("{EXAMPLES}{}", exit::help()))]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    #[command(flatten)]
+    pub(super) global: Global,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// Where wheels, packages and layers are kept between builds [default: ~/.cache/wheelwright]
+    #[arg(long, global = true, value_name = "DIR", env = "WHEELWRIGHT_STORE", hide_env_values = true)]
+    pub(super) store: Option<PathBuf>,
+    /// Layers made at the same time [default: one per core]
+    #[arg(long, global = true, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
+    /// Never touch the network: everything must be in the store
+    #[arg(long, global = true)]
+    pub(super) offline: bool,
+    /// Speak HTTP without TLS to this registry; loopback addresses need no permission
+    #[arg(long, global = true, value_name = "HOST[:PORT]")]
+    pub(super) plain_http: Vec<String>,
+    /// How progress is shown on standard error
+    #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t)]
+    pub(super) progress: Progress,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub(super) color: Color,
+    /// Tell more on standard error; twice for still more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Progress {
+    /// Live bars on a terminal, plain lines elsewhere
+    #[default]
+    Auto,
+    /// A line for each stage, download, layer and upload
+    Plain,
+    /// An object of JSON on each line
+    Json,
+    /// Warnings and errors only
+    Off,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// In any case
+    Always,
+    /// In no case
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Build the images of a recipe and bring them somewhere
+    #[command(after_help = BUILD_EXAMPLES)]
+    Build(Build),
+    /// Choose every wheel and package, and write the lock beside the recipe
+    Lock(Lock),
+    /// Show what is in an image: platforms, configuration, layers
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(Inspect),
+}
+
+/// `build`.
+#[derive(Debug, Args)]
+pub(super) struct Build {
+    /// The recipe [default: wheelwright.toml, or pyproject.toml with a tool.wheelwright table]
+    pub(super) recipe: Option<PathBuf>,
+    /// Write the image to oci:DIR[:NAME] (an OCI layout) or oci-archive:FILE[:NAME] (the same as one
+    /// tar; FILE.tar alone will do); may be given several times
+    #[arg(short, long, value_name = "WHERE", value_parser = destination::parse)]
+    pub(super) output: Vec<Destination>,
+    /// Push the image to HOST/REPOSITORY:TAG; may be given several times
+    #[arg(long, value_name = "REF")]
+    pub(super) push: Vec<Reference>,
+    /// Build for this platform of the recipe only; may be given several times
+    #[arg(long, value_name = "P", value_parser = platform)]
+    pub(super) platform: Vec<Platform>,
+    /// Build this variant of the recipe only; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(super) variant: Vec<String>,
+    /// Fail if the lock is missing or stale
+    #[arg(long)]
+    pub(super) locked: bool,
+}
+
+/// `lock`.
+#[derive(Debug, Args)]
+pub(super) struct Lock {
+    /// The recipe [default: wheelwright.toml, or pyproject.toml with a tool.wheelwright table]
+    pub(super) recipe: Option<PathBuf>,
+}
+
+/// `inspect`.
+#[derive(Debug, Args)]
+pub(super) struct Inspect {
+    /// HOST/REPOSITORY:TAG, oci:DIR[:NAME] or oci-archive:FILE[:NAME] (FILE.tar alone will do)
+    #[arg(value_name = "IMAGE", value_parser = image)]
+    pub(super) image: Base,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn platform(text: &str) -> Result<Platform, String> {
+    text.parse::<Platform>().map_err(|error| match error.suggestion {
+        Some(meant) => format!("{error}; did you mean `{meant}`?"),
+        None => format!("{error}; write it as `linux/amd64`"),
+    })
+}
+
+fn image(text: &str) -> Result<Base, String> {
+    if let Ok(Destination::Archive { file, name }) = destination::parse(text) {
+        return Ok(Base::Archive { path: file.to_string_lossy().into_owned(), tag: name });
+    }
+    match Base::parse(text) {
+        Ok(Base::Scratch) => Err("`scratch` holds nothing".to_owned()),
+        Ok(base) => Ok(base),
+        Err(error) => Err(error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_are_understood_wherever_they_stand() {
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
+        let arguments = parse("wheelwright --offline build app.toml -vv --jobs 3 --push a/b:c -o oci:d").unwrap();
+        assert!(arguments.global.offline && arguments.global.verbose == 2);
+        assert_eq!(arguments.global.jobs, NonZeroUsize::new(3));
+        for wrong in [
+            "wheelwright build --jobs 0",
+            "wheelwright build --push h.example/UPPER",
+            "wheelwright build --output dist",
+            "wheelwright build --platform linux/x86_64",
+            "wheelwright inspect scratch",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

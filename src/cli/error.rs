@@ -1,0 +1,130 @@
+//! What can go wrong between the user and the builder.
+
+use std::{io, path::PathBuf};
+
+use super::exit::Code;
+use crate::{
+    builder::BuildError,
+    hint::{Advise, Hint},
+    http::HttpError,
+    image::{ManifestError, TransferError},
+    lock::{LockError, Stale},
+    oci::{Platform, Reference, ReferenceError},
+    pypi::IndexError,
+    recipe::RecipeError,
+    store::StoreError,
+};
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    #[error("there is no `wheelwright.toml` here, and no `pyproject.toml` with a table `[tool.wheelwright]`")]
+    NoRecipe,
+    #[error("cannot read the recipe `{}`", path.display())]
+    RecipeFile { path: PathBuf, source: io::Error },
+    #[error("cannot read `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write `{}`", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("nothing says where the image shall go")]
+    NoDestination,
+    #[error("{file} is not for {platform}")]
+    Platform { file: String, platform: Platform, known: Vec<Platform> },
+    #[error("`{reference}` names a digest, and a push goes to a tag")]
+    PushToDigest { reference: Reference },
+    #[error("the variant `{variant}` cannot be part of a tag")]
+    VariantTag { variant: String, source: ReferenceError },
+    #[error("SOURCE_DATE_EPOCH is `{value}`, which is no number of seconds since 1970")]
+    Epoch { value: String },
+    #[error("there is no home folder to keep the store in")]
+    NoHome,
+    #[error("the package indexes of {place} cannot be used")]
+    PackageIndexes { place: String, source: Box<IndexError> },
+    #[error("{variable} holds something that is no URL of a mirror")]
+    Mirror { variable: &'static str },
+    #[error("there is no lock `{}`", path.display())]
+    LockMissing { path: PathBuf },
+    #[error("the lock `{}` is stale: {}", path.display(), listed(.stale))]
+    LockStale { path: PathBuf, stale: Vec<Stale> },
+    #[error("cannot read the image {image}")]
+    Image { image: String, source: TransferError },
+    #[error("the image {image} is malformed")]
+    Manifest { image: String, source: ManifestError },
+    #[error("the config of the image {image} is not JSON")]
+    Config { image: String, source: serde_json::Error },
+    #[error("cannot write to standard output")]
+    Print { source: io::Error },
+    #[error("cannot start")]
+    Runtime { source: io::Error },
+    #[error("interrupted")]
+    Interrupted,
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error(transparent)]
+    Build(Box<BuildError>),
+}
+
+impl From<BuildError> for CliError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(Box::new(error))
+    }
+}
+
+impl CliError {
+    /// The exit code, where no cause knows better.
+    pub(super) const fn code(&self) -> Option<Code> {
+        Some(match self {
+            Self::NoRecipe
+            | Self::RecipeFile { .. }
+            | Self::NoDestination
+            | Self::Platform { .. }
+            | Self::PushToDigest { .. }
+            | Self::VariantTag { .. }
+            | Self::Epoch { .. }
+            | Self::NoHome
+            | Self::PackageIndexes { .. }
+            | Self::Mirror { .. } => Code::Usage,
+            Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
+            Self::Config { .. } => Code::Refused,
+            Self::Interrupted => Code::Interrupted,
+            _ => return None,
+        })
+    }
+}
+
+impl Advise for CliError {
+    fn hint(&self) -> Option<Hint> {
+        let sentence = match self {
+            Self::NoRecipe => "name a recipe: `wheelwright build RECIPE.toml`",
+            Self::RecipeFile { .. } => "check the path of the recipe",
+            Self::NoDestination => {
+                "add `--output oci:DIR`, `--output oci-archive:FILE` or `--push HOST/REPOSITORY:TAG`"
+            }
+            Self::Platform { known, .. } => {
+                let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+                return Some(Hint::new(format!("choose with `--platform` from {}", known.join(", "))));
+            }
+            Self::PushToDigest { .. } => "leave `@sha256:…` out and name a tag",
+            Self::VariantTag { .. } => "choose one with `--variant`, and name the whole tag in `--push`",
+            Self::Epoch { .. } => "set SOURCE_DATE_EPOCH to a whole number, or unset it",
+            Self::NoHome => "name a folder with `--store DIR`",
+            Self::PackageIndexes { .. } => "correct it, or name the index in WHEELWRIGHT_INDEX",
+            Self::Mirror { .. } => "write it as `https://HOST/PATH`",
+            Self::LockMissing { .. } | Self::LockStale { .. } => {
+                "run `wheelwright lock` and commit the lock, or leave out `--locked`"
+            }
+            _ => return None,
+        };
+        Some(Hint::new(sentence))
+    }
+}
+
+fn listed(stale: &[Stale]) -> String {
+    stale.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,180 @@
+//! `wheelwright inspect`: what is in an image, from its manifests and configs alone.
+
+use std::{fmt::Write as _, path::Path};
+
+use serde_json::{Value, json};
+
+use super::{
+    args,
+    error::CliError,
+    quantity,
+    report::visible,
+    session::Session,
+    table::{Align, Table},
+};
+use crate::{
+    image::{Manifest, Source, read_whole},
+    oci::{Descriptor, canonical_json},
+};
+
+/// Most bytes of a config.
+const LARGEST_CONFIG: u64 = 8 << 20;
+
+/// What was found under a name.
+struct Inspected {
+    root: Descriptor,
+    images: Vec<Inside>,
+    /// Entries of the index that are no images for a known platform: attestations and the like.
+    others: Vec<Descriptor>,
+}
+
+/// One image.
+struct Inside {
+    platform: String,
+    manifest: Descriptor,
+    config: Value,
+    layers: Vec<(Descriptor, Option<String>)>,
+}
+
+/// Reads manifests and configs; returns the description.
+///
+/// # Errors
+/// When the image cannot be reached or is malformed.
+pub(super) async fn run(session: &Session, arguments: &args::Inspect) -> Result<String, CliError> {
+    let source = session.builder()?.source(&arguments.image, Path::new(""))?;
+    let image = arguments.image.to_string();
+    let inspected = inspect(&*source, &image).await?;
+    Ok(if arguments.json { as_json(&inspected) } else { as_text(&image, &inspected) })
+}
+
+async fn inspect(source: &dyn Source, image: &str) -> Result<Inspected, CliError> {
+    let root = source.root().await.map_err(|source| CliError::Image { image: image.to_owned(), source })?;
+    let mut inspected = Inspected { root: root.descriptor().clone(), images: Vec::new(), others: Vec::new() };
+    if !root.is_index() {
+        inspected.images.push(inside(source, image, &root, None).await?);
+        return Ok(inspected);
+    }
+    for descriptor in root.manifests().map_err(|source| CliError::Manifest { image: image.to_owned(), source })? {
+        let Some(platform) = &descriptor.platform else {
+            inspected.others.push(descriptor);
+            continue;
+        };
+        let manifest = source.manifest(&descriptor).await;
+        let manifest = manifest.map_err(|source| CliError::Image { image: image.to_owned(), source })?;
+        inspected.images.push(inside(source, image, &manifest, Some(platform.to_string())).await?);
+    }
+    Ok(inspected)
+}
+
+async fn inside(
+    source: &dyn Source,
+    image: &str,
+    manifest: &Manifest,
+    platform: Option<String>,
+) -> Result<Inside, CliError> {
+    let malformed = |source| CliError::Manifest { image: image.to_owned(), source };
+    let descriptor = manifest.config().map_err(malformed)?;
+    let bytes = read_whole(&*source.blob(&descriptor), LARGEST_CONFIG).await;
+    let bytes = bytes.map_err(|source| CliError::Image { image: image.to_owned(), source })?;
+    let config: Value =
+        serde_json::from_slice(&bytes).map_err(|source| CliError::Config { image: image.to_owned(), source })?;
+    let layers = manifest.layers().map_err(malformed)?;
+    let mut history = created_by(&config).into_iter();
+    let layers = layers.into_iter().map(|layer| (layer, history.next().flatten())).collect();
+    let platform = platform.unwrap_or_else(|| platform_of(&config));
+    Ok(Inside { platform, manifest: manifest.descriptor().clone(), config, layers })
+}
+
+/// What made each layer, as far as the history says.
+///
+/// [Image specification, config, `history`](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#properties).
+fn created_by(config: &Value) -> Vec<Option<String>> {
+    let history = config.get("history").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let full = history.iter().filter(|entry| entry.get("empty_layer").and_then(Value::as_bool) != Some(true));
+    full.map(|entry| entry.get("created_by").and_then(Value::as_str).map(str::to_owned)).collect()
+}
+
+fn platform_of(config: &Value) -> String {
+    let fields = ["os", "architecture", "variant"].map(|key| config.get(key).and_then(Value::as_str));
+    let known: Vec<&str> = fields.into_iter().flatten().filter(|field| !field.is_empty()).collect();
+    known.join("/")
+}
+
+fn as_text(image: &str, inspected: &Inspected) -> String {
+    let Descriptor { digest, media_type, .. } = &inspected.root;
+    let mut text = format!("{}\n  digest  {digest}\n  type    {media_type}\n", visible(image));
+    for inside in &inspected.images {
+        let size = quantity::bytes(inside.layers.iter().map(|(layer, _)| layer.size).sum());
+        let layers = quantity::count(inside.layers.len(), "layer");
+        let _ = writeln!(text, "\n{}  ({layers}, {size})", visible(&inside.platform));
+        let _ = writeln!(text, "  digest      {}", inside.manifest.digest);
+        text.push_str(&settings(&inside.config));
+        text.push_str(&layers_table(inside));
+    }
+    if !inspected.others.is_empty() {
+        let _ = writeln!(text, "\n{} for no known platform", quantity::count(inspected.others.len(), "more manifest"));
+    }
+    text
+}
+
+/// The keys of a config that say how a container starts.
+fn settings(config: &Value) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<10}  {}", visible(value));
+    };
+    if let Some(created) = config.get("created").and_then(Value::as_str) {
+        line("created", created);
+    }
+    let inner = config.get("config").unwrap_or(&Value::Null);
+    for (name, key) in [("entrypoint", "Entrypoint"), ("command", "Cmd"), ("user", "User"), ("workdir", "WorkingDir")] {
+        match inner.get(key) {
+            Some(Value::String(value)) if !value.is_empty() => line(name, value),
+            Some(value @ Value::Array(items)) if !items.is_empty() => line(name, &value.to_string()),
+            _ => {}
+        }
+    }
+    for variable in inner.get("Env").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        line("env", variable);
+    }
+    for (label, value) in inner.get("Labels").and_then(Value::as_object).into_iter().flatten() {
+        line("label", &format!("{label}={}", value.as_str().unwrap_or_default()));
+    }
+    text
+}
+
+fn layers_table(inside: &Inside) -> String {
+    let mut table = Table::new([("  layer", Align::Left), ("bytes", Align::Right), ("made by", Align::Left)]);
+    for (layer, created_by) in &inside.layers {
+        let short: String = layer.digest.hex().chars().take(12).collect();
+        let made_by: String = created_by.as_deref().unwrap_or("?").chars().take(100).collect();
+        table.row([format!("  {short}"), quantity::bytes(layer.size), made_by]);
+    }
+    table.render(None)
+}
+
+fn as_json(inspected: &Inspected) -> String {
+    let descriptor = |descriptor: &Descriptor| {
+        json!({
+            "digest": descriptor.digest.to_string(),
+            "mediaType": descriptor.media_type.to_string(),
+            "size": descriptor.size,
+        })
+    };
+    let image = |inside: &Inside| {
+        let layer = |(layer, created_by): &(Descriptor, Option<String>)| {
+            let mut object = descriptor(layer);
+            object["createdBy"] = json!(created_by);
+            object
+        };
+        let mut object = descriptor(&inside.manifest);
+        object["platform"] = json!(inside.platform);
+        object["config"] = inside.config.clone();
+        object["layers"] = inside.layers.iter().map(layer).collect();
+        object
+    };
+    let mut object = descriptor(&inspected.root);
+    object["images"] = inspected.images.iter().map(image).collect();
+    object["others"] = inspected.others.iter().map(descriptor).collect();
+    String::from_utf8_lossy(&canonical_json(&object)).into_owned() + "\n"
+}

@@ -1,0 +1,117 @@
+//! The recipe's file and the lock beside it.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{environment::read_if_there, error::CliError};
+use crate::{builder::Project, fs::write_atomic, lock::Lock, recipe::Recipe};
+
+/// A recipe that was read, and where it stands.
+pub(super) struct ProjectFile {
+    path: PathBuf,
+    pub(super) project: Project,
+}
+
+impl ProjectFile {
+    /// Reads the recipe `named`, or the one that `folder` has.
+    ///
+    /// # Errors
+    /// When there is none, or it is wrong.
+    pub(super) fn open(named: Option<&Path>, folder: &Path) -> Result<Self, CliError> {
+        let path = named.map_or_else(|| find(folder), |path| Ok(path.to_owned()))?;
+        let text = fs::read_to_string(&path).map_err(|source| CliError::RecipeFile { path: path.clone(), source })?;
+        let recipe = Recipe::parse(&path.to_string_lossy(), &text)?;
+        let parent = path.parent().filter(|parent| *parent != Path::new(""));
+        let folder = parent.unwrap_or(Path::new(".")).to_owned();
+        Ok(Self { path, project: Project { recipe, folder } })
+    }
+
+    /// Where the lock stands: beside the recipe, under its name.
+    pub(super) fn lock_path(&self) -> PathBuf {
+        self.path.with_extension("lock")
+    }
+
+    /// The lock, if there is one.
+    ///
+    /// # Errors
+    /// When there is one and it cannot be read.
+    pub(super) fn lock(&self) -> Result<Option<Lock>, CliError> {
+        let path = self.lock_path();
+        let Some(text) = read_if_there(&path)? else { return Ok(None) };
+        Ok(Some(Lock::parse(&path.to_string_lossy(), &text)?))
+    }
+
+    /// Puts `lock` beside the recipe, whole or not at all; returns whether it is another one than before.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write(&self, lock: &Lock) -> Result<Written, CliError> {
+        let (path, text) = (self.lock_path(), lock.to_toml());
+        if fs::read(&path).is_ok_and(|before| before == text.as_bytes()) {
+            return Ok(Written::Unchanged);
+        }
+        write_atomic(&path, text.as_bytes()).map_err(|source| CliError::Write { path, source })?;
+        Ok(Written::New)
+    }
+}
+
+/// What writing a lock came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// The file is new, or says something new.
+    New,
+    /// The file said the same already.
+    Unchanged,
+}
+
+fn find(folder: &Path) -> Result<PathBuf, CliError> {
+    let here = |name: &str| if folder == Path::new(".") { PathBuf::from(name) } else { folder.join(name) };
+    let own = here("wheelwright.toml");
+    if own.exists() {
+        return Ok(own);
+    }
+    let python = here("pyproject.toml");
+    match fs::read_to_string(&python) {
+        Ok(text) if has_table(&text) => Ok(python),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(CliError::RecipeFile { path: python, source }),
+        _ => Err(CliError::NoRecipe),
+    }
+}
+
+/// Whether a `pyproject.toml` has `[tool.wheelwright]`, as far as can be told from one that is broken.
+fn has_table(text: &str) -> bool {
+    match toml::from_str::<toml::Table>(text) {
+        Ok(table) => table.get("tool").and_then(|tool| tool.get("wheelwright")).is_some(),
+        Err(_) => text.contains("[tool.wheelwright"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECIPE: &str =
+        "name = \"a\"\nbase = \"h.example/python:3.11\"\nplatforms = [\"linux/amd64\"]\nwheels.require = [\"b\"]\n";
+
+    #[test]
+    fn recipes_are_found_by_their_usual_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| write_atomic(&folder.path().join(name), text.as_bytes()).unwrap();
+        let open = |named: Option<&str>| {
+            let named = named.map(|name| folder.path().join(name));
+            ProjectFile::open(named.as_deref(), folder.path()).map(|file| file.lock_path())
+        };
+        assert!(matches!(open(None), Err(CliError::NoRecipe)));
+        write("pyproject.toml", "[project]\nname = \"a\"\n");
+        assert!(matches!(open(None), Err(CliError::NoRecipe)));
+        write("pyproject.toml", &format!("[tool.wheelwright]\n{RECIPE}"));
+        assert_eq!(open(None).unwrap(), folder.path().join("pyproject.lock"));
+        write("wheelwright.toml", RECIPE);
+        assert_eq!(open(None).unwrap(), folder.path().join("wheelwright.lock"));
+        write("apps/other.toml", RECIPE);
+        assert_eq!(open(Some("apps/other.toml")).unwrap(), folder.path().join("apps/other.lock"));
+        assert!(matches!(open(Some("none.toml")), Err(CliError::RecipeFile { .. })));
+    }
+}

@@ -1,0 +1,19 @@
+//! The whole way against real peers: images built by the program are read by skopeo and umoci, stored
+//! by a registry, compared with what pip installs, and started.
+//!
+//! `cargo test --test peers`. Needs a network, root (for `chroot`), and the programs
+//! that `.ci/run` installs; what is missing fails a test, never skips it. What the tests make stays in
+//! `target/tmp/peers` until the next run.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
+#![expect(clippy::disallowed_methods, reason = "what the tests make is thrown away, and order is made by sorting")]
+
+mod debian_base;
+mod digests;
+mod docker_registry;
+mod image;
+mod pip;
+mod quickstart;
+mod root;
+mod torch;
+mod workshop;

@@ -159,7 +159,7 @@ pub(super) struct Lock {
 /// `inspect`.
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
-    /// HOST/REPOSITORY:TAG, oci:DIR[:NAME] or oci-archive:FILE[:NAME]
+    /// HOST/REPOSITORY:TAG, oci:DIR[:NAME] or oci-archive:FILE[:NAME] (FILE.tar alone will do)
     #[arg(value_name = "IMAGE", value_parser = image)]
     pub(super) image: Base,
     /// Print JSON
@@ -175,6 +175,9 @@ fn platform(text: &str) -> Result<Platform, String> {
 }
 
 fn image(text: &str) -> Result<Base, String> {
+    if let Ok(Destination::Archive { file, name }) = destination::parse(text) {
+        return Ok(Base::Archive { path: file.to_string_lossy().into_owned(), tag: name });
+    }
     match Base::parse(text) {
         Ok(Base::Scratch) => Err("`scratch` holds nothing".to_owned()),
         Ok(base) => Ok(base),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 
 mod bench;
+mod building;
 mod inspecting;
 mod interrupting;
 mod refusing;

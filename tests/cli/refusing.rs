@@ -221,11 +221,15 @@ fn a_stale_lock_where_it_must_be_fresh() {
 fn an_empty_store_without_the_network() {
     let bench = Bench::new(&[("wheelwright.toml", RECIPE)]);
     insta::assert_snapshot!(bench.refuse("build --offline -o oci:dist"), @"
-    exit code: 1
+    exit code: 6
     ----- stdout
     ----- stderr
     there is no wheelwright.lock: locking
-    error: a worker was lost
+    reading the base h.example/python:3.11 for linux/amd64
+    error: the base cannot be used for linux/amd64
+      caused by: cannot read the base image
+      caused by: h.example/python is needed, but this run is offline
+    hint: run once without `--offline` to fill the store
     ");
 }
 

@@ -91,12 +91,11 @@ impl Builder {
         let key = scripts_key(&digests, &site.below.facts, site.encoding);
         let store = self.settings.store.clone();
         let recalled = self.compute(move || memo::recall(&store, &key)).await?;
-        let (layer, made) = match recalled {
-            Some(layer) => (layer, Made::Cached),
-            None => {
-                let name = format!("scripts {platform}");
-                (self.lay(name, key, items, site.encoding).await?.map_err(fail)?, Made::Built)
-            }
+        let (layer, made) = if let Some(layer) = recalled {
+            (layer, Made::Cached)
+        } else {
+            let name = format!("scripts {platform}");
+            (self.lay(name, key, items, site.encoding).await?.map_err(fail)?, Made::Built)
         };
         Ok(Some(Finished { name: "scripts".to_owned(), layer, made, time: start.elapsed() }))
     }
@@ -213,15 +212,18 @@ fn install_with_parents(
     Ok(items)
 }
 
+/// Path with owner, mode and digest of each file of the user's: what decides about their layer.
+type FileDigests = Vec<(String, u32, Digest)>;
+
 fn collect_scripts(
     wanted: &[Script],
     folder: &std::path::Path,
     facts: &Facts,
     store: &crate::store::Store,
-) -> Result<(Vec<Item>, Vec<(String, u32, Digest)>), LayerError> {
+) -> Result<(Vec<Item>, FileDigests), LayerError> {
     let paths = Paths::new(facts);
     let mut contributions = Vec::new();
-    let mut digests: Vec<(String, u32, Digest)> = Vec::new();
+    let mut digests = FileDigests::new();
     for script in wanted {
         let from = folder.join(script.from.get_ref());
         let to = paths.canonical(script.to.get_ref());

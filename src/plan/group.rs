@@ -150,9 +150,9 @@ fn fold(places: &mut Places, cap: u64) -> bool {
     }
     let size = |place: &Place| places.get(place).map_or(0, |wheels| total(wheels));
     let Some((from, to)) = moves.into_iter().find(|(from, to)| size(from) + size(to) <= cap) else { return false };
-    let mut moved = places.remove(&from).unwrap_or_default();
+    let mut joining = places.remove(&from).unwrap_or_default();
     let wheels = places.entry(to).or_default();
-    wheels.append(&mut moved);
+    wheels.append(&mut joining);
     wheels.sort_by(|left, right| left.name.cmp(&right.name));
     true
 }

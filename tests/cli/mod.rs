@@ -1,5 +1,7 @@
 //! The program as users meet it: exit codes, both output streams, and what is left on disk.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
+
 mod bench;
 mod building;
 mod inspecting;

@@ -84,7 +84,8 @@ pub(in crate::layer) fn configure<W: io::Write>(
     encoder.long_distance_matching(false)
 }
 
-#[cfg(all(test, feature = "zstd"))]
+#[cfg(test)]
+#[cfg(feature = "zstd")]
 mod tests {
     use super::*;
 

@@ -9,10 +9,11 @@ pub mod oci;
 pub mod hint;
 pub mod progress;
 pub mod fs;
+// Fixtures for tests, here and in programs that embed this one.
+pub mod testing;
 // Formats: parse bytes, open nothing.
 pub mod python;
 pub mod zip;
-pub mod testing;
 pub mod debian;
 // Documents.
 pub mod recipe;

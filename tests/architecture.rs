@@ -16,9 +16,9 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("hint", &[]),
     ("progress", &["hint"]),
     ("fs", &[]),
-    ("python", &["oci", "hint"]),
-    ("zip", &["oci", "hint"]),
     ("testing", &["oci"]),
+    ("python", &["oci", "hint"]),
+    ("zip", &["oci", "hint", "testing"]),
     ("debian", &["oci", "hint"]),
     ("recipe", &["oci", "hint", "python"]),
     ("lock", &["oci", "hint", "python"]),
@@ -35,7 +35,10 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("apt", &["oci", "hint", "progress", "debian", "lock", "store", "http"]),
     ("base", &["oci", "hint", "python", "debian", "lock", "store", "image"]),
     ("resolve", &["oci", "hint", "progress", "python", "debian", "lock", "pypi", "apt"]),
-    ("layer", &["oci", "hint", "progress", "fs", "python", "zip", "debian", "lock", "plan", "store", "image"]),
+    (
+        "layer",
+        &["oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "lock", "plan", "store", "image"],
+    ),
     (
         "builder",
         &[

@@ -15,13 +15,10 @@ use crate::{
     layer::{FORMAT, MTIME},
     lock::{Lock, LockedImage, LockedPlatform},
     oci::{Descriptor, MediaType, Platform, canonical_json},
-    plan::{Frame, LayerKey, PlannedLayer, plan},
+    plan::{Encoding, Frame, LayerKey, PlannedLayer, plan},
     python::NamePattern,
     recipe::{Base, ImageSettings, Variant},
 };
-
-/// Distributions that get layers of their own unless the recipe says otherwise.
-const FRAMEWORKS: [&str; 6] = ["torch", "triton", "nvidia-*", "tensorflow*", "jaxlib", "onnxruntime*"];
 
 impl Builder {
     /// Makes the image that `lock` describes. Nothing is written outside the store.
@@ -40,7 +37,8 @@ impl Builder {
             chosen.push((below, image));
         }
         let images = chosen.iter().map(|(below, image)| {
-            let site = Site { project, below, index: &index };
+            let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
+            let site = Site { project, below, index: &index, encoding };
             self.build_platform(site, image, &variant)
         });
         let images: Vec<(Image, Vec<BuiltLayer>)> = try_join_all(images).await?;
@@ -74,7 +72,10 @@ impl Builder {
         variant: &Variant,
     ) -> Result<(Image, Vec<BuiltLayer>), BuildError> {
         let project = site.project;
-        let own = own_layers(project);
+        // How many layers there is room for depends on the base, so it comes first.
+        let base = self.base_image(project, site.below).await?;
+        let others = base.as_ref().map_or(0, |base| base.layers.len()) + usize::from(!variant.scripts.is_empty());
+        let own: Vec<NamePattern> = project.recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect();
         let strip: Vec<&str> = project
             .recipe
             .debian
@@ -82,13 +83,12 @@ impl Builder {
             .flat_map(|debian| &debian.strip)
             .map(|strip| strip.get_ref().as_str())
             .collect();
-        let frame = Frame { format: FORMAT, own: &own, strip: &strip };
-        let planned = plan(site.below, image, frame);
-        let base = self.base_image(project, site.below);
+        let frame = Frame { encoding: site.encoding, others, own: &own, strip: &strip };
+        let planned = plan(site.below, image, frame)?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
         let made = self.make_all(site, planned);
         let scripts = self.make_scripts(site, &variant.scripts);
-        let (base, mut made, scripts) = tokio::try_join!(base, made, scripts)?;
+        let (mut made, scripts) = tokio::try_join!(made, scripts)?;
         self.check_clashes(site, image, &keys).await?;
         made.extend(scripts);
         Ok(self.assemble(base.as_ref(), site, made, &variant.image))
@@ -182,14 +182,6 @@ fn annotations(base: Option<&BaseImage>, project: &Project) -> Value {
         annotations["org.opencontainers.image.base.name"] = reference.to_string().into();
     }
     annotations
-}
-
-fn own_layers(project: &Project) -> Vec<NamePattern> {
-    let wanted = &project.recipe.layers.own;
-    if wanted.is_empty() {
-        return FRAMEWORKS.iter().filter_map(|pattern| pattern.parse().ok()).collect();
-    }
-    wanted.iter().map(|pattern| pattern.get_ref().clone()).collect()
 }
 
 fn changes(settings: &ImageSettings) -> ConfigChanges {

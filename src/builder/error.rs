@@ -12,6 +12,7 @@ use crate::{
     layout::LayoutError,
     lock::LockError,
     oci::Platform,
+    plan::PlanError,
     pypi::IndexError,
     recipe::RecipeError,
     registry::RegistryError,
@@ -109,6 +110,9 @@ pub enum BuildError {
         /// `name 1.0 (linux/amd64), 1.1 (linux/arm64); …`
         list: String,
     },
+    /// Layers cannot be planned.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// A wheel cannot be fetched.
     #[error("cannot fetch {wheel}")]
     Wheel {
@@ -182,6 +186,7 @@ impl Advise for BuildError {
             Self::Skew { .. } => Some(Hint::new(
                 "pin a version that has wheels for every platform, or allow the difference with `wheels.skew = \"warn\"`",
             )),
+            Self::Plan(error) => error.hint(),
             Self::Wheel { source, .. } => source.hint(),
             Self::Layer { source, .. } | Self::Clash { source, .. } => source.hint(),
             Self::Layout(error) => error.hint(),

@@ -11,16 +11,17 @@ use super::{
 };
 use crate::{
     layer::{
-        Contribution, FORMAT, Item, LayerError, Paths, Threads, lay, merge,
+        Contribution, Format, Item, LayerError, Paths, Threads, lay, merge,
         scripts::{self, Files},
+        share,
         wheel::{Destination, install},
     },
     lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
-    plan::{Contents, LayerKey, PlannedLayer, scripts_key},
+    plan::{Contents, Encoding, LayerKey, PlannedLayer, scripts_key},
     progress::{Event, Task, TaskKind},
     pypi::PackageIndex,
-    recipe::Script,
+    recipe::{Compression, Script},
     store::{Blob, Bucket},
 };
 
@@ -38,6 +39,7 @@ pub(super) struct Site<'a> {
     pub(super) project: &'a Project,
     pub(super) below: &'a LockedPlatform,
     pub(super) index: &'a PackageIndex,
+    pub(super) encoding: Encoding,
 }
 
 impl Builder {
@@ -56,11 +58,17 @@ impl Builder {
             Contents::Wheels(wheels) => {
                 let inputs = self.fetch(site, wheels).await?;
                 let facts = site.below.facts.clone();
-                self.compute(move || install_with_parents(&inputs, &facts)).await?.map_err(fail)?
+                self.compute(move || install_with_parents(&inputs, &facts, |items| items)).await?.map_err(fail)?
+            }
+            Contents::Share { wheel, number, of } => {
+                let inputs = self.fetch(site, vec![wheel]).await?;
+                let facts = site.below.facts.clone();
+                let part = move |items| share(items, number, of);
+                self.compute(move || install_with_parents(&inputs, &facts, part)).await?.map_err(fail)?
             }
         };
         let name = format!("{} {platform}", planned.name);
-        let layer = self.lay(name, key, items).await?.map_err(fail)?;
+        let layer = self.lay(name, key, items, site.encoding).await?.map_err(fail)?;
         Ok(Finished { name: planned.name, layer, made: Made::Built, time: start.elapsed() })
     }
 
@@ -77,14 +85,18 @@ impl Builder {
         let platform = &site.below.platform;
         let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
         let (store, folder) = (self.settings.store.clone(), site.project.folder.clone());
-        let (facts, scripts) = (site.below.facts.clone(), scripts.to_vec());
-        let collected = self.compute(move || collect_scripts(&scripts, &folder, &facts, &store)).await?;
-        let (items, key) = collected.map_err(fail)?;
+        let (below, scripts) = (site.below.facts.clone(), scripts.to_vec());
+        let collected = self.compute(move || collect_scripts(&scripts, &folder, &below, &store)).await?;
+        let (items, digests) = collected.map_err(fail)?;
+        let key = scripts_key(&digests, &site.below.facts, site.encoding);
         let store = self.settings.store.clone();
         let recalled = self.compute(move || memo::recall(&store, &key)).await?;
         let (layer, made) = match recalled {
             Some(layer) => (layer, Made::Cached),
-            None => (self.lay(format!("scripts {platform}"), key, items).await?.map_err(fail)?, Made::Built),
+            None => {
+                let name = format!("scripts {platform}");
+                (self.lay(name, key, items, site.encoding).await?.map_err(fail)?, Made::Built)
+            }
         };
         Ok(Some(Finished { name: "scripts".to_owned(), layer, made, time: start.elapsed() }))
     }
@@ -140,15 +152,17 @@ impl Builder {
         name: String,
         key: LayerKey,
         items: Vec<Item>,
+        encoding: Encoding,
     ) -> Result<Result<MadeLayer, LayerError>, BuildError> {
         let (observer, store) = (self.settings.observer.clone(), self.settings.store.clone());
         // With as many layers as cores the second thread costs nothing; with one giant left it helps.
         let threads = if self.settings.jobs.get() > 1 { Threads::Two } else { Threads::One };
+        let format = format(encoding.compression);
         self.compute(move || {
             let task = Task { kind: TaskKind::Layer, name: &name };
             observer.observe(&Event::Started { task, total: Some(tar_size(&items)) });
             let advanced = |bytes| observer.observe(&Event::Advanced { task, bytes });
-            let laid = lay(&items, threads, &advanced);
+            let laid = lay(&items, format, threads, &store, &advanced);
             observer.observe(&Event::Finished { task });
             Ok(memo::remember(&store, &key, laid?)?)
         })
@@ -168,6 +182,16 @@ fn tar_size(items: &[Item]) -> u64 {
     items.iter().map(|item| 512 + body(item).next_multiple_of(512)).sum()
 }
 
+/// What the recipe's compression means for a layer.
+const fn format(compression: Compression) -> Format {
+    match compression {
+        Compression::Lazy => Format::Lazy,
+        Compression::Zstd => Format::Zstd,
+        Compression::None => Format::Plain,
+        _ => Format::Gzip,
+    }
+}
+
 /// What the wheels put on disk, without the directories above.
 fn install_all(inputs: &[(LockedWheel, Blob)], facts: &Facts, paths: &Paths) -> Result<Vec<Item>, LayerError> {
     let Some(interpreter): Option<&Interpreter> = facts.python.as_ref() else { return Ok(Vec::new()) };
@@ -177,9 +201,14 @@ fn install_all(inputs: &[(LockedWheel, Blob)], facts: &Facts, paths: &Paths) -> 
     merge(contributions?)
 }
 
-fn install_with_parents(inputs: &[(LockedWheel, Blob)], facts: &Facts) -> Result<Vec<Item>, LayerError> {
+/// The items of wheels, of which `part` takes its part, with the directories above.
+fn install_with_parents(
+    inputs: &[(LockedWheel, Blob)],
+    facts: &Facts,
+    part: impl FnOnce(Vec<Item>) -> Vec<Item>,
+) -> Result<Vec<Item>, LayerError> {
     let paths = Paths::new(facts);
-    let mut items = install_all(inputs, facts, &paths)?;
+    let mut items = part(install_all(inputs, facts, &paths)?);
     paths.add_parents(&mut items);
     Ok(items)
 }
@@ -189,7 +218,7 @@ fn collect_scripts(
     folder: &std::path::Path,
     facts: &Facts,
     store: &crate::store::Store,
-) -> Result<(Vec<Item>, LayerKey), LayerError> {
+) -> Result<(Vec<Item>, Vec<(String, u32, Digest)>), LayerError> {
     let paths = Paths::new(facts);
     let mut contributions = Vec::new();
     let mut digests: Vec<(String, u32, Digest)> = Vec::new();
@@ -208,7 +237,7 @@ fn collect_scripts(
     digests.sort();
     let mut items = merge(contributions)?;
     paths.add_parents(&mut items);
-    Ok((items, scripts_key(&digests, facts, FORMAT)))
+    Ok((items, digests))
 }
 
 /// What a layer's line in the history says.

@@ -19,6 +19,12 @@ pub(super) enum Block {
     Final,
 }
 
+/// Gzip header: deflate, no name, no time, no hint, system unknown (255).
+pub(super) const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// Bytes that are encoded together at most: bounds the encoder's memory.
+pub(super) const LARGEST_LITERAL: usize = 256 * 1024;
+
 /// Longest match that deflate can express.
 const LONGEST_MATCH: usize = 258;
 

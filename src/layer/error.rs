@@ -73,6 +73,21 @@ pub enum LayerError {
         /// Why.
         source: io::Error,
     },
+    /// A layer cannot be encoded into the store.
+    #[error("cannot encode the layer into the store")]
+    Encode {
+        /// Why.
+        source: io::Error,
+    },
+    /// A compressor gives other bytes than the layer format is defined by.
+    #[error("this build's {compressor} compresses differently from the one that the layer format is defined by")]
+    Fingerprint {
+        /// Which compressor.
+        compressor: &'static str,
+    },
+    /// Zstandard was left out of this build.
+    #[error("this build cannot write Zstandard")]
+    NoZstd,
     /// The store cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -92,6 +107,13 @@ impl Advise for LayerError {
             Self::Local { .. } => Some(Hint::new("paths in a recipe are relative to the recipe's folder")),
             Self::Read { .. } => Some(Hint::new("build again: what the store lost is fetched anew")),
             Self::Store(error) => error.hint(),
+            Self::Encode { source } if source.kind() == io::ErrorKind::StorageFull => {
+                Some(Hint::new("free some space, or name another store with `--store DIR`"))
+            }
+            Self::Fingerprint { .. } => Some(Hint::new(
+                "build wheelwright with `--locked`, or use a released binary: with this one digests would not be reproducible",
+            )),
+            Self::NoZstd => Some(Hint::new("set `layers.compression = \"gzip\"`, or build with the feature `zstd`")),
             _ => None,
         }
     }

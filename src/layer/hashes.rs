@@ -1,12 +1,12 @@
-//! The two digests of a layer, computed beside the inflating thread or in it.
+//! What is computed of a layer's tar and blob as they come: their digests, and the encoded form of a
+//! tar that is encoded as a whole. In a thread beside the inflating one, or in that.
 
 use std::{
-    io,
     sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
     thread::{Scope, ScopedJoinHandle},
 };
 
-use super::{LayerError, rope::OpenBlob};
+use super::{LayerError, lay::encoder::Encoder, rope::OpenBlob};
 use crate::{
     oci::{DiffId, Digest, Hasher},
     store::Blob,
@@ -17,8 +17,18 @@ use crate::{
 pub enum Threads {
     /// Best when there are as many layers to make as cores.
     One,
-    /// One inflates, one hashes.
+    /// One inflates, one hashes. Where something is compressed, more help with that.
     Two,
+}
+
+impl Threads {
+    /// Threads that compress, where something is compressed.
+    pub(super) const fn encoders(self) -> u32 {
+        match self {
+            Self::One => 1,
+            Self::Two => 4,
+        }
+    }
 }
 
 /// Bytes of the tar that travel together.
@@ -30,46 +40,63 @@ const QUEUE: usize = 16;
 /// Takes in the tar and the blob piece by piece.
 pub(super) enum Hashes<'scope> {
     Here(Box<Digests>),
-    Beside { work: SyncSender<Work>, spare: Receiver<Vec<u8>>, thread: ScopedJoinHandle<'scope, io::Result<Digests>> },
+    Beside {
+        work: SyncSender<Work>,
+        spare: Receiver<Vec<u8>>,
+        thread: ScopedJoinHandle<'scope, Result<Digests, LayerError>>,
+    },
 }
 
 pub(super) enum Work {
-    Tar(Vec<u8>),
+    /// A buffer, and how many of its bytes count.
+    Tar(Vec<u8>, usize),
     Literal(Vec<u8>),
     Range(Blob, u64, u64),
+}
+
+/// What came out.
+pub(super) struct Sums {
+    /// Of the tar.
+    pub(super) diff_id: DiffId,
+    /// Of the literals and ranges.
+    pub(super) blob: Digest,
+    /// What the encoder made of the tar, if there was one.
+    pub(super) encoded: Option<Blob>,
 }
 
 #[derive(Default)]
 pub(super) struct Digests {
     tar: Hasher,
     blob: Hasher,
+    encoder: Option<Encoder>,
     open: OpenBlob,
     buffer: Vec<u8>,
 }
 
 impl<'scope> Hashes<'scope> {
-    pub(super) fn new(threads: Threads, scope: &'scope Scope<'scope, '_>) -> Self {
+    pub(super) fn new(threads: Threads, encoder: Option<Encoder>, scope: &'scope Scope<'scope, '_>) -> Self {
+        let digests = Digests { encoder, ..Digests::default() };
         match threads {
-            Threads::One => Self::Here(Box::default()),
+            Threads::One => Self::Here(Box::new(digests)),
             Threads::Two => {
                 let (work, queue) = sync_channel(QUEUE);
                 let (back, spare) = channel();
-                Self::Beside { work, spare, thread: scope.spawn(move || Digests::default().follow(&queue, &back)) }
+                Self::Beside { work, spare, thread: scope.spawn(move || digests.follow(&queue, &back)) }
             }
         }
     }
 
-    /// Takes a full buffer of the tar and gives an empty one back.
-    pub(super) fn tar(&mut self, mut buffer: Vec<u8>) -> Result<Vec<u8>, LayerError> {
+    /// Takes a buffer of [`CHUNK`] bytes, of which the first `filled` continue the tar, and gives
+    /// another one back, whatever is in it.
+    pub(super) fn tar(&mut self, buffer: Vec<u8>, filled: usize) -> Result<Vec<u8>, LayerError> {
         match self {
             Self::Here(digests) => {
-                digests.tar.update(&buffer);
-                buffer.clear();
+                digests.tar(&buffer[..filled])?;
                 Ok(buffer)
             }
             Self::Beside { work, spare, .. } => {
-                work.send(Work::Tar(buffer)).map_err(|_| LayerError::Thread)?;
-                Ok(spare.try_recv().unwrap_or_else(|_| Vec::with_capacity(CHUNK)))
+                work.send(Work::Tar(buffer, filled)).map_err(|_| LayerError::Thread)?;
+                Ok(spare.try_recv().unwrap_or_else(|_| vec![0; CHUNK]))
             }
         }
     }
@@ -86,36 +113,38 @@ impl<'scope> Hashes<'scope> {
 
     pub(super) fn range(&mut self, blob: &Blob, offset: u64, length: u64) -> Result<(), LayerError> {
         match self {
-            Self::Here(digests) => digests
-                .range(blob, offset, length)
-                .map_err(|source| LayerError::Read { digest: *blob.digest(), source }),
+            Self::Here(digests) => digests.range(blob, offset, length),
             Self::Beside { work, .. } => {
                 work.send(Work::Range(blob.clone(), offset, length)).map_err(|_| LayerError::Thread)
             }
         }
     }
 
-    /// The digests of the tar and of the blob.
-    pub(super) fn finish(self) -> Result<(DiffId, Digest), LayerError> {
+    /// What came out of everything, if `result` says that everything was taken in.
+    pub(super) fn finish(self, result: Result<(), LayerError>) -> Result<Sums, LayerError> {
         let digests = match self {
-            Self::Here(digests) => *digests,
+            Self::Here(digests) => Ok(*digests),
             Self::Beside { work, thread, .. } => {
                 drop(work);
-                let result = thread.join().map_err(|_| LayerError::Thread)?;
-                result.map_err(|source| LayerError::Read { digest: Digest::of(b""), source })?
+                thread.join().unwrap_or(Err(LayerError::Thread))
             }
         };
-        Ok((DiffId(digests.tar.finish()), digests.blob.finish()))
+        let digests = match (result, digests) {
+            (Ok(()), digests) => digests?,
+            // The thread's own error says more than the broken channel it leaves behind.
+            (Err(LayerError::Thread), Err(error)) | (Err(error), _) => return Err(error),
+        };
+        let encoded = digests.encoder.map(Encoder::finish).transpose()?;
+        Ok(Sums { diff_id: DiffId(digests.tar.finish()), blob: digests.blob.finish(), encoded })
     }
 }
 
 impl Digests {
-    fn follow(mut self, queue: &Receiver<Work>, back: &Sender<Vec<u8>>) -> io::Result<Self> {
+    fn follow(mut self, queue: &Receiver<Work>, back: &Sender<Vec<u8>>) -> Result<Self, LayerError> {
         while let Ok(work) = queue.recv() {
             match work {
-                Work::Tar(mut buffer) => {
-                    self.tar.update(&buffer);
-                    buffer.clear();
+                Work::Tar(buffer, filled) => {
+                    self.tar(&buffer[..filled])?;
                     // The other side may be done already; the buffer is then simply freed.
                     let _ = back.send(buffer);
                 }
@@ -126,12 +155,18 @@ impl Digests {
         Ok(self)
     }
 
-    fn range(&mut self, blob: &Blob, mut offset: u64, length: u64) -> io::Result<()> {
+    fn tar(&mut self, bytes: &[u8]) -> Result<(), LayerError> {
+        self.tar.update(bytes);
+        self.encoder.as_mut().map_or(Ok(()), |encoder| encoder.write(bytes))
+    }
+
+    fn range(&mut self, blob: &Blob, mut offset: u64, length: u64) -> Result<(), LayerError> {
         self.buffer.resize(CHUNK, 0);
         let end = offset + length;
         while offset < end {
             let count = usize::try_from(end - offset).unwrap_or(CHUNK).min(CHUNK);
-            self.open.read(blob, offset, &mut self.buffer[..count])?;
+            let read = self.open.read(blob, offset, &mut self.buffer[..count]);
+            read.map_err(|source| LayerError::Read { digest: *blob.digest(), source })?;
             self.blob.update(&self.buffer[..count]);
             offset += count as u64;
         }

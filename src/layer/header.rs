@@ -6,7 +6,7 @@ use super::{Item, Node};
 
 pub(super) const BLOCK: usize = 512;
 
-/// Largest number in an octal field of 11 digits.
+/// Largest number in an octal field of 11 digits: a size, a time.
 const LARGEST_SIZE: u64 = (1 << 33) - 1;
 
 /// Largest number in an octal field of 7 digits.
@@ -39,7 +39,7 @@ pub(super) fn header(item: &Item) -> Vec<u8> {
         uid: if item.uid > LARGEST_ID { 0 } else { item.uid },
         gid: if item.gid > LARGEST_ID { 0 } else { item.gid },
         size: if size > LARGEST_SIZE { 0 } else { size },
-        mtime: item.mtime,
+        mtime: if item.mtime > LARGEST_SIZE { 0 } else { item.mtime },
         kind,
     };
     out.extend(fields.block());
@@ -128,6 +128,7 @@ fn pax_records(item: &Item, path: &str, link: &str, size: u64) -> Vec<u8> {
     let candidates = [
         ("gid", number(item.gid, LARGEST_ID)),
         ("linkpath", text(link, link.len() <= 100 && link.is_ascii())),
+        ("mtime", number(item.mtime, LARGEST_SIZE)),
         ("path", text(path, split(path).is_some())),
         ("size", number(size, LARGEST_SIZE)),
         ("uid", number(item.uid, LARGEST_ID)),

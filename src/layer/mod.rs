@@ -1,10 +1,13 @@
-//! The making of layers, format 1: what goes in is a sorted list of [`Item`]s, what comes out is a
-//! virtual gzip of a tar, in which the deflate streams of wheels stand as they came.
+//! The making of layers, format 1: what goes in is a sorted list of [`Item`]s, what comes out is, by
+//! default, a virtual gzip of a tar, in which the deflate streams of wheels stand as they came.
 
 mod check;
 pub mod debian;
 mod deflate;
 mod error;
+mod fingerprint;
+#[cfg(test)]
+mod golden;
 mod hashes;
 mod header;
 mod inflate;
@@ -14,14 +17,16 @@ mod merge;
 mod paths;
 mod rope;
 pub mod scripts;
+mod share;
 mod source;
 pub mod wheel;
 
 pub use error::LayerError;
 pub use hashes::Threads;
 pub use item::{Body, Item, Method, Node, Span};
-pub use lay::{FORMAT, Laid, lay};
+pub use lay::{FORMAT, Format, Laid, lay};
 pub use merge::{Contribution, merge};
 pub use paths::{MTIME, Paths};
 pub use rope::{OpenBlob, Rope, RopeReader};
+pub use share::share;
 pub use source::VirtualLayer;

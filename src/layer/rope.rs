@@ -31,6 +31,14 @@ struct Piece {
 }
 
 impl Rope {
+    /// The whole of one file.
+    #[must_use]
+    pub(super) fn of_blob(blob: &Blob) -> Self {
+        let mut rope = Self::default();
+        rope.push_range(blob, 0, blob.size());
+        rope
+    }
+
     /// Number of bytes.
     #[must_use]
     pub const fn length(&self) -> u64 {

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use flate2::{Compression, write::DeflateEncoder};
 
-use super::{Body, Item, LayerError, MTIME, Method, Node, Span};
+use super::{Body, Item, LayerError, MTIME, Method, Node, Span, fingerprint};
 use crate::{
     fs::sorted_entries,
     oci::{Digest, Hasher},
@@ -18,6 +18,9 @@ use crate::{
 
 /// Files up to this size, in bytes, are kept in memory; larger ones are deflated into the store.
 const LARGEST_LITERAL: u64 = 64 * 1024;
+
+/// Bytes compressed at a time.
+const BUFFER: usize = 128 * 1024;
 
 /// Folders inside folders, at most: deeper ones are a circle of mounts, not a program.
 const DEEPEST: usize = 64;
@@ -128,6 +131,7 @@ fn file(files: Files<'_>, path: &Path, to: &str, store: &Store) -> Result<(Item,
         let digest = Digest::of(&bytes);
         (Body::Literal(Bytes::from(bytes)), digest)
     } else {
+        fingerprint::deflate()?;
         deflated(&mut source, store).map_err(|fault| match fault {
             Fault::Local(source) => fail(source),
             Fault::Store(error) => LayerError::Store(error),
@@ -141,22 +145,23 @@ enum Fault {
     Store(StoreError),
 }
 
-/// Deflates a large file into the store, so that any part of the layer can be read again later.
+/// Deflates a large file into the store, so that any part of the layer can be read again later. The
+/// encoder is always given full buffers, so that its output depends on nothing but the contents.
 fn deflated(source: &mut fs::File, store: &Store) -> Result<(Body, Digest), Fault> {
     let ingest = store.ingest().map_err(Fault::Store)?;
     let mut encoder = DeflateEncoder::new(ingest, Compression::new(6));
     let (mut crc, mut hasher, mut size) = (crc32fast::Hasher::new(), Hasher::new(), 0);
-    let mut buffer = vec![0; 128 * 1024];
+    let mut chunk = Vec::with_capacity(BUFFER);
     loop {
-        let count = source.read(&mut buffer).map_err(Fault::Local)?;
-        if count == 0 {
+        chunk.clear();
+        io::Read::by_ref(source).take(BUFFER as u64).read_to_end(&mut chunk).map_err(Fault::Local)?;
+        if chunk.is_empty() {
             break;
         }
-        let chunk = &buffer[..count];
-        crc.update(chunk);
-        hasher.update(chunk);
-        size += count as u64;
-        encoder.write_all(chunk).map_err(Fault::Local)?;
+        crc.update(&chunk);
+        hasher.update(&chunk);
+        size += chunk.len() as u64;
+        encoder.write_all(&chunk).map_err(Fault::Local)?;
     }
     let blob = encoder.finish().map_err(Fault::Local)?.commit().map_err(Fault::Store)?;
     let compressed = blob.size();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::Frame;
+use super::{Encoding, Frame};
 use crate::{
     lock::{Facts, LockedPackage, LockedWheel, WheelSource},
     oci::{Digest, canonical_json},
@@ -35,7 +35,8 @@ impl fmt::Display for LayerKey {
 pub(super) fn of_debian(packages: &[LockedPackage], base: Option<&Digest>, frame: Frame<'_>) -> LayerKey {
     let packages: Vec<_> = packages.iter().map(|package| package.sha256.to_string()).collect();
     LayerKey::of(&json!({
-        "format": frame.format,
+        "format": frame.encoding.format,
+        "compression": frame.encoding.compression.to_string(),
         "kind": "debian",
         "packages": packages,
         "strip": frame.strip,
@@ -44,22 +45,36 @@ pub(super) fn of_debian(packages: &[LockedPackage], base: Option<&Digest>, frame
     }))
 }
 
-pub(super) fn of_wheels(wheels: &[LockedWheel], facts: &Facts, format: u32) -> LayerKey {
+/// `share` says which part of a wheel this is, and of how many.
+pub(super) fn of_wheels(
+    wheels: &[LockedWheel],
+    share: Option<(usize, usize)>,
+    facts: &Facts,
+    encoding: Encoding,
+) -> LayerKey {
     let wheels: Vec<_> = wheels.iter().map(wheel_json).collect();
     let python = facts.python.as_ref();
     LayerKey::of(&json!({
-        "format": format,
+        "format": encoding.format,
+        "compression": encoding.compression.to_string(),
         "kind": "wheels",
         "wheels": wheels,
+        "share": share,
         "interpreter": python.map(|python| &python.path),
         "scheme": python.map(|python| &python.scheme),
         "below": below(facts),
     }))
 }
 
-pub(super) fn of_scripts(files: &[(String, u32, Digest)], facts: &Facts, format: u32) -> LayerKey {
+pub(super) fn of_scripts(files: &[(String, u32, Digest)], facts: &Facts, encoding: Encoding) -> LayerKey {
     let files: Vec<_> = files.iter().map(|(path, mode, digest)| json!([path, mode, digest.to_string()])).collect();
-    LayerKey::of(&json!({ "format": format, "kind": "scripts", "files": files, "below": below(facts) }))
+    LayerKey::of(&json!({
+        "format": encoding.format,
+        "compression": encoding.compression.to_string(),
+        "kind": "scripts",
+        "files": files,
+        "below": below(facts),
+    }))
 }
 
 /// What of a wheel ends up in a layer: its bytes, whether it was asked for, and its URL.

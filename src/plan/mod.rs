@@ -1,6 +1,7 @@
 //! Which layers an image has, what is in each, and under which key: a pure function of recipe and
 //! lock. Reads no file.
 
+mod error;
 mod group;
 mod key;
 
@@ -8,15 +9,37 @@ use crate::{
     lock::{Facts, LockedImage, LockedPackage, LockedPlatform, LockedWheel},
     oci::Digest,
     python::NamePattern,
+    recipe::Compression,
 };
 
+pub use error::PlanError;
 pub use key::LayerKey;
+
+/// Most layers of an image: what Docker can stack, 127, less the two that it adds itself.
+pub const MOST_LAYERS: usize = 125;
+
+/// Most bytes of wheels in one layer: 4 GiB, which every registry takes.
+const CAP: u64 = 4 << 30;
+
+/// The same where layers are not compressed, for wheels that inflate to the fourfold.
+const CAP_UNCOMPRESSED: u64 = CAP / 4;
+
+/// How layers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// Version of the layer format.
+    pub format: u32,
+    /// The recipe's choice.
+    pub compression: Compression,
+}
 
 /// What is fixed for all layers of an image before any is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
-    /// Version of the layer format.
-    pub format: u32,
+    /// How layers are written.
+    pub encoding: Encoding,
+    /// Layers that the image has besides those planned here: the base's, and one of scripts.
+    pub others: usize,
     /// Distributions that the recipe wants in layers of their own.
     pub own: &'a [NamePattern],
     /// What the recipe wants left out of Debian packages: `doc`, `man`, `locale`.
@@ -41,6 +64,16 @@ pub enum Contents {
     Debian(Vec<LockedPackage>),
     /// Wheels, sorted by name.
     Wheels(Vec<LockedWheel>),
+    /// A part of a wheel that is too large for one layer.
+    Share {
+        /// The wheel.
+        wheel: LockedWheel,
+        /// Which part, counted from one. What is in it is decided when the wheel is read, by a rule
+        /// that depends on this wheel alone.
+        number: usize,
+        /// Of how many.
+        of: usize,
+    },
 }
 
 impl PlannedLayer {
@@ -50,33 +83,57 @@ impl PlannedLayer {
         match &self.contents {
             Contents::Debian(packages) => packages.iter().map(|package| package.size).sum(),
             Contents::Wheels(wheels) => wheels.iter().map(|wheel| wheel.size).sum(),
+            Contents::Share { wheel, of, .. } => wheel.size / *of as u64,
         }
     }
 }
 
 /// The layers of one image, without the base's below and the scripts' above.
-#[must_use]
-pub fn plan(platform: &LockedPlatform, image: &LockedImage, frame: Frame<'_>) -> Vec<PlannedLayer> {
-    let mut layers = Vec::new();
-    if !platform.debian.is_empty() {
-        let key = key::of_debian(&platform.debian, platform.base.as_ref(), frame);
-        layers.push(PlannedLayer {
-            name: "debian".to_owned(),
-            key,
-            contents: Contents::Debian(platform.debian.clone()),
-        });
+///
+/// # Errors
+/// When the image would have more than [`MOST_LAYERS`], whatever is put together.
+pub fn plan(platform: &LockedPlatform, image: &LockedImage, frame: Frame<'_>) -> Result<Vec<PlannedLayer>, PlanError> {
+    let debian = debian(platform, frame);
+    let others = frame.others + usize::from(debian.is_some());
+    let cap = if frame.encoding.compression == Compression::None { CAP_UNCOMPRESSED } else { CAP };
+    let limits = group::Limits { layers: MOST_LAYERS.saturating_sub(others), cap };
+    let too_many = |wheels| PlanError::TooManyLayers {
+        platform: platform.platform.clone(),
+        others: frame.others,
+        needed: others + wheels,
+    };
+    if others > MOST_LAYERS {
+        return Err(too_many(0));
     }
-    for group in group::groups(&image.wheels, frame.own) {
-        let key = key::of_wheels(&group.wheels, &platform.facts, frame.format);
-        layers.push(PlannedLayer { name: group.name, key, contents: Contents::Wheels(group.wheels) });
+    let groups = group::groups(&image.wheels, frame.own, limits).map_err(too_many)?;
+    let wheels = groups.into_iter().map(|group| {
+        let key = key::of_wheels(&group.wheels, group.share, &platform.facts, frame.encoding);
+        PlannedLayer { name: group.name, key, contents: contents(group.wheels, group.share) }
+    });
+    Ok(debian.into_iter().chain(wheels).collect())
+}
+
+fn debian(platform: &LockedPlatform, frame: Frame<'_>) -> Option<PlannedLayer> {
+    let packages = &platform.debian;
+    let planned = || PlannedLayer {
+        name: "debian".to_owned(),
+        key: key::of_debian(packages, platform.base.as_ref(), frame),
+        contents: Contents::Debian(packages.clone()),
+    };
+    (!packages.is_empty()).then(planned)
+}
+
+fn contents(wheels: Vec<LockedWheel>, share: Option<(usize, usize)>) -> Contents {
+    match (share, &wheels[..]) {
+        (Some((number, of)), [wheel]) => Contents::Share { wheel: wheel.clone(), number, of },
+        _ => Contents::Wheels(wheels),
     }
-    layers
 }
 
 /// The key of a layer of files of the user's: the digests of what is in it, in order.
 #[must_use]
-pub fn scripts_key(files: &[(String, u32, Digest)], facts: &Facts, format: u32) -> LayerKey {
-    key::of_scripts(files, facts, format)
+pub fn scripts_key(files: &[(String, u32, Digest)], facts: &Facts, encoding: Encoding) -> LayerKey {
+    key::of_scripts(files, facts, encoding)
 }
 
 #[cfg(test)]

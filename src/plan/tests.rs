@@ -17,29 +17,60 @@ fn wheel(name: &str, size: u64) -> LockedWheel {
     }
 }
 
-fn planned(wheels: Vec<LockedWheel>) -> Vec<PlannedLayer> {
+fn encoding() -> Encoding {
+    Encoding { format: 1, compression: Compression::Gzip }
+}
+
+fn frame(others: usize) -> Frame<'static> {
+    Frame { encoding: encoding(), others, own: &[], strip: &[] }
+}
+
+fn planned_in(wheels: Vec<LockedWheel>, frame: Frame<'_>) -> Result<Vec<PlannedLayer>, PlanError> {
     let platform = "linux/amd64".parse().unwrap();
     let below = LockedPlatform { platform, base: None, facts: Facts::default(), debian: Vec::new() };
     let platform = below.platform.clone();
     let image = LockedImage { variant: None, platform, choices: Vec::new(), wheels };
-    plan(&below, &image, Frame { format: 1, own: &[], strip: &[] })
+    plan(&below, &image, frame)
 }
 
-/// Keys of the layers that do not hold `name`.
-fn others(layers: &[PlannedLayer], name: &str) -> Vec<LayerKey> {
-    let holds = |layer: &PlannedLayer| match &layer.contents {
-        Contents::Wheels(wheels) => wheels.iter().any(|wheel| wheel.name == name),
-        Contents::Debian(_) => false,
-    };
-    layers.iter().filter(|layer| !holds(layer)).map(|layer| layer.key).collect()
+fn planned(wheels: Vec<LockedWheel>) -> Vec<PlannedLayer> {
+    planned_in(wheels, frame(3)).unwrap()
+}
+
+fn names(layers: &[PlannedLayer]) -> Vec<&str> {
+    layers.iter().map(|layer| layer.name.as_str()).collect()
+}
+
+fn members(layer: &PlannedLayer) -> Vec<&str> {
+    match &layer.contents {
+        Contents::Wheels(wheels) => wheels.iter().map(|wheel| wheel.name.as_str()).collect(),
+        Contents::Share { wheel, .. } => vec![&wheel.name],
+        Contents::Debian(_) => Vec::new(),
+    }
+}
+
+/// What a layer holds besides `name`, and its key if it does not hold that.
+fn without<'l>(layer: &'l PlannedLayer, name: &str) -> (Vec<&'l str>, Option<LayerKey>) {
+    let members = members(layer);
+    let key = (!members.contains(&name)).then_some(layer.key);
+    (members.into_iter().filter(|member| *member != name).collect(), key)
+}
+
+fn size() -> impl Strategy<Value = u64> {
+    prop_oneof![0_u64..4 << 20, 0_u64..70 << 20, 0_u64..5 << 30]
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z]{1,6}", "nvidia-[a-c]", Just("torch".to_owned()), Just("triton".to_owned())]
 }
 
 proptest! {
+    /// Adding is removing the other way round.
     #[test]
     fn a_change_of_one_wheel_changes_only_the_layers_that_hold_it(
-        sizes in prop::collection::btree_map("[a-z]{1,6}", 0_u64..200 << 20, 1..40),
+        sizes in prop::collection::btree_map(name(), size(), 1..40),
         position in any::<prop::sample::Index>(),
-        size in 0_u64..200 << 20,
+        size in size(),
     ) {
         let wheels: Vec<_> = sizes.iter().map(|(name, size)| wheel(name, *size)).collect();
         let changed = position.index(wheels.len());
@@ -48,26 +79,105 @@ proptest! {
         bumped[changed] = wheel(&name, size);
         let mut removed = wheels.clone();
         removed.remove(changed);
-        let before = planned(wheels);
-        for after in [planned(bumped), planned(removed)] {
-            let kept = others(&after, &name);
-            // Layers without the wheel on both sides are the same; the one it left may differ.
-            let lost = others(&before, &name).into_iter().filter(|key| !kept.contains(key)).count();
-            prop_assert!(lost <= 1, "{lost} layers were lost");
+        let (before, after) = (planned(wheels), [planned(bumped), planned(removed)]);
+        for layers in after {
+            // But for the wheel itself, the same layers with the same wheels; and the same keys where
+            // it is in neither of them.
+            let rest = |layers: &[PlannedLayer]| -> std::collections::BTreeMap<String, Option<LayerKey>> {
+                let rest = layers.iter().map(|layer| without(layer, &name)).filter(|(members, _)| !members.is_empty());
+                rest.map(|(members, key)| (members.join(" "), key)).collect()
+            };
+            let (old, new) = (rest(&before), rest(&layers));
+            prop_assert_eq!(old.keys().collect::<Vec<_>>(), new.keys().collect::<Vec<_>>());
+            for (members, key) in old {
+                if let (Some(key), Some(Some(other))) = (key, new.get(&members)) {
+                    prop_assert_eq!(key, *other, "{}", members);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_budget_is_kept_and_no_wheel_lost(
+        sizes in prop::collection::btree_map(name(), 0_u64..900 << 20, 1..60),
+        others in 90_usize..125,
+    ) {
+        let wheels: Vec<_> = sizes.iter().map(|(name, size)| wheel(name, *size)).collect();
+        let layers = planned_in(wheels, frame(others));
+        match layers {
+            Ok(layers) => {
+                prop_assert!(layers.len() + others <= MOST_LAYERS);
+                let mut held: Vec<&str> = layers.iter().flat_map(members).collect();
+                held.sort_unstable();
+                prop_assert_eq!(held, sizes.keys().collect::<Vec<_>>());
+                let bytes = |layer: &PlannedLayer| members(layer).iter().map(|name| sizes[*name]).sum::<u64>();
+                prop_assert!(layers.iter().all(|layer| bytes(layer) <= CAP));
+            }
+            // 60 wheels below 900 MiB fit into 14 layers of 4 GiB, but for unlucky names.
+            Err(PlanError::TooManyLayers { .. }) => prop_assert!(others > 105),
         }
     }
 }
 
 #[test]
 fn giants_come_first_and_the_small_tail_last() {
-    let layers = planned(vec![wheel("aaa", 10), wheel("numpy", 18 << 20), wheel("torch", 700 << 20), wheel("zzz", 10)]);
-    let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
-    assert_eq!(names, ["torch", "numpy", "aaa zzz"]);
+    let layers = planned(vec![
+        wheel("aaa", 10),
+        wheel("numpy", 18 << 20),
+        wheel("nvidia-cudnn", 700 << 20),
+        wheel("nvidia-nvtx", 10),
+        wheel("torch", 700 << 20),
+        wheel("triton", 60 << 20),
+        wheel("zzz", 10),
+    ]);
+    assert_eq!(names(&layers), ["nvidia-cudnn", "torch", "nvidia-nvtx triton", "numpy", "aaa zzz"]);
+    let own: NamePattern = "n*".parse().unwrap();
+    let layers = planned_in(vec![wheel("numpy", 10), wheel("zzz", 10)], Frame { own: &[own], ..frame(0) }).unwrap();
+    assert_eq!(names(&layers), ["numpy", "zzz"]);
 }
 
 #[test]
-fn what_was_asked_for_is_part_of_the_key() {
+fn a_wheel_over_the_cap_is_split() {
+    let layers = planned(vec![wheel("torch", CAP + 1), wheel("zzz", 10)]);
+    assert_eq!(names(&layers), ["torch 1/2", "torch 2/2", "zzz"]);
+    assert_ne!(layers[0].key, layers[1].key);
+    let plain = Encoding { compression: Compression::None, ..encoding() };
+    let layers = planned_in(vec![wheel("torch", CAP)], Frame { encoding: plain, ..frame(0) }).unwrap();
+    assert_eq!(layers.len(), 4);
+}
+
+#[test]
+fn the_smallest_giants_join_others_when_layers_run_out() {
+    let wheels =
+        || (0..10).map(|index| wheel(&format!("giant-{index}"), (100 + index * 100) << 20)).collect::<Vec<_>>();
+    let layers = planned_in(wheels(), frame(MOST_LAYERS - 8)).unwrap();
+    let alone = ["giant-6", "giant-7", "giant-8", "giant-9"];
+    assert_eq!(names(&layers)[..4], alone);
+    assert_eq!(names(&layers)[4..], ["giant-2", "giant-3", "giant-0", "giant-1 giant-4 giant-5"]);
+    // A bump within the same power of two folds the same wheels.
+    let mut bumped = wheels();
+    bumped[9] = wheel("giant-9", 1010 << 20);
+    let after = planned_in(bumped, frame(MOST_LAYERS - 8)).unwrap();
+    let kept = after.iter().filter(|layer| layers.iter().any(|other| other.key == layer.key)).count();
+    assert_eq!(kept, after.len() - 1);
+}
+
+#[test]
+fn a_base_of_too_many_layers_is_refused() {
+    let error = planned_in(vec![wheel("demo", 10)], frame(MOST_LAYERS)).unwrap_err();
+    let expect =
+        "the image for linux/amd64 needs 126 layers, 125 of them the base's and the scripts', and may have 125";
+    assert_eq!(error.to_string(), expect);
+    assert_eq!(planned_in(vec![wheel("demo", 10)], frame(MOST_LAYERS - 1)).unwrap().len(), 1);
+}
+
+#[test]
+fn what_was_asked_for_and_the_compression_are_part_of_the_key() {
     let asked = planned(vec![wheel("demo", 10)]);
     let needed = planned(vec![LockedWheel { why: vec!["other".to_owned()], ..wheel("demo", 10) }]);
     assert_ne!(asked[0].key, needed[0].key);
+    let zstd = Encoding { compression: Compression::Zstd, ..encoding() };
+    let other = planned_in(vec![wheel("demo", 10)], Frame { encoding: zstd, ..frame(3) }).unwrap();
+    assert_ne!(asked[0].key, other[0].key);
+    assert_ne!(scripts_key(&[], &Facts::default(), zstd), scripts_key(&[], &Facts::default(), encoding()));
 }

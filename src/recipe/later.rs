@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
-use super::problem::{Fault, Problem, ProblemKind};
+use super::problem::{Problem, ProblemKind};
 use crate::hint::Hint;
 
 /// One line of the table.
@@ -23,8 +23,6 @@ enum What {
     Key,
     /// Every value but `false`, the default.
     Switch,
-    /// This value of a key that is otherwise acted upon.
-    Value(&'static str),
 }
 
 const LATER: &[Later] = &[
@@ -41,22 +39,11 @@ const LATER: &[Later] = &[
     Later { key: "debian.timezone", what: What::Key },
     Later { key: "debian.shell", what: What::Switch },
     Later { key: "debian.scripts", what: What::Key },
-    Later { key: "layers.lazy", what: What::Switch },
-    Later { key: "layers.compression", what: What::Value("zstd") },
-    Later { key: "layers.compression", what: What::Value("none") },
 ];
 
-/// The line for a key, if no value of it, or not every value, is acted upon.
+/// The line for a key that is not acted upon.
 pub(super) fn find(key: &str) -> Option<&'static Later> {
-    LATER.iter().find(|later| later.key == key && !matches!(later.what, What::Value(_)))
-}
-
-/// The fault of a value that is not acted upon yet.
-pub(super) fn find_value(key: &str, value: &str) -> Option<Fault> {
-    let found = LATER.iter().find(|later| later.key == key && matches!(later.what, What::Value(v) if v == value))?;
-    let problem = found.problem(0..0);
-    let fault = Fault::new(problem.message).labelled(problem.label).hinted(problem.hint);
-    Some(Fault { kind: ProblemKind::NotYet, ..fault })
+    LATER.iter().find(|later| later.key == key)
 }
 
 /// The keys of one table that are not acted upon yet: they may be what was meant.
@@ -74,15 +61,8 @@ impl Later {
     }
 
     pub(super) fn problem(&self, span: Range<usize>) -> Problem {
-        let (message, hint) = match self.what {
-            What::Value(value) => (
-                format!("`{} = \"{value}\"` is not supported yet", self.key),
-                format!("remove `{}`, which gives the default", self.key),
-            ),
-            What::Key | What::Switch => {
-                (format!("`{}` is not supported yet", self.key), format!("remove `{}`", self.key))
-            }
-        };
+        let message = format!("`{}` is not supported yet", self.key);
+        let hint = format!("remove `{}`", self.key);
         Problem::new(ProblemKind::NotYet, span, message).labelled("not supported yet").hinted(Hint::new(hint))
     }
 }

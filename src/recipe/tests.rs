@@ -283,10 +283,13 @@ const WRONG: &[(&str, &[&str])] = &[
     (
         "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = true\ncompression = \"zstd\"\n[check]\nimport = [\"a\"]",
         &[
-            "lazy | `layers.lazy` is not supported yet | remove `layers.lazy`",
-            "\"zstd\" | `layers.compression = \"zstd\"` is not supported yet | remove `layers.compression`, which gives the default",
+            "true | `layers.lazy` does not go with `layers.compression = \"zstd\"` | remove `compression`, or `lazy`",
             "check | `check` is not supported yet | remove `check`",
         ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = \"yes\"",
+        &["\"yes\" | `layers.lazy` must be `true` or `false`, found a string | "],
     ),
     (
         "[wheels]\nrequire = [\"a\"]\n[layers]\ncompression = \"bzip2\"",
@@ -514,6 +517,20 @@ fn a_variant_that_is_not_there_is_named() {
     );
     check(&plain, Some("x"), "app.toml has no variant `x`", "leave out `--variant`: the recipe has no variants");
     assert_eq!(names(&plain.variant(None).unwrap().request.require), ["a"]);
+}
+
+#[test]
+fn layers_are_stored_as_the_recipe_says() {
+    let check = |keys: &str, expect: Compression| {
+        let recipe = with_head(&format!("[wheels]\nrequire = [\"a\"]\n[layers]\n{keys}"));
+        assert_eq!(recipe.layers.compression, expect, "{keys}");
+    };
+    check("", Compression::Gzip);
+    check("compression = \"gzip\"\nlazy = false", Compression::Gzip);
+    check("lazy = true", Compression::Lazy);
+    check("compression = \"gzip\"\nlazy = true", Compression::Lazy);
+    check("compression = \"zstd\"", Compression::Zstd);
+    check("compression = \"none\"\nlazy = false", Compression::None);
 }
 
 #[test]

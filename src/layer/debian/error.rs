@@ -5,6 +5,7 @@ use std::io;
 use crate::{
     debian::DebianError,
     hint::{Advise, Hint},
+    layer::LayerError,
     store::StoreError,
 };
 
@@ -44,6 +45,9 @@ pub enum UnpackError {
         /// Why.
         source: StoreError,
     },
+    /// Nothing may be packed with this build's compressor.
+    #[error(transparent)]
+    Compressor(#[from] LayerError),
     /// An entry of the package is nothing that an image should get.
     #[error("{package}: `{path}` {reason}")]
     Entry {
@@ -96,6 +100,7 @@ impl Advise for UnpackError {
             Self::Damaged { .. } => Some(Hint::new("run again: the damaged file was removed from the store")),
             Self::Keep { source, .. } => source.hint(),
             Self::Malformed { source, .. } => source.hint(),
+            Self::Compressor(error) => error.hint(),
             Self::Clash { .. } => Some(Hint::new("leave one of the two out of `debian.packages`")),
             Self::Entry { .. } => Some(Hint::new("leave the package out of `debian.packages`")),
             _ => None,

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     debian::{Deb, Paragraph, Version, package_name},
+    layer::fingerprint,
     oci::{Digest, Hasher},
     store::{Blob, Ingest, Store},
 };
@@ -31,12 +32,13 @@ const LEVEL: Compression = Compression::new(6);
 /// Memory: some 20 MiB and the window of the .deb's compression, whatever the size.
 ///
 /// # Errors
-/// When the .deb is damaged or malformed, holds something that no image should get (a device, a path
+/// When this build's compressor is not that of the layer format, when the .deb is damaged or malformed, holds something that no image should get (a device, a path
 /// with `..`), or the store cannot be written.
 pub fn pack(store: &Store, deb: &Blob) -> Result<Packed, UnpackError> {
     if let Some(packed) = Packed::recall(store, deb.digest()) {
         return Ok(packed);
     }
+    fingerprint::deflate()?;
     check(store, deb)?;
     let package = deb.digest().to_string();
     let mut opened = open(deb, &package)?;

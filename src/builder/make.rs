@@ -95,12 +95,11 @@ impl Builder {
         let key = scripts_key(&digests, &site.below.facts, site.encoding);
         let store = self.settings.store.clone();
         let recalled = self.compute(move || memo::recall(&store, &key)).await?;
-        let (layer, made) = match recalled {
-            Some(layer) => (layer, Made::Cached),
-            None => {
-                let site = Site { threads: Threads::One, ..site };
-                (self.lay(format!("scripts {platform}"), key, items, site).await?.map_err(fail)?, Made::Built)
-            }
+        let (layer, made) = if let Some(layer) = recalled {
+            (layer, Made::Cached)
+        } else {
+            let site = Site { threads: Threads::One, ..site };
+            (self.lay(format!("scripts {platform}"), key, items, site).await?.map_err(fail)?, Made::Built)
         };
         Ok(Some(Finished { name: "scripts".to_owned(), layer, made, time: start.elapsed() }))
     }
@@ -178,15 +177,18 @@ fn install_all(
     Ok(items)
 }
 
+/// What a layer key says of a file: path and owner, mode, contents.
+type Described = (String, u32, Digest);
+
 fn collect_scripts(
     wanted: &[Script],
     folder: &std::path::Path,
     facts: &Facts,
     store: &crate::store::Store,
-) -> Result<(Vec<Item>, Vec<(String, u32, Digest)>), LayerError> {
+) -> Result<(Vec<Item>, Vec<Described>), LayerError> {
     let paths = Paths::new(facts);
     let mut contributions = Vec::new();
-    let mut digests: Vec<(String, u32, Digest)> = Vec::new();
+    let mut digests: Vec<Described> = Vec::new();
     for script in wanted {
         let from = folder.join(script.from.get_ref());
         let to = paths.canonical(script.to.get_ref());

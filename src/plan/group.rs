@@ -135,7 +135,7 @@ fn halves(wheels: Vec<LockedWheel>, cap: u64, bit: usize) -> Vec<Vec<LockedWheel
     if wheels.len() < 2 || total(&wheels) <= cap || bit == 256 {
         return if wheels.is_empty() { Vec::new() } else { vec![wheels] };
     }
-    let is_set = |wheel: &LockedWheel| hash(wheel)[bit / 8] >> (bit % 8) & 1 == 1;
+    let is_set = |wheel: &LockedWheel| (hash(wheel)[bit / 8] >> (bit % 8)) & 1 == 1;
     let (right, left) = wheels.into_iter().partition(is_set);
     [halves(left, cap, bit + 1), halves(right, cap, bit + 1)].concat()
 }
@@ -150,9 +150,9 @@ fn fold(places: &mut Places, cap: u64) -> bool {
     }
     let size = |place: &Place| places.get(place).map_or(0, |wheels| total(wheels));
     let Some((from, to)) = moves.into_iter().find(|(from, to)| size(from) + size(to) <= cap) else { return false };
-    let mut moved = places.remove(&from).unwrap_or_default();
+    let joining = places.remove(&from).unwrap_or_default();
     let wheels = places.entry(to).or_default();
-    wheels.append(&mut moved);
+    wheels.extend(joining);
     wheels.sort_by(|left, right| left.name.cmp(&right.name));
     true
 }

@@ -84,7 +84,8 @@ pub(in crate::layer) fn configure<W: io::Write>(
     encoder.long_distance_matching(false)
 }
 
-#[cfg(all(test, feature = "zstd"))]
+#[cfg(feature = "zstd")]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -104,13 +105,13 @@ mod tests {
         let mut state = 1_u32;
         let mut next = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            b"abcdefgh     \n"[(state >> 24) as usize % 14]
+            b"abcdefgh     \n"[usize::from(state.to_be_bytes()[0] % 14)]
         };
-        let data: Vec<u8> = (0..18_000_000).map(|_| next()).collect();
+        let data: Vec<u8> = (0..9_500_000).map(|_| next()).collect();
         let job = ZSTD_JOB as usize;
-        for size in [0, 1, 1000, 512 << 10, (512 << 10) + 1, job - 1, job, job + 1, 4 * job, data.len()] {
+        for size in [0, 1, 1000, 512 << 10, (512 << 10) + 1, job - 1, job, job + 1, 2 * job, data.len()] {
             let one = encoded(&data[..size], 256 * 1024, 1);
-            for (piece, workers) in [(256 * 1024, 2), (256 * 1024, 4), (100_003, 4), (7 << 20, 3)] {
+            for (piece, workers) in [(256 * 1024, 2), (100_003, 4)] {
                 assert_eq!(encoded(&data[..size], piece, workers), one, "{size} bytes, {workers} workers");
             }
         }

@@ -12,7 +12,8 @@ use crate::{
 };
 
 fn wheels() -> [Wheel; 2] {
-    let large: Vec<u8> = (0..6_000_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 28) as u8).collect();
+    let large: Vec<u8> =
+        (0..6_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0] >> 4).collect();
     [
         Wheel::new("demo", "1.0")
             .requires("large")

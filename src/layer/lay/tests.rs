@@ -280,7 +280,7 @@ fn blocks_may_straddle_whatever_they_like() {
 #[test]
 fn a_stream_may_end_where_a_buffer_does() {
     let (_folder, store) = store();
-    for over in 1..300 {
+    for over in (1..300).step_by(9) {
         let contents = vec![b'x'; CHUNK - header::BLOCK + over];
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(9));
         encoder.write_all(&contents).unwrap();

@@ -38,7 +38,8 @@ fn table(laid: &Laid, bytes: &[u8]) -> Vec<Value> {
 }
 
 fn sample(store: &Store) -> (Vec<Item>, Vec<u8>) {
-    let large: Vec<u8> = (0..10_000_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 27) as u8).collect();
+    let large: Vec<u8> =
+        (0..10_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0] >> 3).collect();
     let exact = &large[..2 * CHUNK];
     let stored = |path: &str, bytes: &[u8]| {
         let blob = store.put(bytes).unwrap();

@@ -34,16 +34,18 @@ fn main() -> Outcome<()> {
         ["child", ref rest @ ..] => children::run(rest),
         ["huge"] => huge::measure_all(),
         ["write", wheel, out] => children::write(&Workplace::new(Path::new(wheel))?, Path::new(out)),
-        [] => usage_text(),
+        [] => {
+            usage_text();
+            Ok(())
+        }
         _ => compare(&plan(&arguments)?),
     }
 }
 
-fn usage_text() -> Outcome<()> {
+fn usage_text() {
     println!("usage: cargo bench --bench layers -- [--runs N] [--only WAY] WHEEL…");
     println!("       cargo bench --bench layers -- huge");
     println!("       cargo bench --bench layers -- write WHEEL LAYER");
-    Ok(())
 }
 
 fn plan(arguments: &[String]) -> Outcome<Plan> {

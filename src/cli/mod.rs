@@ -75,9 +75,11 @@ fn execute(session: &Session, command: &Command) -> Result<String, CliError> {
         .build()
         .map_err(|source| CliError::Runtime { source })?;
     let outcome = runtime.block_on(async {
+        // Before anything is done that a signal could interrupt.
+        let interrupted = interruption();
         tokio::select! {
             outcome = perform(session, command) => outcome,
-            () = interruption() => Err(CliError::Interrupted),
+            () = interrupted => Err(CliError::Interrupted),
         }
     });
     session.finish();
@@ -93,16 +95,17 @@ async fn perform(session: &Session, command: &Command) -> Result<String, CliErro
     }
 }
 
-/// Returns when somebody wants the program to end.
-async fn interruption() {
+/// Listens at once for the signals by which somebody ends the program; the future returns when one comes.
+fn interruption() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    let signals =
+        signal(SignalKind::interrupt()).and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+    async {
+        let Ok((mut interrupt, mut terminate)) = signals else { return std::future::pending().await };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod layers;
 #[cfg(feature = "serve")]
 mod registry;
 #[cfg(feature = "serve")]

@@ -14,7 +14,7 @@ use crate::{
         Contribution, Format, Item, LayerError, Paths, Threads, lay, merge,
         scripts::{self, Files},
         share,
-        wheel::{Destination, install},
+        wheel::{Destination, RecordCheck, install},
     },
     lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
@@ -196,7 +196,7 @@ fn install_all(inputs: &[(LockedWheel, Blob)], facts: &Facts, paths: &Paths) -> 
     let Some(interpreter): Option<&Interpreter> = facts.python.as_ref() else { return Ok(Vec::new()) };
     let destination = Destination { interpreter, paths };
     let contributions: Result<Vec<Contribution>, _> =
-        inputs.iter().map(|(wheel, blob)| install(wheel, blob, destination)).collect();
+        inputs.iter().map(|(wheel, blob)| install(wheel, blob, destination, RecordCheck::Skip)).collect();
     merge(contributions?)
 }
 

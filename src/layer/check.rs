@@ -2,7 +2,8 @@
 
 use super::{Item, LayerError, Node};
 
-/// Checks that items are sorted by path, distinct, and that each path may stand in a layer.
+/// Checks that items are sorted by path, distinct, that none stands below a file, and that each path
+/// may stand in a layer.
 pub(super) fn check_items(items: &[Item]) -> Result<(), LayerError> {
     for item in items {
         check_path(&item.path)?;
@@ -16,7 +17,20 @@ pub(super) fn check_items(items: &[Item]) -> Result<(), LayerError> {
             return Err(LayerError::Path { path: pair[1].path.clone(), reason });
         }
     }
-    Ok(())
+    match items.iter().find_map(|item| below(items, item)) {
+        Some(path) => Err(LayerError::Path { path: path.to_owned(), reason: "one of its folders is a file" }),
+        None => Ok(()),
+    }
+}
+
+/// A path below `item`, which is no directory.
+fn below<'a>(items: &'a [Item], item: &Item) -> Option<&'a str> {
+    if item.node == Node::Directory {
+        return None;
+    }
+    let folder = format!("{}/", item.path);
+    let next = items.partition_point(|other| other.path.as_bytes() < folder.as_bytes());
+    items.get(next).map(|other| other.path.as_str()).filter(|path| path.starts_with(&folder))
 }
 
 fn check_path(path: &str) -> Result<(), LayerError> {

@@ -238,25 +238,38 @@ impl<'a> Matcher<'a> {
         }
     }
 
+    /// The longest match among the newest `CHAIN` candidates, of equal ones the nearest. What is found
+    /// is part of the format; only the way there may be made shorter.
     fn longest(&self, position: usize) -> Option<(usize, usize)> {
+        let most = LONGEST_MATCH.min(self.data.len() - position);
         let mut candidate = self.heads[self.hash(position)?] as usize;
         let mut best = None;
         let mut best_length = SHORTEST_MATCH - 1;
         for _ in 0..CHAIN {
             let Some(start) = candidate.checked_sub(1).filter(|start| position - start <= WINDOW) else { break };
-            let length = self.common(start, position);
-            if length > best_length {
-                best_length = length;
-                best = Some((length, position - start));
+            // A longer match agrees in the byte behind the best one.
+            if self.data[start + best_length] == self.data[position + best_length] {
+                let length = self.common(start, position, most);
+                if length > best_length {
+                    best_length = length;
+                    best = Some((length, position - start));
+                }
+                if best_length == most {
+                    break;
+                }
             }
             candidate = self.previous[start] as usize;
         }
         best
     }
 
-    fn common(&self, start: usize, position: usize) -> usize {
-        let ahead = &self.data[position..self.data.len().min(position + LONGEST_MATCH)];
-        self.data[start..].iter().zip(ahead).take_while(|(left, right)| left == right).count()
+    fn common(&self, start: usize, position: usize, most: usize) -> usize {
+        let (behind, ahead) = (&self.data[start..start + most], &self.data[position..position + most]);
+        let mut length = 0;
+        while length + 8 <= most && behind[length..length + 8] == ahead[length..length + 8] {
+            length += 8;
+        }
+        length + behind[length..].iter().zip(&ahead[length..]).take_while(|(left, right)| left == right).count()
     }
 }
 

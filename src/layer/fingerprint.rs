@@ -75,9 +75,12 @@ fn sample() -> Vec<u8> {
     let mut sample = Vec::with_capacity(SAMPLE + 4096);
     while sample.len() < SAMPLE {
         let choice = random();
-        let length = 16 + usize::try_from(choice >> 8 & 0x7ff).unwrap_or_default();
+        let length = 16 + usize::try_from((choice >> 8) & 0x7ff).unwrap_or_default();
         match choice & 3 {
-            0 => sample.extend((0..length).map(|_| b"etaoin shrdlu()_=.\n"[random().to_le_bytes()[0] as usize % 19])),
+            0 => {
+                sample
+                    .extend((0..length).map(|_| b"etaoin shrdlu()_=.\n"[usize::from(random().to_le_bytes()[0] % 19)]));
+            }
             1 => sample.extend((0..length).map(|_| random().to_le_bytes()[3])),
             2 => sample.extend(std::iter::repeat_n(choice.to_le_bytes()[5], length)),
             _ => {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 pub use crate::zip::Method;
 use crate::{
+    oci::Digest,
     store::Blob,
     zip::{Entry, ZipError, read_entry},
 };
@@ -61,6 +62,8 @@ pub struct Span {
     pub size: u64,
     /// CRC-32 (IEEE) of those.
     pub crc32: u32,
+    /// SHA-256 that they must have; nothing to leave that unchecked.
+    pub sha256: Option<Digest>,
     /// How it is stored.
     pub method: Method,
 }
@@ -97,6 +100,7 @@ impl Span {
             compressed: entry.compressed,
             size: entry.size,
             crc32: entry.crc32,
+            sha256: None,
             method: entry.method,
         }
     }

@@ -33,31 +33,34 @@ impl Paths {
     /// The path, without a leading slash, at which something written to the absolute `path` ends up.
     #[must_use]
     pub fn canonical(&self, path: &str) -> String {
-        let mut done: Vec<String> = Vec::new();
-        let mut rest: Vec<String> = components(path).rev().collect();
+        let mut done = String::new();
+        let mut rest: Vec<&str> = components(path).rev().collect();
         let mut links = 0;
         while let Some(component) = rest.pop() {
-            match component.as_str() {
+            match component {
                 "." => continue,
                 ".." => {
-                    done.pop();
+                    done.truncate(parent_length(&done));
                     continue;
                 }
-                _ => done.push(component),
+                _ if done.is_empty() => done.push_str(component),
+                _ => done.extend(["/", component]),
             }
             // The last component is what is written: a link there is replaced, not followed.
-            let Some(target) = self.links.get(&done.join("/")).filter(|_| !rest.is_empty() && links < MOST_LINKS)
-            else {
+            let Some(target) = self.links.get(&done).filter(|_| !rest.is_empty() && links < MOST_LINKS) else {
                 continue;
             };
             links += 1;
-            done.pop();
-            if target.starts_with('/') {
-                done.clear();
-            }
+            done.truncate(if target.starts_with('/') { 0 } else { parent_length(&done) });
             rest.extend(components(target).rev());
         }
-        done.join("/")
+        done
+    }
+
+    /// Whether the base has a directory at the canonical `path`.
+    #[must_use]
+    pub fn is_directory(&self, path: &str) -> bool {
+        self.directories.contains(path)
     }
 
     /// Whether `item` is a directory that the base has already, and whose attributes stay the base's.
@@ -69,20 +72,38 @@ impl Paths {
     /// Adds to `items`, which are then sorted, every parent directory that the base does not have:
     /// mode 0755, owned by root.
     pub fn add_parents(&self, items: &mut Vec<Item>) {
-        let there: BTreeSet<&str> = items.iter().map(|item| item.path.as_str()).collect();
-        let missing: BTreeSet<String> = items
-            .iter()
-            .flat_map(|item| item.path.match_indices('/').map(|(end, _)| &item.path[..end]))
-            .filter(|parent| !there.contains(parent) && !self.directories.contains(*parent))
-            .map(str::to_owned)
-            .collect();
-        items.extend(missing.into_iter().map(directory));
-        items.sort_by(|left, right| left.path.as_bytes().cmp(right.path.as_bytes()));
+        sort(items);
+        let mut missing = Vec::new();
+        let mut before: &str = "";
+        for Item { path, .. } in items.iter() {
+            // Of sorted paths, those below one folder follow each other: what this one shares with the
+            // one before it has been looked at.
+            let shared = before.bytes().zip(path.bytes()).take_while(|(left, right)| left == right).count();
+            let parents = path.match_indices('/').filter(|(end, _)| *end >= shared).map(|(end, _)| &path[..end]);
+            missing.extend(parents.filter(|parent| !has(items, parent) && !self.directories.contains(*parent)));
+            before = path;
+        }
+        let missing: Vec<Item> = missing.into_iter().map(|parent| directory(parent.to_owned())).collect();
+        items.extend(missing);
+        sort(items);
     }
 }
 
-fn components(path: &str) -> impl DoubleEndedIterator<Item = String> {
-    path.split('/').filter(|component| !component.is_empty()).map(str::to_owned)
+fn sort(items: &mut [Item]) {
+    items.sort_by(|left, right| left.path.as_bytes().cmp(right.path.as_bytes()));
+}
+
+/// Whether one of the sorted `items` stands at `path`.
+fn has(items: &[Item], path: &str) -> bool {
+    items.binary_search_by(|item| item.path.as_bytes().cmp(path.as_bytes())).is_ok()
+}
+
+fn parent_length(path: &str) -> usize {
+    path.rfind('/').unwrap_or(0)
+}
+
+fn components(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+    path.split('/').filter(|component| !component.is_empty())
 }
 
 fn directory(path: String) -> Item {

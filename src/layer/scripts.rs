@@ -165,7 +165,7 @@ fn deflated(source: &mut fs::File, store: &Store) -> Result<(Body, Digest), Faul
     }
     let blob = encoder.finish().map_err(Fault::Local)?.commit().map_err(Fault::Store)?;
     let compressed = blob.size();
-    let span = Span { blob, offset: 0, compressed, size, crc32: crc.finalize(), method: Method::Deflate };
+    let span = Span { blob, offset: 0, compressed, size, crc32: crc.finalize(), sha256: None, method: Method::Deflate };
     Ok((Body::Span(span), hasher.finish()))
 }
 

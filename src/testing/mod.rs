@@ -4,4 +4,4 @@ mod wheel;
 mod zip;
 
 pub use wheel::Wheel;
-pub use zip::{ZipEntry, ZipWriter};
+pub use zip::{Zip64End, ZipEntry, ZipWriter};

@@ -15,7 +15,10 @@ pub struct Wheel {
     tag: String,
     metadata: String,
     files: Vec<ZipEntry>,
-    contents: Vec<Vec<u8>>,
+    /// The lines of RECORD for those.
+    record: String,
+    /// The RECORD in place of those lines.
+    false_record: Option<Vec<u8>>,
 }
 
 impl Wheel {
@@ -28,7 +31,8 @@ impl Wheel {
             tag: "py3-none-any".to_owned(),
             metadata: String::new(),
             files: Vec::new(),
-            contents: Vec::new(),
+            record: String::new(),
+            false_record: None,
         }
     }
 
@@ -48,7 +52,6 @@ impl Wheel {
     /// With one more line in its metadata.
     #[must_use]
     pub fn header(mut self, key: &str, value: &str) -> Self {
-        use std::fmt::Write as _;
         let _ = writeln!(self.metadata, "{key}: {value}");
         self
     }
@@ -78,6 +81,20 @@ impl Wheel {
         self.file(&path, format!("[console_scripts]\n{name} = {target}\n").as_bytes())
     }
 
+    /// With an entry as it is, of which RECORD knows nothing.
+    #[must_use]
+    pub fn raw(mut self, entry: ZipEntry) -> Self {
+        self.files.push(entry);
+        self
+    }
+
+    /// With this RECORD in place of the true one.
+    #[must_use]
+    pub fn record(mut self, contents: &[u8]) -> Self {
+        self.false_record = Some(contents.to_vec());
+        self
+    }
+
     /// The file name, `demo-1.0-py3-none-any.whl`.
     #[must_use]
     pub fn file_name(&self) -> String {
@@ -93,22 +110,23 @@ impl Wheel {
     /// The bytes of the wheel.
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
+        self.archive().build()
+    }
+
+    /// The wheel as an archive that may still be spoiled.
+    #[must_use]
+    pub fn archive(&self) -> ZipWriter {
         let info = self.dist_info();
         let pure = self.tag.ends_with("-any");
         let kind = format!("Wheel-Version: 1.0\nGenerator: fixture\nRoot-Is-Purelib: {pure}\nTag: {}\n", self.tag);
-        let whole = self
+        let mut whole = self
             .clone()
             .file(&format!("{info}/METADATA"), self.metadata().as_bytes())
             .file(&format!("{info}/WHEEL"), kind.as_bytes());
-        let mut record = String::new();
-        for (entry, contents) in whole.files.iter().zip(&whole.contents) {
-            let hash = BASE64_URL_SAFE_NO_PAD.encode(Digest::of(contents).as_bytes());
-            let name = String::from_utf8_lossy(&entry.name);
-            let _ = writeln!(record, "{name},sha256={hash},{}", contents.len());
-        }
-        let _ = writeln!(record, "{info}/RECORD,,");
-        let whole = whole.file(&format!("{info}/RECORD"), record.as_bytes());
-        ZipWriter { entries: whole.files, ..ZipWriter::default() }.build()
+        let path = format!("{info}/RECORD");
+        let true_record = format!("{}{path},,\n", whole.record).into_bytes();
+        let record = whole.false_record.take().unwrap_or(true_record);
+        ZipWriter { entries: whole.raw(ZipEntry::deflated(&path, &record)).files, ..ZipWriter::default() }
     }
 
     fn dist_info(&self) -> String {
@@ -116,8 +134,9 @@ impl Wheel {
     }
 
     fn entry(mut self, entry: ZipEntry, contents: &[u8]) -> Self {
-        self.files.push(entry);
-        self.contents.push(contents.to_vec());
-        self
+        let hash = BASE64_URL_SAFE_NO_PAD.encode(Digest::of(contents).as_bytes());
+        let name = String::from_utf8_lossy(&entry.name);
+        let _ = writeln!(self.record, "{name},sha256={hash},{}", contents.len());
+        self.raw(entry)
     }
 }

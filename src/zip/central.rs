@@ -13,7 +13,7 @@ const ZIP64_END_LENGTH: u64 = 56;
 const HEADER_LENGTH: usize = 46;
 
 /// A central directory larger than this is refused before it is read.
-const LARGEST_DIRECTORY: u64 = 512 << 20;
+const LARGEST_DIRECTORY: u64 = 128 << 20;
 
 /// What the central directory says of all entries.
 pub(super) struct Directory {
@@ -168,7 +168,8 @@ fn read_header(fields: &mut Fields<'_>, directory: u64) -> Result<Header, ZipErr
     if method == Method::Stored && size != compressed {
         return Err(refuse(Refusal::StoredSize));
     }
-    if name.ends_with('/') && size != 0 {
+    // Some writers deflate the nothing in a directory, which takes two bytes.
+    if name.ends_with('/') && (size != 0 || compressed > 2) {
         return Err(refuse(Refusal::DirectoryContents));
     }
     let mode = external >> 16;

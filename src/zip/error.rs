@@ -126,6 +126,9 @@ pub enum Refusal {
     /// The contents do not have the declared CRC-32.
     #[error("the contents have another checksum than declared")]
     Checksum,
+    /// The contents do not have the SHA-256 that RECORD gives.
+    #[error("the contents have another SHA-256 than RECORD says")]
+    Record,
 }
 
 impl Refusal {

@@ -1,6 +1,6 @@
 //! Bounds on what a wheel may unpack to.
 
-use super::{Entry, Refusal, ZipError};
+use super::{Entry, Refusal, ZipError, names};
 
 /// Deflate cannot do better: 258 bytes for two bits, and a little for the blocks.
 const BEST_RATIO: u64 = 1040;
@@ -17,15 +17,22 @@ pub struct Limits {
     pub total: u64,
     /// Most bytes of contents per stored byte, over the whole wheel, once it unpacks to over 1 GiB: 100.
     pub ratio: u64,
+    /// Most bytes of all names together, and of the paths of all folders that they stand in: 64 MiB.
+    pub names: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 1_000_000, total: 64 << 30, ratio: 100 }
+        Self { entries: 1_000_000, total: 64 << 30, ratio: 100, names: 64 << 20 }
     }
 }
 
 impl Limits {
+    /// Expects the entries sorted by name.
+    pub(super) fn check_names(&self, entries: &[Entry]) -> Result<(), ZipError> {
+        if names::extent(entries) > self.names { Err(Refusal::TooMany.at(0)) } else { Ok(()) }
+    }
+
     pub(super) fn check(&self, entries: &[Entry]) -> Result<(), ZipError> {
         let (mut total, mut stored) = (0_u64, 0_u64);
         for entry in entries {

@@ -54,6 +54,7 @@ pub fn read_directory(file: &(impl ReadAt + ?Sized), length: u64, limits: &Limit
     let mut entries = local::check_all(file, directory)?;
     limits.check(&entries)?;
     entries.sort_by(|left, right| left.name.as_bytes().cmp(right.name.as_bytes()));
+    limits.check_names(&entries)?;
     names::check_together(&mut entries)?;
     Ok(entries)
 }

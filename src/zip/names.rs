@@ -1,7 +1,5 @@
 //! Names of entries: plain relative paths, each at one place.
 
-use std::collections::BTreeSet;
-
 use super::{Entry, Refusal, ZipError};
 
 /// Linux takes no longer path.
@@ -43,13 +41,27 @@ pub(super) fn check_together(entries: &mut Vec<Entry>) -> Result<(), ZipError> {
         }
         same
     });
-    let files: BTreeSet<&str> =
-        entries.iter().filter(|entry| !entry.is_directory()).map(|entry| &*entry.name).collect();
-    for entry in entries.iter() {
-        let mut parents = entry.name.match_indices('/').map(|(position, _)| &entry.name[..position]);
-        if let Some(parent) = parents.find(|parent| files.contains(parent)) {
-            return Err(Refusal::FileAndDirectory.of(parent, entry.header_offset));
+    for entry in entries.iter().filter(|entry| !entry.is_directory()) {
+        let folder = format!("{}/", entry.name);
+        let next = entries.partition_point(|other| other.name.as_bytes() < folder.as_bytes());
+        if entries.get(next).is_some_and(|other| other.name.starts_with(&folder)) {
+            return Err(Refusal::FileAndDirectory.of(&entry.name, entry.header_offset));
         }
     }
     Ok(())
+}
+
+/// Bytes of all names and of the paths of all folders that they stand in: what a list of them takes.
+/// Expects the entries sorted by name.
+pub(super) fn extent(entries: &[Entry]) -> u64 {
+    let mut before: &[u8] = &[];
+    let mut total = 0;
+    for entry in entries {
+        let name = entry.name.as_bytes();
+        let shared = before.iter().zip(name).take_while(|(left, right)| left == right).count();
+        let folders = entry.name.match_indices('/').map(|(end, _)| end).filter(|end| *end >= shared);
+        total += (name.len() + folders.sum::<usize>()) as u64;
+        before = name;
+    }
+    total
 }

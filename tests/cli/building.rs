@@ -13,7 +13,7 @@ to = \"/hello.txt\"
 
 [variants.one]
 [variants.two]
-image.user = \"1000\"
+user = \"1000\"
 ";
 
 #[test]
@@ -26,14 +26,58 @@ fn an_image_is_built_locked_and_built_again() {
         assert!(bench.project().join(file).is_file(), "{file}");
     }
     // What was built before takes no time, so that every byte of the output is known.
-    insta::assert_snapshot!(bench.run("build app.toml --offline --locked -o oci:dist"), @"");
+    insta::assert_snapshot!(bench.run("build app.toml --offline --locked -o oci:dist"), @"
+    exit code: 0
+    ----- stdout
+    layer         platform     made    bytes  seconds
+    one: scripts  linux/amd64  cached   99 B
+    one: scripts  linux/arm64  cached   99 B
+    two: scripts  linux/amd64  cached   99 B
+    two: scripts  linux/arm64  cached   99 B
+
+    oci:dist:one  sha256:c0187aa37f1edde538cfd49dcfe587d8b615573e22d63be87c0c187ca50cfacc  2 images, 3 blobs there already
+    oci:dist:two  sha256:705486ab586de0a4ea4b4b8d9fbf835c84b9bb934a0bac7220c04566f8bba667  2 images, 3 blobs there already
+    digest: sha256:c0187aa37f1edde538cfd49dcfe587d8b615573e22d63be87c0c187ca50cfacc  one
+    digest: sha256:705486ab586de0a4ea4b4b8d9fbf835c84b9bb934a0bac7220c04566f8bba667  two
+    ----- stderr
+    writing oci:dist:one
+    writing oci:dist:two
+    ");
     let one = bench.run("build app.toml --offline --locked --variant one --platform linux/arm64 -o oci:one:1.0");
-    insta::assert_snapshot!(one, @"");
+    insta::assert_snapshot!(one, @"
+    exit code: 0
+    ----- stdout
+    layer         platform     made    bytes  seconds
+    one: scripts  linux/arm64  cached   99 B
+
+    oci:one:1.0  sha256:c4aa39cd0ab4e4a39f2c29a5fe35c1080a17215edd1d5ed1845ab891bda742d8  1 image, 2 blobs sent (467 B)
+    digest: sha256:c4aa39cd0ab4e4a39f2c29a5fe35c1080a17215edd1d5ed1845ab891bda742d8  one
+    ----- stderr
+    writing oci:one:1.0
+    ");
 }
 
 #[test]
 fn the_lock_is_written_once() {
     let bench = Bench::new(&[("app.toml", RECIPE), ("hello.txt", "hello\n")]);
-    insta::assert_snapshot!(bench.run("lock app.toml --offline"), @"");
-    insta::assert_snapshot!(bench.run("lock app.toml --offline --progress json"), @"");
+    insta::assert_snapshot!(bench.run("lock app.toml --offline"), @"
+    exit code: 0
+    ----- stdout
+    wrote app.lock
+      one, linux/amd64: 0 wheels (0 B)
+      one, linux/arm64: 0 wheels (0 B)
+      two, linux/amd64: 0 wheels (0 B)
+      two, linux/arm64: 0 wheels (0 B)
+    ----- stderr
+    ");
+    insta::assert_snapshot!(bench.run("lock app.toml --offline --progress json"), @"
+    exit code: 0
+    ----- stdout
+    unchanged: app.lock
+      one, linux/amd64: 0 wheels (0 B)
+      one, linux/arm64: 0 wheels (0 B)
+      two, linux/amd64: 0 wheels (0 B)
+      two, linux/arm64: 0 wheels (0 B)
+    ----- stderr
+    ");
 }

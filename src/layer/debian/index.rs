@@ -108,6 +108,7 @@ impl Packed {
             compressed: stretch.compressed,
             size: stretch.size,
             crc32: stretch.crc32,
+            sha256: None,
             method: if stretch.deflated { Method::Deflate } else { Method::Stored },
         }
     }

@@ -10,6 +10,7 @@ use crate::{
         inflate::{Inflater, Stop},
         rope::OpenBlob,
     },
+    oci::Hasher,
     zip::{Method, Refusal},
 };
 
@@ -172,26 +173,26 @@ impl<'a, O: Output> Pass<'a, O> {
         if span.size != span.compressed {
             return Err(Refusal::StoredSize.into());
         }
-        let mut crc = crc32fast::Hasher::new();
+        let mut seen = Seen::new(span);
         let mut position = 0;
         while position < span.size {
             let length = LONGEST_STORED.min(span.size - position);
             let mut input = std::mem::take(&mut self.input);
             let chunk = &mut input[..usize::try_from(length).unwrap_or(READ)];
             self.read(span, position, chunk)?;
-            crc.update(chunk);
+            seen.update(chunk);
             self.append(chunk)?;
             self.output.contents(body, chunk)?;
             self.input = input;
             position += length;
         }
-        verify(span, crc, span.size)
+        seen.verify(span, span.size)
     }
 
     /// Contents that are deflated: the stream must end exactly where it was said to.
     fn deflated(&mut self, body: &Body, span: &Span) -> Result<Cut, Fault> {
         self.inflater.reset();
-        let mut crc = crc32fast::Hasher::new();
+        let mut seen = Seen::new(span);
         let mut stream = Stream::default();
         let mut input = std::mem::take(&mut self.input);
         while !stream.ended {
@@ -204,7 +205,7 @@ impl<'a, O: Output> Pass<'a, O> {
             let from = self.filled;
             self.inflate_some(span, &mut stream, &input)?;
             let fresh = &self.tar[from..self.filled];
-            crc.update(fresh);
+            seen.update(fresh);
             self.output.contents(body, fresh)?;
         }
         if stream.last_end.div_ceil(8) != span.compressed {
@@ -217,7 +218,7 @@ impl<'a, O: Output> Pass<'a, O> {
             last: self.byte_at(span, &stream, &input, span.compressed - 1)?,
         };
         self.input = input;
-        verify(span, crc, stream.produced)?;
+        seen.verify(span, stream.produced)?;
         Ok(cut)
     }
 
@@ -277,13 +278,34 @@ impl<'a, O: Output> Pass<'a, O> {
     }
 }
 
-fn verify(span: &Span, crc: crc32fast::Hasher, produced: u64) -> Result<(), Fault> {
-    if produced != span.size {
-        Err(Refusal::Size.into())
-    } else if crc.finalize() != span.crc32 {
-        Err(Refusal::Checksum.into())
-    } else {
-        Ok(())
+/// What the contents of one payload add up to.
+struct Seen {
+    crc: crc32fast::Hasher,
+    sha256: Option<Hasher>,
+}
+
+impl Seen {
+    fn new(span: &Span) -> Self {
+        Self { crc: crc32fast::Hasher::new(), sha256: span.sha256.map(|_| Hasher::new()) }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.crc.update(bytes);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
+    }
+
+    fn verify(self, span: &Span, produced: u64) -> Result<(), Fault> {
+        if produced != span.size {
+            Err(Refusal::Size.into())
+        } else if self.crc.finalize() != span.crc32 {
+            Err(Refusal::Checksum.into())
+        } else if self.sha256.map(Hasher::finish) != span.sha256 {
+            Err(Refusal::Record.into())
+        } else {
+            Ok(())
+        }
     }
 }
 

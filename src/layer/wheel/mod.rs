@@ -14,11 +14,17 @@ use crate::{
     oci::canonical_json,
     python::{EntryPoints, WheelMetadata, WheelName},
     store::Blob,
-    zip::{self, Entry, Limits, ZipError},
+    zip::{self, Entry, Limits, Refusal, ZipError},
 };
 
-/// Files of a wheel that are read rather than passed on must not be larger than this.
-const LARGEST_METADATA: u64 = 64 << 20;
+/// A RECORD must not be larger than this: five times that of the largest wheel there is.
+const LARGEST_RECORD: u64 = 16 << 20;
+
+/// Other files of a wheel that are read rather than passed on must not be larger than this.
+const LARGEST_NOTE: u64 = 1 << 20;
+
+/// Scripts whose first line is written anew are kept in memory: together they must not be larger.
+const LARGEST_SCRIPTS: u64 = 64 << 20;
 
 /// Where wheels go, and who owns them there.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +35,31 @@ pub struct Destination<'a> {
     pub paths: &'a Paths,
 }
 
+/// Whether the files of a wheel are held against its RECORD. The wheel as a whole is what the lock
+/// names either way; installers do not look (pip, uv) or do (pypa/installer).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordCheck {
+    /// RECORD is believed.
+    #[default]
+    Skip,
+    /// RECORD must list every file with its SHA-256, which is checked when the layer is laid down: about
+    /// half a second of processor time per gigabyte.
+    Verify,
+}
+
 /// What one wheel puts on disk.
 ///
 /// # Errors
-/// When the strict reader refuses the wheel, or when a file that must be understood cannot be.
-pub fn install(wheel: &LockedWheel, blob: &Blob, destination: Destination<'_>) -> Result<Contribution, LayerError> {
+/// When the strict reader refuses the wheel, when a file that must be understood cannot be, and when
+/// RECORD is to be verified and does not list a file as it is.
+pub fn install(
+    wheel: &LockedWheel,
+    blob: &Blob,
+    destination: Destination<'_>,
+    check: RecordCheck,
+) -> Result<Contribution, LayerError> {
     let installation = Installation::open(wheel, blob, destination)?;
-    Ok(Contribution { from: wheel.file.clone(), items: installation.items()? })
+    Ok(Contribution { from: wheel.file.clone(), items: installation.items(check)? })
 }
 
 /// A file on its way from the wheel to the image.
@@ -71,7 +95,7 @@ impl<'a> Installation<'a> {
         let mut installation =
             Self { wheel, name, blob, file, entries, destination, info: String::new(), root: &scheme.purelib };
         installation.info = installation.find_info()?;
-        let kind = installation.metadata("WHEEL")?;
+        let kind = installation.metadata("WHEEL", LARGEST_NOTE)?;
         let kind = WheelMetadata::parse(&kind).map_err(|error| malformed(wheel, "WHEEL", &error))?;
         if !kind.root_is_purelib {
             installation.root = &scheme.platlib;
@@ -79,16 +103,26 @@ impl<'a> Installation<'a> {
         Ok(installation)
     }
 
-    fn items(&self) -> Result<Vec<Item>, LayerError> {
+    fn items(&self, check: RecordCheck) -> Result<Vec<Item>, LayerError> {
+        let record = record::read(self)?;
         let mut placed = Vec::new();
+        let mut rewritten = 0;
         for entry in self.entries.iter().filter(|entry| !entry.is_directory()) {
-            placed.extend(self.place(entry)?);
+            let Some(mut file) = self.place(entry)? else { continue };
+            if check == RecordCheck::Verify {
+                record::verify(self, entry, &mut file, &record)?;
+            }
+            if matches!(file.body, Body::Literal(_)) {
+                rewritten += entry.size;
+                self.limit(entry, rewritten, LARGEST_SCRIPTS)?;
+            }
+            placed.push(file);
         }
         placed.extend(self.entry_points()?);
         placed.extend(self.notes());
-        let record = record::rewritten(self, &placed)?;
+        let record = record::rewritten(self, &placed, &record);
         placed.push(self.note("RECORD", record.into_bytes()));
-        Ok(placed.into_iter().map(|file| self.item(file)).collect())
+        placed.into_iter().map(|file| self.item(file)).collect()
     }
 
     /// The `.dist-info` folder, under whatever spelling of name and version the wheel uses.
@@ -106,18 +140,23 @@ impl<'a> Installation<'a> {
         }
     }
 
-    fn metadata(&self, file: &str) -> Result<Vec<u8>, LayerError> {
+    fn metadata(&self, file: &str, limit: u64) -> Result<Vec<u8>, LayerError> {
         let name = format!("{}/{file}", self.info);
         match self.entries.iter().find(|entry| entry.name == name) {
-            Some(entry) => self.read(entry),
+            Some(entry) => self.read(entry, limit),
             None => {
                 Err(LayerError::Metadata { wheel: self.wheel.file.clone(), file: name, reason: "it is missing".into() })
             }
         }
     }
 
-    fn read(&self, entry: &Entry) -> Result<Vec<u8>, LayerError> {
-        zip::read_entry(&self.file, entry, LARGEST_METADATA).map_err(|error| self.refused(error))
+    fn read(&self, entry: &Entry, limit: u64) -> Result<Vec<u8>, LayerError> {
+        zip::read_entry(&self.file, entry, limit).map_err(|error| self.refused(error))
+    }
+
+    fn limit(&self, entry: &Entry, size: u64, limit: u64) -> Result<(), LayerError> {
+        let refusal = || self.refused(Refusal::TooLarge.of(&entry.name, entry.data_offset));
+        if size > limit { Err(refusal()) } else { Ok(()) }
     }
 
     fn refused(&self, source: ZipError) -> LayerError {
@@ -137,7 +176,9 @@ impl<'a> Installation<'a> {
             return Ok(Some(self.plain(entry, format!("{}/{}", self.root, entry.name))));
         }
         let scheme = &self.destination.interpreter.scheme;
-        let (kind, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        let Some((kind, rest)) = rest.split_once('/') else {
+            return Err(malformed(self.wheel, &entry.name, &"only folders stand beside the install schemes"));
+        };
         let folder = match kind {
             "purelib" => scheme.purelib.clone(),
             "platlib" => scheme.platlib.clone(),
@@ -160,14 +201,15 @@ impl<'a> Installation<'a> {
         if !asks {
             return Ok(Placed { mode: 0o755, ..self.plain(entry, path) });
         }
-        let text = script::with_interpreter(&self.read(entry)?, &self.destination.interpreter.path);
+        let text = script::with_interpreter(&self.read(entry, LARGEST_SCRIPTS)?, &self.destination.interpreter.path);
         Ok(Placed { path, body: Body::Literal(Bytes::from(text)), mode: 0o755, entry: None })
     }
 
     fn entry_points(&self) -> Result<Vec<Placed>, LayerError> {
         let name = format!("{}/entry_points.txt", self.info);
         let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else { return Ok(Vec::new()) };
-        let points = EntryPoints::parse(&self.read(entry)?).map_err(|error| malformed(self.wheel, &name, &error))?;
+        let points = EntryPoints::parse(&self.read(entry, LARGEST_NOTE)?)
+            .map_err(|error| malformed(self.wheel, &name, &error))?;
         let interpreter = self.destination.interpreter;
         let scripts = points.console.iter().chain(&points.gui).map(|point| Placed {
             path: format!("{}/{}", interpreter.scheme.scripts, point.name),
@@ -198,9 +240,12 @@ impl<'a> Installation<'a> {
         Placed { path, body: Body::Literal(Bytes::from(contents)), mode: 0o644, entry: None }
     }
 
-    fn item(&self, file: Placed) -> Item {
+    fn item(&self, file: Placed) -> Result<Item, LayerError> {
         let path = self.destination.paths.canonical(&file.path);
-        Item { path, node: Node::File(file.body), mode: file.mode, uid: 0, gid: 0, mtime: MTIME }
+        if self.destination.paths.is_directory(&path) {
+            return Err(LayerError::Path { path, reason: "the base has a directory there" });
+        }
+        Ok(Item { path, node: Node::File(file.body), mode: file.mode, uid: 0, gid: 0, mtime: MTIME })
     }
 }
 

@@ -2,27 +2,57 @@
 
 use std::collections::BTreeMap;
 
-use super::{Installation, Placed, malformed};
+use super::{Installation, LARGEST_RECORD, LARGEST_SCRIPTS, Placed, malformed};
 use crate::{
     layer::{Body, LayerError},
     oci::Digest,
     python::{Record, RecordEntry},
+    zip::{Entry, Refusal},
 };
 
-/// The text of the RECORD that lists `placed` and itself.
-pub(super) fn rewritten(installation: &Installation<'_>, placed: &[Placed]) -> Result<String, LayerError> {
-    let name = format!("{}/RECORD", installation.info);
-    let original = installation.metadata("RECORD")?;
-    let original = Record::parse(&original).map_err(|error| malformed(installation.wheel, &name, &error))?;
-    let known: BTreeMap<&str, &RecordEntry> =
-        original.entries.iter().map(|entry| (entry.path.as_str(), entry)).collect();
-    let mut entries: Vec<RecordEntry> = placed.iter().map(|file| entry(installation, file, &known)).collect();
-    entries.push(RecordEntry { path: name, sha256: None, size: None });
-    entries.sort();
-    Ok(Record { entries }.to_text())
+/// What the wheel's own RECORD says of each of its files.
+pub(super) type Known = BTreeMap<String, RecordEntry>;
+
+/// Reads the wheel's own RECORD.
+pub(super) fn read(installation: &Installation<'_>) -> Result<Known, LayerError> {
+    let original = installation.metadata("RECORD", LARGEST_RECORD)?;
+    let original = Record::parse(&original)
+        .map_err(|error| malformed(installation.wheel, &format!("{}/RECORD", installation.info), &error))?;
+    Ok(original.entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect())
 }
 
-fn entry(installation: &Installation<'_>, file: &Placed, known: &BTreeMap<&str, &RecordEntry>) -> RecordEntry {
+/// Holds `file`, which comes from `entry`, against RECORD: its SHA-256 now where it is in memory, else
+/// when it is laid down.
+pub(super) fn verify(
+    installation: &Installation<'_>,
+    entry: &Entry,
+    file: &mut Placed,
+    known: &Known,
+) -> Result<(), LayerError> {
+    let refuse = |reason: &str| Err(malformed(installation.wheel, &entry.name, &reason));
+    let Some(listed) = known.get(&entry.name) else { return refuse("RECORD does not list it") };
+    let Some(sha256) = listed.sha256 else { return refuse("RECORD has no SHA-256 of it") };
+    if listed.size.is_some_and(|size| size != entry.size) {
+        return refuse("RECORD gives another size");
+    }
+    match &mut file.body {
+        Body::Span(span) => span.sha256 = Some(sha256),
+        Body::Literal(_) if Digest::of(&installation.read(entry, LARGEST_SCRIPTS)?) == sha256 => {}
+        Body::Literal(_) => return Err(installation.refused(Refusal::Record.of(&entry.name, entry.data_offset))),
+    }
+    Ok(())
+}
+
+/// The text of the RECORD that lists `placed` and itself.
+pub(super) fn rewritten(installation: &Installation<'_>, placed: &[Placed], known: &Known) -> String {
+    let name = format!("{}/RECORD", installation.info);
+    let mut entries: Vec<RecordEntry> = placed.iter().map(|file| entry(installation, file, known)).collect();
+    entries.push(RecordEntry { path: name, sha256: None, size: None });
+    entries.sort();
+    Record { entries }.to_text()
+}
+
+fn entry(installation: &Installation<'_>, file: &Placed, known: &Known) -> RecordEntry {
     let path = relative(&file.path, installation.root);
     let (sha256, size) = match &file.body {
         Body::Literal(bytes) => (Some(Digest::of(bytes)), bytes.len() as u64),

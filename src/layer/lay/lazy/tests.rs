@@ -38,19 +38,20 @@ fn table(laid: &Laid, bytes: &[u8]) -> Vec<Value> {
 }
 
 fn sample(store: &Store) -> (Vec<Item>, Vec<u8>) {
-    let large: Vec<u8> = (0..10_000_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 27) as u8).collect();
+    let large: Vec<u8> =
+        (0..10_000_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0] >> 3).collect();
     let exact = &large[..2 * CHUNK];
     let stored = |path: &str, bytes: &[u8]| {
         let blob = store.put(bytes).unwrap();
         let (size, crc32) = (bytes.len() as u64, crc32fast::hash(bytes));
-        let span = Span { blob, offset: 0, compressed: size, size, crc32, method: Method::Stored };
+        let span = Span { blob, offset: 0, compressed: size, size, crc32, sha256: None, method: Method::Stored };
         Item { node: Node::File(Body::Span(span)), ..file(path, Bytes::new()) }
     };
     let deflated = {
         let member = deflate(b"small small small").unwrap();
         let blob = store.put(&member.deflated).unwrap();
         let (compressed, crc32) = (blob.size(), member.crc32);
-        Span { blob, offset: 0, compressed, size: member.size, crc32, method: Method::Deflate }
+        Span { blob, offset: 0, compressed, size: member.size, crc32, sha256: None, method: Method::Deflate }
     };
     let items = vec![
         Item { node: Node::Directory, mode: 0o755, ..file("d", Bytes::new()) },

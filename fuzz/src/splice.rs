@@ -1,0 +1,79 @@
+//! Any bytes as a deflate stream: it is spliced exactly when another decoder takes all of it and
+//! nothing else, and then yields what that one yields.
+
+use miniz_oxide::inflate::{
+    TINFLStatus,
+    core::{DecompressorOxide, decompress, inflate_flags},
+};
+use wheelwright::{
+    layer::{Body, Format, Item, LayerError, Method, Node, Span, Threads, lay},
+    zip::Refusal,
+};
+
+use crate::place::{files, with_blob};
+
+/// Streams that yield more are passed over: it would take too long.
+const MOST: usize = 1 << 20;
+
+/// Lays `bytes` down twice as a file's stream, between two files of our own.
+pub fn splice(bytes: &[u8]) {
+    let Some(expect) = inflated(bytes) else { return };
+    let (used, contents) = expect.unwrap_or_default();
+    let whole = used == bytes.len() && !bytes.is_empty();
+    let result = with_blob(bytes, |store, blob| {
+        let span = Body::Span(Span {
+            blob: blob.clone(),
+            offset: 0,
+            compressed: bytes.len() as u64,
+            size: contents.len() as u64,
+            crc32: crc(&contents),
+            sha256: None,
+            method: Method::Deflate,
+        });
+        let other = Body::Literal(b"between".as_slice().into());
+        let items = [("1", other.clone()), ("2", span.clone()), ("3", other), ("4", span)].map(|(path, body)| Item {
+            path: path.to_owned(),
+            node: Node::File(body),
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+        });
+        lay(&items, Format::Gzip, Threads::One, store, &|_| {}).map(files)
+    });
+    match result {
+        Ok(found) => {
+            assert!(whole, "spliced, though another decoder takes {used} of {} bytes", bytes.len());
+            assert!(found[1].1 == contents && found[3].1 == contents);
+            assert!(found[0].1 == b"between" && found[2].1 == b"between");
+        }
+        Err(LayerError::Contents { refusal, .. }) => {
+            assert!(!whole, "{refusal}, though another decoder takes it");
+            let kinds = [Refusal::Stream, Refusal::StreamEndsEarly, Refusal::StreamEndsLate, Refusal::Size];
+            assert!(kinds.contains(&refusal), "{refusal}");
+        }
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// How many bytes the stream in `bytes` takes and what it yields: `Some(None)` when there is none,
+/// nothing when it yields too much.
+fn inflated(bytes: &[u8]) -> Option<Option<(usize, Vec<u8>)>> {
+    let mut out = vec![0; MOST];
+    let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+    let (status, used, made) = decompress(&mut DecompressorOxide::new(), bytes, &mut out, 0, flags);
+    match status {
+        TINFLStatus::Done => {
+            out.truncate(made);
+            Some(Some((used, out)))
+        }
+        TINFLStatus::HasMoreOutput => None,
+        _ => Some(None),
+    }
+}
+
+fn crc(contents: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(contents);
+    crc.sum()
+}

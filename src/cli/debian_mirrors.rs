@@ -53,7 +53,7 @@ fn host(environment: &Environment) -> Vec<Url> {
 
 /// The URLs of the binary packages in apt's older format.
 ///
-/// [sources.list(5), "One-line-style format"](https://manpages.debian.org/bookworm/apt/sources.list.5.en.html).
+/// sources.list(5), "One-line-style format".
 fn one_line(text: &str) -> Vec<Url> {
     let url = |line: &str| {
         let rest = line.split('#').next()?.trim().strip_prefix("deb")?;
@@ -66,7 +66,7 @@ fn one_line(text: &str) -> Vec<Url> {
 
 /// The URLs of the binary packages in apt's newer format.
 ///
-/// [sources.list(5), "deb822-style format"](https://manpages.debian.org/bookworm/apt/sources.list.5.en.html).
+/// sources.list(5), "deb822-style format".
 fn deb822(text: &str) -> Vec<Url> {
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let stanzas = lines.split(|line| line.trim().is_empty());

@@ -16,7 +16,7 @@ const MEMBERS_LIMIT: usize = 16;
 
 /// A .deb whose control files are read, positioned before the files to install.
 ///
-/// [deb(5)](https://manpages.debian.org/bookworm/dpkg-dev/deb.5.en.html).
+/// deb(5).
 pub struct Deb<R> {
     control: BTreeMap<String, Vec<u8>>,
     compression: Compression,

@@ -6,7 +6,7 @@ use super::{DebianError, Version};
 
 /// One demand of a `Depends` field: any of the alternatives meets it, the first is preferred.
 ///
-/// [Policy, "Syntax of relationship fields"](https://www.debian.org/doc/debian-policy/ch-relationships.html#syntax-of-relationship-fields).
+/// Policy, "Syntax of relationship fields".
 /// Architecture qualifiers (`python3:any`) read as the name alone: one image has one architecture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependency {
@@ -89,7 +89,7 @@ impl Requirement {
 /// `text`, if it may name a package.
 ///
 /// # Errors
-/// When it may not: [Policy, `Package`](https://www.debian.org/doc/debian-policy/ch-controlfields.html#package).
+/// When it may not: Policy, `Package`.
 pub fn package_name(text: &str) -> Result<&str, DebianError> {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let first = text.bytes().next().is_some_and(letter);

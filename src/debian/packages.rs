@@ -62,7 +62,7 @@ pub struct PoolFile {
 
 /// Reads a decompressed `Packages` index. Memory: one package at a time.
 ///
-/// [Repository format, "Packages Indices"](https://wiki.debian.org/DebianRepository/Format#A.22Packages.22_Indices).
+/// Repository format, "Packages Indices".
 pub fn packages<R: BufRead>(what: &str, reader: R) -> impl Iterator<Item = Result<Package, DebianError>> {
     let what = what.to_owned();
     Paragraphs::new(&what.clone(), reader, FIELDS).map(move |paragraph| Package::of(&what, &paragraph?))

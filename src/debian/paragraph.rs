@@ -11,7 +11,7 @@ const PARAGRAPH_LIMIT: usize = 16 << 20;
 
 /// One paragraph of a control file.
 ///
-/// [Policy, "Syntax of control files"](https://www.debian.org/doc/debian-policy/ch-controlfields.html#syntax-of-control-files).
+/// Policy, "Syntax of control files".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Paragraph {
     fields: Vec<(String, String)>,

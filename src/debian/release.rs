@@ -7,7 +7,7 @@ use crate::oci::Digest;
 
 /// The contents of a `Release` or `InRelease` file. Signatures are not verified here.
 ///
-/// [Repository format, "Release" files](https://wiki.debian.org/DebianRepository/Format#A.22Release.22_files).
+/// Repository format, "Release" files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
     /// `stable`, `oldstable-updates` …: moves when Debian releases.

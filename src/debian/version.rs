@@ -9,7 +9,7 @@ use super::DebianError;
 /// A Debian version, `[epoch:]upstream[-revision]`, compared as dpkg compares: `1.0~rc1` comes before
 /// `1.0`, and `1.0` equals `1.00`.
 ///
-/// [Policy, `Version`](https://www.debian.org/doc/debian-policy/ch-controlfields.html#version).
+/// Policy, `Version`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version(Box<str>);

@@ -4,7 +4,10 @@ use std::{fs, io, path::Path, sync::Arc};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use wheelwright::{
-    layer::{Format, Item, Laid, Paths, Threads, lay, merge, wheel},
+    layer::{
+        Format, Item, Laid, Paths, Threads, lay, merge,
+        wheel::{self, RecordCheck},
+    },
     lock::{Facts, Interpreter, LockedWheel, Scheme, WheelSource},
     oci::Hasher,
     store::{Blob, Store},
@@ -21,11 +24,15 @@ pub(super) fn run(words: &[&str]) -> Outcome<()> {
         [way, store, digest, file, out] => {
             let store = Store::open(store)?;
             let blob = found(&store, digest)?;
-            let laid = |threads| engine(&store, &blob, file, threads);
+            let laid = |threads| engine(&store, &installed(&blob, file, RecordCheck::Skip)?, threads);
             match way {
                 "floor" => floor(&blob),
                 "one" => laid(Threads::One).map(|laid| say(&laid)),
                 "two" => laid(Threads::Two).map(|laid| say(&laid)),
+                "one-verified" => {
+                    let items = installed(&blob, file, RecordCheck::Verify)?;
+                    engine(&store, &items, Threads::One).map(|laid| say(&laid))
+                }
                 "one-written" => written(laid(Threads::One)?, Path::new(out)),
                 "two-written" => written(laid(Threads::Two)?, Path::new(out)),
                 _ => Err(format!("there is no way {way}").into()),
@@ -38,7 +45,8 @@ pub(super) fn run(words: &[&str]) -> Outcome<()> {
 /// Lays the wheel down into the file `out`, for other programs to read.
 pub(super) fn write(place: &Workplace, out: &Path) -> Outcome<()> {
     let (store, blob) = place.blob()?;
-    written(engine(&store, &blob, &place.wheel_name(), Threads::Two)?, out)
+    let items = installed(&blob, &place.wheel_name(), RecordCheck::Skip)?;
+    written(engine(&store, &items, Threads::Two)?, out)
 }
 
 /// The wheel in the store.
@@ -46,12 +54,13 @@ pub(super) fn found(store: &Store, digest: &str) -> Outcome<Blob> {
     Ok(store.blob(&digest.parse()?).ok_or("the store lacks the wheel")?)
 }
 
-/// From the wheel in the store to the layer's digests.
-pub(super) fn engine(store: &Store, blob: &Blob, file: &str, threads: Threads) -> Outcome<Laid> {
-    Ok(lay(&installed(blob, file)?, Format::Gzip, threads, store, &|_| {})?)
+/// From what the wheel puts on disk to the layer's digests.
+pub(super) fn engine(store: &Store, items: &[Item], threads: Threads) -> Outcome<Laid> {
+    Ok(lay(items, Format::Gzip, threads, store, &|_| {})?)
 }
 
-fn installed(blob: &Blob, file: &str) -> Outcome<Vec<Item>> {
+/// From the wheel in the store to what it puts on disk.
+pub(super) fn installed(blob: &Blob, file: &str, check: RecordCheck) -> Outcome<Vec<Item>> {
     let interpreter = interpreter()?;
     let paths = Paths::new(&Facts::default());
     let wheel = LockedWheel {
@@ -64,7 +73,7 @@ fn installed(blob: &Blob, file: &str) -> Outcome<Vec<Item>> {
         why: vec!["recipe".to_owned()],
     };
     let destination = wheel::Destination { interpreter: &interpreter, paths: &paths };
-    let mut items = merge(vec![wheel::install(&wheel, blob, destination, wheel::RecordCheck::Skip)?])?;
+    let mut items = merge(vec![wheel::install(&wheel, blob, destination, check)?])?;
     paths.add_parents(&mut items);
     Ok(items)
 }

@@ -39,10 +39,11 @@ enum Step {
 }
 
 /// All of them, in the order of the table.
-pub(super) const ALL: [Way; 8] = [
+pub(super) const ALL: [Way; 9] = [
     Way { name: FLOOR, ours: true, step: Step::Child("floor") },
     Way { name: "engine, 1 thread", ours: true, step: Step::Child("one") },
     Way { name: "engine, 2 threads", ours: true, step: Step::Child("two") },
+    Way { name: "engine, 1 thread, RECORD", ours: true, step: Step::Child("one-verified") },
     Way { name: "engine, 1 thread, to a file", ours: true, step: Step::Child("one-written") },
     Way { name: "engine, 2 threads, to a file", ours: true, step: Step::Child("two-written") },
     Way { name: PEER, ours: false, step: Step::Compressor("gzip -n -6") },

@@ -305,10 +305,17 @@ fn retry_after(headers: &HeaderMap) -> Option<u64> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
-async fn first_line(response: reqwest::Response) -> String {
-    let Ok(Ok(body)) = tokio::time::timeout(Duration::from_secs(5), response.bytes()).await else {
-        return String::new();
+async fn first_line(mut response: reqwest::Response) -> String {
+    let mut body = BytesMut::new();
+    let read = async {
+        while body.len() < 400
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            body.extend_from_slice(&chunk[..chunk.len().min(400)]);
+        }
     };
+    // What came in time will do: it only goes into a message.
+    let _ = tokio::time::timeout(Duration::from_secs(5), read).await;
     let text = String::from_utf8_lossy(&body[..body.len().min(400)]).into_owned();
     text.lines().next().unwrap_or_default().chars().filter(|letter| !letter.is_control()).take(200).collect()
 }

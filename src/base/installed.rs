@@ -7,7 +7,7 @@ use super::{
     evidence::Evidence,
     tree::{Node, Tree},
 };
-use crate::lock::Installed;
+use crate::{lock::Installed, python::PackageName};
 
 /// What stands in the directories `sites`; of two distributions of one name the first.
 pub(super) fn find(tree: &Tree, sites: &[String]) -> Vec<Installed> {
@@ -15,7 +15,9 @@ pub(super) fn find(tree: &Tree, sites: &[String]) -> Vec<Installed> {
     for site in sites {
         for (name, node) in tree.children(site) {
             if let Some((distribution, version)) = distribution(tree, site, name, node) {
-                found.entry(normalised(&distribution)).or_insert(version);
+                // A folder whose name is none, such as what an interrupted pip leaves, is no distribution.
+                let Ok(name) = distribution.parse::<PackageName>() else { continue };
+                found.entry(name.as_str().to_owned()).or_insert(version);
             }
         }
     }
@@ -38,12 +40,6 @@ fn distribution(tree: &Tree, site: &str, name: &str, node: &Node) -> Option<(Str
     }
     let mut parts = stem.split('-');
     Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
-}
-
-/// [Name normalization](https://packaging.python.org/en/latest/specifications/name-normalization/).
-fn normalised(name: &str) -> String {
-    let words: Vec<&str> = name.split(['-', '_', '.']).filter(|word| !word.is_empty()).collect();
-    words.join("-").to_lowercase()
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Builder {
         let (store, strip) = (self.settings.store.clone(), strip(project.recipe.debian.as_ref()));
         let items = self.compute(move || {
             let packed: Result<Vec<Packed>, _> = blobs.par_iter().map(|blob| pack(&store, blob)).collect();
-            lay_out(&packed?, &Options { over: Over::Scratch, strip, mtime: None })
+            lay_out(&packed?, &Options { over: Over::Scratch, strip })
         });
         items.await?.map_err(|source| BuildError::Unpack { platform: platform.clone(), source })
     }

@@ -13,16 +13,6 @@ pub struct FileLock {
 }
 
 impl FileLock {
-    /// Waits until no other process holds the lock at `path` exclusively, and shares it.
-    ///
-    /// # Errors
-    /// When the lock file cannot be made.
-    pub fn shared(path: &Path) -> io::Result<Self> {
-        let file = open(path)?;
-        file.lock_shared()?;
-        Ok(Self { _file: file })
-    }
-
     /// Waits until no other process holds the lock at `path`, and keeps all others out.
     ///
     /// # Errors

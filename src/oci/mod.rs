@@ -15,4 +15,4 @@ pub use digest::{DiffId, Digest, DigestError, Hasher};
 pub use json::canonical_json;
 pub use oci_spec::image::MediaType;
 pub use platform::{Platform, PlatformError};
-pub use reference::{Reference, ReferenceError};
+pub use reference::{Reference, ReferenceError, is_component, is_tag};

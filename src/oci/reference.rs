@@ -64,6 +64,26 @@ impl Reference {
     }
 }
 
+/// Whether `text` can be a component of a repository's name: runs of lower-case letters and digits
+/// between single separators, which are `.`, `_`, `__` or dashes.
+///
+/// [Distribution specification, "Pull"](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests).
+#[must_use]
+pub fn is_component(text: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    let separator = |run: &str| matches!(run, "" | "." | "_" | "__") || run.bytes().all(|byte| byte == b'-');
+    text.starts_with(plain) && text.ends_with(plain) && text.split(plain).all(separator)
+}
+
+/// Whether `text` can be a tag. Same section.
+#[must_use]
+pub fn is_tag(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.len() <= 128
+        && text.bytes().next().is_some_and(word)
+        && text.bytes().all(|byte| word(byte) || byte == b'.' || byte == b'-')
+}
+
 impl FromStr for Reference {
     type Err = ReferenceError;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use super::problem::Fault;
 use crate::{
     hint::Hint,
-    oci::{Reference, ReferenceError},
+    oci::{Reference, ReferenceError, is_tag},
 };
 
 /// The image below everything, as the recipe names it.
@@ -112,13 +112,6 @@ fn path_and_tag(text: &str) -> Option<(String, Option<String>)> {
     };
     let plausible = !path.is_empty() && tag.is_none_or(is_tag);
     plausible.then(|| (path.to_owned(), tag.map(str::to_owned)))
-}
-
-fn is_tag(text: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    text.len() <= 128
-        && text.bytes().next().is_some_and(word)
-        && text.bytes().all(|byte| word(byte) || byte == b'.' || byte == b'-')
 }
 
 #[cfg(test)]

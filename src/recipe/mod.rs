@@ -33,7 +33,7 @@ pub use wheels::{Choice, Index, Location, PythonSeries, Request, Skew, Wheels};
 
 use crate::{
     hint::Hint,
-    oci::{Digest, Platform},
+    oci::{Digest, Platform, is_component},
 };
 
 /// What an image, or a family of images, shall be.
@@ -167,16 +167,9 @@ fn request_files(table: &str, request: &Request) -> Vec<(String, Spanned<String>
     files
 }
 
-/// Whether `text` can be a component of a repository's name.
-///
-/// [Distribution specification, "Pull"](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests).
-fn is_component(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let separator = |run: &str| matches!(run, "" | "." | "_" | "__") || run.bytes().all(|byte| byte == b'-');
-    let ends_plainly = text.bytes().next().is_some_and(plain) && text.bytes().last().is_some_and(plain);
-    ends_plainly
-        && text.len() <= 128
-        && text.split(|letter: char| letter.is_ascii() && plain(letter as u8)).all(separator)
+/// Whether `text` can be an image's name: a component of a repository's name, of a length that leaves room.
+fn is_name(text: &str) -> bool {
+    text.len() <= 128 && is_component(text)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use toml::{
 use super::{
     Base, Debian, ImageSettings, Layers, Recipe, RecipeError, Script, Wheels,
     base::base,
-    is_component,
+    is_name,
     problem::{Fault, Log, Problem, ProblemKind},
     reader::Reader,
     variant::{Written, check_includes},
@@ -83,7 +83,7 @@ fn read_image(table: Reader<'_>) -> ImageSettings {
 }
 
 fn image_name(text: &str) -> Result<String, Fault> {
-    if is_component(text) {
+    if is_name(text) {
         return Ok(text.to_owned());
     }
     let fault = Fault::new(format!("`{text}` cannot be the name of an image")).labelled("not a name of an image");

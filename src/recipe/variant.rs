@@ -35,7 +35,7 @@ pub(super) struct Written {
 
 impl Written {
     pub(super) fn read((name, table): (Spanned<String>, Reader<'_>)) -> Self {
-        if !super::is_component(name.get_ref()) {
+        if !super::is_name(name.get_ref()) {
             let message = format!("`{}` cannot be the name of a variant", name.get_ref());
             let problem = Problem::new(ProblemKind::Invalid, name.span(), message).labelled("not a name");
             table.add(problem.hinted(Hint::new("use lower-case letters, digits and `-`")));

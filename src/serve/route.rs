@@ -1,7 +1,7 @@
 //! What a path asks for. Names are checked here, so that they can be paths on disk.
 
 use super::reply::Trouble;
-use crate::oci::Digest;
+use crate::oci::{Digest, is_component, is_tag};
 
 /// One end point of the distribution specification.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,24 +80,6 @@ fn checked(parts: &[&str]) -> Result<String, Trouble> {
         return Ok(name);
     }
     Err(Trouble::refused(400, "NAME_INVALID", "the repository's name breaks the grammar of names"))
-}
-
-/// Runs of lower-case letters and digits between single separators: `.`, `_`, `__` or dashes.
-fn is_component(part: &str) -> bool {
-    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
-    !part.is_empty()
-        && part.starts_with(plain)
-        && part.ends_with(plain)
-        && part
-            .split(plain)
-            .all(|between| matches!(between, "" | "." | "_" | "__") || between.bytes().all(|byte| byte == b'-'))
-}
-
-fn is_tag(text: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    text.len() <= 128
-        && text.bytes().next().is_some_and(word)
-        && text.bytes().all(|byte| word(byte) || byte == b'.' || byte == b'-')
 }
 
 #[cfg(test)]

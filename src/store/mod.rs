@@ -42,14 +42,10 @@ pub enum Bucket {
     Layers,
     /// Layer key → where its deflate streams are cut.
     Splices,
-    /// Base digest → facts.
-    Facts,
     /// Pages and metadata of package indexes, with their validators.
     Pages,
     /// SHA-256 of a .deb or file → the digest and index of its packed form.
     Packed,
-    /// Manifests and configs of bases.
-    Manifests,
     /// What was checked and found well.
     Checks,
 }
@@ -193,10 +189,8 @@ impl Bucket {
         match self {
             Self::Layers => "layers",
             Self::Splices => "splices",
-            Self::Facts => "facts",
             Self::Pages => "pages",
             Self::Packed => "packed",
-            Self::Manifests => "manifests",
             Self::Checks => "checks",
         }
     }

@@ -13,9 +13,6 @@ use crate::{
     lock::Facts,
 };
 
-/// 1980-01-01, the time of every entry of a layer.
-pub const MTIME: u64 = 315_532_800;
-
 /// Directories of the root that are links into `/usr`; the last three only where a package uses them.
 const ALIASES: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 const ALWAYS: [&str; 3] = ["bin", "sbin", "lib"];
@@ -27,8 +24,6 @@ pub struct Options<'a> {
     pub over: Over<'a>,
     /// What is left out.
     pub strip: Vec<Strip>,
-    /// Seconds since 1970 for every entry; [`MTIME`] where there is none.
-    pub mtime: Option<u64>,
 }
 
 /// What lies below the packages.
@@ -92,13 +87,12 @@ pub fn lay_out(packages: &[Packed], options: &Options<'_>) -> Result<Vec<Item>, 
     let Layout { mut tree, .. } = layout;
     tree.add_parents()?;
     fixups::apply(&mut tree, &packages, options.over)?;
-    let mtime = options.mtime.unwrap_or(MTIME);
     match options.over {
-        Over::Scratch => tree.into_items(mtime, |_| false),
+        Over::Scratch => tree.into_items(|_| false),
         Over::Base(facts) => {
             let existing: std::collections::BTreeSet<_> =
                 facts.directories.iter().map(|directory| directory.path.trim_start_matches('/')).collect();
-            tree.into_items(mtime, |path| existing.contains(path))
+            tree.into_items(|path| existing.contains(path))
         }
     }
 }
@@ -283,7 +277,7 @@ fn same_contents(left: &crate::layer::Body, right: &crate::layer::Body) -> bool 
 mod tests {
     use super::{super::fixture::FakeDeb, *};
     use crate::{
-        layer::{Body, Node},
+        layer::{Body, MTIME, Node},
         lock::{Directory, Symlink},
         store::Store,
     };

@@ -17,6 +17,6 @@ mod tree;
 
 pub use error::UnpackError;
 pub use index::{Entry, Index, Kind, Packed, Stretch};
-pub use lay_out::{MTIME, Options, Over, Strip, lay_out};
+pub use lay_out::{Options, Over, Strip, lay_out};
 pub use pack::pack;
 pub use soname::Library;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{Library, UnpackError, contents, links};
-use crate::layer::{Body, Item, Node};
+use crate::layer::{Body, Item, MTIME, Node};
 
 /// Most bytes of a file that a fixup reads.
 const READ_LIMIT: u64 = 8 << 20;
@@ -123,7 +123,7 @@ impl Tree {
 
     /// The items, sorted, with the parents that no package brings; paths for which `exists` holds get
     /// no directory.
-    pub(super) fn into_items(mut self, mtime: u64, exists: impl Fn(&str) -> bool) -> Result<Vec<Item>, UnpackError> {
+    pub(super) fn into_items(mut self, exists: impl Fn(&str) -> bool) -> Result<Vec<Item>, UnpackError> {
         self.add_parents()?;
         let mut first_names: BTreeMap<usize, String> = BTreeMap::new();
         let mut items = Vec::with_capacity(self.nodes.len());
@@ -141,7 +141,7 @@ impl Tree {
                     None => Node::File(body),
                 },
             };
-            items.push(Item { path, node, mode, uid, gid, mtime });
+            items.push(Item { path, node, mode, uid, gid, mtime: MTIME });
         }
         Ok(items)
     }

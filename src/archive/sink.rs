@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeSet,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,7 +18,7 @@ use super::{
     turns::{Turn, Turns},
 };
 use crate::{
-    fs::AtomicFile,
+    fs::{AtomicFile, sweep},
     image::{BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
     layout::{Contents, INDEX, MARKER, MARKER_BYTES, blob_path},
     oci::{Descriptor, Digest},
@@ -51,6 +51,8 @@ impl ArchiveSink {
     pub fn create(path: impl Into<PathBuf>, name: Option<String>) -> Result<Self, ArchiveError> {
         let path = path.into();
         let begin = || {
+            // A run that was killed leaves an archive that nobody will finish.
+            sweep(path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")));
             let mut file = AtomicFile::create(&path)?;
             write_member(&mut file, MARKER, MARKER_BYTES)?;
             file.write_all(header("blobs/", tar::EntryType::Directory, 0)?.as_bytes())?;

@@ -1,13 +1,17 @@
 //! What all commands share: the flags, the environment, the reporter, and a builder made of them.
 
-use std::{num::NonZeroUsize, sync::Arc, thread};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, OnceLock},
+    thread,
+};
 
 use super::{
     args::Global, debian_mirrors, environment::Environment, error::CliError, package_indexes, progress::Reporter,
 };
 use crate::{
     builder::{Builder, Settings},
-    http, registry,
+    http,
     store::Store,
 };
 
@@ -16,11 +20,12 @@ pub(super) struct Session {
     flags: Global,
     environment: Environment,
     reporter: Arc<dyn Reporter>,
+    builder: OnceLock<Builder>,
 }
 
 impl Session {
     pub(super) const fn new(flags: Global, environment: Environment, reporter: Arc<dyn Reporter>) -> Self {
-        Self { flags, environment, reporter }
+        Self { flags, environment, reporter, builder: OnceLock::new() }
     }
 
     /// A builder with everything that flags and environment say.
@@ -34,21 +39,27 @@ impl Session {
         let store = self.flags.store.clone().map_or_else(|| self.environment.store(), Ok)?;
         let settings = Settings {
             store: Store::open(store)?,
-            http: http::Client::new(http::Options { offline: self.flags.offline, ..http::Options::default() })?,
+            http: http::Client::new(self.flags.network.http()?)?,
             default_index: indexes.default,
             indexes: indexes.indexes,
             mirrors,
             credentials: Arc::new(self.environment.credentials()),
-            registry: registry::Options {
-                plain_http: self.flags.plain_http.iter().cloned().collect(),
-                ..registry::Options::default()
-            },
+            registry: self.flags.network.registry(),
             observer: Arc::clone(&self.reporter) as Arc<dyn crate::progress::Observer>,
             jobs: self.flags.jobs.unwrap_or_else(cores),
             now: self.environment.now,
             epoch,
         };
-        Ok(Builder::new(settings)?)
+        let builder = Builder::new(settings)?;
+        let _ = self.builder.set(builder.clone());
+        Ok(builder)
+    }
+
+    /// Puts away what a run that has ended, in whatever way, left in registries.
+    pub(super) async fn tidy(&self) {
+        if let Some(builder) = self.builder.get() {
+            builder.tidy().await;
+        }
     }
 
     /// Tells what the program itself decided or did.

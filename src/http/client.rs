@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Method, StatusCode,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls_platform_verifier::Verifier;
 use url::Url;
 
-use super::{HttpError, redacted};
+use super::{HttpError, pause, redacted, retry_after};
 
 /// Settings of a [`Client`]; the default suits everyone without a private network.
 #[derive(Clone, Debug)]
@@ -18,10 +20,13 @@ pub struct Options {
     pub offline: bool,
     /// Further attempts after the first.
     pub retries: u32,
-    /// First pause between attempts; doubled each time, at most 30 s.
+    /// Bound of the first pause between attempts, whose length is left to chance; the bound doubles
+    /// each time, up to 30 s.
     pub pause: Duration,
     /// A connection that brings no byte for so long is given up.
     pub stall: Duration,
+    /// Certificates in PEM form of authorities to trust beside the system's; often empty.
+    pub authorities: Vec<u8>,
 }
 
 /// The HTTP client; cheap to clone.
@@ -31,10 +36,10 @@ pub struct Client {
     options: Arc<Options>,
 }
 
-/// One request without a body.
+/// One request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// GET or HEAD.
+    /// GET, HEAD, or POST with a form.
     pub method: Method,
     /// May carry credentials, which are sent as Basic authentication and never shown.
     pub url: Url,
@@ -42,7 +47,9 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Credentials that belong to this host alone.
     pub authorization: Option<Authorization>,
-    /// Most bytes the body may have.
+    /// Sent as the body.
+    pub form: Option<Bytes>,
+    /// Most bytes that the body of the answer may have.
     pub limit: u64,
 }
 
@@ -75,7 +82,13 @@ pub struct Fetched {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { offline: false, retries: 4, pause: Duration::from_millis(500), stall: Duration::from_mins(1) }
+        Self {
+            offline: false,
+            retries: 4,
+            pause: Duration::from_millis(500),
+            stall: Duration::from_mins(1),
+            authorities: Vec::new(),
+        }
     }
 }
 
@@ -83,7 +96,15 @@ impl Request {
     /// GET `url`, of which at most 64 MiB are accepted.
     #[must_use]
     pub fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, headers: HeaderMap::new(), authorization: None, limit: 64 << 20 }
+        Self { method: Method::GET, url, headers: HeaderMap::new(), authorization: None, form: None, limit: 64 << 20 }
+    }
+
+    /// POST a form that is already encoded to `url`; at most 64 MiB of answer are accepted.
+    #[must_use]
+    pub fn post(url: Url, form: String) -> Self {
+        let encoded = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let request = Self { method: Method::POST, form: Some(form.into()), ..Self::get(url) };
+        request.header(CONTENT_TYPE, encoded)
     }
 
     /// With one more header.
@@ -136,11 +157,11 @@ impl Client {
     /// A client with these settings.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// When TLS cannot be set up, or the authorities to trust are no certificates.
     pub fn new(options: Options) -> Result<Self, HttpError> {
         let inner = reqwest::Client::builder()
             .user_agent(concat!("wheelwright/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls()?)
+            .tls_backend_preconfigured(tls(&options.authorities)?)
             .connect_timeout(Duration::from_secs(20))
             .referer(false)
             .redirect(redirects())
@@ -183,7 +204,7 @@ impl Client {
                 Err(error) if attempt < self.options.retries && worth_retrying(&error) => {
                     tracing::debug!(attempt, %error, "trying again");
                     attempt += 1;
-                    self.pause(attempt, None).await;
+                    self.pause(attempt, error.wait()).await;
                 }
                 result => return result,
             }
@@ -191,7 +212,7 @@ impl Client {
     }
 
     /// Sends `request` once and returns the answer before its body. 2xx, 304 and 416 are answers,
-    /// everything else is an error; 429 and 503 wait as long as the server asks (at most 2 minutes).
+    /// everything else is an error.
     ///
     /// # Errors
     /// As [`Client::fetch`], but nothing is retried.
@@ -206,8 +227,11 @@ impl Client {
         if let Some(value) = request.authorization.as_ref().or(own.as_ref()).and_then(Authorization::header_value) {
             headers.insert(AUTHORIZATION, value);
         }
-        let sent = self.inner.request(request.method.clone(), url).headers(headers).send();
-        let response = tokio::time::timeout(self.options.stall, sent)
+        let mut sent = self.inner.request(request.method.clone(), url).headers(headers);
+        if let Some(form) = &request.form {
+            sent = sent.body(form.clone());
+        }
+        let response = tokio::time::timeout(self.options.stall, sent.send())
             .await
             .map_err(|_| HttpError::Cut { url: shown(), received: 0, expected: 0 })?
             .map_err(|source| HttpError::Transport { url: shown(), source: source.without_url() })?;
@@ -215,16 +239,13 @@ impl Client {
         if status.is_success() || status == StatusCode::NOT_MODIFIED || status == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok(response);
         }
-        if let Some(seconds) = retry_after(response.headers()) {
-            tokio::time::sleep(Duration::from_secs(seconds.min(120))).await;
-        }
-        Err(HttpError::Status { url: shown(), status, message: first_line(response).await })
+        let wait = retry_after(response.headers());
+        Err(HttpError::Status { url: shown(), status, message: first_line(response).await, wait })
     }
 
-    /// Waits before attempt number `attempt`, longer each time.
-    pub(super) async fn pause(&self, attempt: u32, at_least: Option<Duration>) {
-        let doubled = self.options.pause.saturating_mul(1 << attempt.saturating_sub(1).min(6));
-        tokio::time::sleep(doubled.min(Duration::from_secs(30)).max(at_least.unwrap_or_default())).await;
+    /// Waits before attempt number `attempt`: as long as the server asks, else for a random while.
+    pub(super) async fn pause(&self, attempt: u32, asked: Option<Duration>) {
+        tokio::time::sleep(asked.unwrap_or_else(|| pause(attempt, self.options.pause))).await;
     }
 
     async fn read(&self, mut response: reqwest::Response, request: &Request) -> Result<Fetched, HttpError> {
@@ -271,15 +292,17 @@ fn redirects() -> reqwest::redirect::Policy {
     })
 }
 
-fn tls() -> Result<rustls::ClientConfig, HttpError> {
-    use rustls_platform_verifier::BuilderVerifierExt as _;
+fn tls(authorities: &[u8]) -> Result<rustls::ClientConfig, HttpError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let fail = |source| HttpError::Tls { source };
+    let roots: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authorities).collect();
+    let roots = roots.ok().filter(|roots| authorities.is_empty() || !roots.is_empty()).ok_or(HttpError::Roots)?;
+    let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(fail)?;
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(fail)?
-        .with_platform_verifier()
-        .map_err(fail)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth())
 }
 
@@ -299,10 +322,6 @@ fn percent_decode(text: &str) -> String {
     // The query parser of `url` is the only public decoder in the tree; `+` must survive it.
     let query = format!("x={}", text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D"));
     url::form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 async fn first_line(mut response: reqwest::Response) -> String {

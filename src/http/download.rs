@@ -48,7 +48,7 @@ impl Client {
                         return Err(error);
                     }
                     tracing::debug!(attempt, received, %error, "resuming");
-                    self.pause(attempt, None).await;
+                    self.pause(attempt, error.wait()).await;
                 }
                 Err(error) => return Err(error),
                 Ok(()) => return Ok(received),

@@ -1,5 +1,7 @@
 //! What goes wrong on the wire, with the secrets taken out of URLs.
 
+use std::time::Duration;
+
 use url::Url;
 
 use crate::hint::{Advise, Hint};
@@ -25,6 +27,8 @@ pub enum HttpError {
         status: reqwest::StatusCode,
         /// The beginning of the body, one line.
         message: String,
+        /// How long the server asks us to stay away.
+        wait: Option<Duration>,
     },
     /// More bytes came than the caller allows.
     #[error("{url} sends more than {limit} bytes")]
@@ -64,6 +68,9 @@ pub enum HttpError {
         /// Why.
         source: rustls::Error,
     },
+    /// What should be certificates to trust is none.
+    #[error("there is no certificate in PEM form among those to be trusted")]
+    Roots,
     /// The client could not be made.
     #[error("cannot set up the HTTP client")]
     Setup {
@@ -73,6 +80,14 @@ pub enum HttpError {
 }
 
 impl HttpError {
+    /// How long the server asks us to stay away.
+    pub(super) const fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Status { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+
     /// The status, when the server answered with one.
     #[must_use]
     pub const fn status(&self) -> Option<reqwest::StatusCode> {
@@ -93,10 +108,25 @@ impl Advise for HttpError {
             Self::Status { status, .. } if status.as_u16() == 429 => {
                 Some(Hint::new("try again later: the server limits the rate"))
             }
-            Self::Transport { .. } => Some(Hint::new("check the network, HTTPS_PROXY and NO_PROXY")),
+            Self::Transport { source, .. } => Some(unreachable_hint(source)),
+            Self::Roots => Some(Hint::new("give `--ca-file` a file with `-----BEGIN CERTIFICATE-----` in it")),
             _ => None,
         }
     }
+}
+
+/// What to do about a server that cannot be reached.
+pub(crate) fn unreachable_hint(error: &reqwest::Error) -> Hint {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(found) = cause {
+        let inner = found.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = found.downcast_ref::<rustls::Error>().or_else(|| inner.and_then(|inner| inner.downcast_ref()));
+        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+            return Hint::new("name the authority that signed the server's certificate with `--ca-file FILE`");
+        }
+        cause = found.source();
+    }
+    Hint::new("check the name, the network, HTTPS_PROXY and NO_PROXY")
 }
 
 /// `url` as it may be shown: without user, password, query and fragment.

@@ -4,9 +4,12 @@
 mod client;
 mod download;
 mod error;
+mod pause;
 
 pub use client::{Authorization, Client, Fetched, Options, Request};
 pub use download::Receive;
+pub(crate) use error::unreachable_hint;
 pub use error::{HttpError, redacted};
+pub(crate) use pause::{pause, retry_after};
 pub use reqwest::{Method, StatusCode, header};
 pub use url::Url;

@@ -2,11 +2,8 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{BlobSource, Index, Moved, Sink, TransferError};
+use super::{BlobSource, Image, Index, Moved, Sink, TransferError};
 use crate::oci::Digest;
-
-/// Blobs in flight at the same time.
-const PARALLEL_BLOBS: usize = 4;
 
 /// What it took to deliver an index.
 #[derive(Clone, Debug, Default)]
@@ -34,30 +31,39 @@ impl Delivery {
 /// # Errors
 /// The first failure; the sink's name then still points to what it did before.
 pub async fn deliver(index: &Index, sink: &dyn Sink) -> Result<Delivery, TransferError> {
+    sink.prepare(&index.manifest).await?;
     let blobs = stream::iter(distinct_blobs(index))
         .map(async |blob| Ok::<_, TransferError>((blob.descriptor().digest, sink.put_blob(blob).await?)))
-        .buffered(PARALLEL_BLOBS)
+        .buffered(sink.width().max(1))
         .try_collect()
         .await?;
     for image in &index.images {
-        sink.put_manifest(&image.manifest).await?;
+        put_manifest(image, sink).await?;
     }
     sink.put_manifest(&index.manifest).await?;
     sink.publish(&index.manifest).await?;
     Ok(Delivery { blobs })
 }
 
-fn distinct_blobs(index: &Index) -> Vec<&dyn BlobSource> {
-    let mut seen = std::collections::BTreeSet::new();
-
-    let mut blobs: Vec<&dyn BlobSource> = Vec::new();
-    for image in &index.images {
-        let layers = image.layers.iter().map(|layer| &*layer.blob);
-        for blob in layers.chain(std::iter::once(&image.config as &dyn BlobSource)) {
-            if seen.insert(blob.descriptor().digest) {
-                blobs.push(blob);
-            }
+/// Puts an image's manifest; a sink that now misses blobs gets those once more, and then the manifest.
+async fn put_manifest(image: &Image, sink: &dyn Sink) -> Result<(), TransferError> {
+    let Err(error) = sink.put_manifest(&image.manifest).await else { return Ok(()) };
+    let Some(lost) = error.lost_blobs() else { return Err(error) };
+    for blob in blobs(image) {
+        if lost.is_empty() || lost.contains(&blob.descriptor().digest) {
+            sink.put_blob_again(blob).await?;
         }
     }
-    blobs
+    sink.put_manifest(&image.manifest).await
+}
+
+fn distinct_blobs(index: &Index) -> Vec<&dyn BlobSource> {
+    let mut seen = std::collections::BTreeSet::new();
+    let all = index.images.iter().flat_map(blobs);
+    all.filter(|blob| seen.insert(blob.descriptor().digest)).collect()
+}
+
+fn blobs(image: &Image) -> impl Iterator<Item = &dyn BlobSource> {
+    let layers = image.layers.iter().map(|layer| &*layer.blob as &dyn BlobSource);
+    layers.chain(std::iter::once(&image.config as &dyn BlobSource))
 }

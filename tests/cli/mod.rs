@@ -6,4 +6,10 @@ mod bench;
 mod building;
 mod inspecting;
 mod interrupting;
+#[cfg(feature = "serve")]
+mod killing;
+#[cfg(feature = "serve")]
+mod pushing;
 mod refusing;
+#[cfg(feature = "serve")]
+mod workshop;

@@ -6,6 +6,7 @@ use crate::{
     apt::AptError,
     archive::ArchiveError,
     base::BaseError,
+    debian::openpgp::OpenPgpError,
     hint::{Advise, Hint},
     image::TransferError,
     layer::{LayerError, debian::UnpackError},
@@ -52,6 +53,14 @@ pub enum BuildError {
         path: PathBuf,
         /// Why.
         source: crate::python::PythonError,
+    },
+    /// A file of keys cannot be used.
+    #[error("the keys in `{}` cannot be used", path.display())]
+    Keyring {
+        /// As the recipe names it.
+        path: PathBuf,
+        /// Why.
+        source: OpenPgpError,
     },
     /// Requirements files include each other without end.
     #[error("`{}` includes itself", path.display())]
@@ -178,6 +187,7 @@ impl Advise for BuildError {
             Self::NotLocked { .. } | Self::BaseMoved { .. } => Some(Hint::new("run `wheelwright lock` again")),
             Self::File { .. } => Some(Hint::new("paths in a recipe are relative to the recipe's folder")),
             Self::Requirements { source, .. } => source.hint(),
+            Self::Keyring { source, .. } => source.hint(),
             Self::Circle { .. } => Some(Hint::new("remove the `-r` line that leads back")),
             Self::Base { source, .. } => source.hint(),
             Self::Debian { source, .. } => source.hint(),

@@ -81,7 +81,10 @@ fn class(error: &(dyn Error + 'static)) -> Option<Code> {
 fn build(error: &BuildError) -> Option<Code> {
     match error {
         BuildError::NotLocked { .. } => Some(Code::Lock),
-        BuildError::File { .. } | BuildError::Requirements { .. } | BuildError::Circle { .. } => Some(Code::Recipe),
+        BuildError::File { .. }
+        | BuildError::Requirements { .. }
+        | BuildError::Circle { .. }
+        | BuildError::Keyring { .. } => Some(Code::Recipe),
         BuildError::Skew { .. } => Some(Code::Unresolved),
         BuildError::Scratch => Some(Code::Usage),
         _ => None,
@@ -137,6 +140,9 @@ fn archive(error: &AptError) -> Option<Code> {
         AptError::Malformed { .. }
         | AptError::OtherSuite { .. }
         | AptError::Expired { .. }
+        | AptError::Unsigned { .. }
+        | AptError::Signature { .. }
+        | AptError::Older { .. }
         | AptError::NoChecksum { .. } => Code::Refused,
         AptError::Place { .. } => Code::Lock,
         AptError::NoArchitecture { .. }

@@ -8,7 +8,7 @@ use crate::{
     base,
     builder::BuildError,
     cli::error::CliError,
-    debian::DebianError,
+    debian::{DebianError, openpgp::OpenPgpError},
     hint::{Advise, Hint},
     http::HttpError,
     image::TransferError,
@@ -33,7 +33,7 @@ type Adviser = for<'a> fn(&'a Cause) -> Option<&'a dyn Advise>;
 const LONGEST: usize = 64;
 
 /// Every error that may know the way out.
-const ADVISERS: [Adviser; 20] = [
+const ADVISERS: [Adviser; 21] = [
     adviser::<CliError>,
     adviser::<BuildError>,
     adviser::<RecipeError>,
@@ -43,6 +43,7 @@ const ADVISERS: [Adviser; 20] = [
     adviser::<PythonError>,
     adviser::<AptError>,
     adviser::<DebianError>,
+    adviser::<OpenPgpError>,
     adviser::<base::BaseError>,
     adviser::<LayerError>,
     adviser::<UnpackError>,

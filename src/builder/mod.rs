@@ -5,6 +5,7 @@ mod build;
 mod debian;
 mod destination;
 mod error;
+mod gathering;
 mod inputs;
 mod locking;
 mod make;

@@ -82,8 +82,10 @@ fn build(error: &BuildError) -> Option<Code> {
     match error {
         BuildError::NotLocked { .. } => Some(Code::Lock),
         BuildError::File { .. } | BuildError::Requirements { .. } | BuildError::Circle { .. } => Some(Code::Recipe),
-        BuildError::Skew { .. } => Some(Code::Unresolved),
-        BuildError::Scratch => Some(Code::Usage),
+        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } => Some(Code::Unresolved),
+        BuildError::Scratch | BuildError::NotForThisMachine { .. } | BuildError::SamePlatform { .. } => {
+            Some(Code::Usage)
+        }
         _ => None,
     }
 }

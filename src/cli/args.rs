@@ -165,6 +165,10 @@ pub(super) struct Build {
     /// Write digests, sizes, layers and destinations to FILE, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) metadata_file: Option<PathBuf>,
+    /// Hold every file of every wheel against the SHA-256 in the wheel's RECORD. A wheel as a whole is
+    /// what the lock names either way. Layers that were not checked so far are made again
+    #[arg(long)]
+    pub(super) verify_record: bool,
 }
 
 /// `lock`.

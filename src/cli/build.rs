@@ -13,8 +13,9 @@ use super::{
     table::{Align, Table},
 };
 use crate::{
-    builder::{Built, Destination, Made, Selection},
+    builder::{Builder, Built, Destination, Made, Selection, Settings},
     engine::Engine,
+    layer::wheel::RecordCheck,
     oci::Platform,
     recipe::Recipe,
 };
@@ -38,7 +39,8 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     // Before anything is made: without an engine nobody waits for the image.
     let engine = arguments.loading.engine().await?;
     let orders = orders(&file.project.recipe, arguments, engine)?;
-    let builder = session.builder()?;
+    let records = if arguments.verify_record { RecordCheck::Verify } else { RecordCheck::Skip };
+    let builder = Builder::new(Settings { records, ..session.settings()? })?;
     let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
     let lock = lock::fresh(session, &builder, &file, policy).await?;
     let mut images = Vec::new();
@@ -177,6 +179,7 @@ mod tests {
             locked: false,
             loading: Loading::default(),
             metadata_file: None,
+            verify_record: false,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::{
     builder::{Built, Destination, Made},
     fs::write_atomic,
     image::{BlobSource as _, Delivery, Image, Moved},
-    oci::{Descriptor, canonical_json},
+    oci::Descriptor,
 };
 
 /// One image, and what came of bringing it to each of its destinations.
@@ -33,9 +33,8 @@ pub(super) fn write(path: &Path, images: &[Delivered<'_>]) -> Result<(), CliErro
     if !variants.is_empty() {
         document = Value::Object(variants);
     }
-    let mut bytes = canonical_json(&document);
-    bytes.push(b'\n');
-    write_atomic(path, &bytes).map_err(|source| CliError::Write { path: path.to_owned(), source })
+    write_atomic(path, format!("{document:#}\n").as_bytes())
+        .map_err(|source| CliError::Write { path: path.to_owned(), source })
 }
 
 fn described(built: &Built, deliveries: &[(&Destination, Delivery)]) -> Value {

@@ -8,3 +8,4 @@ mod copying;
 mod inspecting;
 mod interrupting;
 mod refusing;
+mod wheels;

@@ -132,14 +132,8 @@ fn layers(images: &[Built]) -> String {
 }
 
 fn lines(delivered: &[Delivered<'_>]) -> String {
-    let mut text = String::new();
-    for (built, deliveries) in delivered {
-        let (root, images) = (built.index.manifest.descriptor().digest, built.index.images.len());
-        text.extend(
-            deliveries.iter().map(|(destination, delivery)| deliveries::line(destination, &root, images, delivery)),
-        );
-    }
-    text
+    let lines = delivered.iter().flat_map(|(_, deliveries)| deliveries);
+    lines.map(|(destination, delivery)| deliveries::line(destination, delivery)).collect()
 }
 
 fn digests(images: &[Built]) -> String {
@@ -240,6 +234,8 @@ mod tests {
         one: scripts  linux/arm64  built   1.2 MB      2.3
         ");
         let delivery = Delivery {
+            root: Digest::of(b"index"),
+            images: 0,
             blobs: vec![
                 (Digest::of(b"1"), Moved::Sent(1_000_000)),
                 (Digest::of(b"2"), Moved::Sent(2_000_000)),
@@ -247,8 +243,7 @@ mod tests {
                 (Digest::of(b"4"), Moved::Existed),
             ],
         };
-        let digest = Digest::of(b"index");
-        let line = deliveries::line(&destination::parse("oci:d").unwrap(), &digest, 0, &delivery);
+        let line = deliveries::line(&destination::parse("oci:d").unwrap(), &delivery);
         let (place, rest) = line.split_once("  sha256:").unwrap();
         assert_eq!(place, "oci:d");
         assert_eq!(&rest[64..], "  0 images, 1 blob mounted, 2 blobs sent (3.0 MB), 1 blob there already\n");

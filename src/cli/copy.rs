@@ -88,16 +88,15 @@ pub(super) async fn deliver(
     intent: Intent,
 ) -> Result<String, CliError> {
     let root = graph.root().descriptor().digest;
-    let images = graph.manifests().iter().filter(|manifest| !manifest.is_index()).count();
     let mut text = String::new();
     for destination in destinations {
         if intent == Intent::Tell {
             let delivery = builder.foresee(graph, destination).await?;
             text += &deliveries::plan(graph, &delivery);
-            text += &format!("\nwould be: {}", deliveries::line(destination, &root, images, &delivery));
+            text += &format!("\nwould be: {}", deliveries::line(destination, &delivery));
         } else {
             let delivery = builder.bring(graph, destination).await?;
-            text += &deliveries::line(destination, &root, images, &delivery);
+            text += &deliveries::line(destination, &delivery);
         }
     }
     Ok(format!("{text}digest: {root}\n"))

@@ -9,22 +9,21 @@ use super::{
 use crate::{
     builder::Destination,
     image::{Delivery, Graph, Moved},
-    oci::Digest,
 };
 
 /// `oci:dist  sha256:…  2 images, 3 blobs sent (1.0 MB)`.
-pub(super) fn line(destination: &Destination, root: &Digest, images: usize, delivery: &Delivery) -> String {
+pub(super) fn line(destination: &Destination, delivery: &Delivery) -> String {
     let mut blobs: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, moved) in &delivery.blobs {
         *blobs.entry(verb(*moved)).or_default() += 1;
     }
-    let mut parts = vec![quantity::count(images, "image")];
+    let mut parts = vec![quantity::count(delivery.images, "image")];
     for (verb, number) in blobs {
         let size =
             if verb == "sent" { format!(" ({})", quantity::bytes(delivery.bytes_sent())) } else { String::new() };
         parts.push(format!("{} {verb}{size}", quantity::count(number, "blob")));
     }
-    format!("{destination}  {root}  {}\n", parts.join(", "))
+    format!("{destination}  {}  {}\n", delivery.root, parts.join(", "))
 }
 
 /// What would be done for each blob of `graph`.

@@ -72,7 +72,10 @@ fn arrived(destination: &Destination, delivery: &Delivery) -> Value {
         let bytes = if let Moved::Sent(bytes) = moved { *bytes } else { 0 };
         json!({ "digest": digest.to_string(), "moved": deliveries::verb(*moved), "bytes": bytes })
     });
-    json!({ "name": destination.to_string(), "bytes": delivery.bytes_sent(), "blobs": blobs.collect::<Value>() })
+    json!({
+        "name": destination.to_string(), "digest": delivery.root.to_string(),
+        "bytes": delivery.bytes_sent(), "blobs": blobs.collect::<Value>(),
+    })
 }
 
 fn of_platform(built: &Built, image: &Image) -> Value {

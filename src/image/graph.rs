@@ -27,8 +27,12 @@ pub struct Graph {
 }
 
 /// What it took to deliver a graph.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Delivery {
+    /// What the sink's name points to.
+    pub root: Digest,
+    /// Image manifests, those in indexes included.
+    pub images: usize,
     /// Each distinct blob in the order of the graph, with what was done for it.
     pub blobs: Vec<(Digest, Moved)>,
 }
@@ -178,7 +182,7 @@ impl Graph {
             sink.put_manifest(manifest).await?;
         }
         sink.publish(self.root()).await?;
-        Ok(Delivery { blobs })
+        Ok(self.delivery(blobs))
     }
 
     /// What [`Graph::deliver`] would do, without doing it.
@@ -191,7 +195,14 @@ impl Graph {
             .buffered(PARALLEL_BLOBS)
             .try_collect()
             .await?;
-        Ok(Delivery { blobs })
+        Ok(self.delivery(blobs))
+    }
+}
+
+impl Graph {
+    fn delivery(&self, blobs: Vec<(Digest, Moved)>) -> Delivery {
+        let images = self.manifests.iter().filter(|manifest| !manifest.is_index()).count();
+        Delivery { root: self.root().descriptor().digest, images, blobs }
     }
 }
 

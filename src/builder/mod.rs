@@ -6,6 +6,7 @@ mod check;
 mod debian;
 mod destination;
 mod error;
+mod gathering;
 mod inputs;
 mod locking;
 mod make;

@@ -28,6 +28,8 @@ pub(super) enum CliError {
     Write { path: PathBuf, source: io::Error },
     #[error("nothing says where the image shall go")]
     NoDestination,
+    #[error("nothing says what the engine shall call the image")]
+    NoName,
     #[error("{file} is not for {platform}")]
     Platform { file: String, platform: Platform, known: Vec<Platform> },
     #[error("`{reference}` names a digest, and a push goes to a tag")]
@@ -83,6 +85,7 @@ impl CliError {
             Self::NoRecipe
             | Self::RecipeFile { .. }
             | Self::NoDestination
+            | Self::NoName
             | Self::Platform { .. }
             | Self::PushToDigest { .. }
             | Self::VariantTag { .. }
@@ -104,8 +107,9 @@ impl Advise for CliError {
             Self::NoRecipe => "name a recipe: `wheelwright build RECIPE.toml`",
             Self::RecipeFile { .. } => "check the path of the recipe",
             Self::NoDestination => {
-                "add `--output oci:DIR`, `--output oci-archive:FILE` or `--push HOST/REPOSITORY:TAG`"
+                "add `--output oci:DIR`, `--output oci-archive:FILE`, `--push HOST/REPOSITORY:TAG` or `--load`"
             }
+            Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();
                 return Some(Hint::new(format!("choose with `--platform` from {}", known.join(", "))));

@@ -85,8 +85,10 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::Requirements { .. }
         | BuildError::Circle { .. }
         | BuildError::Keyring { .. } => Some(Code::Recipe),
-        BuildError::Skew { .. } => Some(Code::Unresolved),
-        BuildError::Scratch => Some(Code::Usage),
+        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } => Some(Code::Unresolved),
+        BuildError::Scratch | BuildError::NotForThisMachine { .. } | BuildError::SamePlatform { .. } => {
+            Some(Code::Usage)
+        }
         _ => None,
     }
 }

@@ -4,6 +4,7 @@
 
 mod bench;
 mod building;
+mod copying;
 mod inspecting;
 mod interrupting;
 mod refusing;

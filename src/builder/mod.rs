@@ -2,6 +2,7 @@
 //! [`Builder::build`] makes what the lock names, [`Builder::deliver`] brings it where it shall go.
 
 mod build;
+mod check;
 mod debian;
 mod destination;
 mod error;
@@ -26,6 +27,7 @@ use crate::{
     apt::{Archive, Mirrors},
     http::Client,
     image::Index,
+    layer::wheel::RecordCheck,
     oci::{Digest, Platform},
     progress::{Event, Observer},
     pypi,
@@ -55,6 +57,8 @@ pub struct Settings {
     pub registry: registry::Options,
     /// Who hears what happens.
     pub observer: Arc<dyn Observer>,
+    /// Whether the files of wheels are held against their RECORD.
+    pub records: RecordCheck,
     /// Layers made at the same time.
     pub jobs: NonZeroUsize,
     /// Seconds since 1970, against which the age of indexes is held; not checked where there is none.

@@ -147,6 +147,10 @@ pub(super) struct Build {
     /// Fail if the lock is missing or stale
     #[arg(long)]
     pub(super) locked: bool,
+    /// Hold every file of every wheel against the SHA-256 in the wheel's RECORD. A wheel as a whole is
+    /// what the lock names either way. Layers that were not checked so far are made again
+    #[arg(long)]
+    pub(super) verify_record: bool,
 }
 
 /// `lock`.

@@ -12,8 +12,9 @@ use super::{
     table::{Align, Table},
 };
 use crate::{
-    builder::{Built, Destination, Made, Selection},
+    builder::{Builder, Built, Destination, Made, Selection, Settings},
     image::{Delivery, Moved},
+    layer::wheel::RecordCheck,
     recipe::Recipe,
 };
 
@@ -34,7 +35,8 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     }
     let file = ProjectFile::open(arguments.recipe.as_deref(), Path::new("."))?;
     let orders = orders(&file.project.recipe, arguments)?;
-    let builder = session.builder()?;
+    let records = if arguments.verify_record { RecordCheck::Verify } else { RecordCheck::Skip };
+    let builder = Builder::new(Settings { records, ..session.settings()? })?;
     let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
     let lock = lock::fresh(session, &builder, &file, policy).await?;
     let mut images = Vec::new();
@@ -161,6 +163,7 @@ mod tests {
             platform: platform.iter().map(|text| text.parse().unwrap()).collect(),
             variant: variant.iter().map(|name| (*name).to_owned()).collect(),
             locked: false,
+            verify_record: false,
         }
     }
 

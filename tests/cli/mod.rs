@@ -7,3 +7,4 @@ mod building;
 mod inspecting;
 mod interrupting;
 mod refusing;
+mod wheels;

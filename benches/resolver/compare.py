@@ -2,7 +2,7 @@
 """Compares what Wheelwright chooses with what `uv pip compile` chooses, on real requirement sets.
 
     cargo build --release --example resolve
-    python3 -m venv venv && venv/bin/pip install uv packaging
+    python3.13 -m venv venv && venv/bin/pip install uv packaging
     venv/bin/python benches/resolver/compare.py --resolve target/release/examples/resolve [SET…]
 
 For each set, Python and platform:
@@ -16,6 +16,7 @@ The last line counts: `N passed, N failed`.
 
 import argparse
 import concurrent.futures
+import hashlib
 import json
 import os
 import re
@@ -29,7 +30,6 @@ import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# uv's default, put together so that no registry's host stands in the text.
 PYTHONS = {"3.10": "3.10.19", "3.11": "3.11.14", "3.12": "3.12.12", "3.13": "3.13.9"}
 PLATFORMS = {"amd64": ("linux/amd64", "x86_64-manylinux_2_36"), "arm64": ("linux/arm64", "aarch64-manylinux_2_36")}
 LIBC = "glibc 2.36"
@@ -39,7 +39,7 @@ LIMIT = 300
 def environment(cache):
     """Neither program shall hear of this machine's own settings."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "UV_"))}
-    return kept | {"UV_CACHE_DIR": str(cache), "UV_NO_CONFIG": "1", "NO_COLOR": "1"}
+    return kept | {"UV_CACHE_DIR": str(cache), "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"}
 
 
 def run(command, cache, limit=LIMIT):
@@ -74,7 +74,8 @@ def uv(options, requirements, python, platform, cache):
         wanted.write_text("\n".join(requirements) + "\n")
         command = [options.uv, "pip", "compile", "--quiet", "--only-binary", ":all:", "--format", "pylock.toml"]
         command += ["--python-version", PYTHONS[python], "--python-platform", PLATFORMS[platform][1]]
-        command += ["--output-file", output, wanted]
+        # It looks at an interpreter in any case, and chooses nothing that needs a newer one.
+        command += ["--python", options.interpreter, "--output-file", output, wanted]
         if options.index:
             command += ["--default-index", options.index]
         code, _, errors, *seconds = run(command, cache)
@@ -131,7 +132,8 @@ def tags_of(python, platform):
     floor = 5 if machine == "x86_64" else 17
     platforms = []
     for minor in range(36, floor - 1, -1):
-        platforms += [f"manylinux_2_{minor}_{machine}"] + [f"{legacy[minor]}_{machine}"] * (minor in legacy)
+        platforms += [f"manylinux_2_{minor}_{machine}"]
+        platforms += [f"{legacy[minor]}_{machine}"] if minor in legacy else []
     platforms.append(f"linux_{machine}")
     major, minor = map(int, python.split("."))
     own = list(tags.cpython_tags((major, minor), [f"cp{major}{minor}"], platforms))
@@ -142,10 +144,22 @@ def tags_of(python, platform):
     return ranks
 
 
+def remembered(file, ask):
+    """The answer of today's earlier run, where `--caches` keeps one."""
+    today = time.strftime("%Y-%m-%d")
+    if file.exists():
+        kept = json.loads(file.read_text())
+        if kept["day"] == today:
+            return kept["answer"]
+    answer = ask()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"day": today, "answer": answer}))
+    return answer
+
+
 def accepted(options, requirements, mine, python, platform, cache):
     """What uv says against our choice, given back to it as pins."""
-    pins = [f"{name}=={version}" for name, (version, _) in mine.items()]
-    theirs, _ = uv(options, [*requirements, *pins], python, platform, cache)
+    theirs = accepted_or_reason(options, requirements, mine, python, platform, cache)
     if isinstance(theirs, str):
         return theirs.strip()
     lacking = sorted(set(theirs) - set(mine))
@@ -155,13 +169,14 @@ def accepted(options, requirements, mine, python, platform, cache):
 def judge(options, name, requirements, python, platform, caches):
     """One line, and whether all is well."""
     mine, _ = ours(options, requirements, python, platform, caches / "ours")
-    theirs, _ = uv(options, requirements, python, platform, caches / "uv")
+    theirs = remembered(caches / "answers" / f"{name}-{python}-{platform}.json", lambda: uv(options, requirements, python, platform, caches / "uv")[0])
     case = f"{name:24} {python:5} {platform:6}"
     if isinstance(mine, str) or isinstance(theirs, str):
         if isinstance(mine, str) and isinstance(theirs, str):
             return f"{case} neither finds a solution: {last(mine)}", True
         who = "only uv" if isinstance(mine, str) else "only we"
-        return f"{case} {who} found a solution: {last(mine if isinstance(mine, str) else theirs)}", isinstance(theirs, str) and not accepted_or_reason(options, requirements, mine, python, platform, caches)
+        well = isinstance(mine, dict) and not accepted(options, requirements, mine, python, platform, caches / "uv")
+        return f"{case} {who} found a solution: {last(mine if isinstance(mine, str) else theirs)}", well
     complaint = accepted(options, requirements, mine, python, platform, caches / "uv")
     if complaint:
         return f"{case} REFUSED by uv: {complaint}", False
@@ -175,10 +190,12 @@ def judge(options, name, requirements, python, platform, caches):
     return f"{case} {len(mine):4} wheels, {len(different)} {verdict}, accepted by uv (ours / uv's): {told}", not unexplained
 
 
-def accepted_or_reason(options, requirements, mine, python, platform, caches):
-    pins = [f"{name}=={version}" for name, (version, _) in mine.items()]
-    theirs, _ = uv(options, [*requirements, *pins], python, platform, caches / "uv")
-    return theirs if isinstance(theirs, str) else ""
+def accepted_or_reason(options, requirements, mine, python, platform, cache):
+    """uv's answer to our choice, by the pins remembered."""
+    pins = sorted(f"{name}=={version}" for name, (version, _) in mine.items())
+    key = hashlib.sha256("\n".join([python, platform, *requirements, *pins]).encode()).hexdigest()
+    file = cache.parent / "answers" / f"pins-{key[:24]}.json"
+    return remembered(file, lambda: uv(options, [*requirements, *pins], python, platform, cache)[0])
 
 
 def explained(entry, known, python, platform):
@@ -238,6 +255,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--resolve", required=True, help="the program of examples/resolve.rs")
     parser.add_argument("--uv", default=str(Path(sys.executable).parent / "uv"))
+    parser.add_argument("--interpreter", default=sys.executable, help="a Python as new as any that is compared")
     parser.add_argument("--index", help="another index than the public one")
     parser.add_argument("--python", action="append", choices=PYTHONS)
     parser.add_argument("--platform", action="append", choices=PLATFORMS)

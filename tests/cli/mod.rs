@@ -6,5 +6,6 @@ mod bench;
 mod building;
 mod inspecting;
 mod interrupting;
+mod private_index;
 mod refusing;
 mod wheels;

@@ -128,10 +128,14 @@ fn package_index(error: &IndexError) -> Option<Code> {
         IndexError::Ask { .. } | IndexError::Page { .. } | IndexError::Fetch { .. } | IndexError::NotListed { .. } => {
             Code::Network
         }
-        IndexError::Broken { .. } | IndexError::Metadata { .. } | IndexError::MetadataDigest { .. } => Code::Refused,
+        IndexError::Broken { .. }
+        | IndexError::Metadata { .. }
+        | IndexError::MetadataDigest { .. }
+        | IndexError::MetadataDiffers { .. }
+        | IndexError::Size { .. } => Code::Refused,
         IndexError::UnknownIndex { .. } => Code::Unresolved,
         IndexError::Url { .. } => Code::Recipe,
-        IndexError::Config { .. } => Code::Usage,
+        IndexError::Config { .. } | IndexError::Keyring { .. } | IndexError::KeyringSilent { .. } => Code::Usage,
         IndexError::Folder { .. } | IndexError::Store(_) => return None,
     })
 }

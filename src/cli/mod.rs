@@ -5,6 +5,7 @@
 mod exit;
 mod args;
 mod environment;
+mod network;
 mod package_indexes;
 mod debian_mirrors;
 mod error;

@@ -3,7 +3,8 @@
 use std::{num::NonZeroUsize, sync::Arc, thread};
 
 use super::{
-    args::Global, debian_mirrors, environment::Environment, error::CliError, package_indexes, progress::Reporter,
+    args::Global, debian_mirrors, environment::Environment, error::CliError, network, package_indexes,
+    progress::Reporter,
 };
 use crate::{
     builder::{Builder, Settings},
@@ -40,13 +41,15 @@ impl Session {
     pub(super) fn settings(&self) -> Result<Settings, CliError> {
         let indexes = package_indexes::read(&self.environment)?;
         let mirrors = debian_mirrors::read(&self.environment)?;
+        let options = network::read(&self.environment, indexes.certificates)?;
         let epoch = self.environment.epoch()?;
         let store = self.flags.store.clone().map_or_else(|| self.environment.store(), Ok)?;
         Ok(Settings {
             store: Store::open(store)?,
-            http: http::Client::new(http::Options { offline: self.flags.offline, ..http::Options::default() })?,
+            http: http::Client::new(http::Options { offline: self.flags.offline, ..options })?,
             default_index: indexes.default,
             indexes: indexes.indexes,
+            index_credentials: indexes.credentials,
             mirrors,
             credentials: Arc::new(self.environment.credentials()),
             registry: registry::Options {

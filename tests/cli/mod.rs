@@ -7,5 +7,6 @@ mod building;
 mod copying;
 mod inspecting;
 mod interrupting;
+mod private_index;
 mod refusing;
 mod wheels;

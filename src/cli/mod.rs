@@ -4,8 +4,9 @@
 
 mod exit;
 mod args;
-mod network;
+mod reach;
 mod environment;
+mod network;
 mod package_indexes;
 mod debian_mirrors;
 mod error;
@@ -14,11 +15,17 @@ mod progress;
 mod quantity;
 mod table;
 mod project;
+mod platform;
 mod destination;
+mod loading;
+mod deliveries;
+mod metadata;
 mod session;
 mod build;
 mod lock;
 mod inspect;
+mod copy;
+mod index;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -95,6 +102,8 @@ async fn perform(session: &Session, command: &Command) -> Result<String, CliErro
         Command::Build(arguments) => build::run(session, arguments).await,
         Command::Lock(arguments) => lock::run(session, arguments).await,
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
+        Command::Copy(arguments) => copy::run(session, arguments).await,
+        Command::Index(arguments) => index::run(session, arguments).await,
     }
 }
 

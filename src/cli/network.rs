@@ -1,113 +1,96 @@
-//! What the command line says of the network: whom to trust, and which registries differ from others.
+//! How this machine reaches the network: proxies, and the authorities that are trusted besides the
+//! system's own.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use clap::Args;
+use super::{environment::Environment, error::CliError};
+use crate::http::{Options, Proxies, certificates};
 
-use super::error::CliError;
-use crate::{http, registry};
-
-/// Flags of the network. Proxies are named by `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, as usual.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Network options")]
-pub(super) struct Network {
-    /// Never touch the network: everything must be in the store
-    #[arg(long, global = true)]
-    pub(super) offline: bool,
-    /// Trust the certificate authorities in this PEM file beside the system's (`SSL_CERT_FILE` names
-    /// others in their place)
-    #[arg(long, global = true, value_name = "FILE", env = "WHEELWRIGHT_CA_FILE", hide_env_values = true)]
-    ca_file: Option<PathBuf>,
-    /// Speak HTTP without TLS to this registry; loopback addresses need no permission
-    #[arg(long, global = true, value_name = "HOST[:PORT]")]
-    plain_http: Vec<String>,
-    /// Read images of HOST from a mirror first, `docker.io=mirror.example` or
-    /// `docker.io=harbor.example/hub`; may be given several times
-    #[arg(long, global = true, value_name = "HOST=MIRROR", value_parser = mirror)]
-    #[arg(env = "WHEELWRIGHT_REGISTRY_MIRROR", hide_env_values = true, value_delimiter = ',')]
-    registry_mirror: Vec<(String, String)>,
-    /// Upload to HOST in requests of at most so many MiB, where a proxy refuses larger ones
-    #[arg(long, global = true, value_name = "HOST=MIB", value_parser = chunks)]
-    upload_chunks: Vec<(String, u64)>,
+/// The options that the environment asks for; `pip` is the bundle of certificates that pip uses.
+///
+/// # Errors
+/// When a bundle of certificates is missing or none.
+pub(super) fn read(environment: &Environment, pip: Option<PathBuf>) -> Result<Options, CliError> {
+    let bundles = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"].into_iter().filter_map(|name| environment.path(name));
+    let mut bundles: Vec<PathBuf> = pip.into_iter().chain(bundles).collect();
+    bundles.sort();
+    bundles.dedup();
+    // What SSL_CERT_FILE names is the system's own already, and mostly named thrice.
+    bundles.retain(|bundle| environment.path("SSL_CERT_FILE").as_ref() != Some(bundle));
+    let mut roots = Vec::new();
+    for bundle in bundles {
+        roots.extend(bundle_of(&bundle)?);
+    }
+    Ok(Options { proxies: proxies(environment), roots, ..Options::default() })
 }
 
-impl Network {
-    /// Settings of the HTTP client.
-    ///
-    /// # Errors
-    /// When the file of authorities cannot be read.
-    pub(super) fn http(&self) -> Result<http::Options, CliError> {
-        let read = |path: &PathBuf| fs::read(path).map_err(|source| CliError::Read { path: path.clone(), source });
-        let authorities = self.ca_file.as_ref().map(read).transpose()?.unwrap_or_default();
-        if self.ca_file.is_some() && authorities.is_empty() {
-            return Err(http::HttpError::Roots.into());
-        }
-        Ok(http::Options { offline: self.offline, authorities, ..http::Options::default() })
-    }
-
-    /// Settings of the client of registries.
-    pub(super) fn registry(&self) -> registry::Options {
-        let mut options = registry::Options {
-            plain_http: self.plain_http.iter().cloned().collect(),
-            chunks: self.upload_chunks.iter().cloned().collect(),
-            ..registry::Options::default()
-        };
-        for (host, mirror) in &self.registry_mirror {
-            options.mirrors.entry(host.clone()).or_default().push(mirror.clone());
-        }
-        options
-    }
+/// The variables that curl, pip and uv read; small letters come first, and `HTTP_PROXY` counts for
+/// nothing in a CGI script, where a visitor can set it.
+fn proxies(environment: &Environment) -> Proxies {
+    let text = |names: [&str; 2]| names.into_iter().find_map(|name| environment.text(name)).map(str::to_owned);
+    let all = || text(["all_proxy", "ALL_PROXY"]);
+    let in_cgi = environment.text("REQUEST_METHOD").is_some();
+    let http = text(["http_proxy", if in_cgi { "http_proxy" } else { "HTTP_PROXY" }]).or_else(all);
+    let https = text(["https_proxy", "HTTPS_PROXY"]).or_else(all);
+    Proxies { http, https, except: text(["no_proxy", "NO_PROXY"]) }
 }
 
-fn mirror(text: &str) -> Result<(String, String), String> {
-    let written = "write it as `HOST=MIRROR` or `HOST=MIRROR/PATH`, without `https://`";
-    let (host, mirror) = text.split_once('=').ok_or(written)?;
-    if host.is_empty() || host.contains('/') || mirror.is_empty() || mirror.contains("://") {
-        return Err(written.to_owned());
+/// The certificates of a PEM file, or of all in a folder.
+///
+/// # Errors
+/// When it cannot be read, or a file holds none.
+pub(super) fn bundle_of(path: &Path) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, CliError> {
+    let read = |path: &Path| fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source });
+    if !path.is_dir() {
+        return certificates(&read(path)?).ok_or_else(|| CliError::Certificates { path: path.to_owned() });
     }
-    Ok((host.to_owned(), mirror.to_owned()))
-}
-
-fn chunks(text: &str) -> Result<(String, u64), String> {
-    let written = "write it as `HOST=MIB`, such as `registry.example=90`";
-    let (host, number) = text.split_once('=').ok_or(written)?;
-    let size: u64 = number.parse().map_err(|_| written)?;
-    if host.is_empty() || host.contains('/') || !(1..=1 << 20).contains(&size) {
-        return Err(written.to_owned());
-    }
-    Ok((host.to_owned(), size << 20))
+    let entries = crate::fs::sorted_entries(path);
+    let entries = entries.map_err(|source| CliError::Read { path: path.to_owned(), source })?;
+    let files = entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file());
+    Ok(files.filter_map(|file| certificates(&read(&file).ok()?)).flatten().collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::write_atomic;
 
     #[test]
-    fn mirrors_and_chunks_are_named_for_a_host() {
-        let pair = |host: &str, mirror: &str| Ok((host.to_owned(), mirror.to_owned()));
-        assert_eq!(mirror("docker.io=h.example:5000/hub"), pair("docker.io", "h.example:5000/hub"));
-        for wrong in ["docker.io", "=h", "docker.io=", "docker.io=https://h.example", "a/b=h"] {
-            assert!(mirror(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(chunks("h.example:5000=90"), Ok(("h.example:5000".to_owned(), 90 << 20)));
-        for wrong in ["h", "h=", "h=0", "h=-1", "h=9MB", "=1", "h=99999999999999999999"] {
-            assert!(chunks(wrong).is_err(), "{wrong}");
-        }
+    fn proxies_are_what_other_programs_take_them_to_be() {
+        let check = |variables: &[(&str, &str)], http: Option<&str>, https: Option<&str>| {
+            let found = proxies(&Environment::of(Path::new("/none"), variables));
+            assert_eq!((found.http.as_deref(), found.https.as_deref()), (http, https), "{variables:?}");
+        };
+        check(&[], None, None);
+        check(&[("HTTP_PROXY", "a"), ("https_proxy", "b")], Some("a"), Some("b"));
+        check(&[("HTTP_PROXY", "a"), ("http_proxy", "b")], Some("b"), None);
+        check(&[("HTTP_PROXY", "a"), ("REQUEST_METHOD", "GET")], None, None);
+        check(&[("ALL_PROXY", "a"), ("HTTPS_PROXY", "b")], Some("a"), Some("b"));
+        let found = proxies(&Environment::of(Path::new("/none"), &[("NO_PROXY", "x,.y")]));
+        assert_eq!(found.except.as_deref(), Some("x,.y"));
     }
 
     #[test]
-    fn flags_become_settings() {
-        let network = Network {
-            registry_mirror: vec![mirror("docker.io=a").unwrap(), mirror("docker.io=b").unwrap()],
-            plain_http: vec!["a".to_owned()],
-            upload_chunks: vec![chunks("c=2").unwrap()],
-            ..Network::default()
+    fn bundles_are_read_once_and_named_when_they_are_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let pem = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        write_atomic(&path("own.pem"), pem).unwrap();
+        write_atomic(&path("not.pem"), b"hello").unwrap();
+        let roots = |variables: &[(&str, &Path)], pip: Option<PathBuf>| {
+            let texts: Vec<_> = variables.iter().map(|(name, path)| (*name, path.to_str().unwrap())).collect();
+            read(&Environment::of(folder.path(), &texts), pip).map(|options| options.roots.len())
         };
-        let options = network.registry();
-        assert_eq!(options.mirrors["docker.io"], ["a", "b"]);
-        assert_eq!(options.chunks["c"], 2 << 20);
-        assert!(options.plain_http.contains("a"));
-        let missing = Network { ca_file: Some("/absent/ca.pem".into()), ..Network::default() };
-        assert!(matches!(missing.http(), Err(CliError::Read { .. })));
+        let own = path("own.pem");
+        assert_eq!(roots(&[], None).unwrap(), 0);
+        assert_eq!(roots(&[("REQUESTS_CA_BUNDLE", &own), ("CURL_CA_BUNDLE", &own)], Some(own.clone())).unwrap(), 1);
+        assert_eq!(roots(&[("REQUESTS_CA_BUNDLE", &own), ("SSL_CERT_FILE", &own)], None).unwrap(), 0);
+        assert_eq!(roots(&[("CURL_CA_BUNDLE", folder.path())], None).unwrap(), 1);
+        let error = roots(&[("CURL_CA_BUNDLE", &path("not.pem"))], None).unwrap_err();
+        assert_eq!(error.to_string(), format!("`{}` holds no certificates", path("not.pem").display()));
+        assert!(matches!(roots(&[("CURL_CA_BUNDLE", &path("none"))], None), Err(CliError::Read { .. })));
     }
 }

@@ -7,11 +7,13 @@ use std::{
 };
 
 use super::{
-    args::Global, debian_mirrors, environment::Environment, error::CliError, package_indexes, progress::Reporter,
+    args::Global, debian_mirrors, environment::Environment, error::CliError, network, package_indexes,
+    progress::Reporter,
 };
 use crate::{
     builder::{Builder, Settings},
     http,
+    layer::wheel::RecordCheck,
     store::Store,
 };
 
@@ -33,23 +35,14 @@ impl Session {
     /// # Errors
     /// When one of them makes no sense, or the store cannot be opened.
     pub(super) fn builder(&self) -> Result<Builder, CliError> {
-        let indexes = package_indexes::read(&self.environment)?;
-        let mirrors = debian_mirrors::read(&self.environment)?;
-        let epoch = self.environment.epoch()?;
-        let store = self.flags.store.clone().map_or_else(|| self.environment.store(), Ok)?;
-        let settings = Settings {
-            store: Store::open(store)?,
-            http: http::Client::new(self.flags.network.http()?)?,
-            default_index: indexes.default,
-            indexes: indexes.indexes,
-            mirrors,
-            credentials: Arc::new(self.environment.credentials()),
-            registry: self.flags.network.registry(),
-            observer: Arc::clone(&self.reporter) as Arc<dyn crate::progress::Observer>,
-            jobs: self.flags.jobs.unwrap_or_else(cores),
-            now: self.environment.now,
-            epoch,
-        };
+        self.builder_of(self.settings()?)
+    }
+
+    /// A builder with these settings.
+    ///
+    /// # Errors
+    /// When threads cannot be had.
+    pub(super) fn builder_of(&self, settings: Settings) -> Result<Builder, CliError> {
         let builder = Builder::new(settings)?;
         let _ = self.builder.set(builder.clone());
         Ok(builder)
@@ -60,6 +53,34 @@ impl Session {
         if let Some(builder) = self.builder.get() {
             builder.tidy().await;
         }
+    }
+
+    /// What such a builder is made of.
+    ///
+    /// # Errors
+    /// As for [`Session::builder`].
+    pub(super) fn settings(&self) -> Result<Settings, CliError> {
+        let indexes = package_indexes::read(&self.environment)?;
+        let mirrors = debian_mirrors::read(&self.environment)?;
+        let mut options = network::read(&self.environment, indexes.certificates)?;
+        options.roots.extend(self.flags.reach.authorities()?);
+        let epoch = self.environment.epoch()?;
+        let store = self.flags.store.clone().map_or_else(|| self.environment.store(), Ok)?;
+        Ok(Settings {
+            store: Store::open(store)?,
+            http: http::Client::new(http::Options { offline: self.flags.reach.offline, ..options })?,
+            default_index: indexes.default,
+            indexes: indexes.indexes,
+            index_credentials: indexes.credentials,
+            mirrors,
+            credentials: Arc::new(self.environment.credentials()),
+            registry: self.flags.reach.registry(),
+            observer: Arc::clone(&self.reporter) as Arc<dyn crate::progress::Observer>,
+            records: RecordCheck::Skip,
+            jobs: self.flags.jobs.unwrap_or_else(cores),
+            now: self.environment.now,
+            epoch,
+        })
     }
 
     /// Tells what the program itself decided or did.

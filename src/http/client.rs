@@ -7,11 +7,14 @@ use reqwest::{
     Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-use rustls_platform_verifier::Verifier;
+use rustls::pki_types::CertificateDer;
 use url::Url;
 
-use super::{HttpError, pause, redacted, retry_after};
+use super::{
+    HttpError, Proxies, redacted,
+    retry::{pause, retry_after, worth_retrying},
+    setup,
+};
 
 /// Settings of a [`Client`]; the default suits everyone without a private network.
 #[derive(Clone, Debug)]
@@ -25,8 +28,10 @@ pub struct Options {
     pub pause: Duration,
     /// A connection that brings no byte for so long is given up.
     pub stall: Duration,
-    /// Certificates in PEM form of authorities to trust beside the system's; often empty.
-    pub authorities: Vec<u8>,
+    /// What stands between here and the servers.
+    pub proxies: Proxies,
+    /// Certificates of authorities that are trusted besides the system's.
+    pub roots: Vec<CertificateDer<'static>>,
 }
 
 /// The HTTP client; cheap to clone.
@@ -87,7 +92,8 @@ impl Default for Options {
             retries: 4,
             pause: Duration::from_millis(500),
             stall: Duration::from_mins(1),
-            authorities: Vec::new(),
+            proxies: Proxies::default(),
+            roots: Vec::new(),
         }
     }
 }
@@ -157,16 +163,9 @@ impl Client {
     /// A client with these settings.
     ///
     /// # Errors
-    /// When TLS cannot be set up, or the authorities to trust are no certificates.
+    /// When TLS cannot be set up, or a proxy is none.
     pub fn new(options: Options) -> Result<Self, HttpError> {
-        let inner = reqwest::Client::builder()
-            .user_agent(concat!("wheelwright/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls(&options.authorities)?)
-            .connect_timeout(Duration::from_secs(20))
-            .referer(false)
-            .redirect(redirects())
-            .build()
-            .map_err(|source| HttpError::Setup { source })?;
+        let inner = setup::client(&options)?;
         Ok(Self::from_reqwest(inner, options))
     }
 
@@ -204,7 +203,7 @@ impl Client {
                 Err(error) if attempt < self.options.retries && worth_retrying(&error) => {
                     tracing::debug!(attempt, %error, "trying again");
                     attempt += 1;
-                    self.pause(attempt, error.wait()).await;
+                    self.pause(attempt, error.retry_after()).await;
                 }
                 result => return result,
             }
@@ -239,8 +238,8 @@ impl Client {
         if status.is_success() || status == StatusCode::NOT_MODIFIED || status == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok(response);
         }
-        let wait = retry_after(response.headers());
-        Err(HttpError::Status { url: shown(), status, message: first_line(response).await, wait })
+        let retry_after = retry_after(response.headers());
+        Err(HttpError::Status { url: shown(), status, message: first_line(response).await, retry_after })
     }
 
     /// Waits before attempt number `attempt`: as long as the server asks, else for a random while.
@@ -252,6 +251,9 @@ impl Client {
         let url = redacted(&request.url);
         let mut body = BytesMut::new();
         let (status, headers, from) = (response.status(), response.headers().clone(), response.url().clone());
+        if response.content_length().is_some_and(|length| length > request.limit) {
+            return Err(HttpError::TooLarge { url, limit: request.limit });
+        }
         loop {
             let chunk = tokio::time::timeout(self.options.stall, response.chunk())
                 .await
@@ -267,45 +269,6 @@ impl Client {
     }
 }
 
-/// Whether another attempt could end better.
-pub(super) fn worth_retrying(error: &HttpError) -> bool {
-    match error {
-        HttpError::Status { status, .. } => matches!(status.as_u16(), 408 | 429 | 499 | 500 | 502 | 503 | 504 | 522),
-        HttpError::Transport { source, .. } => !source.is_builder() && !source.is_redirect(),
-        HttpError::Cut { .. } => true,
-        _ => false,
-    }
-}
-
-/// Redirects are followed, but never out of TLS.
-fn redirects() -> reqwest::redirect::Policy {
-    reqwest::redirect::Policy::custom(|attempt| {
-        let downgrade =
-            attempt.url().scheme() != "https" && attempt.previous().last().is_some_and(|url| url.scheme() == "https");
-        if downgrade {
-            attempt.error("a redirect leads from https to http")
-        } else if attempt.previous().len() > 10 {
-            attempt.error("more than 10 redirects")
-        } else {
-            attempt.follow()
-        }
-    })
-}
-
-fn tls(authorities: &[u8]) -> Result<rustls::ClientConfig, HttpError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let fail = |source| HttpError::Tls { source };
-    let roots: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(authorities).collect();
-    let roots = roots.ok().filter(|roots| authorities.is_empty() || !roots.is_empty()).ok_or(HttpError::Roots)?;
-    let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(fail)?;
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(fail)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
-}
-
 fn take_credentials(url: &mut Url) -> Option<Authorization> {
     let decode = |text: &str| percent_decode(text);
     let user = decode(url.username());
@@ -318,7 +281,8 @@ fn take_credentials(url: &mut Url) -> Option<Authorization> {
     Some(Authorization::Basic { user, password })
 }
 
-fn percent_decode(text: &str) -> String {
+/// `text` with its `%xx` replaced.
+pub(crate) fn percent_decode(text: &str) -> String {
     // The query parser of `url` is the only public decoder in the tree; `+` must survive it.
     let query = format!("x={}", text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D"));
     url::form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()

@@ -27,8 +27,8 @@ pub enum HttpError {
         status: reqwest::StatusCode,
         /// The beginning of the body, one line.
         message: String,
-        /// How long the server asks us to stay away.
-        wait: Option<Duration>,
+        /// How long it asks to be left alone.
+        retry_after: Option<Duration>,
     },
     /// More bytes came than the caller allows.
     #[error("{url} sends more than {limit} bytes")]
@@ -68,9 +68,6 @@ pub enum HttpError {
         /// Why.
         source: rustls::Error,
     },
-    /// What should be certificates to trust is none.
-    #[error("there is no certificate in PEM form among those to be trusted")]
-    Roots,
     /// The client could not be made.
     #[error("cannot set up the HTTP client")]
     Setup {
@@ -80,19 +77,19 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    /// How long the server asks us to stay away.
-    pub(super) const fn wait(&self) -> Option<Duration> {
-        match self {
-            Self::Status { wait, .. } => *wait,
-            _ => None,
-        }
-    }
-
     /// The status, when the server answered with one.
     #[must_use]
     pub const fn status(&self) -> Option<reqwest::StatusCode> {
         match self {
             Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// How long the server asked to be left alone.
+    pub(super) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
@@ -108,8 +105,9 @@ impl Advise for HttpError {
             Self::Status { status, .. } if status.as_u16() == 429 => {
                 Some(Hint::new("try again later: the server limits the rate"))
             }
+            Self::Setup { .. } => Some(Hint::new("check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY")),
+            Self::Transport { source, .. } if source.is_redirect() => None,
             Self::Transport { source, .. } => Some(unreachable_hint(source)),
-            Self::Roots => Some(Hint::new("give `--ca-file` a file with `-----BEGIN CERTIFICATE-----` in it")),
             _ => None,
         }
     }
@@ -126,7 +124,7 @@ pub(crate) fn unreachable_hint(error: &reqwest::Error) -> Hint {
         }
         cause = found.source();
     }
-    Hint::new("check the name, the network, HTTPS_PROXY and NO_PROXY")
+    Hint::new("check the network, HTTPS_PROXY and NO_PROXY")
 }
 
 /// `url` as it may be shown: without user, password, query and fragment.

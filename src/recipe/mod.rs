@@ -21,7 +21,7 @@ mod wheels;
 use std::{collections::BTreeMap, ops::Range};
 
 pub use base::{Base, BaseError};
-pub use debian::{Debian, Security, Strip};
+pub use debian::{Debian, Keyring, Security, Strip};
 pub use demand::{Demand, Listed};
 pub use image::ImageSettings;
 pub use layers::{Compression, Layers};

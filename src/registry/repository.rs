@@ -150,6 +150,14 @@ impl Repository {
         upload::put(self, blob).await
     }
 
+    /// What [`Repository::put_blob`] would do, as far as that can be known without doing it.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached.
+    pub async fn foresee_blob(&self, blob: &dyn BlobSource) -> Result<Moved, RegistryError> {
+        upload::foresee(self, blob).await
+    }
+
     /// Puts `blob` there although the registry says that it has it.
     ///
     /// # Errors

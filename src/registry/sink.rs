@@ -80,6 +80,10 @@ impl Sink for RegistrySink {
         })
     }
 
+    fn foresee<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
+        Box::pin(async move { Ok(self.repository.foresee_blob(blob).await?) })
+    }
+
     fn put_blob_again<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
         Box::pin(async move { Ok(self.repository.put_blob_again(blob).await?) })
     }

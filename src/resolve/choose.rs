@@ -163,3 +163,6 @@ fn installed(request: &Request) -> BTreeMap<PackageName, Version> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod lies;

@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt.
+//! When to try again.
 
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -7,10 +7,12 @@ use std::{
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
+use super::HttpError;
+
 /// The longest pause of our own choice.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The longest pause that a server may ask for.
+/// No server keeps us waiting longer.
 const LONGEST_ASKED: Duration = Duration::from_mins(2);
 
 /// The pause before attempt number `attempt` (1 is the first repetition): anything up to a bound
@@ -34,12 +36,23 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(LONGEST_ASKED))
 }
 
+/// Whether another attempt could end better.
+pub(super) fn worth_retrying(error: &HttpError) -> bool {
+    match error {
+        HttpError::Status { status, .. } => matches!(status.as_u16(), 408 | 429 | 499 | 500 | 502 | 503 | 504 | 522),
+        HttpError::Transport { source, .. } => !source.is_builder() && !source.is_redirect(),
+        HttpError::Cut { .. } => true,
+        _ => false,
+    }
+}
+
 /// Seconds since the midnight before the day of an RFC 9110 date; good for differences within a day.
 fn seconds_of_day(date: &str) -> Option<u64> {
     let clock = date.split_whitespace().find(|word| word.contains(':'))?;
     let mut parts = clock.split(':').map(str::parse::<u64>);
     let mut next = || parts.next()?.ok();
-    Some(next()? * 3600 + next()? * 60 + next()?)
+    let (hours, minutes, seconds) = (next()?, next()?, next()?);
+    (hours < 24 && minutes < 60 && seconds < 61).then(|| hours * 3600 + minutes * 60 + seconds)
 }
 
 #[cfg(test)]
@@ -72,6 +85,7 @@ mod tests {
         check("86400", None, Some(120));
         check("Wed, 21 Oct 2015 07:28:10 GMT", Some("Wed, 21 Oct 2015 07:28:00 GMT"), Some(10));
         check("Wed, 21 Oct 2015 07:28:10 GMT", None, None);
+        check("Wed, 21 Oct 2015 18446744073709551615:0:0 GMT", Some("Wed, 21 Oct 2015 07:28:00 GMT"), None);
         check("soon", None, None);
     }
 }

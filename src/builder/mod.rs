@@ -6,9 +6,13 @@ mod debian;
 mod destination;
 mod error;
 mod inputs;
+mod kept;
 mod locking;
 mod make;
 mod memo;
+mod wheels;
+#[cfg(test)]
+mod testing;
 
 use std::{
     collections::BTreeSet,
@@ -20,6 +24,7 @@ use std::{
 
 pub use destination::Destination;
 pub use error::BuildError;
+pub use kept::Kept;
 use tokio::sync::Semaphore;
 
 use crate::{

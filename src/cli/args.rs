@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{destination, exit};
+use super::{destination, exit, lock};
 use crate::{
     builder::Destination,
     hint::Advise as _,
@@ -120,7 +120,8 @@ pub(super) enum Command {
     #[command(after_help = BUILD_EXAMPLES)]
     Build(Build),
     /// Choose every wheel and package, and write the lock beside the recipe
-    Lock(Lock),
+    #[command(after_help = lock::EXAMPLES)]
+    Lock(lock::Arguments),
     /// Show what is in an image: platforms, configuration, layers
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
@@ -147,13 +148,6 @@ pub(super) struct Build {
     /// Fail if the lock is missing or stale
     #[arg(long)]
     pub(super) locked: bool,
-}
-
-/// `lock`.
-#[derive(Debug, Args)]
-pub(super) struct Lock {
-    /// The recipe [default: wheelwright.toml, or pyproject.toml with a tool.wheelwright table]
-    pub(super) recipe: Option<PathBuf>,
 }
 
 /// `inspect`.

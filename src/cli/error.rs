@@ -116,9 +116,8 @@ impl Advise for CliError {
             Self::NoHome => "name a folder with `--store DIR`",
             Self::PackageIndexes { .. } => "correct it, or name the index in WHEELWRIGHT_INDEX",
             Self::Mirror { .. } => "write it as `https://HOST/PATH`",
-            Self::LockMissing { .. } | Self::LockStale { .. } => {
-                "run `wheelwright lock` and commit the lock, or leave out `--locked`"
-            }
+            Self::LockMissing { .. } => "run `wheelwright lock` and commit the lock",
+            Self::LockStale { .. } => "run `wheelwright lock` and commit the lock, or leave out `--locked`",
             _ => return None,
         };
         Some(Hint::new(sentence))
@@ -126,5 +125,5 @@ impl Advise for CliError {
 }
 
 fn listed(stale: &[Stale]) -> String {
-    stale.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    stale.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -81,6 +81,7 @@ fn class(error: &(dyn Error + 'static)) -> Option<Code> {
 fn build(error: &BuildError) -> Option<Code> {
     match error {
         BuildError::NotLocked { .. } => Some(Code::Lock),
+        BuildError::NotInLock { .. } => Some(Code::Usage),
         BuildError::File { .. } | BuildError::Requirements { .. } | BuildError::Circle { .. } => Some(Code::Recipe),
         BuildError::Skew { .. } => Some(Code::Unresolved),
         BuildError::Scratch => Some(Code::Usage),

@@ -5,6 +5,7 @@ mod build;
 mod debian;
 mod destination;
 mod error;
+mod export;
 mod inputs;
 mod kept;
 mod locking;

@@ -161,7 +161,7 @@ pub(super) struct Inspect {
     pub(super) json: bool,
 }
 
-fn platform(text: &str) -> Result<Platform, String> {
+pub(super) fn platform(text: &str) -> Result<Platform, String> {
     text.parse::<Platform>().map_err(|error| match error.suggestion {
         Some(meant) => format!("{error}; did you mean `{meant}`?"),
         None => format!("{error}; write it as `linux/amd64`"),

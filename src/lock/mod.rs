@@ -4,6 +4,7 @@
 mod changes;
 mod check;
 mod error;
+mod export;
 mod facts;
 mod input;
 mod stale;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use changes::{LockChange, LockedKind, Place};
 pub use error::LockError;
+pub use export::{Export, FilePlace, IndexOption};
 pub use facts::{Directory, Facts, Installed, Interpreter, Scheme, Symlink};
 pub use input::Input;
 pub use stale::{Change, Stale};

@@ -11,11 +11,11 @@ const HEADER: &str = "\
 
 /// Text under construction: whole lines, and lists of one line an item.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(pub(super) String);
 
 /// An inline table: `{ name = "a", size = 1 }`.
 #[derive(Default)]
-struct Inline(Vec<String>);
+pub(super) struct Inline(Vec<String>);
 
 pub(super) fn document(lock: &Lock) -> String {
     let mut page = Page(HEADER.to_owned());
@@ -138,16 +138,16 @@ fn wheel(wheel: &LockedWheel) -> Inline {
 }
 
 impl Page {
-    fn header(&mut self, header: &str) {
+    pub(super) fn header(&mut self, header: &str) {
         self.line(&format!("\n{header}"));
     }
 
-    fn pair(&mut self, key: &str, value: &str) {
+    pub(super) fn pair(&mut self, key: &str, value: &str) {
         self.line(&format!("{key} = {value}"));
     }
 
     /// One line an item; nothing at all for no items.
-    fn list(&mut self, key: &str, items: impl Iterator<Item = String>) {
+    pub(super) fn list(&mut self, key: &str, items: impl Iterator<Item = String>) {
         let mut items = items.peekable();
         if items.peek().is_none() {
             return;
@@ -166,16 +166,16 @@ impl Page {
 }
 
 impl Inline {
-    fn text(self, key: &str, text: &str) -> Self {
+    pub(super) fn text(self, key: &str, text: &str) -> Self {
         self.value(key, &quoted(text))
     }
 
-    fn value(mut self, key: &str, value: &str) -> Self {
+    pub(super) fn value(mut self, key: &str, value: &str) -> Self {
         self.0.push(format!("{key} = {value}"));
         self
     }
 
-    fn finish(self) -> String {
+    pub(super) fn finish(self) -> String {
         format!("{{ {} }}", self.0.join(", "))
     }
 }
@@ -192,7 +192,7 @@ fn texts(texts: &[String]) -> String {
 }
 
 /// A basic string of TOML, with escapes for what must not stand in one.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for letter in text.chars() {

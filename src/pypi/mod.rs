@@ -14,6 +14,7 @@ mod metadata;
 mod tail;
 mod download;
 mod folder;
+mod whereabouts;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::export::Export;
+
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
   wheelwright lock app.toml                    choose what is new, keep what still fits
@@ -11,10 +13,16 @@ Examples:
   wheelwright lock app.toml --upgrade          choose everything anew, the base and Debian packages included
   wheelwright lock app.toml --upgrade numpy    the newest numpy that the others allow, and nothing else
   wheelwright lock app.toml --upgrade base     what the name of the base image means now
+  wheelwright lock --export requirements -o requirements.txt
+  wheelwright lock --export pylock --platform linux/amd64 -o pylock.toml
 
 A lock keeps what it says for as long as it fits the recipe: versions, files, the digest of the base,
 what was taken at each choice. Only versions that their authors have withdrawn are left. What changed
-is printed.";
+is printed.
+
+Exports pin the wheels of the image for a virtual environment. Markers stand only where a wheel is not
+for all platforms. Requirements name no index but those of the recipe. PEP 751 wants to know where
+each wheel lies, so a pylock has the URLs under which the indexes list them at the moment.";
 
 /// `lock`.
 #[derive(Debug, Args)]
@@ -23,8 +31,10 @@ pub(in crate::cli) struct Arguments {
     recipe: Option<PathBuf>,
     /// Choose everything anew, or only PACKAGE: a distribution, a Debian package (they move together),
     /// or `base` for the base image; may be given several times
-    #[arg(long, value_name = "PACKAGE", num_args = 0..=1, conflicts_with = "locked")]
+    #[arg(long, value_name = "PACKAGE", num_args = 0..=1, conflicts_with_all = ["locked", "export"])]
     upgrade: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(super) export: Export,
     /// Fail if the lock is missing or stale, and say what is different; write nothing
     #[arg(long)]
     pub(super) locked: bool,

@@ -39,6 +39,14 @@ pub enum BuildError {
         /// The platform.
         platform: Platform,
     },
+    /// What is to be upgraded is not in the lock.
+    #[error("the lock has nothing called `{name}`")]
+    NotInLock {
+        /// As the user called it.
+        name: String,
+        /// What may have been meant.
+        meant: Option<Hint>,
+    },
     /// A file that the recipe names cannot be read.
     #[error("cannot read `{}`", path.display())]
     File {
@@ -221,6 +229,9 @@ impl Advise for BuildError {
             Self::Recipe(error) => error.hint(),
             Self::Lock(error) => error.hint(),
             Self::NotLocked { .. } | Self::BaseMoved { .. } => Some(Hint::new("run `wheelwright lock` again")),
+            Self::NotInLock { meant, .. } => Some(meant.clone().unwrap_or_else(|| {
+                Hint::new("name a distribution or Debian package of the lock, or `base` for the base image")
+            })),
             Self::File { .. } => Some(Hint::new("paths in a recipe are relative to the recipe's folder")),
             Self::Requirements { source, .. } => source.hint(),
             Self::Keyring { source, .. } => source.hint(),

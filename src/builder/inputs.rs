@@ -1,5 +1,5 @@
-//! What the recipe asks, with the files it names read: requests for the resolver, and digests by
-//! which a stale lock is noticed.
+//! What the recipe asks, with the files it names read: requests for the resolver, and what a lock
+//! remembers of all that, by which a stale one is noticed.
 
 use std::{
     collections::BTreeMap,
@@ -12,24 +12,32 @@ use url::Url;
 use super::{BuildError, Project};
 use crate::{
     apt::Mirrors,
+    lock::Input,
     oci::Digest,
     pypi,
     python::{Entry, MarkerTree, Requirement, RequirementsTxt},
-    recipe::{self, Demand, Listed, Location, Recipe, Security, Variant},
+    recipe::{self, Base, Demand, Listed, Location, Recipe, Security, Variant},
     resolve::{Choice, LocalWheel, Request},
 };
 
 /// Requirements files that include each other more deeply than this go in a circle.
 const DEEPEST: usize = 32;
 
-/// The digest of every value and file that the lock depends on.
-pub(super) fn digests(project: &Project) -> Result<BTreeMap<String, Digest>, BuildError> {
-    let mut inputs = project.recipe.inputs();
+/// Every value and file that the lock depends on.
+pub(super) fn inputs(project: &Project) -> Result<BTreeMap<String, Input>, BuildError> {
+    let recipe = &project.recipe;
+    let mut inputs: BTreeMap<String, Input> =
+        recipe.inputs().iter().map(|(key, value)| (key.clone(), Input::from(value))).collect();
+    let targets = targets(recipe);
+    if !targets.is_empty() && (*recipe.base.get_ref() != Base::Scratch || recipe.debian.is_some()) {
+        // The lock keeps what lies on the way to them.
+        inputs.insert("scripts.to".to_owned(), Input::Items(targets));
+    }
     for (key, file) in project.recipe.files() {
         let mut whole = String::new();
         let mut list = |_: &Path, text: &str| whole.push_str(text);
         each_file(project, Path::new(file.get_ref()), 0, &mut list)?;
-        inputs.insert(key, Digest::of(whole.as_bytes()));
+        inputs.insert(key, Input::Digest(Digest::of(whole.as_bytes())));
     }
     Ok(inputs)
 }

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{copy, destination, exit, index, loading::Loading, platform};
+use super::{copy, destination, exit, index, loading::Loading, lock, platform};
 use crate::{
     builder::Destination,
     oci::{Platform, Reference},
@@ -126,7 +126,8 @@ pub(super) enum Command {
     #[command(after_help = BUILD_EXAMPLES)]
     Build(Build),
     /// Choose every wheel and package, and write the lock beside the recipe
-    Lock(Lock),
+    #[command(after_help = lock::EXAMPLES)]
+    Lock(lock::Arguments),
     /// Show what is in an image: platforms, configuration, layers
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
@@ -169,13 +170,6 @@ pub(super) struct Build {
     /// what the lock names either way. Layers that were not checked so far are made again
     #[arg(long)]
     pub(super) verify_record: bool,
-}
-
-/// `lock`.
-#[derive(Debug, Args)]
-pub(super) struct Lock {
-    /// The recipe [default: wheelwright.toml, or pyproject.toml with a tool.wheelwright table]
-    pub(super) recipe: Option<PathBuf>,
 }
 
 /// `inspect`.

@@ -124,9 +124,8 @@ impl Advise for CliError {
             Self::PackageIndexes { .. } => "correct it, or name the index in WHEELWRIGHT_INDEX",
             Self::Certificates { .. } => "name a PEM file in PIP_CERT or REQUESTS_CA_BUNDLE, or unset them",
             Self::Mirror { .. } => "write it as `https://HOST/PATH`",
-            Self::LockMissing { .. } | Self::LockStale { .. } => {
-                "run `wheelwright lock` and commit the lock, or leave out `--locked`"
-            }
+            Self::LockMissing { .. } => "run `wheelwright lock` and commit the lock",
+            Self::LockStale { .. } => "run `wheelwright lock` and commit the lock, or leave out `--locked`",
             _ => return None,
         };
         Some(Hint::new(sentence))
@@ -134,5 +133,5 @@ impl Advise for CliError {
 }
 
 fn listed(stale: &[Stale]) -> String {
-    stale.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    stale.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

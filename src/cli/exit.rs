@@ -86,9 +86,10 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::Circle { .. }
         | BuildError::Keyring { .. } => Some(Code::Recipe),
         BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } => Some(Code::Unresolved),
-        BuildError::Scratch | BuildError::NotForThisMachine { .. } | BuildError::SamePlatform { .. } => {
-            Some(Code::Usage)
-        }
+        BuildError::Scratch
+        | BuildError::NotInLock { .. }
+        | BuildError::NotForThisMachine { .. }
+        | BuildError::SamePlatform { .. } => Some(Code::Usage),
         _ => None,
     }
 }

@@ -20,6 +20,8 @@ mod wheels;
 
 use std::{collections::BTreeMap, ops::Range};
 
+use serde_json::Value;
+
 pub use base::{Base, BaseError};
 pub use debian::{Debian, Keyring, Security, Strip};
 pub use demand::{Demand, Listed};
@@ -33,7 +35,7 @@ pub use wheels::{Choice, Index, Location, PythonSeries, Request, Skew, Wheels};
 
 use crate::{
     hint::Hint,
-    oci::{Digest, Platform, is_component},
+    oci::{Platform, is_component},
 };
 
 /// What an image, or a family of images, shall be.
@@ -104,9 +106,9 @@ impl Recipe {
         self.variants().map(|name| self.joined(Some(name), &flattened(name))).collect()
     }
 
-    /// The digest of the value of every key that a lock depends on, as `wheels.require`. Those of
-    /// the contents of [`Recipe::files`] are for the caller to add, under the keys given there.
-    pub fn inputs(&self) -> BTreeMap<String, Digest> {
+    /// The value of every key that a lock depends on, as `wheels.require`. What the files of
+    /// [`Recipe::files`] say is for the caller to add, under the keys given there.
+    pub fn inputs(&self) -> BTreeMap<String, Value> {
         inputs::inputs(self)
     }
 

@@ -569,14 +569,7 @@ fn inputs_follow_what_a_lock_depends_on_and_nothing_else() {
     check(
         "[variants.full]\ninclude",
         "[variants.all]\ninclude",
-        &[
-            "variants.all",
-            "variants.all.include",
-            "variants.all.require",
-            "variants.full",
-            "variants.full.include",
-            "variants.full.require",
-        ],
+        &["variants", "variants.all.include", "variants.all.require", "variants.full.include", "variants.full.require"],
     );
     check("SIGINT", "SIGTERM", &[]);
     check("\"0755\"", "\"0700\"", &[]);

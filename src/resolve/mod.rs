@@ -20,7 +20,7 @@ mod explain;
 mod choose;
 mod align;
 
-pub use align::{Aligned, Skew, resolve_aligned};
+pub use align::{Job, Skew, resolve_aligned, skew};
 pub use choose::resolve;
 pub use error::ResolveError;
 pub use fact::Fact;

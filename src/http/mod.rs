@@ -4,6 +4,7 @@
 mod client;
 mod download;
 mod error;
+mod names;
 mod program;
 mod retry;
 mod setup;

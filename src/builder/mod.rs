@@ -6,11 +6,14 @@ mod debian;
 mod destination;
 mod error;
 mod export;
+mod files;
+mod from_lock;
 mod inputs;
 mod kept;
 mod locking;
 mod make;
 mod memo;
+mod paths;
 mod wheels;
 #[cfg(test)]
 mod testing;

@@ -82,7 +82,8 @@ fn build(error: &BuildError) -> Option<Code> {
     match error {
         BuildError::NotLocked { .. } => Some(Code::Lock),
         BuildError::NotInLock { .. } => Some(Code::Usage),
-        BuildError::File { .. } | BuildError::Requirements { .. } | BuildError::Circle { .. } => Some(Code::Recipe),
+        BuildError::File { .. } | BuildError::Circle { .. } => Some(Code::Recipe),
+        BuildError::OtherPython { .. } => Some(Code::Unresolved),
         BuildError::Skew { .. } => Some(Code::Unresolved),
         BuildError::Scratch => Some(Code::Usage),
         _ => None,

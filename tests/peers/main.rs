@@ -12,6 +12,7 @@ mod debian_base;
 mod digests;
 mod docker_registry;
 mod image;
+mod other_tools;
 mod pip;
 mod quickstart;
 mod root;

@@ -2,12 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Component, Path, PathBuf},
+    path::Path,
 };
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{BuildError, Builder, Project, Selection};
+use super::{BuildError, Builder, Project, Selection, paths::relative};
 use crate::{
     lock::{Export, FilePlace, IndexOption, Lock, WheelSource},
     oci::Digest,
@@ -81,44 +81,4 @@ impl Builder {
 fn chosen<'l>(project: &Project, lock: &'l Lock, selection: &Selection) -> Result<Export<'l>, BuildError> {
     let variant = project.recipe.variant(selection.variant.as_deref())?;
     Ok(lock.export(variant.name.as_deref(), &selection.platforms)?)
-}
-
-/// `to` as seen from `folder`: no path of this machine shall stand in an export.
-fn relative(folder: &Path, to: &Path) -> String {
-    let (folder, to) = (plain(folder), plain(to));
-    let common = folder.iter().zip(&to).take_while(|(one, other)| one == other).count();
-    let up = std::iter::repeat_n("..".to_owned(), folder.len() - common);
-    let down = to[common..].iter().cloned();
-    let parts: Vec<String> = up.chain(down).collect();
-    if parts.first().is_some_and(|first| first == "..") { parts.join("/") } else { format!("./{}", parts.join("/")) }
-}
-
-/// The names along an absolute path, `.` and `..` obeyed.
-fn plain(path: &Path) -> Vec<String> {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
-    let mut names = Vec::new();
-    for part in absolute.components() {
-        match part {
-            Component::Normal(name) => names.push(name.to_string_lossy().into_owned()),
-            Component::ParentDir => drop(names.pop()),
-            _ => {}
-        }
-    }
-    names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_told_from_where_the_export_lies() {
-        let check = |folder: &str, to: &str, expect: &str| {
-            assert_eq!(relative(Path::new(folder), Path::new(to)), expect);
-        };
-        check("/a/b", "/a/b/dist/x.whl", "./dist/x.whl");
-        check("/a/b", "/a/b/../c/./x.whl", "../c/x.whl");
-        check("/a/b/c", "/x.whl", "../../../x.whl");
-        check("out", "dist/x.whl", "../dist/x.whl");
-    }
 }

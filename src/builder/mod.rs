@@ -7,12 +7,15 @@ mod debian;
 mod destination;
 mod error;
 mod export;
+mod files;
+mod from_lock;
 mod gathering;
 mod inputs;
 mod kept;
 mod locking;
 mod make;
 mod memo;
+mod paths;
 mod wheels;
 #[cfg(test)]
 mod testing;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::{BuildError, Builder, Kept, Project, inputs};
@@ -22,14 +23,15 @@ impl Builder {
         (kept, inputs): (&Kept<'_>, &BTreeMap<String, Input>),
     ) -> Result<Vec<LockedImage>, BuildError> {
         let variants = project.recipe.images();
+        let index = self.package_index(project);
         let mut jobs = Vec::new();
         for variant in &variants {
-            if variant.request.is_empty() {
+            if variant.request.is_empty() || !variant.request.from_lock.is_empty() {
                 jobs.push(Vec::new());
                 continue;
             }
             self.stage("choosing wheels", variant.name.as_deref().unwrap_or(project.recipe.name.get_ref()));
-            let request = inputs::request(project, variant)?;
+            let request = inputs::request(project, variant, index.settings())?;
             let on = |locked: &LockedPlatform| {
                 let name = variant.name.as_deref();
                 let choices = kept.choices(inputs, name, &locked.platform);
@@ -45,14 +47,28 @@ impl Builder {
             };
             jobs.push(platforms.iter().map(on).collect::<Result<Vec<Job>, BuildError>>()?);
         }
-        let found = resolve_aligned(&jobs, &self.package_index(project)).await?;
+        let found = resolve_aligned(&jobs, &index).await?;
         let mut images = Vec::new();
-        for (variant, resolutions) in variants.iter().zip(found) {
+        for (variant, mut resolutions) in variants.iter().zip(found) {
+            if !variant.request.from_lock.is_empty() {
+                resolutions = self.from_lock(project, variant, platforms).await?;
+            }
             self.judge(project, &resolutions)?;
             let mut resolutions = resolutions.into_iter();
             images.extend(platforms.iter().map(|locked| image(variant, locked, resolutions.next())));
         }
         Ok(images)
+    }
+
+    async fn from_lock(
+        &self,
+        project: &Project,
+        variant: &Variant,
+        platforms: &[LockedPlatform],
+    ) -> Result<Vec<Resolution>, BuildError> {
+        self.stage("choosing files", variant.name.as_deref().unwrap_or(project.recipe.name.get_ref()));
+        let request = inputs::request(project, variant, self.package_index(project).settings())?;
+        try_join_all(platforms.iter().map(|locked| self.choose_from_lock(project, variant, locked, &request))).await
     }
 
     /// Tells what is noteworthy about the images of one variant, and whether they may differ.

@@ -2,7 +2,11 @@
 
 use url::Url;
 
-use super::{IndexError, PackageIndex, download::listed, settings::Location};
+use super::{
+    DefaultIndex, IndexError, PackageIndex, Settings,
+    download::listed,
+    settings::{DEFAULT_NAME, Location},
+};
 use crate::lock::LockedWheel;
 
 impl PackageIndex {
@@ -31,4 +35,24 @@ impl PackageIndex {
         let _ = url.set_password(None);
         Ok(url)
     }
+}
+
+impl Settings {
+    /// The name of the index at `place`, a URL as another tool writes it: credentials and a last slash
+    /// do not count. The public index is the default one, whatever stands in for it here.
+    #[must_use]
+    pub fn name_at(&self, place: &str) -> Option<String> {
+        let wanted = comparable(&place.parse().ok()?);
+        let at = |location: &Location| matches!(location, Location::Simple(url) if comparable(url) == wanted);
+        if let Some(index) = self.indexes.iter().find(|index| at(&index.location)) {
+            return Some(index.name.clone());
+        }
+        let default = [DefaultIndex::Public.location(), self.default.location()];
+        default.iter().flatten().any(at).then(|| DEFAULT_NAME.to_owned())
+    }
+}
+
+fn comparable(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path().trim_end_matches('/'))
 }

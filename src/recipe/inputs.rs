@@ -45,6 +45,7 @@ impl Inputs {
     fn add_request(&mut self, table: &str, request: &Request) {
         self.add(&format!("{table}.require"), demands(&request.require));
         self.add(&format!("{table}.files"), texts(&request.files));
+        self.add(&format!("{table}.from-lock"), texts(&request.from_lock));
         self.add(&format!("{table}.constraints"), list(&request.constraints, listed));
         self.add(&format!("{table}.overrides"), list(&request.overrides, listed));
         self.add(&format!("{table}.choice"), Value::Array(request.choices.iter().map(choice).collect()));

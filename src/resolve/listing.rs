@@ -141,6 +141,11 @@ impl Candidate {
 }
 
 impl Refused {
+    /// Wheels of which none fits.
+    pub(super) fn of_wheels(wheels: Vec<WheelName>) -> Self {
+        Self { wheels, ..Self::default() }
+    }
+
     /// Whether there is nothing but source.
     pub(super) fn is_source_only(&self) -> bool {
         self.wheels.is_empty() && self.python.is_none() && !self.hash

@@ -13,6 +13,7 @@ mod digests;
 mod docker_registry;
 mod image;
 mod openpgp;
+mod other_tools;
 mod pip;
 mod quickstart;
 mod root;

@@ -164,7 +164,6 @@ fn images(error: &(dyn Error + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<RegistryError>() {
         return Some(match error {
             RegistryError::Mismatch { .. } | RegistryError::TooLarge { .. } => Code::Refused,
-            RegistryError::NoPlatform { .. } => Code::Unresolved,
             RegistryError::Name { .. } | RegistryError::Tag { .. } => Code::Usage,
             RegistryError::Transfer { .. } => return None,
             _ => Code::Network,

@@ -8,4 +8,6 @@ mod copying;
 mod inspecting;
 mod interrupting;
 mod refusing;
+#[cfg(feature = "serve")]
+mod serving;
 mod wheels;

@@ -133,6 +133,21 @@ pub(super) enum Command {
     /// Join images of several platforms under one name
     #[command(subcommand)]
     Index(index::Index),
+    /// Be a registry: for a laptop, for tests, for a network without one
+    #[cfg(feature = "serve")]
+    #[command(after_help = super::serve::EXAMPLES)]
+    Serve(super::serve::Serve),
+}
+
+impl Command {
+    /// Whether a signal is the ordinary end of it.
+    pub(super) const fn ends_with_a_signal(&self) -> bool {
+        match self {
+            #[cfg(feature = "serve")]
+            Self::Serve(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// `build`.

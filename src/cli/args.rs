@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{copy, destination, exit, index, loading::Loading, platform, reach::Reach};
+use super::{copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach};
 use crate::{
     builder::Destination,
     oci::{Platform, Reference},
@@ -122,7 +122,8 @@ pub(super) enum Command {
     #[command(after_help = BUILD_EXAMPLES)]
     Build(Build),
     /// Choose every wheel and package, and write the lock beside the recipe
-    Lock(Lock),
+    #[command(after_help = lock::EXAMPLES)]
+    Lock(lock::Arguments),
     /// Show what is in an image: platforms, configuration, layers
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
@@ -132,6 +133,21 @@ pub(super) enum Command {
     /// Join images of several platforms under one name
     #[command(subcommand)]
     Index(index::Index),
+    /// Be a registry: for a laptop, for tests, for a network without one
+    #[cfg(feature = "serve")]
+    #[command(after_help = super::serve::EXAMPLES)]
+    Serve(super::serve::Serve),
+}
+
+impl Command {
+    /// Whether a signal is the ordinary end of it.
+    pub(super) const fn ends_with_a_signal(&self) -> bool {
+        match self {
+            #[cfg(feature = "serve")]
+            Self::Serve(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// `build`.
@@ -165,13 +181,6 @@ pub(super) struct Build {
     /// what the lock names either way. Layers that were not checked so far are made again
     #[arg(long)]
     pub(super) verify_record: bool,
-}
-
-/// `lock`.
-#[derive(Debug, Args)]
-pub(super) struct Lock {
-    /// The recipe [default: wheelwright.toml, or pyproject.toml with a tool.wheelwright table]
-    pub(super) recipe: Option<PathBuf>,
 }
 
 /// `inspect`.

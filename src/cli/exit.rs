@@ -81,14 +81,14 @@ fn class(error: &(dyn Error + 'static)) -> Option<Code> {
 fn build(error: &BuildError) -> Option<Code> {
     match error {
         BuildError::NotLocked { .. } => Some(Code::Lock),
-        BuildError::File { .. }
-        | BuildError::Requirements { .. }
-        | BuildError::Circle { .. }
-        | BuildError::Keyring { .. } => Some(Code::Recipe),
-        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } => Some(Code::Unresolved),
-        BuildError::Scratch | BuildError::NotForThisMachine { .. } | BuildError::SamePlatform { .. } => {
-            Some(Code::Usage)
+        BuildError::File { .. } | BuildError::Circle { .. } | BuildError::Keyring { .. } => Some(Code::Recipe),
+        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } | BuildError::OtherPython { .. } => {
+            Some(Code::Unresolved)
         }
+        BuildError::Scratch
+        | BuildError::NotInLock { .. }
+        | BuildError::NotForThisMachine { .. }
+        | BuildError::SamePlatform { .. } => Some(Code::Usage),
         _ => None,
     }
 }

@@ -26,6 +26,8 @@ mod lock;
 mod inspect;
 mod copy;
 mod index;
+#[cfg(feature = "serve")]
+mod serve;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -87,7 +89,7 @@ fn execute(session: &Session, command: &Command) -> Result<String, CliError> {
         let interrupted = interruption();
         tokio::select! {
             outcome = perform(session, command) => outcome,
-            () = interrupted => Err(CliError::Interrupted),
+            () = interrupted, if !command.ends_with_a_signal() => Err(CliError::Interrupted),
         }
     });
     session.finish();
@@ -104,6 +106,8 @@ async fn perform(session: &Session, command: &Command) -> Result<String, CliErro
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
         Command::Index(arguments) => index::run(session, arguments).await,
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => serve::run(session, arguments, interruption(), print).await,
     }
 }
 

@@ -1,6 +1,10 @@
 //! The client itself: one connection pool, one policy of retries.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
@@ -39,7 +43,12 @@ pub struct Options {
 pub struct Client {
     inner: reqwest::Client,
     options: Arc<Options>,
+    doors: Arc<Doors>,
 }
+
+/// Whether somebody has gone through to a host yet. Those who come behind share the connection, if it
+/// is one of HTTP/2; all at once, each would open one.
+type Doors = Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<bool>>>>;
 
 /// One request.
 #[derive(Clone, Debug)]
@@ -172,7 +181,7 @@ impl Client {
     /// A client over an embedder's own `reqwest` client.
     #[must_use]
     pub fn from_reqwest(inner: reqwest::Client, options: Options) -> Self {
-        Self { inner, options: Arc::new(options) }
+        Self { inner, options: Arc::new(options), doors: Arc::default() }
     }
 
     /// The settings.
@@ -226,11 +235,22 @@ impl Client {
         if let Some(value) = request.authorization.as_ref().or(own.as_ref()).and_then(Authorization::header_value) {
             headers.insert(AUTHORIZATION, value);
         }
-        let mut sent = self.inner.request(request.method.clone(), url).headers(headers);
+        let door = self.door(&url);
+        let mut builder = self.inner.request(request.method.clone(), url).headers(headers);
         if let Some(form) = &request.form {
-            sent = sent.body(form.clone());
+            builder = builder.body(form.clone());
         }
-        let response = tokio::time::timeout(self.options.stall, sent.send())
+        let sent = async {
+            let mut open = door.lock().await;
+            if *open {
+                drop(open);
+                return builder.send().await;
+            }
+            let response = builder.send().await;
+            *open = true;
+            response
+        };
+        let response = tokio::time::timeout(self.options.stall, sent)
             .await
             .map_err(|_| HttpError::Cut { url: shown(), received: 0, expected: 0 })?
             .map_err(|source| HttpError::Transport { url: shown(), source: source.without_url() })?;
@@ -240,6 +260,11 @@ impl Client {
         }
         let retry_after = retry_after(response.headers());
         Err(HttpError::Status { url: shown(), status, message: first_line(response).await, retry_after })
+    }
+
+    fn door(&self, url: &Url) -> Arc<tokio::sync::Mutex<bool>> {
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(doors.entry(url.origin().ascii_serialization()).or_default())
     }
 
     /// Waits before attempt number `attempt`: as long as the server asks, else for a random while.

@@ -7,7 +7,7 @@ use std::{
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-use super::HttpError;
+use super::{HttpError, is_stranger};
 
 /// The longest pause of our own choice.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -40,7 +40,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub(super) fn worth_retrying(error: &HttpError) -> bool {
     match error {
         HttpError::Status { status, .. } => matches!(status.as_u16(), 408 | 429 | 499 | 500 | 502 | 503 | 504 | 522),
-        HttpError::Transport { source, .. } => !source.is_builder() && !source.is_redirect(),
+        HttpError::Transport { source, .. } => !source.is_builder() && !source.is_redirect() && !is_stranger(source),
         HttpError::Cut { .. } => true,
         _ => false,
     }

@@ -25,6 +25,7 @@ pub(super) struct Catalog {
     pub(super) tags: TagSet,
     pub(super) accepted: BTreeMap<PackageName, BTreeSet<Digest>>,
     pub(super) prefer: BTreeMap<PackageName, Version>,
+    pub(super) keep: BTreeSet<String>,
     pub(super) prereleases: BTreeSet<PackageName>,
     listings: Mutex<BTreeMap<PackageName, Arc<OnceCell<Arc<Listing>>>>>,
 }
@@ -48,6 +49,7 @@ impl Catalog {
             tags: TagSet::of(target),
             accepted: BTreeMap::new(),
             prefer: BTreeMap::new(),
+            keep: BTreeSet::new(),
             prereleases: BTreeSet::new(),
             listings: Mutex::default(),
         }
@@ -123,7 +125,7 @@ impl Catalog {
 
     async fn list(&self, package: &PackageName) -> Result<Arc<Listing>, ResolveError> {
         let project = self.index.project(package, &self.target().platform).await?;
-        let criteria = Criteria { tags: &self.tags, accepted: self.accepted.get(package) };
+        let criteria = Criteria { tags: &self.tags, accepted: self.accepted.get(package), keep: &self.keep };
         let listing = project.map(|project| Listing::of(package, &project.index, &project.files, &criteria));
         Ok(Arc::new(listing.unwrap_or_default()))
     }

@@ -13,6 +13,8 @@ mod private_index;
 #[cfg(feature = "serve")]
 mod pushing;
 mod refusing;
+#[cfg(feature = "serve")]
+mod serving;
 mod wheels;
 #[cfg(feature = "serve")]
 mod workshop;

@@ -14,6 +14,7 @@ mod docker_registry;
 mod guarded_registry;
 mod image;
 mod openpgp;
+mod other_tools;
 mod pip;
 mod quickstart;
 mod root;

@@ -1,6 +1,12 @@
 //! METADATA of wheels: from beside them, out of them, or from an earlier run.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::{Arc, PoisonError},
+};
 
 use super::{
     DirectWheel, IndexError, PackageIndex,
@@ -20,6 +26,8 @@ use reqwest::{
 
 /// Bytes of the first look into a wheel: mostly the whole directory, and METADATA just before it.
 const TAIL: u64 = 32 << 10;
+/// Most bytes of a first look.
+const LARGEST_TAIL: u64 = 1 << 20;
 /// Most bytes that one further look may ask for.
 const MOST: u64 = 48 << 20;
 /// Looks after which a wheel is given up: directory, header, data.
@@ -168,7 +176,10 @@ impl PackageIndex {
         for _ in 0..LOOKS {
             if located.is_none() {
                 match locate(&window, wheel).map_err(broken)? {
-                    Step::Found(found) => located = Some(found),
+                    Step::Found(found) => {
+                        self.learn_tail(parts, wheel, window.total - found.start().min(window.total));
+                        located = Some(found);
+                    }
                     Step::Need(range) => {
                         window = self.part(parts, wheel, (range.start, range.end)).await?;
                         continue;
@@ -188,7 +199,8 @@ impl PackageIndex {
     async fn last_part(&self, parts: &Parts, wheel: &WheelName) -> Result<Window, Obstacle> {
         match parts {
             Parts::Remote(request, promised) => {
-                let window = self.request_part(request, wheel, &format!("bytes=-{TAIL}"), TAIL).await?;
+                let tail = self.usual_tail(wheel);
+                let window = self.request_part(request, wheel, &format!("bytes=-{tail}"), tail).await?;
                 match promised {
                     Some(promised) if *promised != window.total => Err(Obstacle::Failed(IndexError::Size {
                         file: wheel.file().to_owned(),
@@ -203,6 +215,22 @@ impl PackageIndex {
                 local_part(file, (total.saturating_sub(TAIL), total), total)
                     .map_err(|source| Obstacle::Failed(no_read(wheel, source)))
             }
+        }
+    }
+
+    /// Bytes to ask for first: as many as other wheels of the project needed.
+    fn usual_tail(&self, wheel: &WheelName) -> u64 {
+        let tails = self.inner().tails.lock().unwrap_or_else(PoisonError::into_inner);
+        tails.get(wheel.name()).copied().unwrap_or(TAIL)
+    }
+
+    fn learn_tail(&self, parts: &Parts, wheel: &WheelName, needed: u64) {
+        // A little more: the next version will have grown.
+        let needed = needed + needed / 8;
+        if matches!(parts, Parts::Remote(..)) && needed > TAIL && needed < LARGEST_TAIL {
+            let mut tails = self.inner().tails.lock().unwrap_or_else(PoisonError::into_inner);
+            let tail = tails.entry(wheel.name().clone()).or_insert(needed);
+            *tail = needed.max(*tail);
         }
     }
 

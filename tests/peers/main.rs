@@ -11,6 +11,7 @@
 mod debian_base;
 mod digests;
 mod docker_registry;
+mod guarded_registry;
 mod image;
 mod openpgp;
 mod other_tools;

@@ -6,6 +6,7 @@ use crate::{
     apt::AptError,
     archive::ArchiveError,
     base::BaseError,
+    debian::openpgp::OpenPgpError,
     engine::EngineError,
     hint::{Advise, Hint},
     image::TransferError,
@@ -38,6 +39,26 @@ pub enum BuildError {
         /// The platform.
         platform: Platform,
     },
+    /// What is to be upgraded is not in the lock.
+    #[error("the lock has nothing called `{name}`")]
+    NotInLock {
+        /// As the user called it.
+        name: String,
+        /// What may have been meant.
+        meant: Option<Hint>,
+    },
+    /// A lock of another tool is for other Pythons than the base has.
+    #[error("`{}` is for Python {wanted}, and the base has {found} on {platform}", path.display())]
+    OtherPython {
+        /// As the recipe names it.
+        path: PathBuf,
+        /// What it is for.
+        wanted: crate::python::VersionSpecifiers,
+        /// What the base has.
+        found: crate::python::PythonVersion,
+        /// On which platform.
+        platform: Platform,
+    },
     /// A file that the recipe names cannot be read.
     #[error("cannot read `{}`", path.display())]
     File {
@@ -46,13 +67,13 @@ pub enum BuildError {
         /// Why.
         source: io::Error,
     },
-    /// A file that the recipe names cannot be understood.
-    #[error("`{}` cannot be used", path.display())]
-    Requirements {
+    /// A file of keys cannot be used.
+    #[error("the keys in `{}` cannot be used", path.display())]
+    Keyring {
         /// As the recipe names it.
         path: PathBuf,
         /// Why.
-        source: crate::python::PythonError,
+        source: OpenPgpError,
     },
     /// Requirements files include each other without end.
     #[error("`{}` includes itself", path.display())]
@@ -212,8 +233,14 @@ impl Advise for BuildError {
             Self::Recipe(error) => error.hint(),
             Self::Lock(error) => error.hint(),
             Self::NotLocked { .. } | Self::BaseMoved { .. } => Some(Hint::new("run `wheelwright lock` again")),
+            Self::NotInLock { meant, .. } => Some(meant.clone().unwrap_or_else(|| {
+                Hint::new("name a distribution or Debian package of the lock, or `base` for the base image")
+            })),
+            Self::OtherPython { .. } => {
+                Some(Hint::new("take a `base` with such a Python, or lock the project again for this one"))
+            }
             Self::File { .. } => Some(Hint::new("paths in a recipe are relative to the recipe's folder")),
-            Self::Requirements { source, .. } => source.hint(),
+            Self::Keyring { source, .. } => source.hint(),
             Self::Circle { .. } => Some(Hint::new("remove the `-r` line that leads back")),
             Self::Base { source, .. } => source.hint(),
             Self::Debian { source, .. } => source.hint(),

@@ -6,11 +6,19 @@ mod check;
 mod debian;
 mod destination;
 mod error;
+mod export;
+mod files;
+mod from_lock;
 mod gathering;
 mod inputs;
+mod kept;
 mod locking;
 mod make;
 mod memo;
+mod paths;
+mod wheels;
+#[cfg(test)]
+mod testing;
 
 use std::{
     collections::BTreeSet,
@@ -22,6 +30,7 @@ use std::{
 
 pub use destination::Destination;
 pub use error::BuildError;
+pub use kept::Kept;
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -48,6 +57,8 @@ pub struct Settings {
     pub default_index: pypi::DefaultIndex,
     /// The user's own further indexes; the recipe's come before them.
     pub indexes: Vec<pypi::Index>,
+    /// Credentials of package indexes, beside what their URLs carry.
+    pub index_credentials: pypi::Credentials,
     /// Mirrors of Debian's archives; the recipe's come before them.
     pub mirrors: Mirrors,
     /// Credentials of registries.
@@ -183,6 +194,7 @@ impl Builder {
             default: self.settings.default_index.clone(),
             indexes: inputs::indexes(project).chain(self.settings.indexes.iter().cloned()).collect(),
             folder: project.folder.clone(),
+            credentials: self.settings.index_credentials.clone(),
             now: self.settings.now,
         };
         let observer = Arc::clone(&self.settings.observer);

@@ -44,6 +44,8 @@ pub(super) enum CliError {
     NoHome,
     #[error("the package indexes of {place} cannot be used")]
     PackageIndexes { place: String, source: Box<IndexError> },
+    #[error("`{}` holds no certificates", path.display())]
+    Certificates { path: PathBuf },
     #[error("{variable} holds something that is no URL of a mirror")]
     Mirror { variable: &'static str },
     #[error("there is no lock `{}`", path.display())]
@@ -100,6 +102,7 @@ impl CliError {
             | Self::Epoch { .. }
             | Self::NoHome
             | Self::PackageIndexes { .. }
+            | Self::Certificates { .. }
             | Self::Mirror { .. } => Code::Usage,
             Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
             #[cfg(feature = "serve")]
@@ -131,10 +134,10 @@ impl Advise for CliError {
             Self::Epoch { .. } => "set SOURCE_DATE_EPOCH to a whole number, or unset it",
             Self::NoHome => "name a folder with `--store DIR`",
             Self::PackageIndexes { .. } => "correct it, or name the index in WHEELWRIGHT_INDEX",
+            Self::Certificates { .. } => "name a PEM file in PIP_CERT or REQUESTS_CA_BUNDLE, or unset them",
             Self::Mirror { .. } => "write it as `https://HOST/PATH`",
-            Self::LockMissing { .. } | Self::LockStale { .. } => {
-                "run `wheelwright lock` and commit the lock, or leave out `--locked`"
-            }
+            Self::LockMissing { .. } => "run `wheelwright lock` and commit the lock",
+            Self::LockStale { .. } => "run `wheelwright lock` and commit the lock, or leave out `--locked`",
             _ => return None,
         };
         Some(Hint::new(sentence))
@@ -142,5 +145,5 @@ impl Advise for CliError {
 }
 
 fn listed(stale: &[Stale]) -> String {
-    stale.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    stale.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

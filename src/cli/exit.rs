@@ -81,11 +81,14 @@ fn class(error: &(dyn Error + 'static)) -> Option<Code> {
 fn build(error: &BuildError) -> Option<Code> {
     match error {
         BuildError::NotLocked { .. } => Some(Code::Lock),
-        BuildError::File { .. } | BuildError::Requirements { .. } | BuildError::Circle { .. } => Some(Code::Recipe),
-        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } => Some(Code::Unresolved),
-        BuildError::Scratch | BuildError::NotForThisMachine { .. } | BuildError::SamePlatform { .. } => {
-            Some(Code::Usage)
+        BuildError::File { .. } | BuildError::Circle { .. } | BuildError::Keyring { .. } => Some(Code::Recipe),
+        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } | BuildError::OtherPython { .. } => {
+            Some(Code::Unresolved)
         }
+        BuildError::Scratch
+        | BuildError::NotInLock { .. }
+        | BuildError::NotForThisMachine { .. }
+        | BuildError::SamePlatform { .. } => Some(Code::Usage),
         _ => None,
     }
 }
@@ -125,10 +128,14 @@ fn package_index(error: &IndexError) -> Option<Code> {
         IndexError::Ask { .. } | IndexError::Page { .. } | IndexError::Fetch { .. } | IndexError::NotListed { .. } => {
             Code::Network
         }
-        IndexError::Broken { .. } | IndexError::Metadata { .. } | IndexError::MetadataDigest { .. } => Code::Refused,
+        IndexError::Broken { .. }
+        | IndexError::Metadata { .. }
+        | IndexError::MetadataDigest { .. }
+        | IndexError::MetadataDiffers { .. }
+        | IndexError::Size { .. } => Code::Refused,
         IndexError::UnknownIndex { .. } => Code::Unresolved,
         IndexError::Url { .. } => Code::Recipe,
-        IndexError::Config { .. } => Code::Usage,
+        IndexError::Config { .. } | IndexError::Keyring { .. } | IndexError::KeyringSilent { .. } => Code::Usage,
         IndexError::Folder { .. } | IndexError::Store(_) => return None,
     })
 }
@@ -139,6 +146,9 @@ fn archive(error: &AptError) -> Option<Code> {
         AptError::Malformed { .. }
         | AptError::OtherSuite { .. }
         | AptError::Expired { .. }
+        | AptError::Unsigned { .. }
+        | AptError::Signature { .. }
+        | AptError::Older { .. }
         | AptError::NoChecksum { .. } => Code::Refused,
         AptError::Place { .. } => Code::Lock,
         AptError::NoArchitecture { .. }
@@ -154,7 +164,6 @@ fn images(error: &(dyn Error + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<RegistryError>() {
         return Some(match error {
             RegistryError::Mismatch { .. } | RegistryError::TooLarge { .. } => Code::Refused,
-            RegistryError::NoPlatform { .. } => Code::Unresolved,
             RegistryError::Name { .. } | RegistryError::Tag { .. } => Code::Usage,
             RegistryError::Transfer { .. } => return None,
             _ => Code::Network,

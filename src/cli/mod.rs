@@ -4,7 +4,9 @@
 
 mod exit;
 mod args;
+mod reach;
 mod environment;
+mod network;
 mod package_indexes;
 mod debian_mirrors;
 mod error;
@@ -91,6 +93,8 @@ fn execute(session: &Session, command: &Command) -> Result<String, CliError> {
         }
     });
     session.finish();
+    // What was begun in registries and not ended; a registry that does not answer is left alone.
+    let _ = runtime.block_on(async { tokio::time::timeout(GRACE, session.tidy()).await });
     runtime.shutdown_timeout(GRACE);
     outcome
 }

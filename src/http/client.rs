@@ -1,15 +1,24 @@
 //! The client itself: one connection pool, one policy of retries.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Method, StatusCode,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
+use rustls::pki_types::CertificateDer;
 use url::Url;
 
-use super::{HttpError, redacted};
+use super::{
+    HttpError, Proxies, redacted,
+    retry::{pause, retry_after, worth_retrying},
+    setup,
+};
 
 /// Settings of a [`Client`]; the default suits everyone without a private network.
 #[derive(Clone, Debug)]
@@ -18,10 +27,15 @@ pub struct Options {
     pub offline: bool,
     /// Further attempts after the first.
     pub retries: u32,
-    /// First pause between attempts; doubled each time, at most 30 s.
+    /// Bound of the first pause between attempts, whose length is left to chance; the bound doubles
+    /// each time, up to 30 s.
     pub pause: Duration,
     /// A connection that brings no byte for so long is given up.
     pub stall: Duration,
+    /// What stands between here and the servers.
+    pub proxies: Proxies,
+    /// Certificates of authorities that are trusted besides the system's.
+    pub roots: Vec<CertificateDer<'static>>,
 }
 
 /// The HTTP client; cheap to clone.
@@ -29,12 +43,17 @@ pub struct Options {
 pub struct Client {
     inner: reqwest::Client,
     options: Arc<Options>,
+    doors: Arc<Doors>,
 }
 
-/// One request without a body.
+/// Whether somebody has gone through to a host yet. Those who come behind share the connection, if it
+/// is one of HTTP/2; all at once, each would open one.
+type Doors = Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<bool>>>>;
+
+/// One request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// GET or HEAD.
+    /// GET, HEAD, or POST with a form.
     pub method: Method,
     /// May carry credentials, which are sent as Basic authentication and never shown.
     pub url: Url,
@@ -42,7 +61,9 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Credentials that belong to this host alone.
     pub authorization: Option<Authorization>,
-    /// Most bytes the body may have.
+    /// Sent as the body.
+    pub form: Option<Bytes>,
+    /// Most bytes that the body of the answer may have.
     pub limit: u64,
 }
 
@@ -75,7 +96,14 @@ pub struct Fetched {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { offline: false, retries: 4, pause: Duration::from_millis(500), stall: Duration::from_mins(1) }
+        Self {
+            offline: false,
+            retries: 4,
+            pause: Duration::from_millis(500),
+            stall: Duration::from_mins(1),
+            proxies: Proxies::default(),
+            roots: Vec::new(),
+        }
     }
 }
 
@@ -83,7 +111,15 @@ impl Request {
     /// GET `url`, of which at most 64 MiB are accepted.
     #[must_use]
     pub fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, headers: HeaderMap::new(), authorization: None, limit: 64 << 20 }
+        Self { method: Method::GET, url, headers: HeaderMap::new(), authorization: None, form: None, limit: 64 << 20 }
+    }
+
+    /// POST a form that is already encoded to `url`; at most 64 MiB of answer are accepted.
+    #[must_use]
+    pub fn post(url: Url, form: String) -> Self {
+        let encoded = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let request = Self { method: Method::POST, form: Some(form.into()), ..Self::get(url) };
+        request.header(CONTENT_TYPE, encoded)
     }
 
     /// With one more header.
@@ -136,23 +172,16 @@ impl Client {
     /// A client with these settings.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// When TLS cannot be set up, or a proxy is none.
     pub fn new(options: Options) -> Result<Self, HttpError> {
-        let inner = reqwest::Client::builder()
-            .user_agent(concat!("wheelwright/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls()?)
-            .connect_timeout(Duration::from_secs(20))
-            .referer(false)
-            .redirect(redirects())
-            .build()
-            .map_err(|source| HttpError::Setup { source })?;
+        let inner = setup::client(&options)?;
         Ok(Self::from_reqwest(inner, options))
     }
 
     /// A client over an embedder's own `reqwest` client.
     #[must_use]
     pub fn from_reqwest(inner: reqwest::Client, options: Options) -> Self {
-        Self { inner, options: Arc::new(options) }
+        Self { inner, options: Arc::new(options), doors: Arc::default() }
     }
 
     /// The settings.
@@ -183,7 +212,7 @@ impl Client {
                 Err(error) if attempt < self.options.retries && worth_retrying(&error) => {
                     tracing::debug!(attempt, %error, "trying again");
                     attempt += 1;
-                    self.pause(attempt, None).await;
+                    self.pause(attempt, error.retry_after()).await;
                 }
                 result => return result,
             }
@@ -191,7 +220,7 @@ impl Client {
     }
 
     /// Sends `request` once and returns the answer before its body. 2xx, 304 and 416 are answers,
-    /// everything else is an error; 429 and 503 wait as long as the server asks (at most 2 minutes).
+    /// everything else is an error.
     ///
     /// # Errors
     /// As [`Client::fetch`], but nothing is retried.
@@ -206,7 +235,21 @@ impl Client {
         if let Some(value) = request.authorization.as_ref().or(own.as_ref()).and_then(Authorization::header_value) {
             headers.insert(AUTHORIZATION, value);
         }
-        let sent = self.inner.request(request.method.clone(), url).headers(headers).send();
+        let door = self.door(&url);
+        let mut builder = self.inner.request(request.method.clone(), url).headers(headers);
+        if let Some(form) = &request.form {
+            builder = builder.body(form.clone());
+        }
+        let sent = async {
+            let mut open = door.lock().await;
+            if *open {
+                drop(open);
+                return builder.send().await;
+            }
+            let response = builder.send().await;
+            *open = true;
+            response
+        };
         let response = tokio::time::timeout(self.options.stall, sent)
             .await
             .map_err(|_| HttpError::Cut { url: shown(), received: 0, expected: 0 })?
@@ -215,22 +258,27 @@ impl Client {
         if status.is_success() || status == StatusCode::NOT_MODIFIED || status == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok(response);
         }
-        if let Some(seconds) = retry_after(response.headers()) {
-            tokio::time::sleep(Duration::from_secs(seconds.min(120))).await;
-        }
-        Err(HttpError::Status { url: shown(), status, message: first_line(response).await })
+        let retry_after = retry_after(response.headers());
+        Err(HttpError::Status { url: shown(), status, message: first_line(response).await, retry_after })
     }
 
-    /// Waits before attempt number `attempt`, longer each time.
-    pub(super) async fn pause(&self, attempt: u32, at_least: Option<Duration>) {
-        let doubled = self.options.pause.saturating_mul(1 << attempt.saturating_sub(1).min(6));
-        tokio::time::sleep(doubled.min(Duration::from_secs(30)).max(at_least.unwrap_or_default())).await;
+    fn door(&self, url: &Url) -> Arc<tokio::sync::Mutex<bool>> {
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(doors.entry(url.origin().ascii_serialization()).or_default())
+    }
+
+    /// Waits before attempt number `attempt`: as long as the server asks, else for a random while.
+    pub(super) async fn pause(&self, attempt: u32, asked: Option<Duration>) {
+        tokio::time::sleep(asked.unwrap_or_else(|| pause(attempt, self.options.pause))).await;
     }
 
     async fn read(&self, mut response: reqwest::Response, request: &Request) -> Result<Fetched, HttpError> {
         let url = redacted(&request.url);
         let mut body = BytesMut::new();
         let (status, headers, from) = (response.status(), response.headers().clone(), response.url().clone());
+        if response.content_length().is_some_and(|length| length > request.limit) {
+            return Err(HttpError::TooLarge { url, limit: request.limit });
+        }
         loop {
             let chunk = tokio::time::timeout(self.options.stall, response.chunk())
                 .await
@@ -246,43 +294,6 @@ impl Client {
     }
 }
 
-/// Whether another attempt could end better.
-pub(super) fn worth_retrying(error: &HttpError) -> bool {
-    match error {
-        HttpError::Status { status, .. } => matches!(status.as_u16(), 408 | 429 | 499 | 500 | 502 | 503 | 504 | 522),
-        HttpError::Transport { source, .. } => !source.is_builder() && !source.is_redirect(),
-        HttpError::Cut { .. } => true,
-        _ => false,
-    }
-}
-
-/// Redirects are followed, but never out of TLS.
-fn redirects() -> reqwest::redirect::Policy {
-    reqwest::redirect::Policy::custom(|attempt| {
-        let downgrade =
-            attempt.url().scheme() != "https" && attempt.previous().last().is_some_and(|url| url.scheme() == "https");
-        if downgrade {
-            attempt.error("a redirect leads from https to http")
-        } else if attempt.previous().len() > 10 {
-            attempt.error("more than 10 redirects")
-        } else {
-            attempt.follow()
-        }
-    })
-}
-
-fn tls() -> Result<rustls::ClientConfig, HttpError> {
-    use rustls_platform_verifier::BuilderVerifierExt as _;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let fail = |source| HttpError::Tls { source };
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(fail)?
-        .with_platform_verifier()
-        .map_err(fail)?
-        .with_no_client_auth())
-}
-
 fn take_credentials(url: &mut Url) -> Option<Authorization> {
     let decode = |text: &str| percent_decode(text);
     let user = decode(url.username());
@@ -295,14 +306,11 @@ fn take_credentials(url: &mut Url) -> Option<Authorization> {
     Some(Authorization::Basic { user, password })
 }
 
-fn percent_decode(text: &str) -> String {
+/// `text` with its `%xx` replaced.
+pub(crate) fn percent_decode(text: &str) -> String {
     // The query parser of `url` is the only public decoder in the tree; `+` must survive it.
     let query = format!("x={}", text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D"));
     url::form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 async fn first_line(mut response: reqwest::Response) -> String {

@@ -265,6 +265,7 @@ async fn answer(state: &State, mut request: Request<Incoming>) -> Result<Reply, 
     }
     let result = match fault {
         Fault::CutRequest(bytes) => faults::feed_partly(state, request, bytes).await,
+        Fault::SlowRequest(pause) => faults::feed_slowly(state, request, pause).await,
         _ => handle(state, request).await,
     };
     let reply = match result {

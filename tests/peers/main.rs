@@ -12,6 +12,8 @@ mod debian_base;
 mod digests;
 mod docker_registry;
 mod image;
+mod openpgp;
+mod other_tools;
 mod pip;
 mod quickstart;
 mod root;

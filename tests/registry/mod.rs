@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 
 mod auth;
+mod chunks;
+mod mirrors;
 mod pull;
 mod push;
-mod world;
+mod referrers;
+mod weather;
+pub(crate) mod world;

@@ -1,6 +1,6 @@
 //! Resolutions against small indexes made in code.
 
-use super::super::{Choice, LocalWheel, Request, Resolution, ResolveError, resolve, resolve_aligned};
+use super::super::{Choice, LocalWheel, Request, Resolution, ResolveError, resolve, resolve_aligned, skew};
 use crate::{
     lock::{Installed, WheelSource},
     oci::Digest,
@@ -297,15 +297,17 @@ async fn versions_are_aligned_where_they_can_be() {
     let folder = tempfile::tempdir().unwrap();
     let index = package_index(&folder, server.settings());
     let jobs = |requirements: &[&str]| {
-        ["linux/amd64", "linux/arm64"].map(|platform| (wants(requirements), target(platform, "glibc 2.36")))
+        let platforms = ["linux/amd64", "linux/arm64"];
+        [platforms.map(|platform| (wants(requirements), target(platform, "glibc 2.36"))).to_vec()]
     };
-    let aligned = resolve_aligned(&jobs(&["native"]), &index).await.unwrap();
-    assert!(aligned.skew.is_empty());
-    assert_eq!(names(&aligned.resolutions[1]), "native 1.0");
-    let skewed = resolve_aligned(&jobs(&["native", "only"]), &index).await.unwrap();
-    assert_eq!(names(&skewed.resolutions[1]), "native 1.0, only 2.0");
-    let versions: Vec<String> = skewed.skew[0].versions.values().map(ToString::to_string).collect();
-    assert_eq!((skewed.skew.len(), versions), (1, vec!["1.0".to_owned(), "2.0".to_owned()]));
+    let aligned = resolve_aligned(&jobs(&["native"]), &index).await.unwrap().remove(0);
+    assert!(skew(&aligned).is_empty());
+    assert_eq!(names(&aligned[1]), "native 1.0");
+    let skewed = resolve_aligned(&jobs(&["native", "only"]), &index).await.unwrap().remove(0);
+    assert_eq!(names(&skewed[1]), "native 1.0, only 2.0");
+    let skew = skew(&skewed);
+    let versions: Vec<String> = skew[0].versions.values().map(ToString::to_string).collect();
+    assert_eq!((skew.len(), versions), (1, vec!["1.0".to_owned(), "2.0".to_owned()]));
 }
 
 #[tokio::test]

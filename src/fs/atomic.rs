@@ -77,6 +77,17 @@ impl Write for AtomicFile {
     }
 }
 
+/// Puts `bytes` at `path` without waiting for the disk: other processes see all or nothing, but a power
+/// failure may leave a part. For what can be fetched again, and is checked when it is read.
+///
+/// # Errors
+/// When the folder cannot be written or the disk is full; `path` is then as it was.
+pub fn write_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    file.write_all(bytes)?;
+    SealedFile { file: file.file.into_temp_path(), target: file.target }.commit()
+}
+
 /// Puts `bytes` at `path`, whole or not at all.
 ///
 /// # Errors

@@ -5,6 +5,6 @@ mod atomic;
 mod listing;
 mod lock;
 
-pub use atomic::{AtomicFile, SealedFile, write_atomic};
+pub use atomic::{AtomicFile, SealedFile, write_atomic, write_unsynced};
 pub use listing::sorted_entries;
 pub use lock::FileLock;

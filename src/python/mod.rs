@@ -18,11 +18,12 @@ mod entry_points;
 mod requirements_txt;
 mod index_page;
 mod index_html;
+mod index_json;
 
 pub use entry_points::{EntryPoint, EntryPoints};
 pub use error::PythonError;
 pub use incompatible::{Compatibility, Incompatible};
-pub use index_page::{IndexFile, MetadataFile, ProjectPage, Yanked};
+pub use index_page::{FileUrl, IndexFile, MetadataFile, ProjectPage, Yanked};
 pub use markers::marker_environment;
 pub use metadata::CoreMetadata;
 pub use name::{NamePattern, PackageName};

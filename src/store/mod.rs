@@ -21,12 +21,15 @@ pub use blob::Blob;
 pub use ingest::Ingest;
 
 use crate::{
-    fs::{FileLock, write_atomic},
+    fs::{FileLock, write_atomic, write_unsynced},
     hint::{Advise, Hint},
     oci::Digest,
 };
 
 const SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n# Wheelwright's store: safe to delete.\n";
+
+/// Bytes of the checksum before a remembered note.
+const SUM: usize = 4;
 
 /// The store in a folder.
 #[derive(Clone, Debug)]
@@ -163,6 +166,26 @@ impl Store {
         write_atomic(&path, bytes).map_err(|source| StoreError::io("write", &path, source))
     }
 
+    /// What [`Store::remember`] wrote under `key`; nothing when that is missing or torn.
+    #[must_use]
+    pub fn recall(&self, bucket: Bucket, key: &str) -> Option<Vec<u8>> {
+        let mut note = self.note(bucket, key)?;
+        let sum = note.first_chunk::<SUM>().map(|sum| u32::from_be_bytes(*sum))?;
+        note.drain(..SUM);
+        (crc32fast::hash(&note) == sum).then_some(note)
+    }
+
+    /// Keeps a note that may be lost, without waiting for the disk: there are hundreds of them, and each
+    /// can be had again.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn remember(&self, bucket: Bucket, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.note_path(bucket, key);
+        let note = [&crc32fast::hash(bytes).to_be_bytes(), bytes].concat();
+        write_unsynced(&path, &note).map_err(|source| StoreError::io("write", &path, source))
+    }
+
     fn blob_path(&self, digest: &Digest) -> PathBuf {
         let hex = digest.hex();
         self.versioned("blobs").join("sha256").join(&hex[..2]).join(&hex)
@@ -219,6 +242,20 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+
+    #[test]
+    fn what_is_remembered_is_whole_or_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.recall(Bucket::Pages, "a"), None);
+        store.remember(Bucket::Pages, "a", b"page").unwrap();
+        assert_eq!(store.recall(Bucket::Pages, "a").as_deref(), Some(b"page".as_slice()));
+        let whole = store.note(Bucket::Pages, "a").unwrap();
+        for torn in [&whole[..3], &whole[..whole.len() - 1], &vec![0; whole.len()]] {
+            store.keep(Bucket::Pages, "a", torn).unwrap();
+            assert_eq!(store.recall(Bucket::Pages, "a"), None, "{torn:?}");
+        }
+    }
 
     #[test]
     fn blobs_are_found_by_their_digest_only_when_whole() {

@@ -16,7 +16,7 @@ use crate::{
     http::Client,
     oci::Platform,
     progress::Observer,
-    python::{CoreMetadata, IndexFile, PackageName},
+    python::{CoreMetadata, FileUrl, IndexFile, PackageName},
     store::Store,
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Inner {
     pub(super) requests: Semaphore,
     default: Option<Location>,
     pages: Memo<(String, PackageName), Option<Arc<Project>>>,
-    metadata: Memo<Url, Arc<CoreMetadata>>,
+    metadata: Memo<FileUrl, Arc<CoreMetadata>>,
     pub(super) links: Memo<Url, Arc<Vec<IndexFile>>>,
     pub(super) passwords: Memo<(String, String), Option<String>>,
     /// How far from their ends METADATA lay in wheels of a project, in bytes.

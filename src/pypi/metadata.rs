@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     DirectWheel, IndexError, PackageIndex,
+    download::url_of,
     tail::{Step, Window, extract, locate},
 };
 use crate::{
@@ -63,8 +64,8 @@ impl Origin {
     /// The key of the note about the wheel with `digest`.
     fn key(self, digest: &Digest) -> String {
         let origin = match self {
-            Self::Wheel => "metadata-1",
-            Self::Index => "told-1",
+            Self::Wheel => "metadata-2",
+            Self::Index => "told-2",
         };
         format!("{origin}-{}", digest.hex())
     }
@@ -94,7 +95,7 @@ impl PackageIndex {
     /// Checks that the wheel in `blob` says of itself what index `index` told of it, if that was asked.
     pub(super) async fn prove(&self, index: &str, name: &str, blob: &Blob) -> Result<(), IndexError> {
         let (read, told) = (Origin::Wheel.key(blob.digest()), Origin::Index.key(blob.digest()));
-        let note = |key: &str| self.inner().store.note(Bucket::Pages, key);
+        let note = |key: &str| self.inner().store.recall(Bucket::Pages, key);
         if note(&read).is_some() {
             return Ok(());
         }
@@ -103,17 +104,19 @@ impl PackageIndex {
         if CoreMetadata::parse(&told) != CoreMetadata::parse(&text) {
             return Err(IndexError::MetadataDiffers { index: index.to_owned(), file: name.to_owned() });
         }
-        Ok(self.inner().store.keep(Bucket::Pages, &read, head(&text))?)
+        Ok(self.inner().store.remember(Bucket::Pages, &read, head(&text))?)
     }
 
     /// As read from the wheel itself, if it is at hand; else as the index told it, in an earlier run or
     /// now.
     async fn metadata_text(&self, index: &str, file: &IndexFile, wheel: &WheelName) -> Result<Vec<u8>, IndexError> {
-        if let Ok(path) = file.url.to_file_path() {
+        if !file.url.is_remote()
+            && let Ok(path) = url_of(file)?.to_file_path()
+        {
             return self.local_text(&path, wheel).await;
         }
         let Some(digest) = file.sha256 else { return self.remote_text(index, file, wheel).await };
-        let note = |origin: Origin| self.inner().store.note(Bucket::Pages, &origin.key(&digest));
+        let note = |origin: Origin| self.inner().store.recall(Bucket::Pages, &origin.key(&digest));
         if let Some(text) = note(Origin::Wheel) {
             return Ok(text);
         }
@@ -124,7 +127,7 @@ impl PackageIndex {
                 None => (Origin::Index, self.remote_text(index, file, wheel).await?),
             },
         };
-        self.inner().store.keep(Bucket::Pages, &origin.key(&digest), head(&text))?;
+        self.inner().store.remember(Bucket::Pages, &origin.key(&digest), head(&text))?;
         Ok(text)
     }
 
@@ -137,7 +140,7 @@ impl PackageIndex {
         if let Some(text) = self.metadata_beside(index, file).await? {
             return Ok(text);
         }
-        let parts = Parts::Remote(Box::new(self.request(index, &file.url).await?), file.size);
+        let parts = Parts::Remote(Box::new(self.request(index, &url_of(file)?).await?), file.size);
         match self.read_parts(&parts, wheel).await {
             Ok(text) => Ok(text),
             Err(Obstacle::Failed(error)) => Err(error),
@@ -151,7 +154,8 @@ impl PackageIndex {
     /// METADATA as a file of its own (PEP 658), when the index says there is one and has it.
     async fn metadata_beside(&self, index: &str, file: &IndexFile) -> Result<Option<Vec<u8>>, IndexError> {
         let MetadataFile::Present(digest) = &file.core_metadata else { return Ok(None) };
-        let request = self.request(index, &file.metadata_url()).await?.limit(LARGEST_METADATA);
+        let url = file.metadata_url().map_err(|_| IndexError::Url { url: file.name.clone() })?;
+        let request = self.request(index, &url).await?.limit(LARGEST_METADATA);
         let _permit = self.inner().requests.acquire().await;
         match self.inner().client.fetch(&request).await {
             Ok(answer) if digest.as_ref().is_some_and(|digest| Digest::of(&answer.body) != *digest) => {

@@ -115,10 +115,7 @@ impl Serve {
 
     fn greeting(&self, address: SocketAddr, shelved: &[Shelved]) -> String {
         let scheme = if self.tls_cert.is_some() { "https" } else { "http" };
-        let mut text = format!("listening on {scheme}://{address}\n");
-        for Shelved { name, digest } in shelved {
-            text += &format!("{address}/{name}  {digest}\n");
-        }
-        text
+        let listed = shelved.iter().map(|Shelved { name, digest }| format!("{address}/{name}  {digest}\n"));
+        std::iter::once(format!("listening on {scheme}://{address}\n")).chain(listed).collect()
     }
 }

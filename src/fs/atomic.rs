@@ -61,6 +61,15 @@ impl AtomicFile {
         self.file.persist(&self.target).map(drop).map_err(|error| error.error)
     }
 
+    /// As [`AtomicFile::commit`] without waiting for the disk: other processes see all or nothing, but a
+    /// power failure may leave a part. For what can be had again, and is checked when it is read.
+    ///
+    /// # Errors
+    /// When renaming fails; nothing is left behind then.
+    pub fn commit_unsynced(self) -> io::Result<()> {
+        self.file.persist(&self.target).map(drop).map_err(|error| error.error)
+    }
+
     /// Syncs and closes the file, ready to be moved into place later, together with others.
     ///
     /// # Errors

@@ -32,6 +32,9 @@ use crate::{
 
 const SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n# Wheelwright's store: safe to delete.\n";
 
+/// Bytes of the checksum before a remembered note.
+const SUM: usize = 4;
+
 /// The store in a folder.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -164,13 +167,14 @@ impl Store {
     /// When the store cannot be written.
     pub fn keep(&self, bucket: Bucket, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.note_path(bucket, key);
-        self.write(&path, bytes).map_err(|source| StoreError::io("write", &path, source))
+        let write = || self.written(&path, bytes)?.commit();
+        write().map_err(|source| StoreError::io("write", &path, source))
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn written(&self, path: &Path, bytes: &[u8]) -> io::Result<AtomicFile> {
         let mut file = AtomicFile::create_in(&self.workplace()?, path)?;
         file.write_all(bytes)?;
-        file.commit()
+        Ok(file)
     }
 
     /// The folder of files under construction, made if it is missing.
@@ -178,6 +182,27 @@ impl Store {
         let folder = self.versioned("ingest");
         fs::create_dir_all(&folder)?;
         Ok(folder)
+    }
+
+    /// What [`Store::remember`] wrote under `key`; nothing when that is missing or torn.
+    #[must_use]
+    pub fn recall(&self, bucket: Bucket, key: &str) -> Option<Vec<u8>> {
+        let mut note = self.note(bucket, key)?;
+        let sum = note.first_chunk::<SUM>().map(|sum| u32::from_be_bytes(*sum))?;
+        note.drain(..SUM);
+        (crc32fast::hash(&note) == sum).then_some(note)
+    }
+
+    /// Keeps a note that may be lost, without waiting for the disk: there are hundreds of them, and each
+    /// can be had again.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn remember(&self, bucket: Bucket, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.note_path(bucket, key);
+        let note = [&crc32fast::hash(bytes).to_be_bytes(), bytes].concat();
+        let write = || self.written(&path, &note)?.commit_unsynced();
+        write().map_err(|source| StoreError::io("write", &path, source))
     }
 
     fn blob_path(&self, digest: &Digest) -> PathBuf {
@@ -235,6 +260,20 @@ impl Advise for StoreError {
 mod tests {
     use super::*;
     use crate::fs::write_atomic;
+
+    #[test]
+    fn what_is_remembered_is_whole_or_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.recall(Bucket::Pages, "a"), None);
+        store.remember(Bucket::Pages, "a", b"page").unwrap();
+        assert_eq!(store.recall(Bucket::Pages, "a").as_deref(), Some(b"page".as_slice()));
+        let whole = store.note(Bucket::Pages, "a").unwrap();
+        for torn in [&whole[..3], &whole[..whole.len() - 1], &vec![0; whole.len()]] {
+            store.keep(Bucket::Pages, "a", torn).unwrap();
+            assert_eq!(store.recall(Bucket::Pages, "a"), None, "{torn:?}");
+        }
+    }
 
     #[test]
     fn blobs_are_found_by_their_digest_only_when_whole() {

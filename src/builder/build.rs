@@ -89,7 +89,7 @@ impl Builder {
         let made = self.make_all(site, planned);
         let scripts = self.make_scripts(site, &variant.scripts);
         let (mut made, scripts) = tokio::try_join!(made, scripts)?;
-        self.check_clashes(site, image, &keys).await?;
+        self.check_wheels(site, image, &keys).await?;
         made.extend(scripts);
         Ok(self.assemble(base.as_ref(), site, made, &variant.image))
     }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::{BuildError, Builder, Built};
 use crate::{
-    archive::{ArchiveSink, ArchiveSource},
-    image::{Delivery, Sink, Source, deliver},
+    archive::{ArchiveSink, ArchiveSource, Listing},
+    engine::{Engine, EngineSink},
+    image::{Delivery, Graph, Sink, Source},
     layout::{LayoutSink, LayoutSource},
-    oci::Reference,
+    oci::{Platform, Reference},
     recipe::Base,
 };
 
@@ -28,6 +29,20 @@ pub enum Destination {
         /// Name of the image in it.
         name: Option<String>,
     },
+    /// An archive that container engines load.
+    DockerArchive {
+        /// The file.
+        file: PathBuf,
+        /// Name of the image in the engine.
+        reference: Option<Reference>,
+    },
+    /// A container engine on this machine, which gets one platform's image.
+    Engine {
+        /// Which one.
+        engine: Engine,
+        /// Name of the image in it.
+        reference: Reference,
+    },
     /// A repository of a registry, with a tag.
     Registry(Reference),
 }
@@ -38,14 +53,45 @@ impl Builder {
     /// # Errors
     /// When the destination cannot be written; it is then as it was, apart from blobs that nothing names.
     pub async fn deliver(&self, built: &Built, to: &Destination) -> Result<Delivery, BuildError> {
-        let sink: Box<dyn Sink> = match to {
-            Destination::Layout { folder, name } => Box::new(LayoutSink::open(folder, name.clone())?),
-            Destination::Archive { file, name } => Box::new(ArchiveSink::create(file, name.clone())?),
-            Destination::Registry(reference) => Box::new(self.registry.sink(reference, &[])?),
-        };
-        self.stage("writing", to);
+        self.bring(&Graph::of_index(&built.index), to).await
+    }
+
+    /// Brings an image from anywhere to `to`. Whoever reads there sees the old image or the new one.
+    ///
+    /// # Errors
+    /// When the destination cannot be written, or the image cannot be read; the destination is then as
+    /// it was, apart from blobs that nothing names.
+    pub async fn bring(&self, graph: &Graph, to: &Destination) -> Result<Delivery, BuildError> {
         let fail = |source| BuildError::Deliver { destination: to.to_string(), source };
-        deliver(&built.index, &*sink).await.map_err(fail)
+        let one = match to {
+            Destination::Engine { .. } => Some(for_this_machine(graph)?),
+            _ => None,
+        };
+        let sink = self.sink(to)?;
+        self.stage("writing", to);
+        one.as_ref().unwrap_or(graph).deliver(&*sink).await.map_err(fail)
+    }
+
+    /// What [`Builder::bring`] would do to `to`, which is no engine, as far as that can be known.
+    ///
+    /// # Errors
+    /// When the destination cannot be asked.
+    pub async fn foresee(&self, graph: &Graph, to: &Destination) -> Result<Delivery, BuildError> {
+        let fail = |source| BuildError::Deliver { destination: to.to_string(), source };
+        graph.foresee(&*self.sink(to)?).await.map_err(fail)
+    }
+
+    fn sink(&self, to: &Destination) -> Result<Box<dyn Sink>, BuildError> {
+        Ok(match to {
+            Destination::Layout { folder, name } => Box::new(LayoutSink::open(folder, name.clone())?),
+            Destination::Archive { file, name } => Box::new(ArchiveSink::create(file, Listing::Layout(name.clone()))?),
+            Destination::DockerArchive { file, reference } => {
+                let platform = Platform::of_this_machine();
+                Box::new(ArchiveSink::create(file, Listing::Engines { reference: reference.clone(), platform })?)
+            }
+            Destination::Engine { engine, reference } => Box::new(EngineSink::start(*engine, reference.clone())?),
+            Destination::Registry(reference) => Box::new(self.registry.sink(reference, &[])?),
+        })
     }
 
     /// Opens the image that `base` names; relative paths start from `folder`.
@@ -62,10 +108,30 @@ impl Builder {
     }
 }
 
+/// The one image of `graph` that an engine here gets: that for this machine, or the only one.
+fn for_this_machine(graph: &Graph) -> Result<Graph, BuildError> {
+    let malformed = |source: crate::image::ManifestError| BuildError::Fetch { source: source.into() };
+    let here = Platform::of_this_machine();
+    let images = graph.images().map_err(malformed)?;
+    let meant = images.iter().find(|(platform, _)| platform.is_some() && *platform == here);
+    match (meant, images.as_slice()) {
+        (Some((_, image)), _) | (None, [(_, image)]) => graph.below(image).map_err(malformed),
+        _ => {
+            let available = images.into_iter().filter_map(|(platform, _)| platform).collect();
+            Err(BuildError::NotForThisMachine { available })
+        }
+    }
+}
+
 impl std::fmt::Display for Destination {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (scheme, path, name) = match self {
             Self::Registry(reference) => return write!(formatter, "{reference}"),
+            Self::Engine { engine, reference } => return write!(formatter, "{engine}: {reference}"),
+            Self::DockerArchive { file, reference } => {
+                write!(formatter, "docker-archive:{}", file.display())?;
+                return reference.as_ref().map_or(Ok(()), |reference| write!(formatter, ":{reference}"));
+            }
             Self::Layout { folder, name } => ("oci", folder, name),
             Self::Archive { file, name } => ("oci-archive", file, name),
         };

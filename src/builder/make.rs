@@ -16,13 +16,13 @@ use crate::{
         share,
         wheel::{Destination, RecordCheck, install},
     },
-    lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
+    lock::{Facts, Interpreter, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
     plan::{Contents, Encoding, LayerKey, PlannedLayer, scripts_key},
     progress::{Event, Task, TaskKind},
     pypi::PackageIndex,
     recipe::{Compression, Script},
-    store::{Blob, Bucket},
+    store::Blob,
 };
 
 /// A layer of one platform, with what it took.
@@ -48,27 +48,33 @@ impl Builder {
         let start = Instant::now();
         let store = self.settings.store.clone();
         let key = planned.key;
-        if let Some(layer) = self.compute(move || memo::recall(&store, &key)).await? {
+        if self.is_checked(&planned)
+            && let Some(layer) = self.compute(move || memo::recall(&store, &key)).await?
+        {
             return Ok(Finished { name: planned.name, layer, made: Made::Cached, time: start.elapsed() });
         }
         let platform = &site.below.platform;
         let fail = |source| BuildError::Layer { layer: planned.name.clone(), platform: platform.clone(), source };
+        let records = self.settings.records;
         let items = match planned.contents {
             Contents::Debian(packages) => self.lay_out_packages(site.project, &packages, platform).await?,
             Contents::Wheels(wheels) => {
                 let inputs = self.fetch(site, wheels).await?;
                 let facts = site.below.facts.clone();
-                self.compute(move || install_with_parents(&inputs, &facts, |items| items)).await?.map_err(fail)?
+                self.compute(move || install_with_parents(&inputs, &facts, records, |items| items))
+                    .await?
+                    .map_err(fail)?
             }
             Contents::Share { wheel, number, of } => {
                 let inputs = self.fetch(site, vec![wheel]).await?;
                 let facts = site.below.facts.clone();
                 let part = move |items| share(items, number, of);
-                self.compute(move || install_with_parents(&inputs, &facts, part)).await?.map_err(fail)?
+                self.compute(move || install_with_parents(&inputs, &facts, records, part)).await?.map_err(fail)?
             }
         };
         let name = format!("{} {platform}", planned.name);
         let layer = self.lay(name, key, items, site.encoding).await?.map_err(fail)?;
+        self.note_records(&key).map_err(|source| fail(source.into()))?;
         Ok(Finished { name: planned.name, layer, made: Made::Built, time: start.elapsed() })
     }
 
@@ -98,27 +104,6 @@ impl Builder {
             (self.lay(name, key, items, site.encoding).await?.map_err(fail)?, Made::Built)
         };
         Ok(Some(Finished { name: "scripts".to_owned(), layer, made, time: start.elapsed() }))
-    }
-
-    /// Makes sure that no two wheels of the image, in whatever layers, bring different files to one path.
-    pub(super) async fn check_clashes(
-        &self,
-        site: Site<'_>,
-        image: &LockedImage,
-        keys: &[LayerKey],
-    ) -> Result<(), BuildError> {
-        let note = clash_note(keys);
-        if image.wheels.is_empty() || self.settings.store.note(Bucket::Checks, &note).is_some() {
-            return Ok(());
-        }
-        let inputs = self.fetch(site, image.wheels.clone()).await?;
-        let (facts, store) = (site.below.facts.clone(), self.settings.store.clone());
-        let checked = self.compute(move || {
-            install_all(&inputs, &facts, &Paths::new(&facts))?;
-            Ok(store.keep(Bucket::Checks, &note, b"no two wheels clash\n")?)
-        });
-        let fail = |source| BuildError::Clash { platform: site.below.platform.clone(), source };
-        checked.await?.map_err(fail)
     }
 
     /// Runs `work` on the pool of worker threads; none of them ever waits for a socket.
@@ -169,12 +154,6 @@ impl Builder {
     }
 }
 
-/// Where it is noted that the wheels of these layers go together.
-fn clash_note(keys: &[LayerKey]) -> String {
-    let keys: Vec<String> = keys.iter().map(LayerKey::hex).collect();
-    format!("clash-{}", Digest::of(keys.join("\n").as_bytes()).hex())
-}
-
 /// Bytes of the tar, near enough for a progress bar.
 fn tar_size(items: &[Item]) -> u64 {
     let body = |item: &Item| if let crate::layer::Node::File(body) = &item.node { body.size() } else { 0 };
@@ -191,23 +170,27 @@ const fn format(compression: Compression) -> Format {
     }
 }
 
-/// What the wheels put on disk, without the directories above.
-fn install_all(inputs: &[(LockedWheel, Blob)], facts: &Facts, paths: &Paths) -> Result<Vec<Item>, LayerError> {
+/// What each of the wheels puts on disk, without the directories above.
+pub(super) fn install_all(
+    inputs: &[(LockedWheel, Blob)],
+    facts: &Facts,
+    paths: &Paths,
+    records: RecordCheck,
+) -> Result<Vec<Contribution>, LayerError> {
     let Some(interpreter): Option<&Interpreter> = facts.python.as_ref() else { return Ok(Vec::new()) };
     let destination = Destination { interpreter, paths };
-    let contributions: Result<Vec<Contribution>, _> =
-        inputs.iter().map(|(wheel, blob)| install(wheel, blob, destination, RecordCheck::Skip)).collect();
-    merge(contributions?)
+    inputs.iter().map(|(wheel, blob)| install(wheel, blob, destination, records)).collect()
 }
 
 /// The items of wheels, of which `part` takes its part, with the directories above.
 fn install_with_parents(
     inputs: &[(LockedWheel, Blob)],
     facts: &Facts,
+    records: RecordCheck,
     part: impl FnOnce(Vec<Item>) -> Vec<Item>,
 ) -> Result<Vec<Item>, LayerError> {
     let paths = Paths::new(facts);
-    let mut items = part(install_all(inputs, facts, &paths)?);
+    let mut items = part(merge(install_all(inputs, facts, &paths, records)?)?);
     paths.add_parents(&mut items);
     Ok(items)
 }
@@ -234,7 +217,7 @@ fn collect_scripts(
         let place = |item: &Item| format!("{} {}:{}", item.path, item.uid, item.gid);
         digests.extend(collected.iter().map(|(item, digest)| (place(item), item.mode, *digest)));
         let items = collected.into_iter().map(|(item, _)| item).filter(|item| !paths.has_directory(item)).collect();
-        contributions.push(Contribution { from: script.from.get_ref().clone(), items });
+        contributions.push(Contribution { from: script.from.get_ref().clone(), items, missing: Vec::new() });
     }
     digests.sort();
     let mut items = merge(contributions)?;

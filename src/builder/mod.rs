@@ -2,12 +2,15 @@
 //! [`Builder::build`] makes what the lock names, [`Builder::deliver`] brings it where it shall go.
 
 mod build;
+mod check;
 mod debian;
 mod destination;
 mod error;
+mod explain;
 mod export;
 mod files;
 mod from_lock;
+mod gathering;
 mod inputs;
 mod kept;
 mod locking;
@@ -28,6 +31,7 @@ use std::{
 
 pub use destination::Destination;
 pub use error::BuildError;
+pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
 use tokio::sync::Semaphore;
 
@@ -35,6 +39,7 @@ use crate::{
     apt::{Archive, Mirrors},
     http::Client,
     image::Index,
+    layer::wheel::RecordCheck,
     oci::{Digest, Platform},
     progress::{Event, Observer},
     pypi,
@@ -54,6 +59,8 @@ pub struct Settings {
     pub default_index: pypi::DefaultIndex,
     /// The user's own further indexes; the recipe's come before them.
     pub indexes: Vec<pypi::Index>,
+    /// Credentials of package indexes, beside what their URLs carry.
+    pub index_credentials: pypi::Credentials,
     /// Mirrors of Debian's archives; the recipe's come before them.
     pub mirrors: Mirrors,
     /// Credentials of registries.
@@ -62,6 +69,8 @@ pub struct Settings {
     pub registry: registry::Options,
     /// Who hears what happens.
     pub observer: Arc<dyn Observer>,
+    /// Whether the files of wheels are held against their RECORD.
+    pub records: RecordCheck,
     /// Layers made at the same time.
     pub jobs: NonZeroUsize,
     /// Seconds since 1970, against which the age of indexes is held; not checked where there is none.
@@ -187,6 +196,7 @@ impl Builder {
             default: self.settings.default_index.clone(),
             indexes: inputs::indexes(project).chain(self.settings.indexes.iter().cloned()).collect(),
             folder: project.folder.clone(),
+            credentials: self.settings.index_credentials.clone(),
             now: self.settings.now,
         };
         let observer = Arc::clone(&self.settings.observer);

@@ -76,11 +76,13 @@ impl Bench {
             http: Client::new(Options { retries: 0, ..Options::default() }).unwrap(),
             default_index: server.settings().default,
             indexes: Vec::new(),
+            index_credentials: crate::pypi::Credentials::default(),
             mirrors: Mirrors::default(),
             credentials: Arc::new(Anonymous),
             registry: registry::Options::default(),
             observer: Arc::clone(&self.heard) as Arc<dyn Observer>,
             jobs: NonZeroUsize::MIN,
+            records: crate::builder::RecordCheck::Skip,
             now: None,
             epoch: None,
         };

@@ -39,6 +39,12 @@ impl Environment {
         self.variables.get(OsString::from(name).as_os_str())?.to_str().filter(|text| !text.trim().is_empty())
     }
 
+    /// The variables that begin with `prefix`, with the rest of their names.
+    pub(super) fn beginning_with(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
+        let texts = self.variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        texts.filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value)))
+    }
+
     /// A variable that is set and not empty, as a path.
     pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         self.variables.get(OsString::from(name).as_os_str()).filter(|path| !path.is_empty()).map(PathBuf::from)

@@ -28,6 +28,8 @@ pub(super) enum CliError {
     Write { path: PathBuf, source: io::Error },
     #[error("nothing says where the image shall go")]
     NoDestination,
+    #[error("nothing says what the engine shall call the image")]
+    NoName,
     #[error("{file} is not for {platform}")]
     Platform { file: String, platform: Platform, known: Vec<Platform> },
     #[error("`{reference}` names a digest, and a push goes to a tag")]
@@ -40,6 +42,8 @@ pub(super) enum CliError {
     NoHome,
     #[error("the package indexes of {place} cannot be used")]
     PackageIndexes { place: String, source: Box<IndexError> },
+    #[error("`{}` holds no certificates", path.display())]
+    Certificates { path: PathBuf },
     #[error("{variable} holds something that is no URL of a mirror")]
     Mirror { variable: &'static str },
     #[error("there is no lock `{}`", path.display())]
@@ -83,12 +87,14 @@ impl CliError {
             Self::NoRecipe
             | Self::RecipeFile { .. }
             | Self::NoDestination
+            | Self::NoName
             | Self::Platform { .. }
             | Self::PushToDigest { .. }
             | Self::VariantTag { .. }
             | Self::Epoch { .. }
             | Self::NoHome
             | Self::PackageIndexes { .. }
+            | Self::Certificates { .. }
             | Self::Mirror { .. } => Code::Usage,
             Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
             Self::Config { .. } => Code::Refused,
@@ -104,8 +110,9 @@ impl Advise for CliError {
             Self::NoRecipe => "name a recipe: `wheelwright build RECIPE.toml`",
             Self::RecipeFile { .. } => "check the path of the recipe",
             Self::NoDestination => {
-                "add `--output oci:DIR`, `--output oci-archive:FILE` or `--push HOST/REPOSITORY:TAG`"
+                "add `--output oci:DIR`, `--output oci-archive:FILE`, `--push HOST/REPOSITORY:TAG` or `--load`"
             }
+            Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();
                 return Some(Hint::new(format!("choose with `--platform` from {}", known.join(", "))));
@@ -115,6 +122,7 @@ impl Advise for CliError {
             Self::Epoch { .. } => "set SOURCE_DATE_EPOCH to a whole number, or unset it",
             Self::NoHome => "name a folder with `--store DIR`",
             Self::PackageIndexes { .. } => "correct it, or name the index in WHEELWRIGHT_INDEX",
+            Self::Certificates { .. } => "name a PEM file in PIP_CERT or REQUESTS_CA_BUNDLE, or unset them",
             Self::Mirror { .. } => "write it as `https://HOST/PATH`",
             Self::LockMissing { .. } => "run `wheelwright lock` and commit the lock",
             Self::LockStale { .. } => "run `wheelwright lock` and commit the lock, or leave out `--locked`",

@@ -82,10 +82,12 @@ fn build(error: &BuildError) -> Option<Code> {
     match error {
         BuildError::NotLocked { .. } => Some(Code::Lock),
         BuildError::NotInLock { .. } => Some(Code::Usage),
-        BuildError::File { .. } | BuildError::Circle { .. } => Some(Code::Recipe),
+        BuildError::File { .. } | BuildError::Circle { .. } | BuildError::Keyring { .. } => Some(Code::Recipe),
         BuildError::OtherPython { .. } => Some(Code::Unresolved),
-        BuildError::Skew { .. } => Some(Code::Unresolved),
-        BuildError::Scratch => Some(Code::Usage),
+        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } => Some(Code::Unresolved),
+        BuildError::Scratch | BuildError::NotForThisMachine { .. } | BuildError::SamePlatform { .. } => {
+            Some(Code::Usage)
+        }
         _ => None,
     }
 }
@@ -125,10 +127,14 @@ fn package_index(error: &IndexError) -> Option<Code> {
         IndexError::Ask { .. } | IndexError::Page { .. } | IndexError::Fetch { .. } | IndexError::NotListed { .. } => {
             Code::Network
         }
-        IndexError::Broken { .. } | IndexError::Metadata { .. } | IndexError::MetadataDigest { .. } => Code::Refused,
+        IndexError::Broken { .. }
+        | IndexError::Metadata { .. }
+        | IndexError::MetadataDigest { .. }
+        | IndexError::MetadataDiffers { .. }
+        | IndexError::Size { .. } => Code::Refused,
         IndexError::UnknownIndex { .. } => Code::Unresolved,
         IndexError::Url { .. } => Code::Recipe,
-        IndexError::Config { .. } => Code::Usage,
+        IndexError::Config { .. } | IndexError::Keyring { .. } | IndexError::KeyringSilent { .. } => Code::Usage,
         IndexError::Folder { .. } | IndexError::Store(_) => return None,
     })
 }
@@ -139,6 +145,9 @@ fn archive(error: &AptError) -> Option<Code> {
         AptError::Malformed { .. }
         | AptError::OtherSuite { .. }
         | AptError::Expired { .. }
+        | AptError::Unsigned { .. }
+        | AptError::Signature { .. }
+        | AptError::Older { .. }
         | AptError::NoChecksum { .. } => Code::Refused,
         AptError::Place { .. } => Code::Lock,
         AptError::NoArchitecture { .. }

@@ -5,6 +5,7 @@
 mod exit;
 mod args;
 mod environment;
+mod network;
 mod package_indexes;
 mod debian_mirrors;
 mod error;
@@ -13,11 +14,17 @@ mod progress;
 mod quantity;
 mod table;
 mod project;
+mod platform;
 mod destination;
+mod loading;
+mod deliveries;
+mod metadata;
 mod session;
 mod build;
 mod lock;
 mod inspect;
+mod copy;
+mod index;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -92,6 +99,8 @@ async fn perform(session: &Session, command: &Command) -> Result<String, CliErro
         Command::Build(arguments) => build::run(session, arguments).await,
         Command::Lock(arguments) => lock::run(session, arguments).await,
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
+        Command::Copy(arguments) => copy::run(session, arguments).await,
+        Command::Index(arguments) => index::run(session, arguments).await,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `WHEELWRIGHT_INDEX` alone counts where it is set. Else pip's variables come before uv's, both before
 //! pip's files, these before uv's; whoever says first what the default index is, or which further ones
-//! there are, is believed. Folders of wheels (`find-links`) are used only where there is no index at
+//! there are, is believed; so it is with the key ring and the certificates. Folders of wheels (`find-links`) are used only where there is no index at
 //! all: beside an index they would make the lock of one machine another than that of the next.
 
 use std::path::{Path, PathBuf};
@@ -11,13 +11,18 @@ use super::{
     environment::{Environment, read_if_there},
     error::CliError,
 };
-use crate::pypi::{self, DefaultIndex, Index, IndexError, Location, Settings, pip_conf};
+use crate::pypi::{
+    self, Credentials, DefaultIndex, Index, IndexError, Keyring, Location, Login, Netrc, ToolSettings, pip_conf,
+};
 
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct PackageIndexes {
     pub(super) default: DefaultIndex,
     pub(super) indexes: Vec<Index>,
+    pub(super) credentials: Credentials,
+    /// Certificates that pip is told to trust.
+    pub(super) certificates: Option<PathBuf>,
 }
 
 /// Reads variables and files.
@@ -25,42 +30,71 @@ pub(super) struct PackageIndexes {
 /// # Errors
 /// When one of them makes no sense.
 pub(super) fn read(environment: &Environment) -> Result<PackageIndexes, CliError> {
-    if let Some(own) = environment.text("WHEELWRIGHT_INDEX") {
-        let settings = understood("WHEELWRIGHT_INDEX", pip_conf(&pip_text(&[("index-url", Some(own))])))?;
-        return Ok(kept(settings));
-    }
-    let mut found = PackageIndexes::default();
+    let mut found = ToolSettings::default();
     for voice in
         [pip_variables(environment)?, uv_variables(environment)?, pip_files(environment)?, uv_files(environment)?]
     {
         let voice = kept(voice);
         if found.default == DefaultIndex::Public {
-            found.default = voice.default;
+            (found.default, found.default_name) = (voice.default, voice.default_name);
         }
         if found.indexes.is_empty() {
             found.indexes = voice.indexes;
         }
+        found.keyring = found.keyring.or(voice.keyring);
+        found.certificates = found.certificates.or(voice.certificates);
     }
-    Ok(found)
+    if let Some(own) = environment.text("WHEELWRIGHT_INDEX") {
+        let own = kept(understood("WHEELWRIGHT_INDEX", pip_conf(&pip_text(&[("index-url", Some(own))])))?);
+        found = ToolSettings { keyring: found.keyring, certificates: found.certificates, ..own };
+    }
+    let credentials = credentials(environment, &found)?;
+    let ToolSettings { default, indexes, certificates, .. } = found;
+    Ok(PackageIndexes { default, indexes, credentials, certificates })
 }
 
-fn pip_variables(environment: &Environment) -> Result<Settings, CliError> {
+/// What `UV_INDEX_NAME_USERNAME`, `UV_INDEX_NAME_PASSWORD`, netrc and the key ring say.
+fn credentials(environment: &Environment, settings: &ToolSettings) -> Result<Credentials, CliError> {
+    let mut credentials = Credentials::default();
+    for (key, value) in environment.beginning_with("UV_INDEX_") {
+        if let Some(name) = key.strip_suffix("_USERNAME") {
+            credentials.named.entry(name.to_owned()).or_insert_with(Login::default).user = Some(value.to_owned());
+        } else if let Some(name) = key.strip_suffix("_PASSWORD") {
+            credentials.named.entry(name.to_owned()).or_insert_with(Login::default).password = Some(value.to_owned());
+        }
+    }
+    let own = settings.default_name.as_deref().and_then(|name| credentials.named.get(&Credentials::key(name)).cloned());
+    credentials.named.extend(own.map(|login| (Credentials::key("default"), login)));
+    let usual = || [".netrc", "_netrc"].into_iter().filter_map(|name| environment.at_home(name)).collect();
+    for file in environment.path("NETRC").map_or_else(usual, |file| vec![file]) {
+        if let Some(text) = read_if_there(&file)? {
+            credentials.netrc = Netrc::parse(&text);
+            break;
+        }
+    }
+    credentials.keyring = (settings.keyring.as_deref() == Some("subprocess")).then(Keyring::default);
+    Ok(credentials)
+}
+
+fn pip_variables(environment: &Environment) -> Result<ToolSettings, CliError> {
     let text = pip_text(&[
         ("index-url", environment.text("PIP_INDEX_URL")),
         ("extra-index-url", environment.text("PIP_EXTRA_INDEX_URL")),
         ("find-links", environment.text("PIP_FIND_LINKS")),
         ("no-index", environment.text("PIP_NO_INDEX")),
+        ("keyring-provider", environment.text("PIP_KEYRING_PROVIDER")),
     ]);
-    understood("the PIP_… variables", pip_conf(&text))
+    let settings = understood("the PIP_… variables", pip_conf(&text))?;
+    Ok(ToolSettings { certificates: environment.path("PIP_CERT"), ..settings })
 }
 
 /// pip's files, from the least to the most important.
 ///
 /// [pip documentation, "Configuration"](https://pip.pypa.io/en/stable/topics/configuration/).
-fn pip_files(environment: &Environment) -> Result<Settings, CliError> {
+fn pip_files(environment: &Environment) -> Result<ToolSettings, CliError> {
     let named = environment.path("PIP_CONFIG_FILE");
     if named.as_deref() == Some(Path::new("/dev/null")) {
-        return Ok(Settings::default());
+        return Ok(ToolSettings::default());
     }
     let mut files = vec![environment.etc("xdg/pip/pip.conf"), environment.etc("pip.conf")];
     if named.as_ref().is_none_or(|file| !file.exists()) {
@@ -72,31 +106,34 @@ fn pip_files(environment: &Environment) -> Result<Settings, CliError> {
     merged(&files, pip_conf)
 }
 
-fn uv_variables(environment: &Environment) -> Result<Settings, CliError> {
+fn uv_variables(environment: &Environment) -> Result<ToolSettings, CliError> {
     let default = environment.text("UV_DEFAULT_INDEX").or_else(|| environment.text("UV_INDEX_URL"));
     let more = environment.text("UV_INDEX").or_else(|| environment.text("UV_EXTRA_INDEX_URL"));
     let tables = default.into_iter().map(|index| uv_index(index, "default = true"));
     let tables = tables.chain(more.unwrap_or_default().split_whitespace().map(|index| uv_index(index, "")));
-    understood("the UV_… variables", pypi::uv_toml(&tables.collect::<String>()))
+    let settings = understood("the UV_… variables", pypi::uv_toml(&tables.collect::<String>()))?;
+    Ok(ToolSettings { keyring: environment.text("UV_KEYRING_PROVIDER").map(str::to_owned), ..settings })
 }
 
 /// uv's files, from the least to the most important.
 ///
 /// [uv documentation, "Configuration files"](https://docs.astral.sh/uv/concepts/configuration-files/).
-fn uv_files(environment: &Environment) -> Result<Settings, CliError> {
+fn uv_files(environment: &Environment) -> Result<ToolSettings, CliError> {
     let user = environment.config_home().map(|folder| folder.join("uv/uv.toml"));
     let usual = || std::iter::once(environment.etc("uv/uv.toml")).chain(user).collect();
     merged(&environment.path("UV_CONFIG_FILE").map_or_else(usual, |file| vec![file]), pypi::uv_toml)
 }
 
-fn merged(files: &[PathBuf], parse: fn(&str) -> Result<Settings, IndexError>) -> Result<Settings, CliError> {
-    let mut settings = Settings::default();
+fn merged(files: &[PathBuf], parse: fn(&str) -> Result<ToolSettings, IndexError>) -> Result<ToolSettings, CliError> {
+    let mut settings = ToolSettings::default();
     for file in files {
         let Some(text) = read_if_there(file)? else { continue };
         let newer = understood(&format!("`{}`", file.display()), parse(&text))?;
         if newer.default != DefaultIndex::Public {
-            settings.default = newer.default;
+            (settings.default, settings.default_name) = (newer.default, newer.default_name);
         }
+        settings.keyring = newer.keyring.or(settings.keyring);
+        settings.certificates = newer.certificates.or(settings.certificates);
         let replaced = |index: &Index| newer.indexes.iter().any(|other| is_folder(other) == is_folder(index));
         settings.indexes.retain(|index| !replaced(index));
         settings.indexes.extend(newer.indexes.iter().cloned());
@@ -104,17 +141,17 @@ fn merged(files: &[PathBuf], parse: fn(&str) -> Result<Settings, IndexError>) ->
     Ok(settings)
 }
 
-fn kept(settings: Settings) -> PackageIndexes {
-    let Settings { default, mut indexes, .. } = settings;
-    indexes.retain(|index| !is_folder(index) || default == DefaultIndex::Nowhere);
-    for index in &mut indexes {
+fn kept(mut settings: ToolSettings) -> ToolSettings {
+    let no_index = settings.default == DefaultIndex::Nowhere;
+    settings.indexes.retain(|index| !is_folder(index) || no_index);
+    for index in &mut settings.indexes {
         if let Location::Folder(folder) = &mut index.location
             && let Ok(absolute) = std::path::absolute(&*folder)
         {
             *folder = absolute;
         }
     }
-    PackageIndexes { default, indexes }
+    settings
 }
 
 const fn is_folder(index: &Index) -> bool {
@@ -138,7 +175,7 @@ fn uv_index(text: &str, more: &str) -> String {
     format!("[[index]]\n{name}url = {}\n{more}\n", quoted(url))
 }
 
-fn understood(place: &str, settings: Result<Settings, IndexError>) -> Result<Settings, CliError> {
+fn understood(place: &str, settings: Result<ToolSettings, IndexError>) -> Result<ToolSettings, CliError> {
     settings.map_err(|source| CliError::PackageIndexes { place: place.to_owned(), source: Box::new(source) })
 }
 
@@ -155,7 +192,7 @@ mod tests {
         }
         let found = read(&Environment::of(folder.path(), variables)).unwrap();
         let place = |location: &Location| match location {
-            Location::Simple(url) => url.to_string(),
+            Location::Simple(url) | Location::Links(url) => url.to_string(),
             Location::Folder(path) => path.display().to_string(),
         };
         let default = match &found.default {
@@ -188,6 +225,38 @@ mod tests {
     fn folders_count_only_where_there_is_no_index() {
         assert_eq!(found(&[], &[("PIP_FIND_LINKS", "/w")]), ["public"]);
         assert_eq!(found(&[], &[("PIP_FIND_LINKS", "/w"), ("PIP_NO_INDEX", "1")]), ["nowhere", "links-1 /w"]);
+    }
+
+    #[test]
+    fn credentials_are_found_where_pip_and_uv_find_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let netrc = |path: &str| {
+            write_atomic(&folder.path().join(path), b"machine host login n password o").unwrap();
+        };
+        let found = |variables: &[(&str, &str)]| read(&Environment::of(folder.path(), variables)).unwrap().credentials;
+        assert_eq!(found(&[]).netrc.find("host", None), None);
+        netrc("home/_netrc");
+        assert_eq!(found(&[]).netrc.find("host", None), Some(("n", "o")));
+        netrc("other");
+        let other = folder.path().join("other");
+        assert_eq!(found(&[("NETRC", other.to_str().unwrap())]).netrc.find("host", None), Some(("n", "o")));
+        assert_eq!(found(&[("NETRC", "/none")]).netrc.find("host", None), None);
+        let variables = [
+            ("UV_INDEX_MY_HOUSE_USERNAME", "u"),
+            ("UV_INDEX_MY_HOUSE_PASSWORD", "p"),
+            ("UV_INDEX_MAIN_PASSWORD", "q"),
+            ("UV_DEFAULT_INDEX", "main=https://m/s"),
+            ("UV_KEYRING_PROVIDER", "subprocess"),
+        ];
+        let credentials = found(&variables);
+        let login = |key: &str| {
+            let login = &credentials.named[key];
+            (login.user.as_deref(), login.password.as_deref())
+        };
+        assert_eq!(login("MY_HOUSE"), (Some("u"), Some("p")));
+        assert_eq!(login("DEFAULT"), (None, Some("q")));
+        assert_eq!(credentials.keyring, Some(Keyring::default()));
+        assert_eq!(found(&[variables[4], ("PIP_KEYRING_PROVIDER", "disabled")]).keyring, None);
     }
 
     #[test]

@@ -3,11 +3,14 @@
 use std::{num::NonZeroUsize, sync::Arc, thread};
 
 use super::{
-    args::Global, debian_mirrors, environment::Environment, error::CliError, package_indexes, progress::Reporter,
+    args::Global, debian_mirrors, environment::Environment, error::CliError, network, package_indexes,
+    progress::Reporter,
 };
 use crate::{
     builder::{Builder, Settings},
-    http, registry,
+    http,
+    layer::wheel::RecordCheck,
+    registry,
     store::Store,
 };
 
@@ -28,15 +31,25 @@ impl Session {
     /// # Errors
     /// When one of them makes no sense, or the store cannot be opened.
     pub(super) fn builder(&self) -> Result<Builder, CliError> {
+        Ok(Builder::new(self.settings()?)?)
+    }
+
+    /// What such a builder is made of.
+    ///
+    /// # Errors
+    /// As for [`Session::builder`].
+    pub(super) fn settings(&self) -> Result<Settings, CliError> {
         let indexes = package_indexes::read(&self.environment)?;
         let mirrors = debian_mirrors::read(&self.environment)?;
+        let options = network::read(&self.environment, indexes.certificates)?;
         let epoch = self.environment.epoch()?;
         let store = self.flags.store.clone().map_or_else(|| self.environment.store(), Ok)?;
-        let settings = Settings {
+        Ok(Settings {
             store: Store::open(store)?,
-            http: http::Client::new(http::Options { offline: self.flags.offline, ..http::Options::default() })?,
+            http: http::Client::new(http::Options { offline: self.flags.offline, ..options })?,
             default_index: indexes.default,
             indexes: indexes.indexes,
+            index_credentials: indexes.credentials,
             mirrors,
             credentials: Arc::new(self.environment.credentials()),
             registry: registry::Options {
@@ -44,11 +57,11 @@ impl Session {
                 ..registry::Options::default()
             },
             observer: Arc::clone(&self.reporter) as Arc<dyn crate::progress::Observer>,
+            records: RecordCheck::Skip,
             jobs: self.flags.jobs.unwrap_or_else(cores),
             now: self.environment.now,
             epoch,
-        };
-        Ok(Builder::new(settings)?)
+        })
     }
 
     /// Tells what the program itself decided or did.

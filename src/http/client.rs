@@ -5,11 +5,16 @@ use std::{sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Method, StatusCode,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
 };
+use rustls::pki_types::CertificateDer;
 use url::Url;
 
-use super::{HttpError, redacted};
+use super::{
+    HttpError, Proxies, redacted,
+    retry::{retry_after, worth_retrying},
+    setup,
+};
 
 /// Settings of a [`Client`]; the default suits everyone without a private network.
 #[derive(Clone, Debug)]
@@ -22,6 +27,10 @@ pub struct Options {
     pub pause: Duration,
     /// A connection that brings no byte for so long is given up.
     pub stall: Duration,
+    /// What stands between here and the servers.
+    pub proxies: Proxies,
+    /// Certificates of authorities that are trusted besides the system's.
+    pub roots: Vec<CertificateDer<'static>>,
 }
 
 /// The HTTP client; cheap to clone.
@@ -75,7 +84,14 @@ pub struct Fetched {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { offline: false, retries: 4, pause: Duration::from_millis(500), stall: Duration::from_mins(1) }
+        Self {
+            offline: false,
+            retries: 4,
+            pause: Duration::from_millis(500),
+            stall: Duration::from_mins(1),
+            proxies: Proxies::default(),
+            roots: Vec::new(),
+        }
     }
 }
 
@@ -136,16 +152,9 @@ impl Client {
     /// A client with these settings.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// When TLS cannot be set up, or a proxy is none.
     pub fn new(options: Options) -> Result<Self, HttpError> {
-        let inner = reqwest::Client::builder()
-            .user_agent(concat!("wheelwright/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls()?)
-            .connect_timeout(Duration::from_secs(20))
-            .referer(false)
-            .redirect(redirects())
-            .build()
-            .map_err(|source| HttpError::Setup { source })?;
+        let inner = setup::client(&options)?;
         Ok(Self::from_reqwest(inner, options))
     }
 
@@ -183,7 +192,7 @@ impl Client {
                 Err(error) if attempt < self.options.retries && worth_retrying(&error) => {
                     tracing::debug!(attempt, %error, "trying again");
                     attempt += 1;
-                    self.pause(attempt, None).await;
+                    self.pause(attempt, error.retry_after()).await;
                 }
                 result => return result,
             }
@@ -191,7 +200,7 @@ impl Client {
     }
 
     /// Sends `request` once and returns the answer before its body. 2xx, 304 and 416 are answers,
-    /// everything else is an error; 429 and 503 wait as long as the server asks (at most 2 minutes).
+    /// everything else is an error.
     ///
     /// # Errors
     /// As [`Client::fetch`], but nothing is retried.
@@ -215,10 +224,8 @@ impl Client {
         if status.is_success() || status == StatusCode::NOT_MODIFIED || status == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok(response);
         }
-        if let Some(seconds) = retry_after(response.headers()) {
-            tokio::time::sleep(Duration::from_secs(seconds.min(120))).await;
-        }
-        Err(HttpError::Status { url: shown(), status, message: first_line(response).await })
+        let retry_after = retry_after(response.headers());
+        Err(HttpError::Status { url: shown(), status, message: first_line(response).await, retry_after })
     }
 
     /// Waits before attempt number `attempt`, longer each time.
@@ -231,6 +238,9 @@ impl Client {
         let url = redacted(&request.url);
         let mut body = BytesMut::new();
         let (status, headers, from) = (response.status(), response.headers().clone(), response.url().clone());
+        if response.content_length().is_some_and(|length| length > request.limit) {
+            return Err(HttpError::TooLarge { url, limit: request.limit });
+        }
         loop {
             let chunk = tokio::time::timeout(self.options.stall, response.chunk())
                 .await
@@ -246,43 +256,6 @@ impl Client {
     }
 }
 
-/// Whether another attempt could end better.
-pub(super) fn worth_retrying(error: &HttpError) -> bool {
-    match error {
-        HttpError::Status { status, .. } => matches!(status.as_u16(), 408 | 429 | 499 | 500 | 502 | 503 | 504 | 522),
-        HttpError::Transport { source, .. } => !source.is_builder() && !source.is_redirect(),
-        HttpError::Cut { .. } => true,
-        _ => false,
-    }
-}
-
-/// Redirects are followed, but never out of TLS.
-fn redirects() -> reqwest::redirect::Policy {
-    reqwest::redirect::Policy::custom(|attempt| {
-        let downgrade =
-            attempt.url().scheme() != "https" && attempt.previous().last().is_some_and(|url| url.scheme() == "https");
-        if downgrade {
-            attempt.error("a redirect leads from https to http")
-        } else if attempt.previous().len() > 10 {
-            attempt.error("more than 10 redirects")
-        } else {
-            attempt.follow()
-        }
-    })
-}
-
-fn tls() -> Result<rustls::ClientConfig, HttpError> {
-    use rustls_platform_verifier::BuilderVerifierExt as _;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let fail = |source| HttpError::Tls { source };
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(fail)?
-        .with_platform_verifier()
-        .map_err(fail)?
-        .with_no_client_auth())
-}
-
 fn take_credentials(url: &mut Url) -> Option<Authorization> {
     let decode = |text: &str| percent_decode(text);
     let user = decode(url.username());
@@ -295,14 +268,11 @@ fn take_credentials(url: &mut Url) -> Option<Authorization> {
     Some(Authorization::Basic { user, password })
 }
 
-fn percent_decode(text: &str) -> String {
+/// `text` with its `%xx` replaced.
+pub(crate) fn percent_decode(text: &str) -> String {
     // The query parser of `url` is the only public decoder in the tree; `+` must survive it.
     let query = format!("x={}", text.replace('+', "%2B").replace('&', "%26").replace('=', "%3D"));
     url::form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 async fn first_line(mut response: reqwest::Response) -> String {

@@ -7,7 +7,7 @@ use reqwest::{
     header::{CONTENT_RANGE, HeaderValue, RANGE},
 };
 
-use super::{Client, HttpError, Request, client::worth_retrying, redacted};
+use super::{Client, HttpError, Request, redacted, retry::worth_retrying};
 
 /// Where a download goes: a writer that can begin again.
 pub trait Receive: Write + Send {
@@ -48,7 +48,7 @@ impl Client {
                         return Err(error);
                     }
                     tracing::debug!(attempt, received, %error, "resuming");
-                    self.pause(attempt, None).await;
+                    self.pause(attempt, error.retry_after()).await;
                 }
                 Err(error) => return Err(error),
                 Ok(()) => return Ok(received),

@@ -1,5 +1,7 @@
 //! What goes wrong on the wire, with the secrets taken out of URLs.
 
+use std::time::Duration;
+
 use url::Url;
 
 use crate::hint::{Advise, Hint};
@@ -25,6 +27,8 @@ pub enum HttpError {
         status: reqwest::StatusCode,
         /// The beginning of the body, one line.
         message: String,
+        /// How long it asks to be left alone.
+        retry_after: Option<Duration>,
     },
     /// More bytes came than the caller allows.
     #[error("{url} sends more than {limit} bytes")]
@@ -81,6 +85,14 @@ impl HttpError {
             _ => None,
         }
     }
+
+    /// How long the server asked to be left alone.
+    pub(super) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
 }
 
 impl Advise for HttpError {
@@ -93,6 +105,8 @@ impl Advise for HttpError {
             Self::Status { status, .. } if status.as_u16() == 429 => {
                 Some(Hint::new("try again later: the server limits the rate"))
             }
+            Self::Setup { .. } => Some(Hint::new("check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY")),
+            Self::Transport { source, .. } if source.is_redirect() => None,
             Self::Transport { .. } => Some(Hint::new("check the network, HTTPS_PROXY and NO_PROXY")),
             _ => None,
         }

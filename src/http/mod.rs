@@ -4,9 +4,16 @@
 mod client;
 mod download;
 mod error;
+mod program;
+mod retry;
+mod setup;
 
+pub(crate) use client::percent_decode;
 pub use client::{Authorization, Client, Fetched, Options, Request};
 pub use download::Receive;
 pub use error::{HttpError, redacted};
+pub(crate) use program::{PATIENCE, ask};
 pub use reqwest::{Method, StatusCode, header};
+pub(crate) use retry::retry_after;
+pub use setup::{Proxies, certificates};
 pub use url::Url;

@@ -115,6 +115,16 @@ impl Manifest {
         )
     }
 
+    /// The index with these entries, as other indexes have them.
+    #[must_use]
+    pub fn of_entries(entries: Vec<Value>) -> Self {
+        let media_type = MediaType::ImageIndex.to_string();
+        Self::of(
+            MediaType::ImageIndex,
+            json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": Value::Array(entries) }),
+        )
+    }
+
     /// Type, digest and size.
     #[must_use]
     pub const fn descriptor(&self) -> &Descriptor {

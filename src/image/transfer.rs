@@ -5,7 +5,7 @@ use std::{fmt, io};
 pub use bytes::Bytes;
 use futures_util::{future::BoxFuture, stream::BoxStream};
 
-use super::Manifest;
+use super::{Manifest, ManifestError};
 use crate::{
     hint::{Advise, Hint},
     oci::{Descriptor, Digest},
@@ -54,6 +54,11 @@ pub trait Sink: Send + Sync {
     /// Puts a blob there, or finds that it is there already.
     fn put_blob<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>>;
 
+    /// What [`Sink::put_blob`] would do, without doing it.
+    fn foresee<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
+        Box::pin(async { Ok(Moved::Sent(blob.descriptor().size)) })
+    }
+
     /// Puts a manifest or index there under its digest; everything it points to is there already.
     fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>>;
 
@@ -95,6 +100,15 @@ pub enum TransferError {
         digest: Digest,
         /// Another digest, or a wrong number of bytes.
         found: String,
+    },
+    /// A manifest or index is malformed.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// Indexes within indexes without end.
+    #[error("there is more below {root} than any image needs")]
+    Sprawling {
+        /// The outermost index.
+        root: Digest,
     },
 }
 

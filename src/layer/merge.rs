@@ -11,6 +11,8 @@ pub struct Contribution {
     pub from: String,
     /// What it brings.
     pub items: Vec<Item>,
+    /// Files that its own list names and that it does not bring. Installers pass them over.
+    pub missing: Vec<String>,
 }
 
 /// Joins what several inputs bring. What two of them bring alike stands once.
@@ -19,7 +21,7 @@ pub struct Contribution {
 /// When two of them bring different things at one path.
 pub fn merge(contributions: Vec<Contribution>) -> Result<Vec<Item>, LayerError> {
     let mut owners: BTreeMap<String, (String, Item)> = BTreeMap::new();
-    for Contribution { from, items } in contributions {
+    for Contribution { from, items, .. } in contributions {
         for item in items {
             match owners.entry(item.path.clone()) {
                 Entry::Vacant(place) => {
@@ -36,6 +38,22 @@ pub fn merge(contributions: Vec<Contribution>) -> Result<Vec<Item>, LayerError> 
     let mut items: Vec<Item> = owners.into_values().map(|(_, item)| item).collect();
     items.sort_by(|left, right| left.path.as_bytes().cmp(right.path.as_bytes()));
     Ok(items)
+}
+
+/// Pairs of paths among sorted or unsorted `items` that are one path where letters' cases are not told
+/// apart: Linux keeps both, a folder shared with another system may not.
+#[must_use]
+pub fn case_twins(items: &[Item]) -> Vec<(&str, &str)> {
+    let mut first: BTreeMap<String, &str> = BTreeMap::new();
+    let mut twins = Vec::new();
+    for Item { path, .. } in items {
+        match first.entry(path.to_lowercase()) {
+            Entry::Vacant(place) => drop(place.insert(path)),
+            Entry::Occupied(place) if *place.get() == path => {}
+            Entry::Occupied(place) => twins.push((*place.get(), path.as_str())),
+        }
+    }
+    twins
 }
 
 /// Whether two items would be the same on disk. Contents are compared by size and checksum: whoever

@@ -25,7 +25,7 @@ pub use error::LayerError;
 pub use hashes::Threads;
 pub use item::{Body, Item, Method, Node, Span};
 pub use lay::{FORMAT, Format, Laid, lay};
-pub use merge::{Contribution, merge};
+pub use merge::{Contribution, case_twins, merge};
 pub use paths::{MTIME, Paths};
 pub use rope::{OpenBlob, Rope, RopeReader};
 pub use share::share;

@@ -36,9 +36,11 @@ pub(super) struct Inner {
     default: Option<Location>,
     pages: Memo<(String, PackageName), Option<Arc<Project>>>,
     metadata: Memo<Url, Arc<CoreMetadata>>,
+    pub(super) links: Memo<Url, Arc<Vec<IndexFile>>>,
+    pub(super) passwords: Memo<(String, String), Option<String>>,
 }
 
-type Memo<K, V> = Mutex<BTreeMap<K, Arc<OnceCell<V>>>>;
+pub(super) type Memo<K, V> = Mutex<BTreeMap<K, Arc<OnceCell<V>>>>;
 
 /// A project as the one index that has it offers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,8 @@ impl PackageIndex {
             default,
             pages: Mutex::default(),
             metadata: Mutex::default(),
+            links: Mutex::default(),
+            passwords: Mutex::default(),
         }))
     }
 
@@ -129,30 +133,17 @@ impl PackageIndex {
         self.0.settings.named(index, self.0.default.as_ref())
     }
 
-    /// `url` with the credentials of the index it came from, if it stays on the index's own host.
-    pub(super) fn with_credentials(&self, index: &str, url: &Url) -> Url {
-        let mut url = url.clone();
-        if let Some(Asked { location: Location::Simple(own), .. }) = self.named(index)
-            && own.origin() == url.origin()
-            && url.username().is_empty()
-            && url.password().is_none()
-        {
-            let _ = url.set_username(own.username());
-            let _ = url.set_password(own.password());
-        }
-        url
-    }
-
     async fn ask(&self, asked: Asked<'_>, package: &PackageName) -> Result<Option<Arc<Project>>, IndexError> {
         let files = match asked.location {
             Location::Folder(folder) => self.folder_files(folder, package)?,
             Location::Simple(root) => self.page(asked.name, root, package).await?,
+            Location::Links(page) => self.linked_files(asked.name, page, package).await?,
         };
         Ok(files.map(|files| Arc::new(Project { index: asked.name.to_owned(), files })))
     }
 }
 
-fn cell<K: Ord, V>(memo: &Memo<K, V>, key: K) -> Arc<OnceCell<V>> {
+pub(super) fn cell<K: Ord, V>(memo: &Memo<K, V>, key: K) -> Arc<OnceCell<V>> {
     let mut cells = memo.lock().unwrap_or_else(PoisonError::into_inner);
     Arc::clone(cells.entry(key).or_default())
 }
@@ -161,11 +152,12 @@ fn cell<K: Ord, V>(memo: &Memo<K, V>, key: K) -> Arc<OnceCell<V>> {
 mod tests {
     use super::*;
     use crate::{
-        http::Options,
+        http::{Options, Proxies},
         lock::{LockedWheel, WheelSource},
         oci::Digest,
         pypi::{
             DefaultIndex, Index,
+            scripted::{Reply, Scripted, listed},
             testing::{FakeIndex, Manner, Wheel, package_index, package_index_with},
         },
     };
@@ -283,16 +275,42 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn credentials_stay_with_their_host() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = "https://user:p%40ss@host/simple/".parse().unwrap();
-        let default = DefaultIndex::Other(Location::Simple(root));
-        let index = package_index(&folder, Settings { default, ..Settings::default() });
-        let check = |url: &str, expect: &str| {
-            assert_eq!(index.with_credentials("default", &url.parse().unwrap()).as_str(), expect);
+    async fn a_proxy_is_gone_through_unless_the_host_is_excepted() {
+        let server = FakeIndex::serve(&[Wheel::new("demo", "1.0")], Manner::Modern).await;
+        let proxy = Proxies { http: Some(server.url.to_string()), ..Proxies::default() };
+        let asked = async |proxies: Proxies, root: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let default = DefaultIndex::Other(Location::Simple(root.parse().unwrap()));
+            let options = Options { retries: 0, proxies, ..Options::default() };
+            let index = package_index_with(&folder, Settings { default, ..Settings::default() }, options);
+            let _ = index.project(&"demo".parse().unwrap(), &amd64()).await;
+            server.requests()
         };
-        check("https://host/f/a.whl", "https://user:p%40ss@host/f/a.whl");
-        check("https://other/f/a.whl", "https://other/f/a.whl");
-        check("http://host/f/a.whl", "http://host/f/a.whl");
+        let root = "http://index.example/simple/";
+        assert_eq!(asked(proxy.clone(), root).await, ["GET http://index.example/simple/demo/ 404"]);
+        assert_eq!(
+            asked(Proxies { except: Some("127.0.0.1".to_owned()), ..proxy }, server.url.as_str()).await,
+            ["GET /simple/demo/ 200"]
+        );
+    }
+
+    #[tokio::test]
+    async fn pages_are_believed_as_long_as_their_server_says() {
+        let file = listed(&Wheel::new("demo", "1.0"));
+        let page = |header: &str| Reply::page(std::slice::from_ref(&file)).with(header);
+        let asked = async |replies: Vec<Reply>, times: &[u64]| {
+            let server = Scripted::serve(&[("/simple/demo/", replies)]).await;
+            let folder = tempfile::tempdir().unwrap();
+            for now in times {
+                let index = package_index(&folder, Settings { now: Some(*now), ..server.settings() });
+                assert!(index.project(&"demo".parse().unwrap(), &amd64()).await.unwrap().is_some());
+            }
+            server.requests().len()
+        };
+        assert_eq!(asked(vec![page("cache-control: max-age=600")], &[0, 599, 600, 1199]).await, 2);
+        assert_eq!(asked(vec![page("cache-control: no-cache, max-age=600")], &[0, 1]).await, 2);
+        assert_eq!(asked(vec![page("x-nothing: said")], &[0, 1]).await, 2);
+        let same = Reply::new("304 Not Modified", "").with("cache-control: max-age=600");
+        assert_eq!(asked(vec![page("etag: \"1\""), same], &[0, 1, 600, 601]).await, 3);
     }
 }

@@ -5,16 +5,31 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
-use super::{DefaultIndex, Index, IndexError, Location, Settings};
+use super::{DefaultIndex, Index, IndexError, Location};
 
-/// Settings from the text of a `pip.conf`: `index-url`, `extra-index-url`, `find-links` and
-/// `no-index` of the sections `[global]`, `[install]` and `[download]`, later ones over earlier ones.
+/// What another tool is set up to do about package indexes.
+#[derive(Clone, Debug, Default)]
+pub struct ToolSettings {
+    /// The index asked last.
+    pub default: DefaultIndex,
+    /// What the tool calls it; variables with its credentials go by this name.
+    pub default_name: Option<String>,
+    /// Further indexes.
+    pub indexes: Vec<Index>,
+    /// `keyring-provider`, as it stands there.
+    pub keyring: Option<String>,
+    /// A file of certificates to trust (`cert`).
+    pub certificates: Option<PathBuf>,
+}
+
+/// Settings from the text of a `pip.conf`: `index-url`, `extra-index-url`, `find-links`, `no-index`,
+/// `keyring-provider` and `cert` of the sections `[global]`, `[install]` and `[download]`, later ones over earlier ones.
 ///
 /// # Errors
 /// When a URL is none.
-pub fn pip_conf(text: &str) -> Result<Settings, IndexError> {
+pub fn pip_conf(text: &str) -> Result<ToolSettings, IndexError> {
     let fail = |reason: String| IndexError::Config { file: "pip.conf", reason };
-    let mut settings = Settings::default();
+    let mut settings = ToolSettings::default();
     for (key, value) in pip_values(text) {
         let mut places = value.split_whitespace();
         match key.as_str() {
@@ -25,12 +40,15 @@ pub fn pip_conf(text: &str) -> Result<Settings, IndexError> {
             "no-index" if matches!(value.trim(), "1" | "true" | "yes" | "on") => {
                 settings.default = DefaultIndex::Nowhere;
             }
+            "keyring-provider" => settings.keyring = Some(value.trim().to_owned()),
+            "cert" => settings.certificates = Some(PathBuf::from(value.trim())),
             "extra-index-url" | "find-links" => {
                 let prefix = if key == "find-links" { "links" } else { "extra" };
                 settings.indexes.retain(|index| !index.name.starts_with(prefix));
                 for place in places {
                     let name = numbered(prefix, &settings.indexes);
                     let location = location(place).ok_or_else(|| fail(not_a_url(place)))?;
+                    let location = if key == "find-links" { flat(location) } else { location };
                     settings.indexes.push(Index { name, location, packages: Vec::new(), platforms: Vec::new() });
                 }
             }
@@ -40,21 +58,23 @@ pub fn pip_conf(text: &str) -> Result<Settings, IndexError> {
     Ok(settings)
 }
 
-/// Settings from the text of a `uv.toml`: `[[index]]`, `index-url`, `extra-index-url`, `find-links`
-/// and `no-index`, at the top or under `[pip]`. Indexes marked `explicit` are left out, because only
+/// Settings from the text of a `uv.toml`: `[[index]]`, `index-url`, `extra-index-url`, `find-links`,
+/// `no-index` and `keyring-provider`, at the top or under `[pip]`. Indexes marked `explicit` are left out, because only
 /// a `pyproject.toml` can say what comes from them.
 ///
 /// # Errors
 /// When it is not TOML, or a URL is none.
-pub fn uv_toml(text: &str) -> Result<Settings, IndexError> {
+pub fn uv_toml(text: &str) -> Result<ToolSettings, IndexError> {
     let fail = |reason: String| IndexError::Config { file: "uv.toml", reason };
     let file: UvToml = toml::from_str(text).map_err(|error| fail(error.message().to_owned()))?;
-    let mut settings = Settings::default();
+    let mut settings = ToolSettings::default();
     let place = |text: &str| location(text).ok_or_else(|| fail(not_a_url(text)));
     for index in file.index.into_iter().filter(|index| !index.explicit) {
         let location = place(&index.url)?;
+        let location = if index.format.as_deref() == Some("flat") { flat(location) } else { location };
         if index.default {
             settings.default = DefaultIndex::Other(location);
+            settings.default_name = index.name;
         } else {
             let name = index.name.unwrap_or_else(|| numbered("extra", &settings.indexes));
             settings.indexes.push(Index { name, location, packages: Vec::new(), platforms: Vec::new() });
@@ -67,10 +87,11 @@ pub fn uv_toml(text: &str) -> Result<Settings, IndexError> {
         for (prefix, places) in [("extra", table.extra_index_url), ("links", table.find_links)] {
             for text in places {
                 let name = numbered(prefix, &settings.indexes);
-                let location = place(&text)?;
+                let location = if prefix == "links" { flat(place(&text)?) } else { place(&text)? };
                 settings.indexes.push(Index { name, location, packages: Vec::new(), platforms: Vec::new() });
             }
         }
+        settings.keyring = table.keyring_provider.or(settings.keyring);
         if table.no_index {
             settings.default = DefaultIndex::Nowhere;
         }
@@ -92,6 +113,7 @@ struct UvToml {
 struct UvIndex {
     name: Option<String>,
     url: String,
+    format: Option<String>,
     #[serde(default)]
     default: bool,
     #[serde(default)]
@@ -105,6 +127,7 @@ struct UvTable {
     extra_index_url: Vec<String>,
     find_links: Vec<String>,
     no_index: bool,
+    keyring_provider: Option<String>,
 }
 
 /// Keys and values in order; lines that begin with white space continue the value above.
@@ -141,6 +164,14 @@ fn location(text: &str) -> Option<Location> {
     }
 }
 
+/// The same place as a page, or folder, of links.
+fn flat(location: Location) -> Location {
+    match location {
+        Location::Simple(url) => Location::Links(url),
+        location => location,
+    }
+}
+
 fn numbered(prefix: &str, indexes: &[Index]) -> String {
     let count = indexes.iter().filter(|index| index.name.starts_with(prefix)).count();
     format!("{prefix}-{}", count + 1)
@@ -157,9 +188,10 @@ fn not_a_url(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn shown(settings: &Settings) -> Vec<String> {
+    fn shown(settings: &ToolSettings) -> Vec<String> {
         let place = |location: &Location| match location {
             Location::Simple(url) => url.to_string(),
+            Location::Links(url) => format!("flat {url}"),
             Location::Folder(path) => path.display().to_string(),
         };
         let default = match &settings.default {
@@ -174,23 +206,35 @@ mod tests {
     #[test]
     fn pip_is_understood() {
         let text = "[global]\ntimeout = 60\nindex_url = https://u:p@mirror/simple\nextra-index-url =\n    https://a/s\n\
-                    \thttps://b/s\n# c\n[freeze]\nindex-url = https://no/\n[install]\nfind-links = wheels\n";
-        let expect = ["https://u:p@mirror/simple", "extra-1 https://a/s", "extra-2 https://b/s", "links-1 wheels"];
+                    \thttps://b/s\n# c\n[freeze]\nindex-url = https://no/\n[install]\nfind-links = wheels https://f/l.html\n";
+        let expect = [
+            "https://u:p@mirror/simple",
+            "extra-1 https://a/s",
+            "extra-2 https://b/s",
+            "links-1 wheels",
+            "links-2 flat https://f/l.html",
+        ];
         assert_eq!(shown(&pip_conf(text).unwrap()), expect);
         assert_eq!(shown(&pip_conf("[global]\nno-index = true\n").unwrap()), ["nowhere"]);
         assert_eq!(shown(&pip_conf("").unwrap()), ["public"]);
+        let more = pip_conf("[global]\ncert = /etc/own.pem\nkeyring_provider = subprocess\n").unwrap();
+        assert_eq!((more.keyring.as_deref(), more.certificates), (Some("subprocess"), Some("/etc/own.pem".into())));
         assert!(pip_conf("[global]\nindex-url = ftp://x/\n").is_err());
     }
 
     #[test]
     fn uv_is_understood() {
-        let text = "preview = true\nextra-index-url = [\"https://c/s\"]\n\
-                    [[index]]\nurl = \"https://m/s\"\ndefault = true\n\
+        let text = "preview = true\nkeyring-provider = \"subprocess\"\nextra-index-url = [\"https://c/s\"]\n\
+                    [[index]]\nname = \"main\"\nurl = \"https://m/s\"\ndefault = true\n\
                     [[index]]\nname = \"house\"\nurl = \"https://h/s\"\n\
+                    [[index]]\nname = \"flat\"\nurl = \"https://f/l\"\nformat = \"flat\"\n\
                     [[index]]\nname = \"cu\"\nurl = \"https://cu/s\"\nexplicit = true\n\
                     [pip]\nfind-links = [\"./w\"]\n";
-        let expect = ["https://m/s", "house https://h/s", "extra-1 https://c/s", "links-1 ./w"];
-        assert_eq!(shown(&uv_toml(text).unwrap()), expect);
+        let expect =
+            ["https://m/s", "house https://h/s", "flat flat https://f/l", "extra-1 https://c/s", "links-1 ./w"];
+        let settings = uv_toml(text).unwrap();
+        assert_eq!(shown(&settings), expect);
+        assert_eq!((settings.default_name.as_deref(), settings.keyring.as_deref()), (Some("main"), Some("subprocess")));
         assert!(uv_toml("index-url = 3").is_err());
         assert!(uv_toml("= =").is_err());
     }

@@ -8,7 +8,7 @@ use url::Url;
 use super::{IndexError, PackageIndex, folder::local_file, settings::Location};
 use crate::{
     fs::FileLock,
-    http::{HttpError, Method, Request},
+    http::{HttpError, Method},
     lock::{LockedWheel, WheelSource},
     oci::Digest,
     progress::{Event, Task, TaskKind},
@@ -37,8 +37,7 @@ impl PackageIndex {
     /// # Errors
     /// When it cannot be fetched or kept, or is not what the index says.
     pub async fn fetch_wheel(&self, index: &str, file: &IndexFile) -> Result<Blob, IndexError> {
-        let url = self.with_credentials(index, &file.url);
-        self.fetch_file(&url, &file.name, file.sha256, file.size).await
+        self.fetch_file(&Listed::of(index, file)).await
     }
 
     /// The digest and size of `file`: as the index gives them, else learnt from the file.
@@ -82,7 +81,7 @@ impl PackageIndex {
 
     async fn take_in(&self, file: IndexFile) -> Result<DirectWheel, IndexError> {
         let wheel = file.name.parse().map_err(|source| IndexError::Metadata { file: file.name.clone(), source })?;
-        let blob = self.fetch_file(&file.url, &file.name, file.sha256, file.size).await?;
+        let blob = self.fetch_file(&Listed::of("", &file)).await?;
         let file = IndexFile { sha256: Some(*blob.digest()), size: Some(blob.size()), ..file };
         Ok(DirectWheel { wheel, file, blob })
     }
@@ -93,20 +92,21 @@ impl PackageIndex {
     /// When the index does not list it any more, and when it cannot be fetched or is another file.
     pub async fn download(&self, wheel: &LockedWheel) -> Result<Blob, IndexError> {
         if let Some(blob) = self.inner().store.blob(&wheel.sha256).filter(|blob| blob.size() == wheel.size) {
+            let index = if let WheelSource::Index(index) = &wheel.source { index } else { "" };
+            self.prove(index, &wheel.file, &blob).await?;
             return Ok(blob);
         }
-        let promised = (Some(wheel.sha256), Some(wheel.size));
         match &wheel.source {
             WheelSource::Index(index) => self.download_listed(index, wheel).await,
             WheelSource::Url(url) => {
                 let url = url.parse().map_err(|_| IndexError::Url { url: url.clone() })?;
-                self.fetch_file(&url, &wheel.file, promised.0, promised.1).await
+                self.fetch_file(&Listed::locked("", &url, wheel)).await
             }
             WheelSource::Path(path) => {
                 let path = self.local_path(Path::new(path))?;
                 let url =
                     Url::from_file_path(&path).map_err(|()| IndexError::Url { url: path.display().to_string() })?;
-                self.fetch_file(&url, &wheel.file, promised.0, promised.1).await
+                self.fetch_file(&Listed::locked("", &url, wheel)).await
             }
         }
     }
@@ -117,13 +117,10 @@ impl PackageIndex {
         let not_listed = || IndexError::NotListed { index: index.to_owned(), file: wheel.file.clone() };
         let asked = self.named(index).ok_or_else(unknown)?;
         let package = wheel.name.parse().map_err(|_| not_listed())?;
-        let fetch = async |listed: IndexFile| {
-            let url = self.with_credentials(index, &listed.url);
-            self.fetch_file(&url, &wheel.file, Some(wheel.sha256), Some(wheel.size)).await
-        };
+        let fetch = async |listed: IndexFile| self.fetch_file(&Listed::locked(index, &listed.url, wheel)).await;
         let kept = match asked.location {
             Location::Simple(root) => self.remembered_page(index, root, &package).unwrap_or_default(),
-            Location::Folder(_) => Vec::new(),
+            Location::Links(_) | Location::Folder(_) => Vec::new(),
         };
         let mut tried = None;
         if let Some(listed) = listed(&kept, wheel) {
@@ -146,54 +143,69 @@ impl PackageIndex {
             return Some(blob.size());
         }
         let plain = HeaderValue::from_static("identity");
-        let mut request = Request::get(self.with_credentials(index, &file.url)).header(ACCEPT_ENCODING, plain);
+        let mut request = self.request(index, &file.url).await.ok()?.header(ACCEPT_ENCODING, plain);
         request.method = Method::HEAD;
         let _permit = self.inner().requests.acquire().await;
         let response = self.inner().client.send(&request).await.ok()?;
         response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok().filter(|size| *size > 0)
     }
 
-    async fn fetch_file(
-        &self,
-        url: &Url,
-        name: &str,
-        digest: Option<Digest>,
-        size: Option<u64>,
-    ) -> Result<Blob, IndexError> {
-        let _lock = match &digest {
-            Some(digest) => {
-                if let Some(blob) = self.inner().store.blob(digest) {
-                    return Ok(blob);
-                }
-                Some(locked(&self.inner().store, *digest).await?)
-            }
-            None => None,
-        };
-        if let Some(blob) = digest.as_ref().and_then(|digest| self.inner().store.blob(digest)) {
+    async fn fetch_file(&self, file: &Listed<'_>) -> Result<Blob, IndexError> {
+        let stored = || file.digest.as_ref().and_then(|digest| self.inner().store.blob(digest));
+        if let Some(blob) = stored() {
             return Ok(blob);
         }
-        let ingest = match url.scheme() {
-            "file" => copied(self.inner().store.clone(), url).await?,
-            "http" | "https" => self.downloaded(url, name, size).await?,
-            _ => return Err(IndexError::Url { url: crate::http::redacted(url) }),
+        let _lock = match file.digest {
+            Some(digest) => Some(locked(&self.inner().store, digest).await?),
+            None => None,
         };
-        Ok(match digest {
-            Some(digest) => ingest.commit_as(name, &digest, size)?,
+        if let Some(blob) = stored() {
+            return Ok(blob);
+        }
+        let ingest = match file.url.scheme() {
+            "file" => copied(self.inner().store.clone(), file.url).await?,
+            "http" | "https" => self.downloaded(file).await?,
+            _ => return Err(IndexError::Url { url: crate::http::redacted(file.url) }),
+        };
+        let blob = match file.digest {
+            Some(digest) => ingest.commit_as(file.name, &digest, file.size)?,
             None => ingest.commit()?,
-        })
+        };
+        self.prove(file.index, file.name, &blob).await?;
+        Ok(blob)
     }
 
-    async fn downloaded(&self, url: &Url, name: &str, size: Option<u64>) -> Result<Ingest, IndexError> {
+    async fn downloaded(&self, file: &Listed<'_>) -> Result<Ingest, IndexError> {
         let observer = Arc::clone(&self.inner().observer);
-        let task = Task { kind: TaskKind::Download, name };
+        let task = Task { kind: TaskKind::Download, name: file.name };
         let mut ingest = self.inner().store.ingest()?;
-        let request = Request::get(url.clone()).limit(size.unwrap_or(LARGEST));
-        observer.observe(&Event::Started { task, total: size });
+        let request = self.request(file.index, file.url).await?.limit(file.size.unwrap_or(LARGEST));
+        observer.observe(&Event::Started { task, total: file.size });
         let advanced = |bytes| observer.observe(&Event::Advanced { task, bytes });
         let result = self.inner().client.download(&request, &mut ingest, &advanced).await;
         observer.observe(&Event::Finished { task });
-        result.map_err(|source| IndexError::Fetch { file: name.to_owned(), source })?;
+        result.map_err(|source| IndexError::Fetch { file: file.name.to_owned(), source })?;
         Ok(ingest)
+    }
+}
+
+/// A file to fetch, with what is known of it.
+struct Listed<'a> {
+    /// Name of the index that listed it; empty where the recipe names the file.
+    index: &'a str,
+    url: &'a Url,
+    name: &'a str,
+    digest: Option<Digest>,
+    size: Option<u64>,
+}
+
+impl<'a> Listed<'a> {
+    fn of(index: &'a str, file: &'a IndexFile) -> Self {
+        Self { index, url: &file.url, name: &file.name, digest: file.sha256, size: file.size }
+    }
+
+    fn locked(index: &'a str, url: &'a Url, wheel: &'a LockedWheel) -> Self {
+        Self { index, url, name: &wheel.file, digest: Some(wheel.sha256), size: Some(wheel.size) }
     }
 }
 

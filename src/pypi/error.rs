@@ -71,6 +71,40 @@ pub enum IndexError {
         /// File name.
         file: String,
     },
+    /// The program that keeps passwords cannot be run.
+    #[error("cannot run `{program}`")]
+    Keyring {
+        /// The program.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The program that keeps passwords waits for something.
+    #[error("`{program}` gave no answer within {seconds} s")]
+    KeyringSilent {
+        /// The program.
+        program: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The METADATA that an index told of is not the one in the wheel.
+    #[error("{file} requires other things than index `{index}` said it does")]
+    MetadataDiffers {
+        /// Name of the index; empty where the recipe names the wheel.
+        index: String,
+        /// File name.
+        file: String,
+    },
+    /// An index gives a wheel another size than its server does.
+    #[error("{file} has {found} bytes, its index says {promised}")]
+    Size {
+        /// File name.
+        file: String,
+        /// Bytes that the index gives.
+        promised: u64,
+        /// Bytes that the server has.
+        found: u64,
+    },
     /// The index that a lock names does not list the file any more.
     #[error("index `{index}` does not list {file}")]
     NotListed {
@@ -109,6 +143,15 @@ impl Advise for IndexError {
         match self {
             Self::Ask { source, .. } | Self::Fetch { source, .. } => source.hint(),
             Self::NotListed { .. } => Some(Hint::new("run `wheelwright lock --upgrade` to choose another file")),
+            Self::MetadataDigest { .. } | Self::Size { .. } => {
+                Some(Hint::new("tell the keeper of the index, or take another one (`wheels.index`)"))
+            }
+            Self::MetadataDiffers { .. } => Some(Hint::new(
+                "run `wheelwright lock --upgrade`: it reads the wheel itself, which is in the store now",
+            )),
+            Self::Keyring { .. } | Self::KeyringSilent { .. } => {
+                Some(Hint::new("unlock the key ring, or unset PIP_KEYRING_PROVIDER and UV_KEYRING_PROVIDER"))
+            }
             Self::UnknownIndex { index } => {
                 Some(Hint::new(format!("name it in the recipe: `wheels.index`, `{index}`")))
             }

@@ -2,13 +2,6 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path, sync::Arc};
 
-use bytes::Bytes;
-use reqwest::{
-    StatusCode,
-    header::{CONTENT_RANGE, HeaderMap, HeaderValue, RANGE},
-};
-use url::Url;
-
 use super::{
     DirectWheel, IndexError, PackageIndex,
     tail::{Step, Window, extract, locate},
@@ -17,7 +10,12 @@ use crate::{
     http::{HttpError, Request},
     oci::Digest,
     python::{CoreMetadata, IndexFile, MetadataFile, WheelName},
-    store::Bucket,
+    store::{Blob, Bucket},
+};
+use bytes::Bytes;
+use reqwest::{
+    StatusCode,
+    header::{CONTENT_RANGE, HeaderMap, HeaderValue, RANGE},
 };
 
 /// Bytes of the first look into a wheel: mostly the whole directory, and METADATA just before it.
@@ -27,9 +25,22 @@ const MOST: u64 = 48 << 20;
 /// Looks after which a wheel is given up: directory, header, data.
 const LOOKS: u32 = 5;
 
+/// Most bytes that a server may say a wheel has.
+const LARGEST_WHEEL: u64 = 1 << 40;
+/// Most bytes of METADATA beside a wheel.
+const LARGEST_METADATA: u64 = 16 << 20;
+
+/// Where METADATA was read: what an index tells is proven when the wheel comes.
+#[derive(Clone, Copy)]
+enum Origin {
+    Wheel,
+    Index,
+}
+
 /// Something that hands out parts of a wheel.
 enum Parts {
-    Remote(Url),
+    /// With the size that the index gives.
+    Remote(Box<Request>, Option<u64>),
     Local(Arc<File>),
 }
 
@@ -40,20 +51,21 @@ enum Obstacle {
     Failed(IndexError),
 }
 
+impl Origin {
+    /// The key of the note about the wheel with `digest`.
+    fn key(self, digest: &Digest) -> String {
+        let origin = match self {
+            Self::Wheel => "metadata-1",
+            Self::Index => "told-1",
+        };
+        format!("{origin}-{}", digest.hex())
+    }
+}
+
 impl PackageIndex {
     pub(super) async fn fetch_metadata(&self, index: &str, file: &IndexFile) -> Result<CoreMetadata, IndexError> {
         let wheel: WheelName = file.name.parse().map_err(|source| unusable(&file.name, source))?;
-        let key = file.sha256.map(|digest| format!("metadata-1-{}", digest.hex()));
-        let note = key.as_ref().and_then(|key| self.inner().store.note(Bucket::Pages, key));
-        let text = if let Some(text) = note {
-            text
-        } else {
-            let text = self.metadata_text(index, file, &wheel).await?;
-            if let Some(key) = &key {
-                self.inner().store.keep(Bucket::Pages, key, head(&text))?;
-            }
-            text
-        };
+        let text = self.metadata_text(index, file, &wheel).await?;
         let metadata = CoreMetadata::parse(&text).map_err(|source| unusable(&file.name, source))?;
         if metadata.name != *wheel.name() || metadata.version != *wheel.version() {
             let reason = format!("its metadata is of {} {}", metadata.name, metadata.version);
@@ -67,32 +79,63 @@ impl PackageIndex {
     /// # Errors
     /// When it holds no METADATA, or one that makes no sense.
     pub async fn metadata_of(&self, direct: &DirectWheel) -> Result<CoreMetadata, IndexError> {
-        let parts = Parts::Local(open(direct.blob.path())?);
-        let text = self.read_parts(&parts, &direct.wheel).await;
-        let text = text.map_err(|obstacle| no_way_round(obstacle, &direct.wheel))?;
+        let text = self.local_text(direct.blob.path(), &direct.wheel).await?;
         CoreMetadata::parse(&text).map_err(|source| unusable(direct.wheel.file(), source))
     }
 
+    /// Checks that the wheel in `blob` says of itself what index `index` told of it, if that was asked.
+    pub(super) async fn prove(&self, index: &str, name: &str, blob: &Blob) -> Result<(), IndexError> {
+        let (read, told) = (Origin::Wheel.key(blob.digest()), Origin::Index.key(blob.digest()));
+        let note = |key: &str| self.inner().store.note(Bucket::Pages, key);
+        if note(&read).is_some() {
+            return Ok(());
+        }
+        let (Some(told), Ok(wheel)) = (note(&told), name.parse::<WheelName>()) else { return Ok(()) };
+        let text = self.local_text(blob.path(), &wheel).await?;
+        if CoreMetadata::parse(&told) != CoreMetadata::parse(&text) {
+            return Err(IndexError::MetadataDiffers { index: index.to_owned(), file: name.to_owned() });
+        }
+        Ok(self.inner().store.keep(Bucket::Pages, &read, head(&text))?)
+    }
+
+    /// As read from the wheel itself, if it is at hand; else as the index told it, in an earlier run or
+    /// now.
     async fn metadata_text(&self, index: &str, file: &IndexFile, wheel: &WheelName) -> Result<Vec<u8>, IndexError> {
-        if let Some(blob) = file.sha256.as_ref().and_then(|digest| self.inner().store.blob(digest)) {
-            let parts = Parts::Local(open(blob.path())?);
-            return self.read_parts(&parts, wheel).await.map_err(|obstacle| no_way_round(obstacle, wheel));
-        }
         if let Ok(path) = file.url.to_file_path() {
-            let parts = Parts::Local(open(&path)?);
-            return self.read_parts(&parts, wheel).await.map_err(|obstacle| no_way_round(obstacle, wheel));
+            return self.local_text(&path, wheel).await;
         }
+        let Some(digest) = file.sha256 else { return self.remote_text(index, file, wheel).await };
+        let note = |origin: Origin| self.inner().store.note(Bucket::Pages, &origin.key(&digest));
+        if let Some(text) = note(Origin::Wheel) {
+            return Ok(text);
+        }
+        let (origin, text) = match self.inner().store.blob(&digest) {
+            Some(blob) => (Origin::Wheel, self.local_text(blob.path(), wheel).await?),
+            None => match note(Origin::Index) {
+                Some(text) => return Ok(text),
+                None => (Origin::Index, self.remote_text(index, file, wheel).await?),
+            },
+        };
+        self.inner().store.keep(Bucket::Pages, &origin.key(&digest), head(&text))?;
+        Ok(text)
+    }
+
+    async fn local_text(&self, path: &Path, wheel: &WheelName) -> Result<Vec<u8>, IndexError> {
+        let parts = Parts::Local(open(path)?);
+        self.read_parts(&parts, wheel).await.map_err(|obstacle| no_way_round(obstacle, wheel))
+    }
+
+    async fn remote_text(&self, index: &str, file: &IndexFile, wheel: &WheelName) -> Result<Vec<u8>, IndexError> {
         if let Some(text) = self.metadata_beside(index, file).await? {
             return Ok(text);
         }
-        let parts = Parts::Remote(self.with_credentials(index, &file.url));
+        let parts = Parts::Remote(Box::new(self.request(index, &file.url).await?), file.size);
         match self.read_parts(&parts, wheel).await {
             Ok(text) => Ok(text),
             Err(Obstacle::Failed(error)) => Err(error),
             Err(Obstacle::Whole) => {
                 let blob = self.fetch_wheel(index, file).await?;
-                let parts = Parts::Local(open(blob.path())?);
-                self.read_parts(&parts, wheel).await.map_err(|obstacle| no_way_round(obstacle, wheel))
+                self.local_text(blob.path(), wheel).await
             }
         }
     }
@@ -100,12 +143,14 @@ impl PackageIndex {
     /// METADATA as a file of its own (PEP 658), when the index says there is one and has it.
     async fn metadata_beside(&self, index: &str, file: &IndexFile) -> Result<Option<Vec<u8>>, IndexError> {
         let MetadataFile::Present(digest) = &file.core_metadata else { return Ok(None) };
-        let url = self.with_credentials(index, &file.metadata_url());
+        let request = self.request(index, &file.metadata_url()).await?.limit(LARGEST_METADATA);
         let _permit = self.inner().requests.acquire().await;
-        match self.inner().client.fetch(&Request::get(url)).await {
+        match self.inner().client.fetch(&request).await {
             Ok(answer) if digest.as_ref().is_some_and(|digest| Digest::of(&answer.body) != *digest) => {
                 Err(IndexError::MetadataDigest { file: file.name.clone() })
             }
+            // Without a hash, only its end tells whether it is whole; the wheel can tell more.
+            Ok(answer) if digest.is_none() && !is_whole(&answer.body) => Ok(None),
             Ok(answer) => Ok(Some(answer.body.to_vec())),
             Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
             Err(source) => Err(IndexError::Fetch { file: file.name.clone(), source }),
@@ -142,7 +187,17 @@ impl PackageIndex {
 
     async fn last_part(&self, parts: &Parts, wheel: &WheelName) -> Result<Window, Obstacle> {
         match parts {
-            Parts::Remote(url) => self.request_part(url, wheel, &format!("bytes=-{TAIL}"), TAIL).await,
+            Parts::Remote(request, promised) => {
+                let window = self.request_part(request, wheel, &format!("bytes=-{TAIL}"), TAIL).await?;
+                match promised {
+                    Some(promised) if *promised != window.total => Err(Obstacle::Failed(IndexError::Size {
+                        file: wheel.file().to_owned(),
+                        promised: *promised,
+                        found: window.total,
+                    })),
+                    _ => Ok(window),
+                }
+            }
             Parts::Local(file) => {
                 let total = file.metadata().map_err(|source| Obstacle::Failed(no_read(wheel, source)))?.len();
                 local_part(file, (total.saturating_sub(TAIL), total), total)
@@ -154,8 +209,10 @@ impl PackageIndex {
     async fn part(&self, parts: &Parts, wheel: &WheelName, range: (u64, u64)) -> Result<Window, Obstacle> {
         let (from, to) = range;
         match parts {
-            Parts::Remote(_) if to.saturating_sub(from) > MOST || to <= from => Err(Obstacle::Whole),
-            Parts::Remote(url) => self.request_part(url, wheel, &format!("bytes={from}-{}", to - 1), to - from).await,
+            Parts::Remote(..) if to.saturating_sub(from) > MOST || to <= from => Err(Obstacle::Whole),
+            Parts::Remote(request, _) => {
+                self.request_part(request, wheel, &format!("bytes={from}-{}", to - 1), to - from).await
+            }
             Parts::Local(file) => {
                 let total = file.metadata().map_err(|source| Obstacle::Failed(no_read(wheel, source)))?.len();
                 local_part(file, range, total).map_err(|source| Obstacle::Failed(no_read(wheel, source)))
@@ -163,9 +220,15 @@ impl PackageIndex {
         }
     }
 
-    async fn request_part(&self, url: &Url, wheel: &WheelName, range: &str, most: u64) -> Result<Window, Obstacle> {
+    async fn request_part(
+        &self,
+        request: &Request,
+        wheel: &WheelName,
+        range: &str,
+        most: u64,
+    ) -> Result<Window, Obstacle> {
         let value = HeaderValue::from_str(range).map_err(|_| Obstacle::Whole)?;
-        let request = Request::get(url.clone()).header(RANGE, value).limit(most);
+        let request = request.clone().header(RANGE, value).limit(most);
         let _permit = self.inner().requests.acquire().await;
         match self.inner().client.fetch(&request).await {
             Ok(answer) if answer.status == StatusCode::PARTIAL_CONTENT => {
@@ -211,11 +274,17 @@ fn unusable(file: &str, source: crate::python::PythonError) -> IndexError {
     IndexError::Metadata { file: file.to_owned(), source }
 }
 
+/// Whether METADATA ends where a line does, or has a body behind its headers.
+fn is_whole(text: &[u8]) -> bool {
+    text.ends_with(b"\n") || head(text).len() < text.len()
+}
+
 /// `bytes 10-19/20`: where a part starts and how long the whole is.
 fn content_range(headers: &HeaderMap) -> Option<(u64, u64)> {
     let text = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
     let (range, total) = text.split_once('/')?;
-    Some((range.split('-').next()?.parse().ok()?, total.parse().ok()?))
+    let (start, total) = (range.split('-').next()?.parse().ok()?, total.parse().ok()?);
+    (start <= total && total <= LARGEST_WHEEL).then_some((start, total))
 }
 
 /// METADATA without its description, which is most of it.

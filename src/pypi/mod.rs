@@ -6,6 +6,8 @@
 //! offers it, else out of the wheel's own tail by range requests.
 
 mod error;
+mod netrc;
+mod credentials;
 mod settings;
 mod config;
 mod client;
@@ -17,9 +19,13 @@ mod folder;
 mod whereabouts;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+pub(crate) mod scripted;
 
 pub use client::{PackageIndex, Project};
-pub use config::{pip_conf, uv_toml};
+pub use config::{ToolSettings, pip_conf, uv_toml};
+pub use credentials::{Credentials, Keyring, Login};
 pub use download::DirectWheel;
 pub use error::IndexError;
+pub use netrc::Netrc;
 pub use settings::{DefaultIndex, Index, Location, Settings};

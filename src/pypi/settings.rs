@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::Credentials;
 use crate::{
     oci::Platform,
     python::{NamePattern, PackageName},
@@ -24,6 +25,8 @@ pub struct Settings {
     pub indexes: Vec<Index>,
     /// The folder that relative paths of local wheels start from: the recipe's.
     pub folder: PathBuf,
+    /// Who we are to them, beside what their URLs say.
+    pub credentials: Credentials,
     /// Seconds since 1970, for the ages of cached pages; without it every page is asked for again.
     pub now: Option<u64>,
 }
@@ -58,6 +61,8 @@ pub struct Index {
 pub enum Location {
     /// The root of a simple repository API; may carry credentials.
     Simple(Url),
+    /// A page with links to wheels of any distribution (`find-links`); may carry credentials.
+    Links(Url),
     /// A folder that holds wheels.
     Folder(PathBuf),
 }

@@ -21,7 +21,7 @@ impl PackageIndex {
         let package = wheel.name.parse().map_err(|_| not_listed())?;
         let kept = match asked.location {
             Location::Simple(root) => self.remembered_page(index, root, &package).unwrap_or_default(),
-            Location::Folder(_) => Vec::new(),
+            Location::Links(_) | Location::Folder(_) => Vec::new(),
         };
         let found = match listed(&kept, wheel) {
             Some(found) => Some(found),
@@ -43,7 +43,7 @@ impl Settings {
     #[must_use]
     pub fn name_at(&self, place: &str) -> Option<String> {
         let wanted = comparable(&place.parse().ok()?);
-        let at = |location: &Location| matches!(location, Location::Simple(url) if comparable(url) == wanted);
+        let at = |location: &Location| matches!(location, Location::Simple(url) | Location::Links(url) if comparable(url) == wanted);
         if let Some(index) = self.indexes.iter().find(|index| at(&index.location)) {
             return Some(index.name.clone());
         }

@@ -33,6 +33,10 @@ pub(super) fn anchors(html: &str) -> Page {
         if name == "a" || name == "base" {
             let (attributes, behind) = attributes(&rest[end..]);
             rest = behind;
+            // A page cut short ends within a tag, and what is left of that means nothing.
+            if rest.is_empty() && !html.ends_with('>') {
+                break;
+            }
             let anchor = Anchor(attributes);
             match name.as_str() {
                 "base" => page.base = page.base.or_else(|| anchor.attribute("href").map(str::to_owned)),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use toml::Spanned;
 
-use super::{Choice, Debian, Demand, Index, Listed, Recipe, Request, Security, Wheels};
+use super::{Choice, Debian, Demand, Index, Keyring, Listed, Recipe, Request, Security, Wheels};
 
 /// The value of every key that a lock depends on.
 pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Value> {
@@ -70,6 +70,11 @@ impl Inputs {
         self.add("debian.strip", list(&debian.strip, |strip| json!(strip.as_str())));
         if debian.security == Security::Without {
             self.add("debian.security", "false");
+        }
+        match &debian.keyring {
+            Keyring::Debian => {}
+            Keyring::File(file) => self.add("debian.keyring", text(file.get_ref())),
+            Keyring::Without => self.add("debian.keyring", "false"),
         }
     }
 }

@@ -306,11 +306,11 @@ const WRONG: &[(&str, &[&str])] = &[
         &["\"bzip2\" | `layers.compression` cannot be `bzip2` | did you mean `gzip`?"],
     ),
     (
-        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nselect = \"elf\"\nkeyring = \"k.gpg\"\nshell = false",
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nselect = \"elf\"\nkeyring = 1\nshell = false",
         &[
             "auto | `debian.auto` is not supported yet | remove `debian.auto`",
             "select | `debian.select` is not supported yet | remove `debian.select`",
-            "keyring | `debian.keyring` is not supported yet | remove `debian.keyring`",
+            "1 | `debian.keyring` must be a file of keys or `false`, found an integer | ",
         ],
     ),
 ];

@@ -13,12 +13,12 @@ use url::Url;
 use super::{
     Asked, RegistryError, Repository,
     authenticator::Asking,
-    gate::{Lane, pause, retry_after},
+    gate::{Lane, pause},
     location::same_server,
     meter::Meter,
 };
 use crate::{
-    http::Authorization,
+    http::{Authorization, retry_after},
     image::{BlobSource, TransferError},
 };
 

@@ -7,14 +7,10 @@ use std::{
     time::Duration,
 };
 
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The longest pause of our own choice.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// The longest pause that a server may ask for.
-const LONGEST_ASKED: Duration = Duration::from_mins(2);
 
 /// One pair of gates for each registry.
 pub(super) struct Gates {
@@ -92,26 +88,6 @@ pub(super) fn pause(attempt: u32, first: Duration) -> Duration {
     bound.mul_f64(f64::from(u32::try_from(chance).unwrap_or(500)) / 1000.0)
 }
 
-/// How long the server asks us to stay away, at most two minutes. A date is read against the
-/// server's own clock.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let asked = text(RETRY_AFTER)?;
-    let seconds = match asked.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => seconds_of_day(asked)?.saturating_sub(text(DATE).and_then(seconds_of_day)?),
-    };
-    Some(Duration::from_secs(seconds).min(LONGEST_ASKED))
-}
-
-/// Seconds since the midnight before the day of an RFC 9110 date; good for differences within a day.
-fn seconds_of_day(date: &str) -> Option<u64> {
-    let clock = date.split_whitespace().find(|word| word.contains(':'))?;
-    let mut parts = clock.split(':').map(str::parse::<u64>);
-    let mut next = || parts.next()?.ok();
-    Some(next()? * 3600 + next()? * 60 + next()?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,23 +102,6 @@ mod tests {
         }
         let different: std::collections::BTreeSet<Duration> = (0..50).map(|_| pause(3, first)).collect();
         assert!(different.len() > 10, "no jitter");
-    }
-
-    #[test]
-    fn servers_may_ask_for_two_minutes() {
-        let check = |after: &str, date: Option<&str>, expect: Option<u64>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, after.parse().unwrap());
-            if let Some(date) = date {
-                headers.insert(DATE, date.parse().unwrap());
-            }
-            assert_eq!(retry_after(&headers), expect.map(Duration::from_secs), "{after}");
-        };
-        check("3", None, Some(3));
-        check("86400", None, Some(120));
-        check("Wed, 21 Oct 2015 07:28:10 GMT", Some("Wed, 21 Oct 2015 07:28:00 GMT"), Some(10));
-        check("Wed, 21 Oct 2015 07:28:10 GMT", None, None);
-        check("soon", None, None);
     }
 
     #[tokio::test]

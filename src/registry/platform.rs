@@ -1,11 +1,10 @@
 //! The one manifest, out of a source, that is meant for a platform.
 
 use futures_util::{StreamExt as _, future::BoxFuture};
-use serde_json::Value;
 
 use super::RegistryError;
 use crate::{
-    image::{Manifest, Source, TransferError},
+    image::{Manifest, Source, TransferError, platform_of},
     oci::{Descriptor, MediaType, Platform},
 };
 
@@ -112,18 +111,6 @@ impl Search<'_> {
 fn is_index(entry: &Descriptor) -> bool {
     entry.media_type == MediaType::ImageIndex
         || entry.media_type.to_string() == "application/vnd.docker.distribution.manifest.list.v2+json"
-}
-
-fn platform_of(config: &[u8]) -> Option<Platform> {
-    let value: Value = serde_json::from_slice(config).ok()?;
-    let field = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let name = format!("{}/{}", field("os")?, field("architecture")?);
-    match field("variant") {
-        Some(variant) => format!("{name}/{variant}"),
-        None => name,
-    }
-    .parse()
-    .ok()
 }
 
 fn moving(source: TransferError) -> RegistryError {

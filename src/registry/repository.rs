@@ -140,6 +140,14 @@ impl Repository {
         upload::put(self, blob).await
     }
 
+    /// What [`Repository::put_blob`] would do, as far as that can be known without doing it.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached.
+    pub async fn foresee_blob(&self, blob: &dyn BlobSource) -> Result<Moved, RegistryError> {
+        upload::foresee(self, blob).await
+    }
+
     /// Host and port, as in references.
     #[must_use]
     pub fn registry_name(&self) -> &str {

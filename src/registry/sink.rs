@@ -57,6 +57,10 @@ impl Sink for RegistrySink {
         })
     }
 
+    fn foresee<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
+        Box::pin(async move { Ok(self.repository.foresee_blob(blob).await?) })
+    }
+
     fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
         Box::pin(async move {
             let at = manifest.descriptor().digest.to_string();

@@ -112,7 +112,11 @@ async fn post_once(http: &Client, realm: &Url, form: &str) -> Result<Vec<u8>, Ht
             return Err(HttpError::TooLarge { url: url(), limit: LONGEST });
         }
     }
-    if status.is_success() { Ok(body) } else { Err(HttpError::Status { url: url(), status, message: String::new() }) }
+    if status.is_success() {
+        Ok(body)
+    } else {
+        Err(HttpError::Status { url: url(), status, message: String::new(), retry_after: None })
+    }
 }
 
 fn is_passing(error: &HttpError) -> bool {

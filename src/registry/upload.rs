@@ -20,7 +20,7 @@ use super::{
     location::{Refusal, follow, same_server},
 };
 use crate::{
-    image::{BlobSource, Bytes, Moved, TransferError},
+    image::{BlobSource, Bytes, Moved, Origin, TransferError, is_kept_elsewhere},
     oci::{Descriptor, Hasher},
 };
 
@@ -36,9 +36,19 @@ enum Begun {
     Session(Url),
 }
 
+/// What [`put`] would do: a mount is only known to be possible.
+pub(super) async fn foresee(repository: &Repository, blob: &dyn BlobSource) -> Result<Moved, RegistryError> {
+    let descriptor = blob.descriptor();
+    if is_kept_elsewhere(&descriptor.media_type) || repository.has_blob(descriptor).await? {
+        return Ok(Moved::Existed);
+    }
+    let near = mountable(repository, blob).is_some();
+    Ok(if near { Moved::Mounted } else { Moved::Sent(descriptor.size) })
+}
+
 pub(super) async fn put(repository: &Repository, blob: &dyn BlobSource) -> Result<Moved, RegistryError> {
     let descriptor = blob.descriptor();
-    if is_kept_elsewhere(descriptor) || repository.has_blob(descriptor).await? {
+    if is_kept_elsewhere(&descriptor.media_type) || repository.has_blob(descriptor).await? {
         return Ok(Moved::Existed);
     }
     let mut session = match mount(repository, blob).await? {
@@ -73,22 +83,11 @@ pub(super) async fn put(repository: &Repository, blob: &dyn BlobSource) -> Resul
     }
 }
 
-/// Layers that may not be redistributed stay where their descriptor's `urls` say.
-fn is_kept_elsewhere(descriptor: &Descriptor) -> bool {
-    let media_type = descriptor.media_type.to_string();
-    media_type.contains("nondistributable") || media_type.contains(".foreign.")
-}
-
 /// Asks for the blob of another repository in the same registry. A registry that does not mount
 /// opens a session instead, or says something else, which is no reason to stop.
 async fn mount(repository: &Repository, blob: &dyn BlobSource) -> Result<Option<Begun>, RegistryError> {
     let descriptor = blob.descriptor();
-    let Some(origin) = blob
-        .origin()
-        .filter(|origin| origin.registry == repository.registry_name() && origin.repository != repository.name())
-    else {
-        return Ok(None);
-    };
+    let Some(origin) = mountable(repository, blob) else { return Ok(None) };
     let mut url = repository.url("blobs/uploads/")?;
     let digest = descriptor.digest.to_string();
     url.query_pairs_mut().append_pair("mount", &digest).append_pair("from", &origin.repository);
@@ -106,6 +105,12 @@ async fn mount(repository: &Repository, blob: &dyn BlobSource) -> Result<Option<
         }
         Err(error) => Err(error),
     }
+}
+
+/// The repository of the same registry from which the blob could be mounted.
+fn mountable<'a>(repository: &Repository, blob: &'a dyn BlobSource) -> Option<&'a Origin> {
+    blob.origin()
+        .filter(|origin| origin.registry == repository.registry_name() && origin.repository != repository.name())
 }
 
 async fn begin(repository: &Repository, descriptor: &Descriptor) -> Result<Url, RegistryError> {

@@ -31,7 +31,16 @@ pub(super) struct Catalog {
 }
 
 /// The metadata of a wheel, or why the wheel cannot be used.
-pub(super) type Usable = Result<Arc<CoreMetadata>, String>;
+pub(super) type Usable = Result<Arc<CoreMetadata>, Unusable>;
+
+/// Why a wheel cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    /// What it says cannot be met here.
+    Unfit(String),
+    /// It is not what its name and its index say.
+    Damaged(String),
+}
 
 impl Catalog {
     pub(super) fn new(index: PackageIndex, target: &Target) -> Self {
@@ -86,12 +95,12 @@ impl Catalog {
             return Ok(Ok(Arc::clone(metadata)));
         }
         let WheelSource::Index(index) = &candidate.source else {
-            return Ok(Err("it has no metadata".to_owned()));
+            return Ok(Err(Unusable::Damaged("it has no metadata".to_owned())));
         };
         match self.index.metadata(index, &candidate.file).await {
             Ok(metadata) => Ok(self.for_python(metadata)),
-            Err(IndexError::Metadata { source, .. }) => Ok(Err(source.to_string())),
-            Err(error @ (IndexError::Broken { .. } | IndexError::MetadataDigest { .. })) => Ok(Err(error.to_string())),
+            Err(IndexError::Metadata { source, .. }) => Ok(Err(Unusable::Unfit(source.to_string()))),
+            Err(error @ IndexError::Broken { .. }) => Ok(Err(Unusable::Damaged(error.to_string()))),
             Err(error) => Err(error.into()),
         }
     }
@@ -109,7 +118,7 @@ impl Catalog {
         let python = self.target().python;
         let version = Version::new([python.major, python.minor, python.patch].map(u64::from));
         match metadata.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&version)) {
-            Some(specifiers) => Err(format!("it requires Python {specifiers}")),
+            Some(specifiers) => Err(Unusable::Unfit(format!("it requires Python {specifiers}"))),
             None => Ok(metadata),
         }
     }

@@ -164,3 +164,6 @@ fn installed(request: &Request) -> BTreeMap<PackageName, Version> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod lies;

@@ -53,6 +53,15 @@ pub enum Notice {
         /// What it does not have.
         extra: ExtraName,
     },
+    /// A version newer than the chosen one was passed over, because its wheel is damaged.
+    PassedOver {
+        /// Distribution.
+        package: PackageName,
+        /// The version that was not taken.
+        version: Version,
+        /// What is wrong with its wheel.
+        reason: String,
+    },
     /// A chosen wheel was withdrawn by its authors.
     Yanked {
         /// Distribution.
@@ -83,6 +92,9 @@ impl fmt::Display for Notice {
         match self {
             Self::UnknownExtra { package, version, extra } => {
                 write!(formatter, "{package} {version} has no extra `{extra}`")
+            }
+            Self::PassedOver { package, version, reason } => {
+                write!(formatter, "{package} {version} was passed over: {reason}")
             }
             Self::Yanked { package, version, reason } if reason.is_empty() => {
                 write!(formatter, "{package} {version} was withdrawn by its authors")

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Notice, ResolveError,
-    catalog::Catalog,
+    catalog::{Catalog, Unusable},
     conflicts::Order,
     explain::Explanation,
     listing::Listing,
@@ -35,6 +35,7 @@ pub(super) struct Solver {
     expanded: BTreeMap<(Package, Version), Vec<Package>>,
     tried: BTreeMap<PackageName, usize>,
     warmed: BTreeSet<PackageName>,
+    damaged: BTreeMap<PackageName, BTreeMap<Version, String>>,
     ahead: JoinSet<()>,
 }
 
@@ -62,6 +63,7 @@ impl Solver {
             expanded: BTreeMap::new(),
             tried: BTreeMap::new(),
             warmed: BTreeSet::new(),
+            damaged: BTreeMap::new(),
             ahead: JoinSet::new(),
             catalog,
             rules,
@@ -150,10 +152,18 @@ impl Solver {
             Package::Extra(_, extra) => Some(extra),
             _ => None,
         };
-        let dependencies = metadata.and_then(|metadata| self.rules.apply(&metadata.requires, extra));
+        let dependencies =
+            metadata.and_then(|metadata| self.rules.apply(&metadata.requires, extra).map_err(Unusable::Unfit));
         match dependencies {
             Ok(dependencies) => self.expand_version(id, package, (&version, &listing), dependencies),
-            Err(reason) => {
+            Err(unusable) => {
+                let reason = match unusable {
+                    Unusable::Unfit(reason) => reason,
+                    Unusable::Damaged(reason) => {
+                        self.damaged.entry(name.clone()).or_default().insert(version.clone(), reason.clone());
+                        reason
+                    }
+                };
                 let reason = Reason::Unusable(reason);
                 self.state.add_incompatibility(Incompatibility::custom_version(id, version, reason));
             }
@@ -210,7 +220,7 @@ impl Solver {
         let listing = self.catalog.listing(name).await?;
         let Some(candidate) = listing.candidate(version) else { return Ok(Dependencies::new()) };
         let metadata = self.catalog.metadata(candidate).await?;
-        let dependencies = metadata.and_then(|metadata| self.rules.apply(&metadata.requires, Some(extra)));
+        let dependencies = metadata.ok().and_then(|metadata| self.rules.apply(&metadata.requires, Some(extra)).ok());
         Ok(dependencies.unwrap_or_default())
     }
 
@@ -307,11 +317,23 @@ impl Solver {
             }
             let Some(name) = package.name().filter(|name| !self.installed.contains_key(*name)) else { continue };
             solution.chosen.insert(name.clone(), version.clone());
+            solution.notices.extend(self.passed_over(name, version));
             if let Package::Extra(_, extra) = package {
                 solution.notices.extend(self.unknown_extra(name, version, extra).await?);
             }
         }
         Ok(solution)
+    }
+
+    /// What would have been taken rather than `version`, were it what it says.
+    fn passed_over(&self, name: &PackageName, version: &Version) -> Vec<Notice> {
+        let newer = self.damaged.get(name).into_iter().flatten().filter(|(damaged, _)| *damaged > version);
+        let told = newer.map(|(version, reason)| Notice::PassedOver {
+            package: name.clone(),
+            version: version.clone(),
+            reason: reason.clone(),
+        });
+        told.collect()
     }
 
     async fn unknown_extra(

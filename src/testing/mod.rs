@@ -1,7 +1,9 @@
 //! Fixtures made in code, for tests of this crate and of programs that embed it.
 
+mod base;
 mod wheel;
 mod zip;
 
+pub use base::Base;
 pub use wheel::Wheel;
 pub use zip::{Zip64End, ZipEntry, ZipWriter};

@@ -8,7 +8,10 @@ use std::{
 };
 
 use tempfile::TempDir;
-use wheelwright::fs::{sorted_entries, write_atomic};
+use wheelwright::{
+    fs::{sorted_entries, write_atomic},
+    testing::Base,
+};
 
 /// A recipe; more keys of `[wheels]` may follow.
 pub(super) const RECIPE: &str = "\
@@ -41,6 +44,20 @@ impl Bench {
             write_atomic(&bench.project().join(path), text.as_bytes()).unwrap();
         }
         bench
+    }
+
+    /// Writes a file of the project.
+    pub(super) fn write(&self, path: &str, contents: &[u8]) {
+        let path = self.project().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        write_atomic(&path, contents).unwrap();
+    }
+
+    /// Writes a base image with a Python into the project's folder `base`.
+    pub(super) fn write_base(&self, base: &Base) {
+        for (path, contents) in base.layout() {
+            self.write(&format!("base/{path}"), &contents);
+        }
     }
 
     pub(super) fn project(&self) -> PathBuf {

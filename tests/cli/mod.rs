@@ -4,6 +4,9 @@
 
 mod bench;
 mod building;
+mod copying;
 mod inspecting;
 mod interrupting;
+mod private_index;
 mod refusing;
+mod wheels;

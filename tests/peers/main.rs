@@ -13,6 +13,7 @@ mod digests;
 mod docker_registry;
 mod image;
 mod other_tools;
+mod openpgp;
 mod pip;
 mod quickstart;
 mod root;

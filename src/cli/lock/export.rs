@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     builder::{Builder, Selection},
-    cli::{args, error::CliError, project::ProjectFile},
+    cli::{error::CliError, platform, project::ProjectFile},
     fs::write_atomic,
     lock::Lock,
     oci::Platform,
@@ -28,7 +28,7 @@ pub(super) struct Export {
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(super) export: Option<Format>,
     /// Export this platform only; may be given several times [default: all of the recipe]
-    #[arg(long, value_name = "P", value_parser = args::platform, requires = "export")]
+    #[arg(long, value_name = "P", value_parser = platform::parse, requires = "export")]
     platform: Vec<Platform>,
     /// Export this variant
     #[arg(long, value_name = "NAME", requires = "export")]

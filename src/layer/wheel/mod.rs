@@ -59,7 +59,9 @@ pub fn install(
     check: RecordCheck,
 ) -> Result<Contribution, LayerError> {
     let installation = Installation::open(wheel, blob, destination)?;
-    Ok(Contribution { from: wheel.file.clone(), items: installation.items(check)? })
+    let record = record::read(&installation)?;
+    let missing = record::missing(&installation, &record);
+    Ok(Contribution { from: wheel.file.clone(), items: installation.items(check, &record)?, missing })
 }
 
 /// A file on its way from the wheel to the image.
@@ -103,14 +105,13 @@ impl<'a> Installation<'a> {
         Ok(installation)
     }
 
-    fn items(&self, check: RecordCheck) -> Result<Vec<Item>, LayerError> {
-        let record = record::read(self)?;
+    fn items(&self, check: RecordCheck, record: &record::Known) -> Result<Vec<Item>, LayerError> {
         let mut placed = Vec::new();
         let mut rewritten = 0;
         for entry in self.entries.iter().filter(|entry| !entry.is_directory()) {
             let Some(mut file) = self.place(entry)? else { continue };
             if check == RecordCheck::Verify {
-                record::verify(self, entry, &mut file, &record)?;
+                record::verify(self, entry, &mut file, record)?;
             }
             if matches!(file.body, Body::Literal(_)) {
                 rewritten += entry.size;
@@ -120,7 +121,7 @@ impl<'a> Installation<'a> {
         }
         placed.extend(self.entry_points()?);
         placed.extend(self.notes());
-        let record = record::rewritten(self, &placed, &record);
+        let record = record::rewritten(self, &placed, record);
         placed.push(self.note("RECORD", record.into_bytes()));
         placed.into_iter().map(|file| self.item(file)).collect()
     }

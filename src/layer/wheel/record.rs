@@ -1,6 +1,6 @@
 //! RECORD as it is after installation: the wheel's own hashes, new paths, and what was generated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Installation, LARGEST_RECORD, LARGEST_SCRIPTS, Placed, malformed};
 use crate::{
@@ -19,6 +19,14 @@ pub(super) fn read(installation: &Installation<'_>) -> Result<Known, LayerError>
     let original = Record::parse(&original)
         .map_err(|error| malformed(installation.wheel, &format!("{}/RECORD", installation.info), &error))?;
     Ok(original.entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect())
+}
+
+/// The files that RECORD lists and the wheel lacks. Its signatures may have been left out, and folders
+/// are no files.
+pub(super) fn missing(installation: &Installation<'_>, known: &Known) -> Vec<String> {
+    let there: BTreeSet<&str> = installation.entries.iter().map(|entry| entry.name.as_str()).collect();
+    let may_lack = |path: &str| path.ends_with('/') || path.ends_with("/RECORD.jws") || path.ends_with("/RECORD.p7s");
+    known.keys().filter(|path| !there.contains(path.as_str()) && !may_lack(path)).cloned().collect()
 }
 
 /// Holds `file`, which comes from `entry`, against RECORD: its SHA-256 now where it is in memory, else

@@ -1,21 +1,11 @@
 //! Credential helpers: programs named `docker-credential-…` that keep secrets in a key chain.
 
-use std::{
-    io::{self, Read, Write as _},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{process::Command, time::Duration};
 
 use serde_json::Value;
 
 use super::{Credential, CredentialError, DOCKER_HUB_KEY};
-
-/// A helper that says nothing for so long waits for somebody who is not there.
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// No answer is longer.
-const LONGEST_ANSWER: u64 = 64 << 10;
+use crate::http;
 
 /// Asks the helper called `name` for the credential of `registry`. Blocks.
 pub(super) fn get(name: &str, registry: &str) -> Result<Credential, CredentialError> {
@@ -26,50 +16,22 @@ pub(super) fn get(name: &str, registry: &str) -> Result<Credential, CredentialEr
     let mut command = Command::new(&helper);
     command.arg("get");
     let server = if registry == "docker.io" { DOCKER_HUB_KEY } else { registry };
-    ask(command, &helper, server, LIMIT)
+    ask(command, &helper, server, http::PATIENCE)
 }
 
 fn ask(mut command: Command, helper: &str, server: &str, limit: Duration) -> Result<Credential, CredentialError> {
     let run = |source| CredentialError::Run { helper: helper.to_owned(), source };
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(run)?;
-    if let Some(mut input) = child.stdin.take() {
-        // A helper that fails early closes its end; what it says counts, not that.
-        let _ = input.write_all(server.as_bytes());
-    }
-    let output = child.stdout.take();
-    let reader = thread::spawn(move || {
-        let mut text = Vec::new();
-        output.map_or(Ok(0), |output| output.take(LONGEST_ANSWER).read_to_end(&mut text)).map(|_| text)
-    });
-    let Some(success) = wait(&mut child, limit).map_err(run)? else {
+    let Some(said) = http::ask(&mut command, server.as_bytes(), limit).map_err(run)? else {
         return Err(failed(helper, server, &format!("no answer within {} s", limit.as_secs())));
     };
-    let text = reader.join().unwrap_or_else(|_| Ok(Vec::new())).map_err(run)?;
-    let text = String::from_utf8_lossy(&text);
-    if success {
+    let text = String::from_utf8_lossy(&said.text);
+    if said.success {
         return parse(&text).ok_or_else(|| failed(helper, server, "its answer is malformed"));
     }
     if text.contains("credentials not found") {
         return Ok(Credential::Anonymous);
     }
     Err(failed(helper, server, text.lines().next().unwrap_or_default()))
-}
-
-/// Whether the child succeeded; nothing when it had to be ended.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<bool>> {
-    let start = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status.success()));
-        }
-        if start.elapsed() > limit {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 fn parse(text: &str) -> Option<Credential> {

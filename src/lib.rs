@@ -26,6 +26,7 @@ pub mod http;
 pub mod image;
 pub mod layout;
 pub mod archive;
+pub mod engine;
 #[cfg(feature = "ocipkg")]
 pub mod interchange;
 pub mod registry;

@@ -28,13 +28,14 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("image", &["oci", "hint"]),
     ("layout", &["oci", "hint", "fs", "image"]),
     ("archive", &["oci", "hint", "fs", "image", "layout"]),
+    ("engine", &["oci", "hint", "image", "archive"]),
     ("interchange", &["oci", "image"]),
     ("registry", &["oci", "hint", "http", "image"]),
     ("serve", &["oci", "hint", "fs", "image", "layout"]),
     ("pypi", &["oci", "hint", "progress", "fs", "python", "zip", "lock", "store", "http"]),
     ("apt", &["oci", "hint", "progress", "debian", "lock", "store", "http"]),
     ("base", &["oci", "hint", "python", "debian", "lock", "store", "image"]),
-    ("resolve", &["oci", "hint", "progress", "python", "debian", "lock", "pypi", "apt"]),
+    ("resolve", &["oci", "hint", "progress", "python", "debian", "lock", "http", "pypi", "apt"]),
     (
         "layer",
         &["oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "lock", "plan", "store", "image"],
@@ -43,14 +44,14 @@ const HOUSE: &[(&str, &[&str])] = &[
         "builder",
         &[
             "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "store", "http",
-            "image", "layout", "archive", "registry", "serve", "pypi", "apt", "base", "resolve", "layer",
+            "image", "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer",
         ],
     ),
     (
         "cli",
         &[
             "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "store", "http", "image",
-            "layout", "archive", "registry", "pypi", "apt", "base", "resolve", "layer", "builder",
+            "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer", "builder",
         ],
     ),
 ];

@@ -4,6 +4,8 @@
 mod cli;
 mod layers;
 #[cfg(feature = "serve")]
+mod moving;
+#[cfg(feature = "serve")]
 mod registry;
 #[cfg(feature = "serve")]
 mod serve;

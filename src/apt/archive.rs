@@ -2,17 +2,15 @@
 
 use std::{io::BufReader, sync::Arc};
 
-use super::{AptError, DEBIAN, Mirrors, SECURITY, Universe};
+use super::{AptError, DEBIAN, Mirrors, SECURITY, Signatures, Universe, release::Checked};
 use crate::{
-    debian::{Compression, DebianError, IndexFile, Release, decompress, packages},
-    http::{Client, HttpError, Request, StatusCode},
+    debian::{Compression, DebianError, IndexFile, decompress, packages},
+    http::{Client, HttpError, StatusCode},
     oci::Digest,
     progress::Observer,
-    store::{Blob, Bucket, Store},
+    store::{Blob, Store},
 };
 
-/// Most bytes of a release file; Debian's have some hundred kilobytes.
-const RELEASE_LIMIT: u64 = 16 << 20;
 /// Most bytes of a compressed index; Debian's have nine million.
 const INDEX_LIMIT: u64 = 512 << 20;
 /// The forms of an index, the smallest first.
@@ -36,6 +34,8 @@ pub struct Query {
     pub architecture: String,
     /// Whether security updates are asked for.
     pub security: bool,
+    /// Who must have signed the suites.
+    pub signatures: Signatures,
     /// The time in seconds since 1970, against which the validity of release files is held; not
     /// checked where there is none.
     pub now: Option<u64>,
@@ -66,10 +66,12 @@ pub struct Found {
 }
 
 /// How far the indexes of an archive can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trust {
-    /// Everything agrees with the release file; that the release file is Debian's was *not* verified.
+    /// Everything agrees with the release file, which the key of this fingerprint signed.
+    Signed(String),
+    /// Everything agrees with the release file; whose that is was *not* verified.
     ChecksumsOnly,
 }
 
@@ -113,10 +115,7 @@ impl Archive {
         folder: &str,
         query: &Query,
     ) -> Result<(Found, String, Blob), AptError> {
-        let path = format!("{folder}/InRelease");
-        let bytes = self.release(archive, &path).await?;
-        let release = Release::parse(&path, &bytes).map_err(|source| AptError::Malformed { file: path, source })?;
-        check(&release, suite, query)?;
+        let Checked { release, digest, trust } = self.release(archive, suite, folder, query).await?;
         let (name, file) = FORMS
             .iter()
             .map(|form| format!("main/binary-{}/{form}", query.architecture))
@@ -130,35 +129,8 @@ impl Archive {
             _ => format!("{folder}/{name}"),
         };
         let blob = self.checked(archive, &path, &file).await?;
-        let found = Found {
-            date: release.date,
-            release: Digest::of(&bytes),
-            packages: file.sha256,
-            trust: Trust::ChecksumsOnly,
-        };
+        let found = Found { date: release.date, release: digest, packages: file.sha256, trust };
         Ok((found, name, blob))
-    }
-
-    /// The newest release file; offline, the last one that was seen.
-    async fn release(&self, archive: &str, path: &str) -> Result<Vec<u8>, AptError> {
-        let urls = self.mirrors.urls(archive, path);
-        let key =
-            format!("release-1-{}", Digest::of(urls.iter().map(url::Url::as_str).collect::<String>().as_bytes()).hex());
-        let mut last = None;
-        for url in urls {
-            match self.http.fetch(&Request::get(url).limit(RELEASE_LIMIT)).await {
-                Ok(fetched) => {
-                    let keep = |source| AptError::Keep { file: path.to_owned(), source };
-                    self.store.keep(Bucket::Pages, &key, &fetched.body).map_err(keep)?;
-                    return Ok(fetched.body.to_vec());
-                }
-                Err(error) => last = Some(error),
-            }
-        }
-        match (last, self.store.note(Bucket::Pages, &key)) {
-            (Some(HttpError::Offline { .. }), Some(bytes)) => Ok(bytes),
-            (last, _) => Err(unfetched(archive, path, last)),
-        }
     }
 
     /// A file whose checksum is known, from the store or a mirror.
@@ -186,20 +158,6 @@ fn suites(query: &Query) -> Vec<(&'static str, String, String)> {
         }
     }
     suites
-}
-
-fn check(release: &Release, suite: &str, query: &Query) -> Result<(), AptError> {
-    if !release.is(suite) {
-        let found = release.codename.as_ref().or(release.suite.as_ref());
-        return Err(AptError::OtherSuite {
-            asked: suite.to_owned(),
-            found: found.cloned().unwrap_or_else(|| "a nameless suite".to_owned()),
-        });
-    }
-    match (release.valid_until, query.now) {
-        (Some(until), Some(now)) if until < now => Err(AptError::Expired { suite: suite.to_owned(), until }),
-        _ => Ok(()),
-    }
 }
 
 fn is_missing(error: &AptError) -> bool {
@@ -246,7 +204,12 @@ mod tests {
     };
 
     use super::*;
-    use crate::{hint::Advise as _, lock::LockedPackage, progress::Silent};
+    use crate::{
+        debian::openpgp::{Keyring, testing::Secret},
+        hint::Advise as _,
+        lock::LockedPackage,
+        progress::Silent,
+    };
 
     /// An archive in a process: path → bytes. Remembers what it was asked for.
     struct Server {
@@ -320,7 +283,13 @@ mod tests {
     }
 
     fn query(now: Option<u64>) -> Query {
-        Query { suite: "demo".to_owned(), architecture: "amd64".to_owned(), security: true, now }
+        Query {
+            suite: "demo".to_owned(),
+            architecture: "amd64".to_owned(),
+            security: true,
+            signatures: Signatures::Unchecked,
+            now,
+        }
     }
 
     fn run<T>(future: impl Future<Output = T>) -> T {
@@ -348,10 +317,12 @@ mod tests {
         let highest = |name| universe.highest(name).map(|one| format!("{} {}", one.archive, one.package.version));
         assert_eq!(highest("a").unwrap(), "debian-security 1+deb1");
         assert_eq!(highest("b").unwrap(), "debian 1");
-        let found: Vec<_> =
-            evidence.iter().map(|one| (one.suite.as_str(), one.found.as_ref().map(|found| found.trust))).collect();
+        let found: Vec<_> = evidence
+            .iter()
+            .map(|one| (one.suite.as_str(), one.found.as_ref().map(|found| found.trust.clone())))
+            .collect();
         let trusted = Some(Trust::ChecksumsOnly);
-        assert_eq!(found, [("demo", trusted), ("demo-updates", None), ("demo-security", trusted)]);
+        assert_eq!(found, [("demo", trusted.clone()), ("demo-updates", None), ("demo-security", trusted)]);
 
         assert_eq!(server.asked().len(), 5);
         run(online.universe(&query(None))).unwrap();
@@ -382,6 +353,76 @@ mod tests {
         index[12] ^= 1;
         server.serve(&by_hash, &index);
         assert!(matches!(fails(), AptError::Keep { source: crate::store::StoreError::Mismatch { .. }, .. }));
+    }
+
+    fn chain(error: &dyn std::error::Error) -> String {
+        error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
+    }
+
+    #[test]
+    fn suites_are_signed() {
+        let (server, (_folder, store)) = (Server::start(), store());
+        let archive = server.archive(&store, crate::http::Options::default());
+        let (debian, other) = (Secret::new(1), Secret::new(2));
+        let signatures = Signatures::By(Keyring::parse(&debian.public(&[])).unwrap());
+        let query = Query { security: false, signatures, ..query(None) };
+        let path = "main/dists/demo/InRelease";
+        let suite = |package: &str, date: &str| {
+            server.suite("main", "demo", &index(&[(package, "1")]), "");
+            let release = server.files.lock().unwrap()[path].clone();
+            String::from_utf8(release).unwrap().replace("Sat, 21 Nov 2026", date)
+        };
+        let check = |release: &str, expect: Result<&str, &str>| {
+            server.serve(path, release.as_bytes());
+            let found = run(archive.universe(&query)).map(|(_, evidence)| evidence[0].found.clone().unwrap().trust);
+            let expect = expect.map(|signer| Trust::Signed(signer.to_owned())).map_err(str::to_owned);
+            assert_eq!(found.map_err(|error| chain(&error)), expect);
+        };
+        let fingerprint = debian.fingerprint();
+        let text = suite("a", "Sat, 21 Nov 2026");
+        check(&text, Err("the archive's suite `demo` is not signed"));
+        check(
+            &other.clear_sign(&text),
+            Err(&format!(
+                "the signature of the archive's suite `demo` does not count: it is signed by {}, which is not in the keyring",
+                other.fingerprint()
+            )),
+        );
+        check(&debian.clear_sign(&text), Ok(&fingerprint));
+        check(
+            &debian.clear_sign(&text).replace("Date: Sat", "Date: Sun"),
+            Err(&format!(
+                "the signature of the archive's suite `demo` does not count: its signature by {fingerprint} does not fit it"
+            )),
+        );
+        let newer = debian.clear_sign(&suite("b", "Sun, 22 Nov 2026"));
+        check(&newer, Ok(&fingerprint));
+        // A replay: the signature is good, and the updates since then would be missed.
+        check(
+            &debian.clear_sign(&text),
+            Err(
+                "the archive's suite `demo` is of Sat, 21 Nov 2026 00:53:02 UTC, older than the one seen before, of Sun, 22 Nov 2026 00:53:02 UTC",
+            ),
+        );
+        check(&newer, Ok(&fingerprint));
+    }
+
+    #[test]
+    fn a_mirror_that_will_not_do_is_passed_over() {
+        let ((good, bad), (_folder, store)) = ((Server::start(), Server::start()), store());
+        let debian = Secret::new(1);
+        for server in [&good, &bad] {
+            server.suite("main", "demo", &index(&[("a", "1")]), "");
+        }
+        let path = "main/dists/demo/InRelease";
+        let text = String::from_utf8(good.files.lock().unwrap()[path].clone()).unwrap();
+        good.serve(path, debian.clear_sign(&text).as_bytes());
+        let mirrors = [&bad, &good].map(|server| format!("{}main", server.url).parse().unwrap()).to_vec();
+        let http = Client::new(crate::http::Options::default()).unwrap();
+        let archive = Archive::new(http, store, Mirrors::new(mirrors, Vec::new()), Arc::new(Silent));
+        let signatures = Signatures::By(Keyring::parse(&debian.public(&[])).unwrap());
+        let query = Query { security: false, signatures, ..query(None) };
+        assert_eq!(run(archive.universe(&query)).unwrap().0.len(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What goes wrong between an archive and a list of packages.
 
 use crate::{
-    debian::DebianError,
+    debian::{DebianError, openpgp::OpenPgpError},
     hint::{Advise, Hint},
     http::HttpError,
     store::StoreError,
@@ -89,6 +89,30 @@ pub enum AptError {
         /// Debian's name of it.
         architecture: String,
     },
+    /// A release file without a signature.
+    #[error("the archive's suite `{suite}` is not signed")]
+    Unsigned {
+        /// Which suite.
+        suite: String,
+    },
+    /// A release file whose signature does not count.
+    #[error("the signature of the archive's suite `{suite}` does not count")]
+    Signature {
+        /// Which suite.
+        suite: String,
+        /// Why not.
+        source: OpenPgpError,
+    },
+    /// A release file with a good signature that is not the newest one.
+    #[error("the archive's suite `{suite}` is of {date}, older than the one seen before, of {seen}")]
+    Older {
+        /// Which suite.
+        suite: String,
+        /// When it was made, as it says.
+        date: String,
+        /// When the one was made that was seen before.
+        seen: String,
+    },
     /// No package goes by this name.
     #[error("{wanted_by} needs `{name}`, and there is no package of that name")]
     Unknown {
@@ -157,7 +181,13 @@ impl Advise for AptError {
             Self::Keep { source, .. } => source.hint(),
             Self::Malformed { .. } => Some(Hint::new("name another mirror in `debian.mirrors`")),
             Self::OtherSuite { .. } => Some(Hint::new("write the code name of the release in `debian.suite`")),
-            Self::Expired { .. } => Some(Hint::new("name a mirror that is up to date in `debian.mirrors`")),
+            Self::Expired { .. } | Self::Older { .. } => {
+                Some(Hint::new("name a mirror that is up to date in `debian.mirrors`"))
+            }
+            Self::Unsigned { .. } => Some(Hint::new(
+                "name another mirror in `debian.mirrors`, or write `keyring = false` to go by checksums",
+            )),
+            Self::Signature { source, .. } => source.hint(),
             Self::NoArchitecture { .. } => Some(Hint::new("leave this platform out of `platforms`")),
             Self::Unknown { suggestion, .. } => {
                 suggestion.clone().or_else(|| Some(Hint::new("correct the name in `debian.packages`")))

@@ -5,11 +5,13 @@ mod archive;
 mod download;
 mod error;
 mod mirrors;
+mod release;
 mod resolve;
 mod universe;
 
 pub use archive::{Archive, Evidence, Query, Trust};
 pub use error::AptError;
 pub use mirrors::{DEBIAN, Mirrors, SECURITY};
+pub use release::Signatures;
 pub use resolve::{Request, Selected, resolve};
 pub use universe::{Candidate, Universe};

@@ -6,6 +6,7 @@ use crate::{
     hint::{Advise, Hint},
     image::{ManifestError, TransferError},
     layout::ContentsError,
+    oci::Digest,
 };
 
 /// Why an archive cannot be read or written.
@@ -59,6 +60,20 @@ pub enum ArchiveError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// There is nothing that an engine could run.
+    #[error("{digest} lists no image that a container engine could load")]
+    NoImage {
+        /// The image index.
+        digest: Digest,
+    },
+    /// A manifest on its way into the archive is malformed.
+    #[error("{digest} cannot be listed for container engines")]
+    Malformed {
+        /// The manifest or index.
+        digest: Digest,
+        /// Why.
+        source: ManifestError,
     },
     /// An earlier blob failed, or the archive was published already.
     #[error("`{path}` takes no more blobs")]

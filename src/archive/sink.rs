@@ -1,27 +1,28 @@
-//! Images into a new archive.
+//! Images into a new archive, for readers of OCI layouts alone or for container engines too.
 //!
 //! Every blob goes straight into the file under construction, so none lies on disk twice. Blobs
 //! that are put at the same time wait for each other: they stand in the order in which
 //! [`Sink::put_blob`] was called.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::future::BoxFuture;
 
 use super::{
-    ArchiveError,
+    ArchiveError, Output,
+    docker::{MANIFEST, document},
     turns::{Turn, Turns},
 };
 use crate::{
-    fs::AtomicFile,
+    fs::{AtomicFile, sweep},
     image::{BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
     layout::{Contents, INDEX, MARKER, MARKER_BYTES, blob_path},
-    oci::{Descriptor, Digest},
+    oci::{Descriptor, Digest, Platform, Reference},
 };
 
 /// Tar files consist of blocks of this size.
@@ -30,36 +31,83 @@ const BLOCK: usize = 512;
 /// An archive that an image is written to.
 pub struct ArchiveSink {
     path: PathBuf,
-    name: Option<String>,
+    listing: Listing,
     turns: Turns,
     state: Mutex<State>,
+}
+
+/// Under which names an archive lists its image, and for whom.
+#[derive(Clone, Debug)]
+pub enum Listing {
+    /// For readers of OCI layouts, under this name.
+    Layout(Option<String>),
+    /// For container engines too. `docker load` takes one image only: that for `platform`, or the
+    /// first, if there is none for it.
+    Engines {
+        /// The image's name in the engine; without one it can be found by its digest only.
+        reference: Option<Reference>,
+        /// What the engine runs.
+        platform: Option<Platform>,
+    },
 }
 
 /// The file, while nobody writes to it, and what it holds.
 struct State {
     /// Taken by the one whose turn it is; not given back after a failure.
-    file: Option<AtomicFile>,
+    file: Option<Box<dyn Output>>,
     held: BTreeSet<Digest>,
+    /// What `docker load` may be told of.
+    manifests: BTreeMap<Digest, Manifest>,
 }
 
 impl ArchiveSink {
-    /// Begins the archive that will stand at `path`, in the place of what is there. The image will
-    /// be listed as `name`.
+    /// Begins the archive that will stand at `path`, in the place of what is there.
     ///
     /// # Errors
     /// When the folder of `path` cannot be made or written.
-    pub fn create(path: impl Into<PathBuf>, name: Option<String>) -> Result<Self, ArchiveError> {
+    pub fn create(path: impl Into<PathBuf>, listing: Listing) -> Result<Self, ArchiveError> {
         let path = path.into();
-        let begin = || {
-            let mut file = AtomicFile::create(&path)?;
-            write_member(&mut file, MARKER, MARKER_BYTES)?;
+        // A run that was killed leaves an archive that nobody will finish.
+        sweep(path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")));
+        match AtomicFile::create(&path) {
+            Ok(file) => Self::begin(Box::new(file), path, listing),
+            Err(source) => Err(ArchiveError::Write { path, source }),
+        }
+    }
+
+    /// Begins an archive whose bytes go to `file`, which messages call `path`.
+    ///
+    /// # Errors
+    /// When `file` takes nothing.
+    pub fn begin(mut file: Box<dyn Output>, path: PathBuf, listing: Listing) -> Result<Self, ArchiveError> {
+        let mut begin = || {
+            write_member(&mut *file, MARKER, MARKER_BYTES)?;
             file.write_all(header("blobs/", tar::EntryType::Directory, 0)?.as_bytes())?;
-            file.write_all(header("blobs/sha256/", tar::EntryType::Directory, 0)?.as_bytes())?;
-            Ok(file)
+            file.write_all(header("blobs/sha256/", tar::EntryType::Directory, 0)?.as_bytes())
         };
-        let file = begin().map_err(|source| ArchiveError::Write { path: path.clone(), source })?;
-        let state = Mutex::new(State { file: Some(file), held: BTreeSet::new() });
-        Ok(Self { path, name, turns: Turns::new(), state })
+        if let Err(source) = begin() {
+            return Err(ArchiveError::Write { path, source });
+        }
+        let state = State { file: Some(file), held: BTreeSet::new(), manifests: BTreeMap::new() };
+        Ok(Self { path, listing, turns: Turns::new(), state: Mutex::new(state) })
+    }
+
+    /// The documents that end an archive: `index.json`, and what `docker load` reads in its place.
+    fn documents(&self, root: &Manifest) -> Result<Vec<(&'static str, Vec<u8>)>, ArchiveError> {
+        let mut contents = Contents::default();
+        match &self.listing {
+            Listing::Layout(name) => contents.list(root.descriptor(), name.as_deref()),
+            Listing::Engines { reference: Some(reference), .. } => {
+                contents.list_for_engines(root.descriptor(), reference);
+            }
+            Listing::Engines { reference: None, .. } => contents.list(root.descriptor(), None),
+        }
+        let mut documents = vec![(INDEX, contents.to_bytes())];
+        if let Listing::Engines { reference, platform } = &self.listing {
+            let manifests = &self.state().manifests;
+            documents.push((MANIFEST, document(root, manifests, platform.as_ref(), reference.as_ref())?));
+        }
+        Ok(documents)
     }
 
     async fn put(&self, blob: &dyn BlobSource, turn: Turn) -> Result<Moved, TransferError> {
@@ -69,19 +117,19 @@ impl ArchiveSink {
             return Ok(Moved::Existed);
         }
         let mut file = self.take_file()?;
-        begin_member(&mut file, &blob_path(&digest), size).map_err(|source| self.unwritable(source))?;
+        begin_member(&mut *file, &blob_path(&digest), size).map_err(|source| self.unwritable(source))?;
         let mut file = save(blob, file).await.map_err(|error| match error {
             SaveError::Blob(error) => error,
             SaveError::Write { source, .. } => self.unwritable(source).into(),
         })?;
-        pad(&mut file, size).map_err(|source| self.unwritable(source))?;
+        pad(&mut *file, size).map_err(|source| self.unwritable(source))?;
         let mut state = self.state();
         state.file = Some(file);
         state.held.insert(digest);
         Ok(Moved::Sent(size))
     }
 
-    fn take_file(&self) -> Result<AtomicFile, ArchiveError> {
+    fn take_file(&self) -> Result<Box<dyn Output>, ArchiveError> {
         self.state().file.take().ok_or_else(|| ArchiveError::Closed { path: self.path.clone() })
     }
 
@@ -105,7 +153,11 @@ impl Sink for ArchiveSink {
         let turn = self.turns.take();
         Box::pin(async move {
             let blob = Memory::new(manifest.descriptor().media_type.clone(), manifest.bytes().clone());
-            self.put(&blob, turn).await.map(|_| ())
+            self.put(&blob, turn).await?;
+            if matches!(self.listing, Listing::Engines { .. }) {
+                self.state().manifests.insert(manifest.descriptor().digest, manifest.clone());
+            }
+            Ok(())
         })
     }
 
@@ -113,13 +165,14 @@ impl Sink for ArchiveSink {
         let turn = self.turns.take();
         Box::pin(async move {
             turn.come().await;
-            let mut contents = Contents::default();
-            contents.list(root.descriptor(), self.name.as_deref());
+            let documents = self.documents(root)?;
             let mut file = self.take_file()?;
             let finish = move || {
-                write_member(&mut file, INDEX, &contents.to_bytes())?;
+                for (name, bytes) in documents {
+                    write_member(&mut *file, name, &bytes)?;
+                }
                 file.write_all(&[0; 2 * BLOCK])?;
-                file.commit()
+                file.finish()
             };
             let finished = tokio::task::spawn_blocking(finish).await.map_err(io::Error::other).flatten();
             finished.map_err(|source| self.unwritable(source).into())
@@ -127,19 +180,19 @@ impl Sink for ArchiveSink {
     }
 }
 
-fn write_member(file: &mut AtomicFile, path: &str, bytes: &[u8]) -> io::Result<()> {
+fn write_member(file: &mut dyn Write, path: &str, bytes: &[u8]) -> io::Result<()> {
     let size = bytes.len() as u64;
     begin_member(file, path, size)?;
     file.write_all(bytes)?;
     pad(file, size)
 }
 
-fn begin_member(file: &mut AtomicFile, path: &str, size: u64) -> io::Result<()> {
+fn begin_member(file: &mut dyn Write, path: &str, size: u64) -> io::Result<()> {
     file.write_all(header(path, tar::EntryType::Regular, size)?.as_bytes())
 }
 
 /// Fills the last block of a member of `size` bytes.
-fn pad(file: &mut AtomicFile, size: u64) -> io::Result<()> {
+fn pad(file: &mut dyn Write, size: u64) -> io::Result<()> {
     let missing = usize::try_from(size.wrapping_neg() % BLOCK as u64).unwrap_or_default();
     file.write_all(&[0; BLOCK][..missing])
 }
@@ -190,7 +243,7 @@ mod tests {
     async fn archive(delay: u8) -> Vec<u8> {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("out/image.tar");
-        let sink = ArchiveSink::create(&path, Some("demo".to_owned())).unwrap();
+        let sink = ArchiveSink::create(&path, Listing::Layout(Some("demo".to_owned()))).unwrap();
         let layer = |bytes: &'static [u8]| Memory::new(MediaType::ImageLayer, bytes);
         let blobs = [Slow(layer(b"first"), delay), Slow(layer(&[7; 513]), 0), Slow(layer(b""), 1)];
         let moved = futures_util::future::try_join_all(blobs.iter().map(|blob| sink.put_blob(blob))).await.unwrap();
@@ -220,7 +273,7 @@ mod tests {
     #[tokio::test]
     async fn a_failed_blob_closes_the_archive_and_leaves_nothing() {
         let temporary = tempfile::tempdir().unwrap();
-        let sink = ArchiveSink::create(temporary.path().join("x.tar"), None).unwrap();
+        let sink = ArchiveSink::create(temporary.path().join("x.tar"), Listing::Layout(None)).unwrap();
         let root = Manifest::of_index(&[], &Value::Null);
         let short = Memory::new(MediaType::ImageLayer, "short");
         let liar = Liar(Descriptor { size: 9, ..short.descriptor().clone() }, short);

@@ -11,24 +11,24 @@ use futures_util::future::BoxFuture;
 
 use super::ArchiveError;
 use crate::{
-    image::{BlobSource, ByteStream, Manifest, Source, TransferError, read_whole},
-    layout::{Contents, DOCUMENT_LIMIT, FileBlob, INDEX, MARKER},
+    image::{BlobSource, ByteStream, ManifestError, TransferError},
+    layout::{Contents, DOCUMENT_LIMIT, FileBlob, INDEX, Listed, MARKER, Place},
     oci::{Descriptor, Digest},
 };
 
 /// Entries of an archive: an image has 127 layers at most, an archive may hold many.
 const ENTRY_LIMIT: usize = 100_000;
 
-/// An image in an archive.
+/// A tar that holds a layout.
 #[derive(Debug)]
-pub struct ArchiveSource {
+pub struct Tar {
     path: PathBuf,
     /// Where each blob begins.
     blobs: BTreeMap<Digest, u64>,
-    root: Descriptor,
-    /// Set when the archive's own list is the image index.
-    listed: Option<Manifest>,
 }
+
+/// An image in an archive.
+pub type ArchiveSource = Listed<Tar>;
 
 /// A blob that the archive does not hold.
 struct Missing(Descriptor);
@@ -54,39 +54,23 @@ impl ArchiveSource {
         if !headers.marked {
             return Err(missing(MARKER));
         }
-        let (root, listed) = Contents::parse(&index)
-            .and_then(|contents| contents.choose(name))
-            .map_err(|source| ArchiveError::Contents { path: path.clone(), source })?;
-        Ok(Self { path, blobs: headers.blobs, root, listed })
-    }
-
-    async fn read_manifest(&self, descriptor: &Descriptor) -> Result<Manifest, TransferError> {
-        let bytes = read_whole(&*self.blob(descriptor), DOCUMENT_LIMIT).await?;
-        let manifest = Manifest::parse(bytes, Some(&descriptor.media_type))
-            .map_err(|source| ArchiveError::Manifest { path: self.path.clone(), source })?;
-        Ok(manifest)
+        let unusable = |source| ArchiveError::Contents { path: path.clone(), source };
+        let contents = Contents::parse(&index).map_err(unusable)?;
+        let tar = Tar { path: path.clone(), blobs: headers.blobs };
+        Self::choose(tar, &contents, name).map_err(unusable)
     }
 }
 
-impl Source for ArchiveSource {
-    fn root(&self) -> BoxFuture<'_, Result<Manifest, TransferError>> {
-        Box::pin(async move {
-            match &self.listed {
-                Some(index) => Ok(index.clone()),
-                None => self.read_manifest(&self.root).await,
-            }
-        })
-    }
-
-    fn manifest<'a>(&'a self, descriptor: &'a Descriptor) -> BoxFuture<'a, Result<Manifest, TransferError>> {
-        Box::pin(self.read_manifest(descriptor))
-    }
-
+impl Place for Tar {
     fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource> {
         match self.blobs.get(&descriptor.digest) {
             Some(start) => Box::new(FileBlob::within(descriptor.clone(), self.path.clone(), *start)),
             None => Box::new(Missing(descriptor.clone())),
         }
+    }
+
+    fn broken(&self, source: ManifestError) -> TransferError {
+        ArchiveError::Manifest { path: self.path.clone(), source }.into()
     }
 }
 

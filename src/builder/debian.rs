@@ -1,12 +1,15 @@
 //! Debian packages of an image: chosen and downloaded, packed, laid out.
 
+use std::{fs::File, io::Read as _, path::PathBuf};
+
 use futures_util::future::try_join_all;
 use rayon::prelude::*;
 
 use super::{BuildError, Builder, Project};
 use crate::{
-    apt::{self, Query, Trust},
+    apt::{self, Query, Signatures, Trust},
     base::{self, Tree},
+    debian::openpgp::Keyring,
     layer::{
         Body, Item, Node,
         debian::{Options, Over, Packed, Strip, lay_out, pack},
@@ -17,6 +20,8 @@ use crate::{
     store::Blob,
 };
 
+/// Debian's own keys are 60 kilobytes.
+const LARGEST_KEYRING: u64 = 4 << 20;
 /// Files that say something about an image are not larger than this.
 const LARGEST_EVIDENCE: u64 = 128 << 20;
 
@@ -34,6 +39,7 @@ impl Builder {
             suite: debian.suite.get_ref().clone(),
             architecture: platform.debian_architecture().to_owned(),
             security: debian.security != Security::Without,
+            signatures: signatures(project, debian)?,
             now: self.settings.now,
         };
         let _turn = self.indexes.acquire().await.map_err(|_| BuildError::Worker)?;
@@ -46,9 +52,7 @@ impl Builder {
         if evidence.iter().any(unsigned) {
             self.warn(
                 &format!("the signature of Debian {} was not verified, only its checksums", query.suite),
-                Some(&crate::hint::Hint::new(
-                    "lock on a network you trust; the lock then pins every package by SHA-256",
-                )),
+                Some(&crate::hint::Hint::new("remove `keyring = false`, or lock on a network you trust")),
             );
         }
         let words = |list: &[toml::Spanned<String>]| list.iter().map(|name| name.get_ref().clone()).collect::<Vec<_>>();
@@ -79,6 +83,26 @@ impl Builder {
         });
         items.await?.map_err(|source| BuildError::Unpack { platform: platform.clone(), source })
     }
+}
+
+/// Whose signatures of the archive count.
+fn signatures(project: &Project, debian: &Debian) -> Result<Signatures, BuildError> {
+    let file = match &debian.keyring {
+        recipe::Keyring::Without => return Ok(Signatures::Unchecked),
+        recipe::Keyring::Debian => None,
+        recipe::Keyring::File(file) => Some(PathBuf::from(file.get_ref())),
+    };
+    let keyring = match &file {
+        None => Keyring::debian(),
+        Some(path) => {
+            let mut bytes = Vec::new();
+            let read = File::open(project.folder.join(path))
+                .and_then(|file| file.take(LARGEST_KEYRING).read_to_end(&mut bytes));
+            read.map_err(|source| BuildError::File { path: path.clone(), source })?;
+            Keyring::parse(&bytes)
+        }
+    };
+    keyring.map(Signatures::By).map_err(|source| BuildError::Keyring { path: file.unwrap_or_default(), source })
 }
 
 /// Lays items over what is known of a base, so that facts can be read from both.

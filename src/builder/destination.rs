@@ -2,14 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BuildError, Builder, Built};
+use super::{BuildError, Builder, Built, Made};
 use crate::{
-    archive::{ArchiveSink, ArchiveSource},
-    image::{Delivery, Sink, Source, deliver},
+    archive::{ArchiveSink, ArchiveSource, Listing},
+    engine::{Engine, EngineSink},
+    hint::Hint,
+    image::{Delivery, Graph, Sink, Source, TransferError},
     layout::{LayoutSink, LayoutSource},
-    oci::Reference,
+    oci::{Platform, Reference},
     recipe::Base,
 };
+
+/// Layers of more bytes are warned of before they are pushed.
+const GIANT: u64 = 2_000_000_000;
 
 /// Where an image goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +33,20 @@ pub enum Destination {
         /// Name of the image in it.
         name: Option<String>,
     },
+    /// An archive that container engines load.
+    DockerArchive {
+        /// The file.
+        file: PathBuf,
+        /// Name of the image in the engine.
+        reference: Option<Reference>,
+    },
+    /// A container engine on this machine, which gets one platform's image.
+    Engine {
+        /// Which one.
+        engine: Engine,
+        /// Name of the image in it.
+        reference: Reference,
+    },
     /// A repository of a registry, with a tag.
     Registry(Reference),
 }
@@ -38,14 +57,79 @@ impl Builder {
     /// # Errors
     /// When the destination cannot be written; it is then as it was, apart from blobs that nothing names.
     pub async fn deliver(&self, built: &Built, to: &Destination) -> Result<Delivery, BuildError> {
-        let sink: Box<dyn Sink> = match to {
-            Destination::Layout { folder, name } => Box::new(LayoutSink::open(folder, name.clone())?),
-            Destination::Archive { file, name } => Box::new(ArchiveSink::create(file, name.clone())?),
-            Destination::Registry(reference) => Box::new(self.registry.sink(reference, &[])?),
-        };
-        self.stage("writing", to);
+        if matches!(to, Destination::Registry(_)) {
+            self.warn_of_giants(built);
+        }
+        self.bring(&Graph::of_index(&built.index), to).await
+    }
+
+    /// Brings an image from anywhere to `to`. Whoever reads there sees the old image or the new one.
+    ///
+    /// # Errors
+    /// When the destination cannot be written, or the image cannot be read; the destination is then as
+    /// it was, apart from blobs that nothing names.
+    pub async fn bring(&self, graph: &Graph, to: &Destination) -> Result<Delivery, BuildError> {
         let fail = |source| BuildError::Deliver { destination: to.to_string(), source };
-        deliver(&built.index, &*sink).await.map_err(fail)
+        let one = match to {
+            Destination::Engine { .. } => Some(for_this_machine(graph)?),
+            _ => None,
+        };
+        let sink = self.sink(to)?;
+        self.stage("writing", to);
+        let brought = one.as_ref().unwrap_or(graph).deliver(&*sink).await;
+        if let Err(error) = &brought {
+            self.registry.tidy().await;
+            self.remove_damaged(graph, error).await;
+        }
+        brought.map_err(fail)
+    }
+
+    /// Cancels the uploads that were given up, because a delivery failed or its future was dropped.
+    pub async fn tidy(&self) {
+        self.registry.tidy().await;
+    }
+
+    /// Some registries give an upload ten minutes, whatever its size.
+    fn warn_of_giants(&self, built: &Built) {
+        for layer in built.layers.iter().filter(|layer| layer.size > GIANT && layer.made != Made::Base) {
+            let message = format!("layer {} has {} MB in one upload", layer.name, layer.size / 1_000_000);
+            let hint = Hint::new("name what is in it under `layers.own`, if the registry gives it too little time");
+            self.warn(&message, Some(&hint));
+        }
+    }
+
+    /// Throws away what a blob turned out to be made of wrongly, so that the next run fetches it anew.
+    async fn remove_damaged(&self, graph: &Graph, error: &TransferError) {
+        let TransferError::Corrupt { digest, .. } = error else { return };
+        let Some(blob) = graph.blobs().iter().find(|blob| blob.descriptor().digest == *digest).cloned() else {
+            return;
+        };
+        if tokio::task::spawn_blocking(move || blob.distrust()).await.unwrap_or(false) {
+            let hint = Hint::new("run the same again");
+            self.warn("the store held damaged files, which are removed now", Some(&hint));
+        }
+    }
+
+    /// What [`Builder::bring`] would do to `to`, which is no engine, as far as that can be known.
+    ///
+    /// # Errors
+    /// When the destination cannot be asked.
+    pub async fn foresee(&self, graph: &Graph, to: &Destination) -> Result<Delivery, BuildError> {
+        let fail = |source| BuildError::Deliver { destination: to.to_string(), source };
+        graph.foresee(&*self.sink(to)?).await.map_err(fail)
+    }
+
+    fn sink(&self, to: &Destination) -> Result<Box<dyn Sink>, BuildError> {
+        Ok(match to {
+            Destination::Layout { folder, name } => Box::new(LayoutSink::open(folder, name.clone())?),
+            Destination::Archive { file, name } => Box::new(ArchiveSink::create(file, Listing::Layout(name.clone()))?),
+            Destination::DockerArchive { file, reference } => {
+                let platform = Platform::of_this_machine();
+                Box::new(ArchiveSink::create(file, Listing::Engines { reference: reference.clone(), platform })?)
+            }
+            Destination::Engine { engine, reference } => Box::new(EngineSink::start(*engine, reference.clone())?),
+            Destination::Registry(reference) => Box::new(self.registry.sink(reference, &[])?),
+        })
     }
 
     /// Opens the image that `base` names; relative paths start from `folder`.
@@ -62,10 +146,30 @@ impl Builder {
     }
 }
 
+/// The one image of `graph` that an engine here gets: that for this machine, or the only one.
+fn for_this_machine(graph: &Graph) -> Result<Graph, BuildError> {
+    let malformed = |source: crate::image::ManifestError| BuildError::Fetch { source: source.into() };
+    let here = Platform::of_this_machine();
+    let images = graph.images().map_err(malformed)?;
+    let meant = images.iter().find(|(platform, _)| platform.is_some() && *platform == here);
+    match (meant, images.as_slice()) {
+        (Some((_, image)), _) | (None, [(_, image)]) => graph.below(image).map_err(malformed),
+        _ => {
+            let available = images.into_iter().filter_map(|(platform, _)| platform).collect();
+            Err(BuildError::NotForThisMachine { available })
+        }
+    }
+}
+
 impl std::fmt::Display for Destination {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (scheme, path, name) = match self {
             Self::Registry(reference) => return write!(formatter, "{reference}"),
+            Self::Engine { engine, reference } => return write!(formatter, "{engine}: {reference}"),
+            Self::DockerArchive { file, reference } => {
+                write!(formatter, "docker-archive:{}", file.display())?;
+                return reference.as_ref().map_or(Ok(()), |reference| write!(formatter, ":{reference}"));
+            }
             Self::Layout { folder, name } => ("oci", folder, name),
             Self::Archive { file, name } => ("oci-archive", file, name),
         };

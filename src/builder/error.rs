@@ -6,6 +6,8 @@ use crate::{
     apt::AptError,
     archive::ArchiveError,
     base::BaseError,
+    debian::openpgp::OpenPgpError,
+    engine::EngineError,
     hint::{Advise, Hint},
     image::TransferError,
     layer::{LayerError, debian::UnpackError},
@@ -37,6 +39,26 @@ pub enum BuildError {
         /// The platform.
         platform: Platform,
     },
+    /// What is to be upgraded is not in the lock.
+    #[error("the lock has nothing called `{name}`")]
+    NotInLock {
+        /// As the user called it.
+        name: String,
+        /// What may have been meant.
+        meant: Option<Hint>,
+    },
+    /// A lock of another tool is for other Pythons than the base has.
+    #[error("`{}` is for Python {wanted}, and the base has {found} on {platform}", path.display())]
+    OtherPython {
+        /// As the recipe names it.
+        path: PathBuf,
+        /// What it is for.
+        wanted: crate::python::VersionSpecifiers,
+        /// What the base has.
+        found: crate::python::PythonVersion,
+        /// On which platform.
+        platform: Platform,
+    },
     /// A file that the recipe names cannot be read.
     #[error("cannot read `{}`", path.display())]
     File {
@@ -45,13 +67,13 @@ pub enum BuildError {
         /// Why.
         source: io::Error,
     },
-    /// A file that the recipe names cannot be understood.
-    #[error("`{}` cannot be used", path.display())]
-    Requirements {
+    /// A file of keys cannot be used.
+    #[error("the keys in `{}` cannot be used", path.display())]
+    Keyring {
         /// As the recipe names it.
         path: PathBuf,
         /// Why.
-        source: crate::python::PythonError,
+        source: OpenPgpError,
     },
     /// Requirements files include each other without end.
     #[error("`{}` includes itself", path.display())]
@@ -148,6 +170,41 @@ pub enum BuildError {
     /// A registry cannot be used.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// No container engine can take the image.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// An image cannot be read.
+    #[error("cannot read the image")]
+    Fetch {
+        /// Why.
+        source: TransferError,
+    },
+    /// The image is for other platforms.
+    #[error("the image is not for {platform}, only for {}", listed(.available))]
+    OtherPlatforms {
+        /// What was asked for.
+        platform: Platform,
+        /// What there is.
+        available: Vec<Platform>,
+    },
+    /// None of the images runs here, and an engine takes one only.
+    #[error("none of the images is for this machine, only for {}", listed(.available))]
+    NotForThisMachine {
+        /// What there is.
+        available: Vec<Platform>,
+    },
+    /// Two images for one platform cannot be in one index.
+    #[error("there are two images for {platform}")]
+    SamePlatform {
+        /// The platform.
+        platform: Platform,
+    },
+    /// It is not known what an image is for.
+    #[error("{digest} does not say for which platform it is")]
+    NoPlatform {
+        /// The image.
+        digest: crate::oci::Digest,
+    },
     /// The image cannot be delivered.
     #[error("cannot write the image to {destination}")]
     Deliver {
@@ -176,8 +233,14 @@ impl Advise for BuildError {
             Self::Recipe(error) => error.hint(),
             Self::Lock(error) => error.hint(),
             Self::NotLocked { .. } | Self::BaseMoved { .. } => Some(Hint::new("run `wheelwright lock` again")),
+            Self::NotInLock { meant, .. } => Some(meant.clone().unwrap_or_else(|| {
+                Hint::new("name a distribution or Debian package of the lock, or `base` for the base image")
+            })),
+            Self::OtherPython { .. } => {
+                Some(Hint::new("take a `base` with such a Python, or lock the project again for this one"))
+            }
             Self::File { .. } => Some(Hint::new("paths in a recipe are relative to the recipe's folder")),
-            Self::Requirements { source, .. } => source.hint(),
+            Self::Keyring { source, .. } => source.hint(),
             Self::Circle { .. } => Some(Hint::new("remove the `-r` line that leads back")),
             Self::Base { source, .. } => source.hint(),
             Self::Debian { source, .. } => source.hint(),
@@ -192,10 +255,20 @@ impl Advise for BuildError {
             Self::Layout(error) => error.hint(),
             Self::Archive(error) => error.hint(),
             Self::Registry(error) => error.hint(),
-            Self::Deliver { source, .. } => source.hint(),
+            Self::Engine(error) => error.hint(),
+            Self::OtherPlatforms { .. } | Self::NotForThisMachine { .. } => {
+                Some(Hint::new("choose one of them with `--platform`"))
+            }
+            Self::SamePlatform { .. } => Some(Hint::new("name one of them in `--from`")),
+            Self::NoPlatform { .. } => Some(Hint::new("name an image whose config has `os` and `architecture`")),
+            Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
             Self::Scratch => Some(Hint::new("name an image, a layout or an archive")),
             Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
             Self::Tree { .. } | Self::Worker => None,
         }
     }
+}
+
+fn listed(platforms: &[Platform]) -> String {
+    platforms.iter().map(Platform::to_string).collect::<Vec<_>>().join(", ")
 }

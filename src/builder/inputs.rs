@@ -1,41 +1,49 @@
-//! What the recipe asks, with the files it names read: requests for the resolver, and digests by
-//! which a stale lock is noticed.
+//! What the recipe asks, with the files it names read: requests for the resolver, and what a lock
+//! remembers of all that, by which a stale one is noticed.
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
 };
 
 use url::Url;
 
-use super::{BuildError, Project};
+use super::{
+    BuildError, Project,
+    files::{Reading, Role, Text},
+};
 use crate::{
     apt::Mirrors,
+    lock::Input,
     oci::Digest,
     pypi,
-    python::{Entry, MarkerTree, Requirement, RequirementsTxt},
-    recipe::{self, Demand, Listed, Location, Recipe, Security, Variant},
+    python::{Entry, Pyproject, Requirement, RequirementsTxt},
+    recipe::{self, Base, Demand, InputFile, InputKind, Listed, Location, Recipe, Security, Variant},
     resolve::{Choice, LocalWheel, Request},
 };
 
-/// Requirements files that include each other more deeply than this go in a circle.
-const DEEPEST: usize = 32;
+/// Paths that grow longer than this by inclusion go in a circle.
+const DEEPEST: usize = 64;
 
-/// The digest of every value and file that the lock depends on.
-pub(super) fn digests(project: &Project) -> Result<BTreeMap<String, Digest>, BuildError> {
-    let mut inputs = project.recipe.inputs();
+/// Every value and file that the lock depends on.
+pub(super) fn inputs(project: &Project) -> Result<BTreeMap<String, Input>, BuildError> {
+    let recipe = &project.recipe;
+    let mut inputs: BTreeMap<String, Input> =
+        recipe.inputs().iter().map(|(key, value)| (key.clone(), Input::from(value))).collect();
+    let targets = targets(recipe);
+    if !targets.is_empty() && (*recipe.base.get_ref() != Base::Scratch || recipe.debian.is_some()) {
+        // The lock keeps what lies on the way to them.
+        inputs.insert("scripts.to".to_owned(), Input::Items(targets));
+    }
     for (key, file) in project.recipe.files() {
-        let mut whole = String::new();
-        let mut list = |_: &Path, text: &str| whole.push_str(text);
-        each_file(project, Path::new(file.get_ref()), 0, &mut list)?;
-        inputs.insert(key, Digest::of(whole.as_bytes()));
+        inputs.insert(key, remembered(project, file.get_ref())?);
     }
     Ok(inputs)
 }
 
-/// What the variant wants, on whatever platform.
-pub(super) fn request(project: &Project, variant: &Variant) -> Result<Request, BuildError> {
+/// What the variant wants, on whatever platform. `indexes` are those that options of requirements
+/// files may name.
+pub(super) fn request(project: &Project, variant: &Variant, indexes: &pypi::Settings) -> Result<Request, BuildError> {
     let wheels = &project.recipe.wheels;
     let mut request = Request {
         exclude: wheels.exclude.iter().map(|pattern| pattern.get_ref().clone()).collect(),
@@ -45,11 +53,17 @@ pub(super) fn request(project: &Project, variant: &Variant) -> Result<Request, B
     for demand in &variant.request.require {
         add_demand(&mut request, demand.get_ref());
     }
-    for file in &variant.request.files {
-        add_file(project, Path::new(file.get_ref()), &mut request)?;
+    for file in variant.request.files.iter().map(toml::Spanned::get_ref) {
+        let mut reading = Reading::new(project, indexes, &mut request);
+        match file.kind {
+            InputKind::Pyproject => reading.pyproject(file)?,
+            _ => reading.requirements(Path::new(&file.path), Role::Require)?,
+        }
     }
-    request.constraints.extend(listed(project, &variant.request.constraints)?);
-    request.overrides = listed(project, &variant.request.overrides)?;
+    let asked = &variant.request;
+    let with = (project, indexes);
+    add_listed(with, &asked.constraints, &mut request, |request, found| request.constraints.extend(found))?;
+    add_listed(with, &asked.overrides, &mut request, |request, found| request.overrides.extend(found))?;
     request.choices = variant.request.choices.iter().map(choice).collect();
     Ok(request)
 }
@@ -107,112 +121,64 @@ fn add_demand(request: &mut Request, demand: &Demand) {
     }
 }
 
-fn listed(project: &Project, list: &[toml::Spanned<Listed>]) -> Result<Vec<Requirement>, BuildError> {
-    let mut found = Vec::new();
+/// Adds the requirements of a list, and those of the files in it, by `take`.
+fn add_listed(
+    reading: (&Project, &pypi::Settings),
+    list: &[toml::Spanned<Listed>],
+    request: &mut Request,
+    take: fn(&mut Request, Vec<Requirement>),
+) -> Result<(), BuildError> {
     for item in list {
         match item.get_ref() {
-            Listed::Demand(demand) => found.push(demand.requirement.clone()),
-            Listed::File(file) => {
-                let mut request = Request::default();
-                add_file(project, Path::new(file), &mut request)?;
-                found.append(&mut request.requirements);
+            Listed::Demand(demand) => take(request, vec![demand.requirement.clone()]),
+            Listed::File(path) => {
+                let mut other = Request::default();
+                Reading::new(reading.0, reading.1, &mut other).requirements(Path::new(path), Role::Require)?;
+                request.accepted.extend(other.accepted);
+                take(request, other.requirements);
             }
-        }
-    }
-    Ok(found)
-}
-
-fn add_file(project: &Project, file: &Path, request: &mut Request) -> Result<(), BuildError> {
-    read_file(project, file, 0, &mut |folder, entry| match entry {
-        Entry::Requirement { requirement, hashes } => {
-            if !hashes.is_empty() {
-                request.accepted.entry(requirement.name.clone()).or_default().extend(hashes);
-            }
-            request.requirements.push(requirement);
-        }
-        Entry::Wheel { path, .. } => {
-            request.wheels.push(LocalWheel {
-                path: folder.join(path),
-                extras: Vec::new(),
-                marker: MarkerTree::default(),
-            });
-        }
-        Entry::Include(_) | Entry::Constraints(_) => {}
-    })?;
-    constraints_of(project, file, request)
-}
-
-/// The constraints that a requirements file names with `-c`.
-fn constraints_of(project: &Project, file: &Path, request: &mut Request) -> Result<(), BuildError> {
-    for (name, constraints) in direct_entries(project, file)?.into_iter().filter_map(|(folder, entry)| match entry {
-        Entry::Constraints(name) => Some((folder.join(&name), true)),
-        Entry::Include(name) => Some((folder.join(&name), false)),
-        _ => None,
-    }) {
-        if constraints {
-            let mut add = |_: &Path, entry: Entry| {
-                if let Entry::Requirement { requirement, .. } = entry {
-                    request.constraints.push(requirement);
-                }
-            };
-            read_file(project, &name, 0, &mut add)?;
-        } else {
-            constraints_of(project, &name, request)?;
         }
     }
     Ok(())
 }
 
-fn direct_entries(project: &Project, file: &Path) -> Result<Vec<(PathBuf, Entry)>, BuildError> {
-    let folder = file.parent().unwrap_or(Path::new("")).to_owned();
-    let parsed = parse(project, file)?.1;
-    Ok(parsed.lines.into_iter().map(|line| (folder.clone(), line.entry)).collect())
-}
-
-fn read_file(
-    project: &Project,
-    file: &Path,
-    depth: usize,
-    take: &mut dyn FnMut(&Path, Entry),
-) -> Result<(), BuildError> {
-    if depth > DEEPEST {
-        return Err(BuildError::Circle { path: file.to_owned() });
-    }
-    let folder = file.parent().unwrap_or(Path::new(""));
-    for line in parse(project, file)?.1.lines {
-        match line.entry {
-            Entry::Include(name) => read_file(project, &folder.join(name), depth + 1, take)?,
-            entry => take(folder, entry),
+/// What a lock remembers of a file: what it asks, where that is short, else a digest of its text and of
+/// all that it includes.
+fn remembered(project: &Project, file: &InputFile) -> Result<Input, BuildError> {
+    let path = Path::new(&file.path);
+    let text = Text::read(project, path)?;
+    match file.kind {
+        InputKind::UvLock | InputKind::Pylock => Ok(Input::Digest(Digest::of(text.text.as_bytes()))),
+        InputKind::Pyproject => {
+            let found = Pyproject::parse(&text.text).and_then(|parsed| parsed.requirements(&file.extras, &file.groups));
+            let found = found.map_err(|error| text.wrong(&error))?;
+            Ok(Input::Items(found.iter().map(ToString::to_string).collect()))
+        }
+        InputKind::Requirements => {
+            let mut whole = String::new();
+            each_text(project, path, &mut Vec::new(), &mut whole)?;
+            Ok(Input::Digest(Digest::of(whole.as_bytes())))
         }
     }
-    Ok(())
 }
 
-/// Hands every file that `file` includes or is constrained by to `take`, and `file` itself first.
-fn each_file(
-    project: &Project,
-    file: &Path,
-    depth: usize,
-    take: &mut dyn FnMut(&Path, &str),
-) -> Result<(), BuildError> {
-    if depth > DEEPEST {
-        return Err(BuildError::Circle { path: file.to_owned() });
+/// The text of a requirements file, and behind it those of all that it includes, each once.
+fn each_text(project: &Project, path: &Path, seen: &mut Vec<PathBuf>, whole: &mut String) -> Result<(), BuildError> {
+    if seen.iter().any(|known| known == path) {
+        return Ok(());
     }
-    let (text, parsed) = parse(project, file)?;
-    take(file, &text);
-    let folder = file.parent().unwrap_or(Path::new(""));
-    for line in parsed.lines {
+    seen.push(path.to_owned());
+    let file = Text::read(project, path)?;
+    whole.push_str(&file.text);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for line in RequirementsTxt::parse(&file.text).map_err(|error| file.wrong(&error))?.lines {
         if let Entry::Include(name) | Entry::Constraints(name) = line.entry {
-            each_file(project, &folder.join(name), depth + 1, take)?;
+            let next = folder.join(name);
+            if next.components().count() > DEEPEST {
+                return Err(BuildError::Circle { path: next });
+            }
+            each_text(project, &next, seen, whole)?;
         }
     }
     Ok(())
-}
-
-fn parse(project: &Project, file: &Path) -> Result<(String, RequirementsTxt), BuildError> {
-    let fail = |source| BuildError::File { path: file.to_owned(), source };
-    let text = fs::read_to_string(project.folder.join(file)).map_err(fail)?;
-    let parsed = RequirementsTxt::parse(&text);
-    let parsed = parsed.map_err(|source| BuildError::Requirements { path: file.to_owned(), source })?;
-    Ok((text, parsed))
 }

@@ -1,37 +1,37 @@
 //! From a recipe to a lock: read the base, choose packages, choose wheels, for every platform.
 
-use std::collections::BTreeMap;
-
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
-use super::{BuildError, Builder, Project, debian::add_to_tree, inputs};
+use super::{BuildError, Builder, Kept, Project, debian::add_to_tree, inputs};
 use crate::{
     base::{BaseError, Tree, read_base, read_tree},
     hint::Hint,
-    lock::{Facts, Lock, LockedImage, LockedPlatform, LockedWheel, Stale},
+    lock::{Lock, LockedPlatform, Stale},
     oci::{Digest, Platform},
-    python::Target,
-    recipe::{Base, Location, Recipe, Security, Skew, Variant},
-    resolve::{self, Resolution, resolve_aligned},
+    recipe::{Base, Location, Recipe, Security},
 };
 
 impl Builder {
-    /// Chooses everything that the recipe leaves open and says so in a lock. Writes no file.
+    /// Chooses everything that the recipe leaves open and says so in a lock. What `kept` holds is chosen
+    /// again where nothing speaks against it. Writes no file.
     ///
     /// # Errors
     /// When the base cannot be read, when packages or wheels cannot be found, or do not go together.
-    pub async fn lock(&self, project: &Project) -> Result<Lock, BuildError> {
+    pub async fn lock(&self, project: &Project, kept: &Kept<'_>) -> Result<Lock, BuildError> {
         let recipe = &project.recipe;
         check_debian(recipe)?;
-        let inputs = inputs::digests(project)?;
-        let platforms = recipe.platforms.iter().map(|platform| self.lock_platform(project, platform.get_ref()));
+        let inputs = inputs::inputs(project)?;
+        let platforms = recipe.platforms.iter().map(async |platform| {
+            let platform = platform.get_ref();
+            match kept.platform(recipe, &inputs, platform) {
+                Some(locked) => Ok(locked.clone()),
+                None => self.lock_platform(project, platform, kept.base(&inputs, platform)).await,
+            }
+        });
         let platforms = try_join_all(platforms).await?;
         Self::check_python(project, &platforms)?;
-        let mut images = Vec::new();
-        for variant in recipe.images() {
-            images.extend(self.lock_variant(project, &variant, &platforms).await?);
-        }
+        let images = self.lock_images(project, &platforms, (kept, &inputs)).await?;
         Ok(Lock { version: Lock::VERSION, inputs, platforms, images })
     }
 
@@ -40,12 +40,17 @@ impl Builder {
     /// # Errors
     /// When a file that the recipe names cannot be read.
     pub fn stale(&self, project: &Project, lock: &Lock) -> Result<Vec<Stale>, BuildError> {
-        Ok(lock.stale(&inputs::digests(project)?))
+        Ok(lock.stale(&inputs::inputs(project)?))
     }
 
-    async fn lock_platform(&self, project: &Project, platform: &Platform) -> Result<LockedPlatform, BuildError> {
+    async fn lock_platform(
+        &self,
+        project: &Project,
+        platform: &Platform,
+        kept: Option<Digest>,
+    ) -> Result<LockedPlatform, BuildError> {
         let recipe = &project.recipe;
-        let (mut tree, settings, base) = self.read_below(project, platform).await?;
+        let (mut tree, settings, base) = self.read_below(project, platform, kept).await?;
         let mut debian = Vec::new();
         if let Some(wanted) = &recipe.debian {
             debian = self.choose_packages(project, wanted, platform).await?;
@@ -66,8 +71,12 @@ impl Builder {
         &self,
         project: &Project,
         platform: &Platform,
+        kept: Option<Digest>,
     ) -> Result<(Tree, Value, Option<Digest>), BuildError> {
-        let base = project.recipe.base.get_ref();
+        let base = match (project.recipe.base.get_ref(), kept) {
+            (Base::Registry(reference), Some(digest)) => &Base::Registry(reference.at(digest)),
+            (base, _) => base,
+        };
         if *base == Base::Scratch {
             return Ok((Tree::new(), Value::Null, None));
         }
@@ -93,51 +102,6 @@ impl Builder {
         }
         Ok(())
     }
-
-    async fn lock_variant(
-        &self,
-        project: &Project,
-        variant: &Variant,
-        platforms: &[LockedPlatform],
-    ) -> Result<Vec<LockedImage>, BuildError> {
-        if variant.request.is_empty() {
-            return Ok(platforms.iter().map(|locked| image(variant, &locked.platform, None)).collect());
-        }
-        let request = inputs::request(project, variant)?;
-        let with_base = |facts: &Facts| resolve::Request { installed: facts.installed.clone(), ..request.clone() };
-        let mut jobs = Vec::new();
-        for locked in platforms {
-            jobs.push((with_base(&locked.facts), target(locked)?));
-        }
-        let name = variant.name.as_deref().unwrap_or(project.recipe.name.get_ref());
-        self.stage("choosing wheels", name);
-        let index = self.package_index(project);
-        let aligned = resolve_aligned(&jobs, &index).await?;
-        self.judge_skew(project.recipe.wheels.skew, &aligned.skew)?;
-        for resolution in &aligned.resolutions {
-            for notice in &resolution.notices {
-                self.warn(&format!("{notice} ({})", resolution.platform), None);
-            }
-        }
-        let locked = aligned.resolutions.into_iter().map(|resolution| {
-            let platform = resolution.platform.clone();
-            image(variant, &platform, Some(resolution))
-        });
-        Ok(locked.collect())
-    }
-
-    fn judge_skew(&self, policy: Skew, skew: &[resolve::Skew]) -> Result<(), BuildError> {
-        if skew.is_empty() || policy == Skew::Allow {
-            return Ok(());
-        }
-        let list = skew.iter().map(tell_skew).collect::<Vec<_>>().join("; ");
-        let error = BuildError::Skew { count: skew.len(), list };
-        if policy == Skew::Error {
-            return Err(error);
-        }
-        self.warn(&error.to_string(), None);
-        Ok(())
-    }
 }
 
 /// What `[debian]` may say and is not acted upon yet.
@@ -159,27 +123,4 @@ fn check_debian(recipe: &Recipe) -> Result<(), BuildError> {
         "`[debian]` over a base image",
         "set `base = \"scratch\"`, or take a base with the packages",
     )
-}
-
-fn image(variant: &Variant, platform: &Platform, resolution: Option<Resolution>) -> LockedImage {
-    let (wheels, choices) = resolution.map(|found| (found.wheels, found.choices)).unwrap_or_default();
-    let wheels: Vec<LockedWheel> = wheels.into_iter().map(LockedWheel::from).collect();
-    LockedImage { variant: variant.name.clone(), platform: platform.clone(), choices, wheels }
-}
-
-fn target(locked: &LockedPlatform) -> Result<Target, BuildError> {
-    let missing = || BuildError::Base { platform: locked.platform.clone(), source: BaseError::no_python(&Value::Null) };
-    let python = locked.facts.python.as_ref().ok_or_else(missing)?;
-    let libc = locked.facts.libc.ok_or_else(missing)?;
-    Ok(Target { platform: locked.platform.clone(), python: python.version, libc, free_threaded: python.free_threaded })
-}
-
-fn tell_skew(skew: &resolve::Skew) -> String {
-    // Platforms with the same version are told together.
-    let mut by_version: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    for (platform, version) in &skew.versions {
-        by_version.entry(version).or_default().push(platform.to_string());
-    }
-    let versions = by_version.iter().map(|(version, platforms)| format!("{version} ({})", platforms.join(" ")));
-    format!("{} {}", skew.name, versions.collect::<Vec<_>>().join(", "))
 }

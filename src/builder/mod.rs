@@ -6,10 +6,19 @@ mod check;
 mod debian;
 mod destination;
 mod error;
+mod export;
+mod files;
+mod from_lock;
+mod gathering;
 mod inputs;
+mod kept;
 mod locking;
 mod make;
 mod memo;
+mod paths;
+mod wheels;
+#[cfg(test)]
+mod testing;
 
 use std::{
     collections::BTreeSet,
@@ -21,6 +30,7 @@ use std::{
 
 pub use destination::Destination;
 pub use error::BuildError;
+pub use kept::Kept;
 use tokio::sync::Semaphore;
 
 use crate::{

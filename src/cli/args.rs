@@ -4,10 +4,9 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{destination, exit};
+use super::{copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach};
 use crate::{
     builder::Destination,
-    hint::Advise as _,
     oci::{Platform, Reference},
     recipe::Base,
 };
@@ -19,6 +18,7 @@ Examples:
   wheelwright build --locked --push ghcr.io/me/app:1   the same in CI: only what the lock names
   wheelwright lock app.toml                            choose wheels and packages, write app.lock
   wheelwright inspect ghcr.io/me/app:1                 what is in an image, without pulling it
+  wheelwright copy oci:dist ghcr.io/me/app:1           bring an image somewhere else, as it is
 
 ";
 
@@ -28,6 +28,7 @@ Examples:
   wheelwright build --output oci-archive:app.tar --platform linux/arm64
   wheelwright build app.toml --push ghcr.io/me/app:1.2 --push ghcr.io/me/app:latest
   wheelwright build app.toml --variant pytorch --push ghcr.io/me/app:pytorch
+  wheelwright build app.toml --load
 
 Without a lock, one is made and written beside the recipe; where the recipe says something else than
 its lock, it is locked anew. With --locked either is an error.
@@ -35,12 +36,17 @@ its lock, it is locked anew. With --locked either is an error.
 Everything is built before anything is delivered, and a name moves last: whoever looks at a
 destination sees the old image or the new one.
 
+An engine takes one platform's image, this machine's, and calls it by the first --push, else
+NAME:latest. If it is all that is asked for, nothing else is built. A docker-archive holds every
+platform; `docker load` takes this machine's out of it, or else the first.
+
 A recipe with variants gives one image each. Unless exactly one --variant is named, the variant
 becomes part of every name:
   --push REPO:TAG            REPO:TAG-VARIANT
   --output oci:DIR           oci:DIR:VARIANT
   --output oci:DIR:NAME      oci:DIR:NAME-VARIANT
-  --output oci-archive:A.tar oci-archive:A-VARIANT.tar";
+  --output oci-archive:A.tar oci-archive:A-VARIANT.tar
+  --load                     NAME:VARIANT";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
@@ -70,12 +76,6 @@ pub(super) struct Global {
     /// Layers made at the same time [default: one per core]
     #[arg(long, global = true, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
-    /// Never touch the network: everything must be in the store
-    #[arg(long, global = true)]
-    pub(super) offline: bool,
-    /// Speak HTTP without TLS to this registry; loopback addresses need no permission
-    #[arg(long, global = true, value_name = "HOST[:PORT]")]
-    pub(super) plain_http: Vec<String>,
     /// How progress is shown on standard error
     #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t)]
     pub(super) progress: Progress,
@@ -85,6 +85,8 @@ pub(super) struct Global {
     /// Tell more on standard error; twice for still more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
+    #[command(flatten)]
+    pub(super) reach: Reach,
 }
 
 /// How progress is shown.
@@ -120,10 +122,32 @@ pub(super) enum Command {
     #[command(after_help = BUILD_EXAMPLES)]
     Build(Build),
     /// Choose every wheel and package, and write the lock beside the recipe
-    Lock(Lock),
+    #[command(after_help = lock::EXAMPLES)]
+    Lock(lock::Arguments),
     /// Show what is in an image: platforms, configuration, layers
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    /// Copy an image between registries, layouts, archives and engines
+    #[command(visible_alias = "push", after_help = copy::EXAMPLES)]
+    Copy(copy::Copy),
+    /// Join images of several platforms under one name
+    #[command(subcommand)]
+    Index(index::Index),
+    /// Be a registry: for a laptop, for tests, for a network without one
+    #[cfg(feature = "serve")]
+    #[command(after_help = super::serve::EXAMPLES)]
+    Serve(super::serve::Serve),
+}
+
+impl Command {
+    /// Whether a signal is the ordinary end of it.
+    pub(super) const fn ends_with_a_signal(&self) -> bool {
+        match self {
+            #[cfg(feature = "serve")]
+            Self::Serve(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// `build`.
@@ -131,15 +155,18 @@ pub(super) enum Command {
 pub(super) struct Build {
     /// The recipe [default: wheelwright.toml, or pyproject.toml with a tool.wheelwright table]
     pub(super) recipe: Option<PathBuf>,
-    /// Write the image to oci:DIR[:NAME] (an OCI layout) or oci-archive:FILE[:NAME] (the same as one
-    /// tar; FILE.tar alone will do); may be given several times
+    /// Write the image to oci:DIR[:NAME] (an OCI layout), oci-archive:FILE[:NAME] (the same as one
+    /// tar; FILE.tar alone will do) or docker-archive:FILE[:REF] (a tar that `docker load`, Podman,
+    /// containerd and readers of OCI archives take); may be given several times
     #[arg(short, long, value_name = "WHERE", value_parser = destination::parse)]
     pub(super) output: Vec<Destination>,
     /// Push the image to HOST/REPOSITORY:TAG; may be given several times
     #[arg(long, value_name = "REF")]
     pub(super) push: Vec<Reference>,
+    #[command(flatten)]
+    pub(super) loading: Loading,
     /// Build for this platform of the recipe only; may be given several times
-    #[arg(long, value_name = "P", value_parser = platform)]
+    #[arg(long, value_name = "P", value_parser = platform::parse)]
     pub(super) platform: Vec<Platform>,
     /// Build this variant of the recipe only; may be given several times
     #[arg(long, value_name = "NAME")]
@@ -147,46 +174,25 @@ pub(super) struct Build {
     /// Fail if the lock is missing or stale
     #[arg(long)]
     pub(super) locked: bool,
+    /// Write digests, sizes, layers and destinations to FILE, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) metadata_file: Option<PathBuf>,
     /// Hold every file of every wheel against the SHA-256 in the wheel's RECORD. A wheel as a whole is
     /// what the lock names either way. Layers that were not checked so far are made again
     #[arg(long)]
     pub(super) verify_record: bool,
 }
 
-/// `lock`.
-#[derive(Debug, Args)]
-pub(super) struct Lock {
-    /// The recipe [default: wheelwright.toml, or pyproject.toml with a tool.wheelwright table]
-    pub(super) recipe: Option<PathBuf>,
-}
-
 /// `inspect`.
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
-    /// HOST/REPOSITORY:TAG, oci:DIR[:NAME] or oci-archive:FILE[:NAME] (FILE.tar alone will do)
-    #[arg(value_name = "IMAGE", value_parser = image)]
+    /// HOST/REPOSITORY:TAG, oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:REF]
+    /// (FILE.tar alone will do)
+    #[arg(value_name = "IMAGE", value_parser = destination::parse_image)]
     pub(super) image: Base,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
-}
-
-fn platform(text: &str) -> Result<Platform, String> {
-    text.parse::<Platform>().map_err(|error| match error.suggestion {
-        Some(meant) => format!("{error}; did you mean `{meant}`?"),
-        None => format!("{error}; write it as `linux/amd64`"),
-    })
-}
-
-fn image(text: &str) -> Result<Base, String> {
-    if let Ok(Destination::Archive { file, name }) = destination::parse(text) {
-        return Ok(Base::Archive { path: file.to_string_lossy().into_owned(), tag: name });
-    }
-    match Base::parse(text) {
-        Ok(Base::Scratch) => Err("`scratch` holds nothing".to_owned()),
-        Ok(base) => Ok(base),
-        Err(error) => Err(error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))),
-    }
 }
 
 #[cfg(test)]
@@ -204,7 +210,7 @@ mod tests {
     fn flags_are_understood_wherever_they_stand() {
         let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
         let arguments = parse("wheelwright --offline build app.toml -vv --jobs 3 --push a/b:c -o oci:d").unwrap();
-        assert!(arguments.global.offline && arguments.global.verbose == 2);
+        assert!(arguments.global.reach.offline && arguments.global.verbose == 2);
         assert_eq!(arguments.global.jobs, NonZeroUsize::new(3));
         for wrong in [
             "wheelwright build --jobs 0",

@@ -1,20 +1,22 @@
 //! `wheelwright build`: lock if need be, build every image, and only then deliver.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use super::{
-    args, destination,
+    args, deliveries, destination,
     error::CliError,
     lock::{self, Policy},
+    metadata::{self, Delivered},
     project::ProjectFile,
     quantity,
     session::Session,
     table::{Align, Table},
 };
 use crate::{
-    builder::{Builder, Built, Destination, Made, Selection, Settings},
-    image::{Delivery, Moved},
+    builder::{Built, Destination, Made, Selection, Settings},
+    engine::Engine,
     layer::wheel::RecordCheck,
+    oci::Platform,
     recipe::Recipe,
 };
 
@@ -30,31 +32,37 @@ struct Order {
 /// When the arguments do not fit the recipe, or anything on the way fails; nothing is delivered
 /// unless everything was built.
 pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<String, CliError> {
-    if arguments.output.is_empty() && arguments.push.is_empty() {
+    if arguments.output.is_empty() && arguments.push.is_empty() && !arguments.loading.is_wanted() {
         return Err(CliError::NoDestination);
     }
     let file = ProjectFile::open(arguments.recipe.as_deref(), Path::new("."))?;
-    let orders = orders(&file.project.recipe, arguments)?;
+    // Before anything is made: without an engine nobody waits for the image.
+    let engine = arguments.loading.engine().await?;
+    let orders = orders(&file.project.recipe, arguments, engine)?;
     let records = if arguments.verify_record { RecordCheck::Verify } else { RecordCheck::Skip };
-    let builder = Builder::new(Settings { records, ..session.settings()? })?;
+    let builder = session.builder_of(Settings { records, ..session.settings()? })?;
     let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
     let lock = lock::fresh(session, &builder, &file, policy).await?;
     let mut images = Vec::new();
     for order in &orders {
         images.push(builder.build(&file.project, &lock, &order.selection).await?);
     }
-    let mut deliveries = Vec::new();
+    let mut delivered: Vec<Delivered<'_>> = Vec::new();
     for (order, built) in orders.iter().zip(&images) {
+        let mut deliveries = Vec::new();
         for destination in &order.destinations {
-            let delivery = builder.deliver(built, destination).await?;
-            deliveries.push(delivered(destination, built, &delivery));
+            deliveries.push((destination, builder.deliver(built, destination).await?));
         }
+        delivered.push((built, deliveries));
     }
-    Ok(format!("{}\n{}{}", layers(&images), deliveries.concat(), digests(&images)))
+    if let Some(path) = &arguments.metadata_file {
+        metadata::write(path, &delivered)?;
+    }
+    Ok(format!("{}\n{}{}", layers(&images), lines(&delivered), digests(&images)))
 }
 
 /// What the arguments ask of the recipe.
-fn orders(recipe: &Recipe, arguments: &args::Build) -> Result<Vec<Order>, CliError> {
+fn orders(recipe: &Recipe, arguments: &args::Build, engine: Option<Engine>) -> Result<Vec<Order>, CliError> {
     for platform in &arguments.platform {
         let known: Vec<_> = recipe.platforms.iter().map(|known| known.get_ref().clone()).collect();
         if !known.contains(platform) {
@@ -66,10 +74,23 @@ fn orders(recipe: &Recipe, arguments: &args::Build) -> Result<Vec<Order>, CliErr
     let told = arguments.variant.len() != 1;
     let order = |variant: Option<String>| {
         let suffix = variant.as_deref().filter(|_| told);
-        let destinations = destination::all(&arguments.output, &arguments.push, suffix)?;
-        Ok(Order { selection: Selection { platforms: arguments.platform.clone(), variant }, destinations })
+        let mut destinations = destination::all(&arguments.output, &arguments.push, suffix)?;
+        if let Some(engine) = engine {
+            destinations.push(destination::loaded(engine, recipe.name.get_ref(), &arguments.push, suffix)?);
+        }
+        Ok(Order { selection: Selection { platforms: platforms(recipe, arguments), variant }, destinations })
     };
     variants.into_iter().map(order).collect()
+}
+
+/// The platforms to build for. An engine alone needs no other machine's image.
+fn platforms(recipe: &Recipe, arguments: &args::Build) -> Vec<Platform> {
+    let only_loaded = arguments.loading.is_wanted() && arguments.output.is_empty() && arguments.push.is_empty();
+    if !only_loaded || !arguments.platform.is_empty() {
+        return arguments.platform.clone();
+    }
+    let here = Platform::of_this_machine();
+    recipe.platforms.iter().map(toml::Spanned::get_ref).filter(|known| Some(*known) == here.as_ref()).cloned().collect()
 }
 
 /// The variants that are named, each once; all of them when none is; `None` where there are none.
@@ -110,23 +131,9 @@ fn layers(images: &[Built]) -> String {
     table.render(terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
 }
 
-fn delivered(destination: &Destination, built: &Built, delivery: &Delivery) -> String {
-    let mut blobs: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, moved) in &delivery.blobs {
-        let verb = match moved {
-            Moved::Sent(_) => "sent",
-            Moved::Mounted => "mounted",
-            Moved::Existed => "there already",
-        };
-        *blobs.entry(verb).or_default() += 1;
-    }
-    let mut parts = vec![quantity::count(built.index.images.len(), "image")];
-    for (verb, number) in blobs {
-        let size =
-            if verb == "sent" { format!(" ({})", quantity::bytes(delivery.bytes_sent())) } else { String::new() };
-        parts.push(format!("{} {verb}{size}", quantity::count(number, "blob")));
-    }
-    format!("{destination}  {}  {}\n", digest(built), parts.join(", "))
+fn lines(delivered: &[Delivered<'_>]) -> String {
+    let lines = delivered.iter().flat_map(|(_, deliveries)| deliveries);
+    lines.map(|(destination, delivery)| deliveries::line(destination, delivery)).collect()
 }
 
 fn digests(images: &[Built]) -> String {
@@ -148,7 +155,8 @@ mod tests {
     use super::*;
     use crate::{
         builder::BuiltLayer,
-        image::{Index, Manifest},
+        cli::loading::Loading,
+        image::{Delivery, Index, Manifest, Moved},
         oci::Digest,
     };
 
@@ -163,6 +171,8 @@ mod tests {
             platform: platform.iter().map(|text| text.parse().unwrap()).collect(),
             variant: variant.iter().map(|name| (*name).to_owned()).collect(),
             locked: false,
+            loading: Loading::default(),
+            metadata_file: None,
             verify_record: false,
         }
     }
@@ -191,7 +201,7 @@ mod tests {
     #[test]
     fn orders_follow_recipe_and_arguments() {
         let check = |text: &str, variants: &[&str], expect: &[&str]| {
-            let orders = orders(&Recipe::parse("a.toml", text).unwrap(), &arguments(variants, &[])).unwrap();
+            let orders = orders(&Recipe::parse("a.toml", text).unwrap(), &arguments(variants, &[]), None).unwrap();
             let shown = orders.iter().map(|order| {
                 let places: Vec<_> = order.destinations.iter().map(ToString::to_string).collect();
                 format!("{} {}", order.selection.variant.as_deref().unwrap_or("-"), places.join(" "))
@@ -208,8 +218,8 @@ mod tests {
     #[test]
     fn what_the_recipe_does_not_have_cannot_be_ordered() {
         let recipe = Recipe::parse("a.toml", RECIPE).unwrap();
-        assert!(matches!(orders(&recipe, &arguments(&[], &["linux/386"])), Err(CliError::Platform { .. })));
-        assert!(matches!(orders(&recipe, &arguments(&["one"], &[])), Err(CliError::Recipe(_))));
+        assert!(matches!(orders(&recipe, &arguments(&[], &["linux/386"]), None), Err(CliError::Platform { .. })));
+        assert!(matches!(orders(&recipe, &arguments(&["one"], &[]), None), Err(CliError::Recipe(_))));
     }
 
     #[test]
@@ -224,6 +234,8 @@ mod tests {
         one: scripts  linux/arm64  built   1.2 MB      2.3
         ");
         let delivery = Delivery {
+            root: Digest::of(b"index"),
+            images: 0,
             blobs: vec![
                 (Digest::of(b"1"), Moved::Sent(1_000_000)),
                 (Digest::of(b"2"), Moved::Sent(2_000_000)),
@@ -231,7 +243,7 @@ mod tests {
                 (Digest::of(b"4"), Moved::Existed),
             ],
         };
-        let line = delivered(&destination::parse("oci:d").unwrap(), &built(None), &delivery);
+        let line = deliveries::line(&destination::parse("oci:d").unwrap(), &delivery);
         let (place, rest) = line.split_once("  sha256:").unwrap();
         assert_eq!(place, "oci:d");
         assert_eq!(&rest[64..], "  0 images, 1 blob mounted, 2 blobs sent (3.0 MB), 1 blob there already\n");

@@ -3,21 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
-use crate::{builder::Destination, hint::Advise as _, oci::Reference, recipe::Base};
+use crate::{builder::Destination, engine::Engine, hint::Advise as _, oci::Reference, recipe::Base};
+
+/// How an output is written.
+const FORMS: &str = "write it as `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]` or `docker-archive:FILE[:REF]`";
 
 /// Reads the value of `--output`.
 ///
 /// # Errors
 /// When it names neither a layout nor an archive; the message says how to.
 pub(super) fn parse(text: &str) -> Result<Destination, String> {
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme);
-    if !matches!(scheme, Some("oci" | "oci-archive")) {
-        let plain_tar = Path::new(text).extension().is_some_and(|extension| extension == "tar");
-        return if plain_tar {
-            Ok(Destination::Archive { file: PathBuf::from(text), name: None })
-        } else {
-            Err("write it as `oci:DIR[:NAME]` or `oci-archive:FILE[:NAME]`".to_owned())
-        };
+    match text.split_once(':') {
+        Some(("oci" | "oci-archive", _)) => {}
+        Some(("docker-archive", rest)) => return docker_archive(rest),
+        _ if Path::new(text).extension().is_some_and(|extension| extension == "tar") => {
+            return Ok(Destination::Archive { file: PathBuf::from(text), name: None });
+        }
+        _ => return Err(FORMS.to_owned()),
     }
     match Base::parse(text) {
         Ok(Base::Layout { path, tag }) => Ok(Destination::Layout { folder: path.into(), name: tag }),
@@ -25,6 +27,63 @@ pub(super) fn parse(text: &str) -> Result<Destination, String> {
         Ok(other) => Err(format!("`{other}` cannot be written to")),
         Err(error) => Err(error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))),
     }
+}
+
+/// Reads what `--output` reads, and names in registries too.
+///
+/// # Errors
+/// When it is none of them, or a name without a registry: nobody means to push to the default one.
+pub(super) fn parse_any(text: &str) -> Result<Destination, String> {
+    match parse(text) {
+        Err(reason) if reason != FORMS => return Err(reason),
+        Ok(destination) => return Ok(destination),
+        Err(_) => {}
+    }
+    let name = text.strip_prefix("docker://").unwrap_or(text);
+    if !name.contains('/') {
+        return Err(format!("{FORMS}, or HOST/REPOSITORY:TAG for a registry"));
+    }
+    let reference: Reference = name.parse().map_err(|error| format!("{error}"))?;
+    if reference.digest().is_some() {
+        return Err("it names a digest, and an image is written to a tag".to_owned());
+    }
+    Ok(Destination::Registry(reference))
+}
+
+/// An image to read: in a registry, a layout or an archive.
+///
+/// # Errors
+/// When it is none; the message says how to write it.
+pub(super) fn parse_image(text: &str) -> Result<Base, String> {
+    match parse(text) {
+        Ok(Destination::Archive { file, name }) => {
+            return Ok(Base::Archive { path: file.to_string_lossy().into_owned(), tag: name });
+        }
+        Ok(Destination::DockerArchive { file, reference }) => {
+            let tag = reference.map(|reference| reference.to_string());
+            return Ok(Base::Archive { path: file.to_string_lossy().into_owned(), tag });
+        }
+        _ => {}
+    }
+    match Base::parse(text) {
+        Ok(Base::Scratch) => Err("`scratch` holds nothing".to_owned()),
+        Ok(base) => Ok(base),
+        Err(error) => Err(error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))),
+    }
+}
+
+/// `FILE[:REF]`. A file's name may have a colon, if what follows it is no reference.
+fn docker_archive(rest: &str) -> Result<Destination, String> {
+    let split = rest.split_once(':').map(|(file, name)| (file, name.parse::<Reference>()));
+    let (file, reference) = match split {
+        Some((file, Ok(reference))) if reference.digest().is_none() => (file, Some(reference)),
+        Some(_) => return Err("what follows `docker-archive:FILE:` is no `NAME:TAG`".to_owned()),
+        None => (rest, None),
+    };
+    if file.is_empty() {
+        return Err(FORMS.to_owned());
+    }
+    Ok(Destination::DockerArchive { file: file.into(), reference })
 }
 
 /// All destinations of one image: outputs first. `variant` is the variant if names must tell it.
@@ -36,25 +95,52 @@ pub(super) fn all(
     pushes: &[Reference],
     variant: Option<&str>,
 ) -> Result<Vec<Destination>, CliError> {
-    let outputs = outputs.iter().map(|output| Ok(of_variant(output, variant)));
+    let outputs = outputs.iter().map(|output| of_variant(output, variant));
     let pushes = pushes.iter().map(|reference| pushed(reference, variant).map(Destination::Registry));
     outputs.chain(pushes).collect()
 }
 
-fn of_variant(output: &Destination, variant: Option<&str>) -> Destination {
-    let Some(variant) = variant else { return output.clone() };
-    match output {
+/// Where `--load` brings an image: under the first name it is pushed to, else that of the recipe.
+///
+/// # Errors
+/// When the variant is no part of a tag.
+pub(super) fn loaded(
+    engine: Engine,
+    recipe: &str,
+    pushes: &[Reference],
+    variant: Option<&str>,
+) -> Result<Destination, CliError> {
+    let tag = variant.unwrap_or("latest");
+    let reference = match pushes.first() {
+        Some(first) => pushed(first, variant)?,
+        None => format!("{recipe}:{tag}")
+            .parse()
+            .map_err(|source| CliError::VariantTag { variant: tag.to_owned(), source })?,
+    };
+    Ok(Destination::Engine { engine, reference })
+}
+
+fn of_variant(output: &Destination, variant: Option<&str>) -> Result<Destination, CliError> {
+    let Some(variant) = variant else { return Ok(output.clone()) };
+    Ok(match output {
         Destination::Layout { folder, name } => {
             Destination::Layout { folder: folder.clone(), name: Some(suffixed(name.as_deref(), variant)) }
         }
         Destination::Archive { file, name } => {
-            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-            let extension = file.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
-            let file = file.with_file_name(format!("{stem}-{variant}{}", extension.unwrap_or_default()));
-            Destination::Archive { file, name: name.clone() }
+            Destination::Archive { file: file_of_variant(file, variant), name: name.clone() }
         }
-        Destination::Registry(reference) => Destination::Registry(reference.clone()),
-    }
+        Destination::DockerArchive { file, reference } => Destination::DockerArchive {
+            file: file_of_variant(file, variant),
+            reference: reference.as_ref().map(|reference| pushed(reference, Some(variant))).transpose()?,
+        },
+        other @ (Destination::Engine { .. } | Destination::Registry(_)) => other.clone(),
+    })
+}
+
+fn file_of_variant(file: &Path, variant: &str) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = file.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
+    file.with_file_name(format!("{stem}-{variant}{}", extension.unwrap_or_default()))
 }
 
 fn pushed(reference: &Reference, variant: Option<&str>) -> Result<Reference, CliError> {
@@ -80,15 +166,69 @@ mod tests {
             assert_eq!(parse(text).unwrap().to_string(), text);
         }
         assert_eq!(parse("dist/app.tar").unwrap().to_string(), "oci-archive:dist/app.tar");
-        for text in ["dist", "dir:dist", "oci:", "oci:a:b c", "docker://a/b", "scratch", ""] {
+        let docker = parse("docker-archive:a.tar:h.example/b:1").unwrap();
+        assert_eq!(docker.to_string(), "docker-archive:a.tar:h.example/b:1");
+        assert_eq!(parse("docker-archive:a.tar").unwrap().to_string(), "docker-archive:a.tar");
+        assert_eq!(
+            parse("docker-archive:a.tar:b").unwrap().to_string(),
+            "docker-archive:a.tar:docker.io/library/b:latest"
+        );
+        for text in [
+            "dist",
+            "dir:dist",
+            "oci:",
+            "oci:a:b c",
+            "docker://a/b",
+            "scratch",
+            "",
+            "docker-archive:",
+            "docker-archive:a:B",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
+    fn destinations_may_be_registries_and_say_so() {
+        let check = |text: &str, expect: &str| assert_eq!(parse_any(text).unwrap().to_string(), expect, "{text}");
+        check("h.example/a:1", "h.example/a:1");
+        check("docker://h.example/a", "h.example/a:latest");
+        check("oci:d", "oci:d");
+        let pinned = format!("h.example/a@{}", crate::oci::Digest::of(b""));
+        for text in ["dist", "app:1", "oci:", "h.example/A", &pinned] {
+            assert!(parse_any(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn images_are_read_where_they_are_written() {
+        let check = |text: &str, expect: &str| assert_eq!(parse_image(text).unwrap().to_string(), expect, "{text}");
+        check("oci:d:x", "oci:d:x");
+        check("docker-archive:a.tar:b:1", "oci-archive:a.tar:docker.io/library/b:1");
+        check("a.tar", "oci-archive:a.tar");
+        check("python:3.12", "docker.io/library/python:3.12");
+        assert!(parse_image("scratch").is_err());
+    }
+
+    #[test]
+    fn engines_know_images_by_the_name_they_are_pushed_to() {
+        let check = |pushes: &[&str], variant, expect: &str| {
+            let pushes: Vec<Reference> = pushes.iter().map(|name| name.parse().unwrap()).collect();
+            let destination = loaded(Engine::Podman, "app", &pushes, variant).unwrap();
+            assert_eq!(destination.to_string(), format!("podman: {expect}"));
+        };
+        check(&[], None, "docker.io/library/app:latest");
+        check(&[], Some("full"), "docker.io/library/app:full");
+        check(&["h.example/a:1", "h.example/a:2"], None, "h.example/a:1");
+        check(&["h.example/a:1"], Some("full"), "h.example/a:1-full");
+    }
+
+    #[test]
     fn variants_become_part_of_every_name() {
         let outputs: Vec<Destination> =
-            ["oci:d", "oci:d:x", "oci-archive:a/b.tar:n", "c.tar"].map(|text| parse(text).unwrap()).into();
+            ["oci:d", "oci:d:x", "oci-archive:a/b.tar:n", "c.tar", "docker-archive:d.tar:h.example/e:1"]
+                .map(|text| parse(text).unwrap())
+                .into();
         let pushes = ["h.example/a".parse().unwrap(), "h.example/a:1".parse().unwrap()];
         let shown = |variant| -> Vec<String> {
             all(&outputs, &pushes, variant).unwrap().iter().map(ToString::to_string).collect()
@@ -100,11 +240,12 @@ mod tests {
                 "oci:d:x-full",
                 "oci-archive:a/b-full.tar:n",
                 "oci-archive:c-full.tar",
+                "docker-archive:d-full.tar:h.example/e:1-full",
                 "h.example/a:latest-full",
                 "h.example/a:1-full"
             ]
         );
-        assert_eq!(shown(None)[5], "h.example/a:1");
+        assert_eq!(shown(None)[6], "h.example/a:1");
         let pinned = pushes[0].at(crate::oci::Digest::of(b""));
         assert!(matches!(all(&[], &[pinned], None), Err(CliError::PushToDigest { .. })));
     }

@@ -3,6 +3,8 @@
 use std::{io, path::PathBuf};
 
 use super::exit::Code;
+#[cfg(feature = "serve")]
+use crate::serve::ServeError;
 use crate::{
     builder::BuildError,
     hint::{Advise, Hint},
@@ -28,6 +30,8 @@ pub(super) enum CliError {
     Write { path: PathBuf, source: io::Error },
     #[error("nothing says where the image shall go")]
     NoDestination,
+    #[error("nothing says what the engine shall call the image")]
+    NoName,
     #[error("{file} is not for {platform}")]
     Platform { file: String, platform: Platform, known: Vec<Platform> },
     #[error("`{reference}` names a digest, and a push goes to a tag")]
@@ -54,6 +58,12 @@ pub(super) enum CliError {
     Manifest { image: String, source: ManifestError },
     #[error("the config of the image {image} is not JSON")]
     Config { image: String, source: serde_json::Error },
+    #[cfg(feature = "serve")]
+    #[error("`{place}` is no layout that could be served")]
+    ServePlace { place: String },
+    #[cfg(feature = "serve")]
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     #[error("cannot write to standard output")]
     Print { source: io::Error },
     #[error("cannot start")]
@@ -85,6 +95,7 @@ impl CliError {
             Self::NoRecipe
             | Self::RecipeFile { .. }
             | Self::NoDestination
+            | Self::NoName
             | Self::Platform { .. }
             | Self::PushToDigest { .. }
             | Self::VariantTag { .. }
@@ -94,6 +105,8 @@ impl CliError {
             | Self::Certificates { .. }
             | Self::Mirror { .. } => Code::Usage,
             Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
+            #[cfg(feature = "serve")]
+            Self::ServePlace { .. } => Code::Usage,
             Self::Config { .. } => Code::Refused,
             Self::Interrupted => Code::Interrupted,
             _ => return None,
@@ -107,8 +120,11 @@ impl Advise for CliError {
             Self::NoRecipe => "name a recipe: `wheelwright build RECIPE.toml`",
             Self::RecipeFile { .. } => "check the path of the recipe",
             Self::NoDestination => {
-                "add `--output oci:DIR`, `--output oci-archive:FILE` or `--push HOST/REPOSITORY:TAG`"
+                "add `--output oci:DIR`, `--output oci-archive:FILE`, `--push HOST/REPOSITORY:TAG` or `--load`"
             }
+            #[cfg(feature = "serve")]
+            Self::ServePlace { .. } => "write it as `oci:DIR`, or name a folder",
+            Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();
                 return Some(Hint::new(format!("choose with `--platform` from {}", known.join(", "))));
@@ -120,9 +136,8 @@ impl Advise for CliError {
             Self::PackageIndexes { .. } => "correct it, or name the index in WHEELWRIGHT_INDEX",
             Self::Certificates { .. } => "name a PEM file in PIP_CERT or REQUESTS_CA_BUNDLE, or unset them",
             Self::Mirror { .. } => "write it as `https://HOST/PATH`",
-            Self::LockMissing { .. } | Self::LockStale { .. } => {
-                "run `wheelwright lock` and commit the lock, or leave out `--locked`"
-            }
+            Self::LockMissing { .. } => "run `wheelwright lock` and commit the lock",
+            Self::LockStale { .. } => "run `wheelwright lock` and commit the lock, or leave out `--locked`",
             _ => return None,
         };
         Some(Hint::new(sentence))
@@ -130,5 +145,5 @@ impl Advise for CliError {
 }
 
 fn listed(stale: &[Stale]) -> String {
-    stale.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    stale.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

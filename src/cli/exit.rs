@@ -81,9 +81,14 @@ fn class(error: &(dyn Error + 'static)) -> Option<Code> {
 fn build(error: &BuildError) -> Option<Code> {
     match error {
         BuildError::NotLocked { .. } => Some(Code::Lock),
-        BuildError::File { .. } | BuildError::Requirements { .. } | BuildError::Circle { .. } => Some(Code::Recipe),
-        BuildError::Skew { .. } => Some(Code::Unresolved),
-        BuildError::Scratch => Some(Code::Usage),
+        BuildError::File { .. } | BuildError::Circle { .. } | BuildError::Keyring { .. } => Some(Code::Recipe),
+        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } | BuildError::OtherPython { .. } => {
+            Some(Code::Unresolved)
+        }
+        BuildError::Scratch
+        | BuildError::NotInLock { .. }
+        | BuildError::NotForThisMachine { .. }
+        | BuildError::SamePlatform { .. } => Some(Code::Usage),
         _ => None,
     }
 }
@@ -141,6 +146,9 @@ fn archive(error: &AptError) -> Option<Code> {
         AptError::Malformed { .. }
         | AptError::OtherSuite { .. }
         | AptError::Expired { .. }
+        | AptError::Unsigned { .. }
+        | AptError::Signature { .. }
+        | AptError::Older { .. }
         | AptError::NoChecksum { .. } => Code::Refused,
         AptError::Place { .. } => Code::Lock,
         AptError::NoArchitecture { .. }
@@ -156,7 +164,6 @@ fn images(error: &(dyn Error + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<RegistryError>() {
         return Some(match error {
             RegistryError::Mismatch { .. } | RegistryError::TooLarge { .. } => Code::Refused,
-            RegistryError::NoPlatform { .. } => Code::Unresolved,
             RegistryError::Name { .. } | RegistryError::Tag { .. } => Code::Usage,
             RegistryError::Transfer { .. } => return None,
             _ => Code::Network,

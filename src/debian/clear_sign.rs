@@ -33,7 +33,7 @@ impl ClearSigned {
             _ => return Ok(None),
         }
         for header in lines.by_ref().take_while(|line| !line.is_empty()) {
-            if !header.starts_with("Hash: ") {
+            if !header.strip_prefix("Hash: ").is_some_and(are_checksums) {
                 return Err(wrong("an unknown header stands before the signed text"));
             }
         }
@@ -66,6 +66,12 @@ impl ClearSigned {
     }
 }
 
+/// The header only announces; the signature itself says which one it is.
+fn are_checksums(list: &str) -> bool {
+    const NAMES: [&str; 7] = ["MD5", "SHA1", "RIPEMD160", "SHA224", "SHA256", "SHA384", "SHA512"];
+    list.split(',').all(|name| NAMES.contains(&name.trim()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +98,7 @@ mod tests {
         check(&format!("{SIGNED}Suite: y\n"), "text stands after the signature");
         check(&SIGNED[..SIGNED.len() - 5], "the signature has no end");
         check(&SIGNED.replace("- -dash", "-dash"), "a line begins with an unescaped dash");
+        check(&SIGNED.replace("SHA256", "SHA257"), "an unknown header stands before the signed text");
         check(&SIGNED.replace("Hash: SHA256", "Suite: y"), "an unknown header stands before the signed text");
     }
 }

@@ -6,6 +6,7 @@ mod compression;
 mod deb;
 mod dependency;
 mod error;
+pub mod openpgp;
 mod packages;
 mod paragraph;
 mod release;

@@ -9,14 +9,14 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Method, StatusCode,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
 use super::{
     HttpError, Proxies, redacted,
-    retry::{retry_after, worth_retrying},
+    retry::{pause, retry_after, worth_retrying},
     setup,
 };
 
@@ -27,7 +27,8 @@ pub struct Options {
     pub offline: bool,
     /// Further attempts after the first.
     pub retries: u32,
-    /// First pause between attempts; doubled each time, at most 30 s.
+    /// Bound of the first pause between attempts, whose length is left to chance; the bound doubles
+    /// each time, up to 30 s.
     pub pause: Duration,
     /// A connection that brings no byte for so long is given up.
     pub stall: Duration,
@@ -49,10 +50,10 @@ pub struct Client {
 /// is one of HTTP/2; all at once, each would open one.
 type Doors = Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<bool>>>>;
 
-/// One request without a body.
+/// One request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// GET or HEAD.
+    /// GET, HEAD, or POST with a form.
     pub method: Method,
     /// May carry credentials, which are sent as Basic authentication and never shown.
     pub url: Url,
@@ -60,7 +61,9 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Credentials that belong to this host alone.
     pub authorization: Option<Authorization>,
-    /// Most bytes the body may have.
+    /// Sent as the body.
+    pub form: Option<Bytes>,
+    /// Most bytes that the body of the answer may have.
     pub limit: u64,
 }
 
@@ -108,7 +111,15 @@ impl Request {
     /// GET `url`, of which at most 64 MiB are accepted.
     #[must_use]
     pub fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, headers: HeaderMap::new(), authorization: None, limit: 64 << 20 }
+        Self { method: Method::GET, url, headers: HeaderMap::new(), authorization: None, form: None, limit: 64 << 20 }
+    }
+
+    /// POST a form that is already encoded to `url`; at most 64 MiB of answer are accepted.
+    #[must_use]
+    pub fn post(url: Url, form: String) -> Self {
+        let encoded = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let request = Self { method: Method::POST, form: Some(form.into()), ..Self::get(url) };
+        request.header(CONTENT_TYPE, encoded)
     }
 
     /// With one more header.
@@ -225,14 +236,17 @@ impl Client {
             headers.insert(AUTHORIZATION, value);
         }
         let door = self.door(&url);
-        let sent = self.inner.request(request.method.clone(), url).headers(headers).send();
+        let mut builder = self.inner.request(request.method.clone(), url).headers(headers);
+        if let Some(form) = &request.form {
+            builder = builder.body(form.clone());
+        }
         let sent = async {
             let mut open = door.lock().await;
             if *open {
                 drop(open);
-                return sent.await;
+                return builder.send().await;
             }
-            let response = sent.await;
+            let response = builder.send().await;
             *open = true;
             response
         };
@@ -253,10 +267,9 @@ impl Client {
         Arc::clone(doors.entry(url.origin().ascii_serialization()).or_default())
     }
 
-    /// Waits before attempt number `attempt`, longer each time.
-    pub(super) async fn pause(&self, attempt: u32, at_least: Option<Duration>) {
-        let doubled = self.options.pause.saturating_mul(1 << attempt.saturating_sub(1).min(6));
-        tokio::time::sleep(doubled.min(Duration::from_secs(30)).max(at_least.unwrap_or_default())).await;
+    /// Waits before attempt number `attempt`: as long as the server asks, else for a random while.
+    pub(super) async fn pause(&self, attempt: u32, asked: Option<Duration>) {
+        tokio::time::sleep(asked.unwrap_or_else(|| pause(attempt, self.options.pause))).await;
     }
 
     async fn read(&self, mut response: reqwest::Response, request: &Request) -> Result<Fetched, HttpError> {

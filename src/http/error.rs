@@ -107,10 +107,24 @@ impl Advise for HttpError {
             }
             Self::Setup { .. } => Some(Hint::new("check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY")),
             Self::Transport { source, .. } if source.is_redirect() => None,
-            Self::Transport { .. } => Some(Hint::new("check the network, HTTPS_PROXY and NO_PROXY")),
+            Self::Transport { source, .. } => Some(unreachable_hint(source)),
             _ => None,
         }
     }
+}
+
+/// What to do about a server that cannot be reached.
+pub(crate) fn unreachable_hint(error: &reqwest::Error) -> Hint {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(found) = cause {
+        let inner = found.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = found.downcast_ref::<rustls::Error>().or_else(|| inner.and_then(|inner| inner.downcast_ref()));
+        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+            return Hint::new("name the authority that signed the server's certificate with `--ca-file FILE`");
+        }
+        cause = found.source();
+    }
+    Hint::new("check the network, HTTPS_PROXY and NO_PROXY")
 }
 
 /// `url` as it may be shown: without user, password, query and fragment.

@@ -95,6 +95,21 @@ pub fn rfc3339(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// What a config says that its image is for; nothing where it says nothing, or a platform that is
+/// not known.
+#[must_use]
+pub fn platform_of(config: &[u8]) -> Option<Platform> {
+    let value: Value = serde_json::from_slice(config).ok()?;
+    let field = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let name = format!("{}/{}", field("os")?, field("architecture")?);
+    match field("variant") {
+        Some(variant) => format!("{name}/{variant}"),
+        None => name,
+    }
+    .parse()
+    .ok()
+}
+
 fn apply(changes: &ConfigChanges, config: &mut Map<String, Value>) {
     if let Some(entrypoint) = &changes.entrypoint {
         config.insert("Entrypoint".into(), json!(entrypoint));

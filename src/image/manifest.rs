@@ -115,6 +115,16 @@ impl Manifest {
         )
     }
 
+    /// The index with these entries, as other indexes have them.
+    #[must_use]
+    pub fn of_entries(entries: Vec<Value>) -> Self {
+        let media_type = MediaType::ImageIndex.to_string();
+        Self::of(
+            MediaType::ImageIndex,
+            json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": Value::Array(entries) }),
+        )
+    }
+
     /// Type, digest and size.
     #[must_use]
     pub const fn descriptor(&self) -> &Descriptor {
@@ -164,6 +174,13 @@ impl Manifest {
             .get("config")
             .and_then(Descriptor::from_json)
             .ok_or(ManifestError::Field { digest: self.descriptor.digest, field: "config" })
+    }
+
+    /// The canonical form of a document that [`Manifest::of_image`] and [`Manifest::of_index`] cannot
+    /// express.
+    #[must_use]
+    pub fn of_value(media_type: MediaType, value: Value) -> Self {
+        Self::of(media_type, value)
     }
 
     fn of(media_type: MediaType, mut value: Value) -> Self {

@@ -5,11 +5,13 @@ use serde_json::{Map, Value, json};
 use crate::{
     hint::{Advise, Hint},
     image::Manifest,
-    oci::{Descriptor, MediaType, canonical_json},
+    oci::{Descriptor, MediaType, Reference, canonical_json},
 };
 
 /// The annotation that names an entry of `index.json`.
 const REFERENCE_NAME: &str = "org.opencontainers.image.ref.name";
+/// The annotation by which containerd, and all that is built on it, knows an image: a full reference.
+const ENGINE_NAME: &str = "io.containerd.image.name";
 
 /// The list of a layout's images. What this program does not know of an entry is kept.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,7 +79,7 @@ impl Contents {
         let fitting: Vec<Descriptor> = self
             .entries
             .iter()
-            .filter(|entry| name.is_none() || name_of(entry) == name)
+            .filter(|entry| name.is_none() || name_of(entry) == name || annotation(entry, ENGINE_NAME) == name)
             .filter_map(Descriptor::from_json)
             .collect();
         match (fitting.as_slice(), name) {
@@ -102,6 +104,18 @@ impl Contents {
         self.entries.insert(place, root.to_json());
     }
 
+    /// Lists `root` as engines want it: under its full reference, and its tag.
+    pub fn list_for_engines(&mut self, root: &Descriptor, reference: &Reference) {
+        let mut root = root.clone();
+        root.annotations.insert(ENGINE_NAME.to_owned(), reference.to_string());
+        self.list(&root, reference.tag());
+    }
+
+    /// What is listed, with its name in this list.
+    pub fn entries(&self) -> impl Iterator<Item = (Descriptor, Option<&str>)> {
+        self.entries.iter().filter_map(|entry| Some((Descriptor::from_json(entry)?, name_of(entry))))
+    }
+
     /// The bytes of `index.json`: equal lists have equal bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -124,7 +138,11 @@ impl Advise for ContentsError {
 }
 
 fn name_of(entry: &Value) -> Option<&str> {
-    entry.get("annotations")?.get(REFERENCE_NAME)?.as_str()
+    annotation(entry, REFERENCE_NAME)
+}
+
+fn annotation<'a>(entry: &'a Value, key: &str) -> Option<&'a str> {
+    entry.get("annotations")?.get(key)?.as_str()
 }
 
 fn names(known: &[String]) -> String {

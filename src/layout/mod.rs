@@ -12,7 +12,7 @@ pub use contents::{Contents, ContentsError};
 pub use error::LayoutError;
 pub use file::FileBlob;
 pub use sink::LayoutSink;
-pub use source::LayoutSource;
+pub use source::{Folder, LayoutSource, Listed, Place, read_contents};
 
 use crate::oci::Digest;
 

@@ -12,10 +12,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{
-    Contents, INDEX, LayoutError, MARKER, MARKER_BYTES, blob_path,
-    source::{check_marker, read_contents},
-};
+use super::{Contents, INDEX, LayoutError, MARKER, MARKER_BYTES, blob_path, read_contents, source::check_marker};
 use crate::{
     fs::{AtomicFile, FileLock, SealedFile, sorted_entries, write_atomic},
     image::{BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
@@ -54,8 +51,8 @@ impl LayoutSink {
 
     async fn put(&self, blob: &dyn BlobSource) -> Result<Moved, TransferError> {
         let Descriptor { digest, size, .. } = *blob.descriptor();
-        let path = self.folder.join(blob_path(&digest));
-        if self.waiting().contains_key(&digest) || fs::metadata(&path).is_ok_and(|file| file.len() == size) {
+        let path = self.path(&digest);
+        if self.holds(blob.descriptor()) {
             return Ok(Moved::Existed);
         }
         let unwritable = |source| LayoutError::Write { path: path.clone(), source };
@@ -71,6 +68,15 @@ impl LayoutSink {
         Ok(Moved::Sent(size))
     }
 
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.folder.join(blob_path(digest))
+    }
+
+    fn holds(&self, blob: &Descriptor) -> bool {
+        let there = || fs::metadata(self.path(&blob.digest)).is_ok_and(|file| file.len() == blob.size);
+        self.waiting().contains_key(&blob.digest) || there()
+    }
+
     fn waiting(&self) -> std::sync::MutexGuard<'_, BTreeMap<Digest, SealedFile>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -79,6 +85,11 @@ impl LayoutSink {
 impl Sink for LayoutSink {
     fn put_blob<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
         Box::pin(self.put(blob))
+    }
+
+    fn foresee<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
+        let blob = blob.descriptor();
+        Box::pin(async { Ok(if self.holds(blob) { Moved::Existed } else { Moved::Sent(blob.size) }) })
     }
 
     fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {

@@ -1,4 +1,4 @@
-//! Images out of a layout.
+//! Images out of a layout: what is common to folders and archives, and the folder.
 
 use std::{
     io::{self, Read as _},
@@ -7,19 +7,51 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{Contents, DOCUMENT_LIMIT, FileBlob, INDEX, LayoutError, MARKER, blob_path};
+use super::{Contents, ContentsError, DOCUMENT_LIMIT, FileBlob, INDEX, LayoutError, MARKER, blob_path};
 use crate::{
-    image::{BlobSource, Manifest, Source, TransferError, read_whole},
+    image::{BlobSource, Manifest, ManifestError, Source, TransferError, read_whole},
     oci::Descriptor,
 };
 
-/// An image in a layout.
+/// Where the blobs of a layout lie.
+pub trait Place: Send + Sync {
+    /// The blob that `descriptor` points to, whether it is there or not.
+    fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource>;
+
+    /// Says that a blob there should be a manifest and is none.
+    fn broken(&self, source: ManifestError) -> TransferError;
+}
+
+/// An image that an `index.json` lists, wherever its blobs lie.
 #[derive(Debug)]
-pub struct LayoutSource {
-    folder: PathBuf,
+pub struct Listed<P> {
+    place: P,
     root: Descriptor,
-    /// Set when the layout's own list is the image index.
-    listed: Option<Manifest>,
+    /// Set when the list itself is the image index.
+    index: Option<Manifest>,
+}
+
+/// A folder that is a layout.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+/// An image in a layout.
+pub type LayoutSource = Listed<Folder>;
+
+impl<P: Place> Listed<P> {
+    /// The image called `name` among `contents`, or the only one there.
+    ///
+    /// # Errors
+    /// When nothing or more than one thing fits.
+    pub fn choose(place: P, contents: &Contents, name: Option<&str>) -> Result<Self, ContentsError> {
+        let (root, index) = contents.choose(name)?;
+        Ok(Self { place, root, index })
+    }
+
+    async fn read_manifest(&self, descriptor: &Descriptor) -> Result<Manifest, TransferError> {
+        let bytes = read_whole(&*self.place.blob(descriptor), DOCUMENT_LIMIT).await?;
+        Manifest::parse(bytes, Some(&descriptor.media_type)).map_err(|source| self.place.broken(source))
+    }
 }
 
 impl LayoutSource {
@@ -29,29 +61,16 @@ impl LayoutSource {
     /// When the folder is no layout, or nothing or more than one thing fits.
     pub fn open(folder: impl Into<PathBuf>, name: Option<&str>) -> Result<Self, LayoutError> {
         let folder = folder.into();
-        check_marker(&folder)?;
-        let (root, listed) = read_contents(&folder)?
-            .choose(name)
-            .map_err(|source| LayoutError::Contents { path: folder.clone(), source })?;
-        Ok(Self { folder, root, listed })
-    }
-
-    fn file(&self, descriptor: &Descriptor) -> FileBlob {
-        FileBlob::whole(descriptor.clone(), self.folder.join(blob_path(&descriptor.digest)))
-    }
-
-    async fn read_manifest(&self, descriptor: &Descriptor) -> Result<Manifest, TransferError> {
-        let bytes = read_whole(&self.file(descriptor), DOCUMENT_LIMIT).await?;
-        let manifest = Manifest::parse(bytes, Some(&descriptor.media_type))
-            .map_err(|source| LayoutError::Manifest { path: self.folder.clone(), source })?;
-        Ok(manifest)
+        let contents = read_contents(&folder)?;
+        let path = folder.clone();
+        Self::choose(Folder(folder), &contents, name).map_err(|source| LayoutError::Contents { path, source })
     }
 }
 
-impl Source for LayoutSource {
+impl<P: Place> Source for Listed<P> {
     fn root(&self) -> BoxFuture<'_, Result<Manifest, TransferError>> {
         Box::pin(async move {
-            match &self.listed {
+            match &self.index {
                 Some(index) => Ok(index.clone()),
                 None => self.read_manifest(&self.root).await,
             }
@@ -63,7 +82,17 @@ impl Source for LayoutSource {
     }
 
     fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource> {
-        Box::new(self.file(descriptor))
+        self.place.blob(descriptor)
+    }
+}
+
+impl Place for Folder {
+    fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource> {
+        Box::new(FileBlob::whole(descriptor.clone(), self.0.join(blob_path(&descriptor.digest))))
+    }
+
+    fn broken(&self, source: ManifestError) -> TransferError {
+        LayoutError::Manifest { path: self.0.clone(), source }.into()
     }
 }
 
@@ -81,7 +110,12 @@ pub(super) fn check_marker(folder: &Path) -> Result<(), LayoutError> {
     if version.is_some_and(|version| version.starts_with("1.")) { Ok(()) } else { Err(not_a_layout()) }
 }
 
-pub(super) fn read_contents(folder: &Path) -> Result<Contents, LayoutError> {
+/// What the layout at `folder` lists.
+///
+/// # Errors
+/// When the folder is no layout, or its `index.json` is none.
+pub fn read_contents(folder: &Path) -> Result<Contents, LayoutError> {
+    check_marker(folder)?;
     let bytes = read_small(&folder.join(INDEX))?;
     Contents::parse(&bytes).map_err(|source| LayoutError::Contents { path: folder.to_owned(), source })
 }

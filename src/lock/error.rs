@@ -48,6 +48,14 @@ pub enum LockError {
         /// The platform of the image.
         platform: Platform,
     },
+    /// The lock lacks an image that is asked for.
+    #[error("the lock has no {} for {platform}", variant.as_ref().map_or_else(|| "image".to_owned(), |name| format!("variant `{name}`")))]
+    NoImage {
+        /// The variant.
+        variant: Option<String>,
+        /// The platform.
+        platform: Platform,
+    },
     /// A file name or path that could lead somewhere else.
     #[error("{file} names {what} `{path}`")]
     Path {
@@ -73,6 +81,7 @@ impl Advise for LockError {
     fn hint(&self) -> Option<Hint> {
         Some(Hint::new(match self {
             Self::Newer { .. } => "upgrade wheelwright, or run `wheelwright lock` to write the lock anew",
+            Self::NoImage { .. } => "name a platform of the recipe with `--platform`",
             _ => "run `wheelwright lock` to write the lock anew",
         }))
     }

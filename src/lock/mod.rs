@@ -1,9 +1,12 @@
 //! The lock: everything a build reads, by digest. A TOML file beside the recipe, sorted, meant to be
 //! read in a diff.
 
+mod changes;
 mod check;
 mod error;
+mod export;
 mod facts;
+mod input;
 mod stale;
 mod write;
 
@@ -11,8 +14,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use changes::{LockChange, LockedKind, Place};
 pub use error::LockError;
+pub use export::{Export, FilePlace, IndexOption};
 pub use facts::{Directory, Facts, Installed, Interpreter, Scheme, Symlink};
+pub use input::Input;
 pub use stale::{Change, Stale};
 
 use crate::oci::{Digest, Platform};
@@ -23,10 +29,10 @@ use crate::oci::{Digest, Platform};
 pub struct Lock {
     /// The format: 1.
     pub version: u32,
-    /// What the recipe said when this was written, so that a stale lock is noticed and named:
-    /// recipe key → SHA-256 of its canonical value (`wheels.require`, `wheels.files`, `debian` …).
+    /// What the recipe said when this was written, by its keys (`base`, `wheels.require`,
+    /// `wheels.files (requirements.txt)` …), so that a stale lock is noticed and the difference named.
     #[serde(default)]
-    pub inputs: BTreeMap<String, Digest>,
+    pub inputs: BTreeMap<String, Input>,
     /// One per platform, in the recipe's order: what lies below the wheels.
     #[serde(default)]
     pub platforms: Vec<LockedPlatform>,
@@ -145,8 +151,14 @@ impl Lock {
     /// The recipe's keys that say something else than when this lock was made; `inputs` is what
     /// the recipe says now. Sorted by key; empty when the lock is fresh.
     #[must_use]
-    pub fn stale(&self, inputs: &BTreeMap<String, Digest>) -> Vec<Stale> {
+    pub fn stale(&self, inputs: &BTreeMap<String, Input>) -> Vec<Stale> {
         stale::compare(&self.inputs, inputs)
+    }
+
+    /// What this lock holds otherwise than `earlier`. Sorted: the base, Debian packages, wheels.
+    #[must_use]
+    pub fn changes_since(&self, earlier: &Self) -> Vec<LockChange> {
+        changes::changes(earlier, self)
     }
 
     /// The wheels of a variant on a platform.

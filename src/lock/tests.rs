@@ -12,6 +12,10 @@ fn platform(text: &str) -> Platform {
     text.parse().unwrap()
 }
 
+fn items(items: &[&str]) -> Input {
+    Input::Items(items.iter().map(|&item| item.to_owned()).collect())
+}
+
 fn wheel(name: &str, source: WheelSource, why: &[&str]) -> LockedWheel {
     LockedWheel {
         name: name.to_owned(),
@@ -68,7 +72,11 @@ fn sample() -> Lock {
     ];
     Lock {
         version: Lock::VERSION,
-        inputs: BTreeMap::from([("wheels.require".to_owned(), Digest::of(b"require"))]),
+        inputs: BTreeMap::from([
+            ("base".to_owned(), Input::Text("docker.io/library/python:3.11-slim".to_owned())),
+            ("wheels.files (requirements.txt)".to_owned(), Input::Digest(Digest::of(b"require"))),
+            ("wheels.require".to_owned(), items(&["flask", "local[fast]>=1"])),
+        ]),
         platforms: vec![LockedPlatform {
             platform: amd64.clone(),
             base: Some(Digest::of(b"base")),
@@ -88,7 +96,12 @@ const GOLDEN: &str = r#"# Written by `wheelwright lock`. Keep it beside the reci
 version = 1
 
 [inputs]
-"wheels.require" = "sha256:REQUIRE"
+"base" = "docker.io/library/python:3.11-slim"
+"wheels.files (requirements.txt)" = "sha256:REQUIRE"
+"wheels.require" = [
+  "flask",
+  "local[fast]>=1",
+]
 
 [[platforms]]
 platform = "linux/amd64"
@@ -146,6 +159,15 @@ fn the_text_is_fixed_to_the_letter() {
 }
 
 #[test]
+fn a_lock_of_format_1_is_read_and_written_again_as_it_was() {
+    // Somebody's lock: who changes this file breaks locks that are under version control.
+    let text = include_str!("fixtures/format-1.lock");
+    let lock = Lock::parse("format-1.lock", text).unwrap();
+    assert_eq!((lock.version, lock.images[0].wheels.len()), (1, 3));
+    assert_eq!(lock.to_toml(), text);
+}
+
+#[test]
 fn the_order_of_packages_does_not_show() {
     let mut shuffled = sample();
     shuffled.images[0].wheels.reverse();
@@ -165,20 +187,41 @@ fn images_and_platforms_are_found_by_name() {
 }
 
 #[test]
-fn stale_keys_are_named() {
-    let digests = |pairs: &[(&str, &str)]| -> BTreeMap<String, Digest> {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), Digest::of(value.as_bytes()))).collect()
+fn stale_keys_are_named_with_their_difference() {
+    let digest = |text: &str| Input::Digest(Digest::of(text.as_bytes()));
+    let text = |text: &str| Input::Text(text.to_owned());
+    let said = |pairs: &[(&str, Input)]| -> BTreeMap<String, Input> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
     };
-    let lock = Lock { inputs: digests(&[("base", "a"), ("platforms", "b"), ("wheels.deny", "c")]), ..sample() };
-    let check = |now: &[(&str, &str)], expect: &[&str]| {
-        let stale: Vec<String> = lock.stale(&digests(now)).iter().map(Stale::to_string).collect();
+    let check = |then: &[(&str, Input)], now: &[(&str, Input)], expect: &[&str]| {
+        let lock = Lock { inputs: said(then), ..sample() };
+        let stale: Vec<String> = lock.stale(&said(now)).iter().map(Stale::to_string).collect();
         assert_eq!(stale, expect);
     };
-    check(&[("base", "a"), ("platforms", "b"), ("wheels.deny", "c")], &[]);
+    let then = [("base", text("a")), ("wheels.deny", digest("c"))];
+    check(&then, &then, &[]);
     check(
-        &[("base", "A"), ("platforms", "b"), ("wheels.require", "d")],
-        &["`base` changed", "`wheels.deny` was removed", "`wheels.require` was added"],
+        &then,
+        &[("base", text("b")), ("wheels.require", digest("d"))],
+        &["`base` is `b` and was `a`", "`wheels.deny` was removed", "`wheels.require` was added"],
     );
+    check(&[("files", digest("a"))], &[("files", digest("b"))], &["`files` changed"]);
+    let require = |list: &[&str]| [("require", items(list))];
+    check(&require(&["a", "b"]), &require(&["b", "a"]), &["`require` has another order"]);
+    check(
+        &require(&["a<2", "b", "c"]),
+        &require(&["a[x]<3", "c"]),
+        &["`require` lost `b` and has `a[x]<3` in place of `a<2`"],
+    );
+    check(
+        &require(&[]),
+        &require(&["1", "2", "3", "4", "5", "6", "7"]),
+        &["`require` gained `1`, `2`, `3`, `4`, `5` and 2 more"],
+    );
+    // A lock that knows only digests.
+    check(&[("base", digest("\"a\""))], &[("base", text("a"))], &[]);
+    check(&[("require", digest("[\"a\",\"b\"]"))], &require(&["a", "b"]), &[]);
+    check(&[("require", digest("[\"a\"]"))], &require(&["a", "b"]), &["`require` changed"]);
 }
 
 #[test]
@@ -197,9 +240,9 @@ fn wrong_locks_are_refused() {
     check(
         "size = 12345",
         "length = 1",
-        "app.lock:43: unknown field `length`, expected one of `name`, `version`, `file`, `sha256`, `size`, `source`, `why`",
+        "app.lock:48: unknown field `length`, expected one of `name`, `version`, `file`, `sha256`, `size`, `source`, `why`",
     );
-    check("size = 12345", "size = -1", "app.lock:43: invalid value: integer `-1`, expected u64");
+    check("size = 12345", "size = -1", "app.lock:48: invalid value: integer `-1`, expected u64");
     check("flask-1.0-", "../flask-1.0-", "app.lock names as a wheel `../flask-1.0-py3-none-any.whl`");
     check("none-any.whl", "none-any.tar", "app.lock names as a wheel `flask-1.0-py3-none-any.tar`");
     check("dist/local.whl", "/home/local.whl", "app.lock names as the place of a wheel `/home/local.whl`");
@@ -242,7 +285,8 @@ proptest! {
         free_threaded in any::<bool>(),
     ) {
         let mut lock = sample();
-        lock.inputs.insert(words[0].clone(), Digest::of(b"x"));
+        lock.inputs.insert(words[0].clone(), Input::Items(words[1..4].to_vec()));
+        lock.inputs.insert(format!("{}.", words[0]), Input::Text(words[1].clone()));
         lock.images[0].variant = Some(words[1].clone());
         lock.images[0].choices.push(vec![words[2].clone()]);
         lock.images[0].wheels[0].version.clone_from(&words[3]);

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Facts, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedWheel, WheelSource};
+use super::{Facts, Input, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedWheel, WheelSource};
 
 const HEADER: &str = "\
 # Written by `wheelwright lock`. Keep it beside the recipe, under version control; do not edit it.
@@ -11,19 +11,19 @@ const HEADER: &str = "\
 
 /// Text under construction: whole lines, and lists of one line an item.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(pub(super) String);
 
 /// An inline table: `{ name = "a", size = 1 }`.
 #[derive(Default)]
-struct Inline(Vec<String>);
+pub(super) struct Inline(Vec<String>);
 
 pub(super) fn document(lock: &Lock) -> String {
     let mut page = Page(HEADER.to_owned());
     page.pair("version", &lock.version.to_string());
     if !lock.inputs.is_empty() {
         page.header("[inputs]");
-        for (key, digest) in &lock.inputs {
-            page.pair(&quoted(key), &quoted(&digest.to_string()));
+        for (key, input) in &lock.inputs {
+            self::input(&mut page, &quoted(key), input);
         }
     }
     for locked in &lock.platforms {
@@ -35,6 +35,16 @@ pub(super) fn document(lock: &Lock) -> String {
     page.0
 }
 
+/// One line an item where there are several, so that a diff shows the one that changed.
+fn input(page: &mut Page, key: &str, input: &Input) {
+    match input {
+        Input::Digest(digest) => page.pair(key, &quoted(&digest.to_string())),
+        Input::Text(text) => page.pair(key, &quoted(text)),
+        Input::Items(items) if items.len() < 2 => page.pair(key, &texts(items)),
+        Input::Items(items) => page.list(key, items.iter().map(|item| quoted(item))),
+    }
+}
+
 fn platform(page: &mut Page, locked: &LockedPlatform) {
     page.header("[[platforms]]");
     page.pair("platform", &quoted(&locked.platform.to_string()));
@@ -43,7 +53,7 @@ fn platform(page: &mut Page, locked: &LockedPlatform) {
     }
     let mut packages: Vec<&LockedPackage> = locked.debian.iter().collect();
     packages.sort_by(|one, other| one.name.cmp(&other.name));
-    page.list("debian", packages.into_iter().map(package));
+    page.list("debian", packages.into_iter().map(|locked| package(locked).finish()));
     facts(page, &locked.facts);
 }
 
@@ -54,22 +64,24 @@ fn facts(page: &mut Page, facts: &Facts) {
     }
     page.list(
         "installed",
-        facts
-            .installed
-            .iter()
-            .map(|installed| Inline::default().text("name", &installed.name).text("version", &installed.version)),
+        facts.installed.iter().map(|installed| {
+            Inline::default().text("name", &installed.name).text("version", &installed.version).finish()
+        }),
     );
     page.list(
         "directories",
         facts.directories.iter().map(|directory| {
             let mode = format!("0o{:03o}", directory.mode);
             let entry = Inline::default().text("path", &directory.path).value("mode", &mode);
-            entry.value("uid", &directory.uid.to_string()).value("gid", &directory.gid.to_string())
+            entry.value("uid", &directory.uid.to_string()).value("gid", &directory.gid.to_string()).finish()
         }),
     );
     page.list(
         "symlinks",
-        facts.symlinks.iter().map(|link| Inline::default().text("path", &link.path).text("target", &link.target)),
+        facts
+            .symlinks
+            .iter()
+            .map(|link| Inline::default().text("path", &link.path).text("target", &link.target).finish()),
     );
     if let Some(python) = &facts.python {
         interpreter(page, python);
@@ -104,7 +116,7 @@ fn image(page: &mut Page, locked: &LockedImage) {
     }
     let mut wheels: Vec<&LockedWheel> = locked.wheels.iter().collect();
     wheels.sort_by(|one, other| one.name.cmp(&other.name));
-    page.list("wheels", wheels.into_iter().map(wheel));
+    page.list("wheels", wheels.into_iter().map(|locked| wheel(locked).finish()));
 }
 
 fn package(package: &LockedPackage) -> Inline {
@@ -126,23 +138,23 @@ fn wheel(wheel: &LockedWheel) -> Inline {
 }
 
 impl Page {
-    fn header(&mut self, header: &str) {
+    pub(super) fn header(&mut self, header: &str) {
         self.line(&format!("\n{header}"));
     }
 
-    fn pair(&mut self, key: &str, value: &str) {
+    pub(super) fn pair(&mut self, key: &str, value: &str) {
         self.line(&format!("{key} = {value}"));
     }
 
     /// One line an item; nothing at all for no items.
-    fn list(&mut self, key: &str, items: impl Iterator<Item = Inline>) {
+    pub(super) fn list(&mut self, key: &str, items: impl Iterator<Item = String>) {
         let mut items = items.peekable();
         if items.peek().is_none() {
             return;
         }
         self.line(&format!("{key} = ["));
         for item in items {
-            self.line(&format!("  {},", item.finish()));
+            self.line(&format!("  {item},"));
         }
         self.line("]");
     }
@@ -154,16 +166,16 @@ impl Page {
 }
 
 impl Inline {
-    fn text(self, key: &str, text: &str) -> Self {
+    pub(super) fn text(self, key: &str, text: &str) -> Self {
         self.value(key, &quoted(text))
     }
 
-    fn value(mut self, key: &str, value: &str) -> Self {
+    pub(super) fn value(mut self, key: &str, value: &str) -> Self {
         self.0.push(format!("{key} = {value}"));
         self
     }
 
-    fn finish(self) -> String {
+    pub(super) fn finish(self) -> String {
         format!("{{ {} }}", self.0.join(", "))
     }
 }
@@ -180,7 +192,7 @@ fn texts(texts: &[String]) -> String {
 }
 
 /// A basic string of TOML, with escapes for what must not stand in one.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for letter in text.chars() {

@@ -42,6 +42,20 @@ const OTHER_NAMES: [(&str, &str); 9] = [
 ];
 
 impl Platform {
+    /// What containers on this machine run on: `linux` on its processor. Nothing where that is one
+    /// that no wheel exists for.
+    #[must_use]
+    pub fn of_this_machine() -> Option<Self> {
+        let architecture = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            "x86" => "386",
+            "powerpc64" => "ppc64le",
+            other => other,
+        };
+        format!("linux/{architecture}").parse().ok()
+    }
+
     /// `linux` always: wheels for containers exist for no other system.
     #[must_use]
     pub fn os(&self) -> &str {

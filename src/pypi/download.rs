@@ -216,7 +216,7 @@ pub(super) fn url_of(file: &IndexFile) -> Result<Url, IndexError> {
 }
 
 /// The file of `files` that the lock means: a file of the same name with another digest is another.
-fn listed(files: &[IndexFile], wheel: &LockedWheel) -> Option<IndexFile> {
+pub(super) fn listed(files: &[IndexFile], wheel: &LockedWheel) -> Option<IndexFile> {
     let same = |file: &&IndexFile| {
         file.name == wheel.file && file.sha256.as_ref().is_none_or(|digest| *digest == wheel.sha256)
     };

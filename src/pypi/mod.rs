@@ -16,6 +16,7 @@ mod metadata;
 mod tail;
 mod download;
 mod folder;
+mod whereabouts;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What can be wrong with Python packaging data.
 
+use std::ops::Range;
+
 use crate::hint::{Advise, Hint};
 
 /// Bytes or text that do not follow a packaging specification.
@@ -56,13 +58,15 @@ pub enum PythonError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A requirements file that says what cannot be obeyed.
-    #[error("line {line}: {reason}")]
-    RequirementsTxt {
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong with it.
+    /// A file of another tool that says what cannot be obeyed, or is not what it should be.
+    #[error("{reason}")]
+    Place {
+        /// The bytes that are wrong.
+        span: Range<usize>,
+        /// What is wrong with them.
         reason: String,
+        /// The way out.
+        advice: Option<&'static str>,
     },
     /// A page of a package index that cannot be read.
     #[error("index page: {reason}")]
@@ -72,12 +76,25 @@ pub enum PythonError {
     },
 }
 
+impl PythonError {
+    pub(super) fn place(span: Range<usize>, reason: impl Into<String>) -> Self {
+        Self::Place { span, reason: reason.into(), advice: None }
+    }
+
+    pub(super) fn advised(span: Range<usize>, reason: impl Into<String>, advice: &'static str) -> Self {
+        Self::Place { span, reason: reason.into(), advice: Some(advice) }
+    }
+
+    pub(super) fn toml(error: &toml::de::Error) -> Self {
+        let reason = error.message().lines().next().unwrap_or("this is not TOML").to_owned();
+        Self::Place { span: error.span().unwrap_or(0..0), reason, advice: None }
+    }
+}
+
 impl Advise for PythonError {
     fn hint(&self) -> Option<Hint> {
         match self {
-            Self::RequirementsTxt { reason, .. } if reason.contains("option") => {
-                Some(Hint::new("say it in the recipe instead: `wheels.index`, `wheels.require`, `wheels.constraints`"))
-            }
+            Self::Place { advice, .. } => advice.map(Hint::new),
             Self::Requirement { .. } => Some(Hint::new("write it as PEP 508 has it, such as `numpy>=1.26,<2`")),
             _ => None,
         }

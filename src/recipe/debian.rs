@@ -4,6 +4,7 @@ use toml::{Spanned, de::DeValue};
 
 use super::{
     Location,
+    demand::file,
     problem::{Fault, Problem, ProblemKind},
     reader::Reader,
     wheels::{location, not_one_of},
@@ -21,6 +22,8 @@ pub struct Debian {
     pub mirrors: Vec<Spanned<Location>>,
     /// Whence security updates come.
     pub security: Security,
+    /// Whose signatures count.
+    pub keyring: Keyring,
     /// What is left out of the packages.
     pub strip: Vec<Spanned<Strip>>,
     /// Packages that are left out, whoever depends on them.
@@ -36,6 +39,18 @@ pub enum Security {
     /// From a mirror of it.
     Mirror(Spanned<Location>),
     /// There are none: `security = false`.
+    Without,
+}
+
+/// Whose signatures of an archive count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Keyring {
+    /// Debian's, which the program brings along.
+    #[default]
+    Debian,
+    /// Of the keys in a file of the user's, relative to the recipe.
+    File(Spanned<String>),
+    /// Nobody's are looked at: `keyring = false`.
     Without,
 }
 
@@ -75,6 +90,7 @@ impl Debian {
             packages,
             mirrors: mirrors(&table),
             security: security(&table),
+            keyring: keyring(&table),
             strip: table.parsed_list("strip", strip),
             exclude: table.parsed_list("exclude", package),
         };
@@ -107,6 +123,21 @@ fn security(table: &Reader<'_>) -> Security {
         _ => {
             table.wrong_type(&table.subject("security"), "a URL or `false`", value);
             Security::Public
+        }
+    }
+}
+
+fn keyring(table: &Reader<'_>) -> Keyring {
+    let Some(value) = table.value("keyring") else { return Keyring::Debian };
+    match value.get_ref() {
+        DeValue::Boolean(true) => Keyring::Debian,
+        DeValue::Boolean(false) => Keyring::Without,
+        DeValue::String(_) => {
+            table.parsed_value(&table.subject("keyring"), value, file).map(Keyring::File).unwrap_or_default()
+        }
+        _ => {
+            table.wrong_type(&table.subject("keyring"), "a file of keys or `false`", value);
+            Keyring::Debian
         }
     }
 }

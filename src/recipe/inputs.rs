@@ -1,19 +1,18 @@
-//! What of a recipe a lock depends on, key by key, as digests.
+//! What of a recipe a lock depends on, key by key.
 //!
-//! Values are digested as the recipe writes them, not as some crate prints them: an upgrade of
-//! ours must not make anybody's lock stale. A key that says nothing has no digest, so that a new
-//! key does not make old locks stale either.
+//! Values are as the recipe writes them, not as some crate prints them: an upgrade of ours must not
+//! make anybody's lock stale. A key that says nothing is left out, so that a new key does not make
+//! old locks stale either.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use toml::Spanned;
 
-use super::{Choice, Debian, Demand, Index, Listed, Recipe, Request, Security, Wheels};
-use crate::oci::{Digest, canonical_json};
+use super::{Choice, Debian, Demand, Index, Keyring, Listed, Recipe, Request, Security, Wheels};
 
-/// The digest of every key that a lock depends on.
-pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Digest> {
+/// The value of every key that a lock depends on.
+pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Value> {
     let mut inputs = Inputs::default();
     inputs.add("base", text(recipe.base.get_ref()));
     inputs.add("platforms", texts(&recipe.platforms));
@@ -21,10 +20,10 @@ pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Digest> {
     if let Some(debian) = &recipe.debian {
         inputs.add_debian(debian);
     }
+    // A variant that asks nothing of its own is still an image of the lock.
+    inputs.add("variants", recipe.variants().collect::<Vec<_>>());
     for variant in &recipe.variants {
         let key = format!("variants.{}", variant.name.get_ref());
-        // A variant that asks nothing of its own is still an image of the lock.
-        inputs.add(&key, true);
         inputs.add(&format!("{key}.include"), texts(&variant.include));
         inputs.add_request(&key, &variant.request);
     }
@@ -32,20 +31,21 @@ pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Digest> {
 }
 
 #[derive(Default)]
-struct Inputs(BTreeMap<String, Digest>);
+struct Inputs(BTreeMap<String, Value>);
 
 impl Inputs {
     fn add(&mut self, key: &str, value: impl Into<Value>) {
         let value = value.into();
         let silent = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
         if !silent {
-            self.0.insert(key.to_owned(), Digest::of(&canonical_json(&value)));
+            self.0.insert(key.to_owned(), value);
         }
     }
 
     fn add_request(&mut self, table: &str, request: &Request) {
         self.add(&format!("{table}.require"), demands(&request.require));
         self.add(&format!("{table}.files"), texts(&request.files));
+        self.add(&format!("{table}.from-lock"), texts(&request.from_lock));
         self.add(&format!("{table}.constraints"), list(&request.constraints, listed));
         self.add(&format!("{table}.overrides"), list(&request.overrides, listed));
         self.add(&format!("{table}.choice"), Value::Array(request.choices.iter().map(choice).collect()));
@@ -69,7 +69,12 @@ impl Inputs {
         self.add("debian.exclude", texts(&debian.exclude));
         self.add("debian.strip", list(&debian.strip, |strip| json!(strip.as_str())));
         if debian.security == Security::Without {
-            self.add("debian.security", false);
+            self.add("debian.security", "false");
+        }
+        match &debian.keyring {
+            Keyring::Debian => {}
+            Keyring::File(file) => self.add("debian.keyring", text(file.get_ref())),
+            Keyring::Without => self.add("debian.keyring", "false"),
         }
     }
 }
@@ -93,12 +98,16 @@ fn demands(values: &[Spanned<Demand>]) -> Value {
 fn listed(listed: &Listed) -> Value {
     match listed {
         Listed::Demand(demand) => json!(demand.text),
-        Listed::File(path) => json!({ "file": path }),
+        Listed::File(path) => json!(path),
     }
 }
 
+/// `python-gdcm | pylibjpeg + pylibjpeg-libjpeg`.
 fn choice(choice: &Choice) -> Value {
-    Value::Array(choice.any_of.iter().map(|alternative| demands(alternative)).collect())
+    let joined = |alternative: &Vec<Spanned<Demand>>| {
+        alternative.iter().map(|demand| demand.get_ref().text.as_str()).collect::<Vec<_>>().join(" + ")
+    };
+    json!(choice.any_of.iter().map(joined).collect::<Vec<_>>().join(" | "))
 }
 
 fn index(index: &Index) -> Value {

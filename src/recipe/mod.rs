@@ -8,6 +8,7 @@ mod base;
 mod debian;
 mod demand;
 mod image;
+mod input_file;
 mod inputs;
 mod later;
 mod layers;
@@ -20,10 +21,13 @@ mod wheels;
 
 use std::{collections::BTreeMap, ops::Range};
 
+use serde_json::Value;
+
 pub use base::{Base, BaseError};
-pub use debian::{Debian, Security, Strip};
+pub use debian::{Debian, Keyring, Security, Strip};
 pub use demand::{Demand, Listed};
 pub use image::ImageSettings;
+pub use input_file::{InputFile, InputKind};
 pub use layers::{Compression, Layers};
 pub use problem::{Problem, ProblemKind, RecipeError};
 pub use script::{Owner, Script};
@@ -33,7 +37,7 @@ pub use wheels::{Choice, Index, Location, PythonSeries, Request, Skew, Wheels};
 
 use crate::{
     hint::Hint,
-    oci::{Digest, Platform, is_component},
+    oci::{Platform, is_component},
 };
 
 /// What an image, or a family of images, shall be.
@@ -104,15 +108,15 @@ impl Recipe {
         self.variants().map(|name| self.joined(Some(name), &flattened(name))).collect()
     }
 
-    /// The digest of the value of every key that a lock depends on, as `wheels.require`. Those of
-    /// the contents of [`Recipe::files`] are for the caller to add, under the keys given there.
-    pub fn inputs(&self) -> BTreeMap<String, Digest> {
+    /// The value of every key that a lock depends on, as `wheels.require`. What the files of
+    /// [`Recipe::files`] say is for the caller to add, under the keys given there.
+    pub fn inputs(&self) -> BTreeMap<String, Value> {
         inputs::inputs(self)
     }
 
-    /// Every file of requirements, constraints or overrides, by the key to use for the digest of
-    /// its contents: `wheels.files (requirements.txt)`.
-    pub fn files(&self) -> BTreeMap<String, Spanned<String>> {
+    /// Every file that says what to install, by the key to use for what it says:
+    /// `wheels.files (requirements.txt)`.
+    pub fn files(&self) -> BTreeMap<String, Spanned<InputFile>> {
         let variants = self.variants.iter();
         let tables = variants.map(|variant| (format!("variants.{}", variant.name.get_ref()), &variant.request));
         std::iter::once(("wheels".to_owned(), &self.wheels.request))
@@ -152,16 +156,22 @@ impl Recipe {
     }
 }
 
-fn request_files(table: &str, request: &Request) -> Vec<(String, Spanned<String>)> {
-    let named = |key: &str, file: &Spanned<String>| (format!("{table}.{key} ({})", file.get_ref()), file.clone());
+fn request_files(table: &str, request: &Request) -> Vec<(String, Spanned<InputFile>)> {
+    let named =
+        |key: &str, file: &Spanned<InputFile>| (format!("{table}.{key} ({})", file.get_ref().path), file.clone());
     let listed = |key: &'static str, list: &[Spanned<Listed>]| {
         let files = list.iter().filter_map(|item| match item.get_ref() {
-            Listed::File(path) => Some(named(key, &Spanned::new(item.span(), path.clone()))),
+            Listed::File(path) => {
+                let (extras, groups) = (Vec::new(), Vec::new());
+                let file = InputFile { path: path.clone(), kind: InputKind::Requirements, extras, groups };
+                Some(named(key, &Spanned::new(item.span(), file)))
+            }
             Listed::Demand(_) => None,
         });
         files.collect::<Vec<_>>()
     };
     let mut files: Vec<_> = request.files.iter().map(|file| named("files", file)).collect();
+    files.extend(request.from_lock.iter().map(|file| named("from-lock", file)));
     files.extend(listed("constraints", &request.constraints));
     files.extend(listed("overrides", &request.overrides));
     files

@@ -142,6 +142,16 @@ impl<'d> Reader<'d> {
         self.as_table(&self.full_name(key), &self.subject(key), value)
     }
 
+    /// The table that stands as `value` under `key`, or in the list there.
+    pub(super) fn table_at(&self, key: &str, value: Value<'d>) -> Option<Reader<'d>> {
+        self.as_table(&self.full_name(key), &self.subject(key), value)
+    }
+
+    /// Notes a fault of the value that stands at `span`.
+    pub(super) fn fault(&self, fault: Fault, span: Range<usize>) {
+        self.log.add_fault(fault, span);
+    }
+
     /// A list of tables, `[[key]]`.
     pub(super) fn tables(&self, key: &'static str) -> Vec<Reader<'d>> {
         let (name, subject) = (self.full_name(key), self.item_subject(key));

@@ -263,7 +263,18 @@ const WRONG: &[(&str, &[&str])] = &[
             "\"b\" | the variant `a` includes itself | remove this name from `include`",
             "\"a\" | the variant `b` includes itself | remove this name from `include`",
             "\"tensorflo\" | there is no variant `tensorflo` | did you mean `tensorflow`?",
-            "base | unknown key `variants.tensorflow.base` | use one of `choice`, `cmd`, `constraints`, `entrypoint`, `env`, `files`, `include`, `labels`, `overrides`, `ports`, `require`, `scripts`, `stop-signal`, `user`, `volumes`, `workdir`",
+            "base | unknown key `variants.tensorflow.base` | use one of `choice`, `cmd`, `constraints`, `entrypoint`, `env`, `files`, `from-lock`, `include`, `labels`, `overrides`, `ports`, `require`, `scripts`, `stop-signal`, `user`, `volumes`, `workdir`",
+        ],
+    ),
+    (
+        "[wheels]\nfrom-lock = \"poetry.lock\"\nfiles = [\"uv.lock\", { file = \"a.txt\", extras = [\"x\"] }, { fil = \"b\" }, 3]",
+        &[
+            "\"poetry.lock\" | `poetry.lock` is not a file that can be read | run `poetry export -o requirements.txt` and name that in `files`",
+            "\"uv.lock\" | `uv.lock` is a lock, not a list of requirements | say `from-lock = \"uv.lock\"`",
+            "\"x\" | `a.txt` has no extras or groups | name a `pyproject.toml`, or leave `extras` and `groups` out",
+            "{ fil = \"b\" } | `wheels.files.file` is missing | add `file = \"pyproject.toml\"`",
+            "fil | unknown key `wheels.files.fil` | did you mean `file`?",
+            "3 | `wheels.files` must be a string, found an integer | put it in quotes",
         ],
     ),
     (
@@ -271,12 +282,11 @@ const WRONG: &[(&str, &[&str])] = &[
         &["A | `A` cannot be the name of a variant | use lower-case letters, digits and `-`"],
     ),
     (
-        "extends = \"common.toml\"\n[wheels]\nrequire = [\"a\"]\nbytecode = true\ninto = \"/opt/venv\"\nfrom-lock = \"uv.lock\"\nallow-replace = [\"a\"]",
+        "extends = \"common.toml\"\n[wheels]\nrequire = [\"a\"]\nbytecode = true\ninto = \"/opt/venv\"\nallow-replace = [\"a\"]",
         &[
             "extends | `extends` is not supported yet | remove `extends`",
             "bytecode | `wheels.bytecode` is not supported yet | remove `wheels.bytecode`",
             "into | `wheels.into` is not supported yet | remove `wheels.into`",
-            "from-lock | `wheels.from-lock` is not supported yet | remove `wheels.from-lock`",
             "allow-replace | `wheels.allow-replace` is not supported yet | remove `wheels.allow-replace`",
         ],
     ),
@@ -296,11 +306,11 @@ const WRONG: &[(&str, &[&str])] = &[
         &["\"bzip2\" | `layers.compression` cannot be `bzip2` | did you mean `gzip`?"],
     ),
     (
-        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nselect = \"elf\"\nkeyring = \"k.gpg\"\nshell = false",
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nselect = \"elf\"\nkeyring = 1\nshell = false",
         &[
             "auto | `debian.auto` is not supported yet | remove `debian.auto`",
             "select | `debian.select` is not supported yet | remove `debian.select`",
-            "keyring | `debian.keyring` is not supported yet | remove `debian.keyring`",
+            "1 | `debian.keyring` must be a file of keys or `false`, found an integer | ",
         ],
     ),
 ];
@@ -569,14 +579,7 @@ fn inputs_follow_what_a_lock_depends_on_and_nothing_else() {
     check(
         "[variants.full]\ninclude",
         "[variants.all]\ninclude",
-        &[
-            "variants.all",
-            "variants.all.include",
-            "variants.all.require",
-            "variants.full",
-            "variants.full.include",
-            "variants.full.require",
-        ],
+        &["variants", "variants.all.include", "variants.all.require", "variants.full.include", "variants.full.require"],
     );
     check("SIGINT", "SIGTERM", &[]);
     check("\"0755\"", "\"0700\"", &[]);

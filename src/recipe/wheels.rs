@@ -6,7 +6,7 @@ use toml::{Spanned, de::DeValue};
 use url::Url;
 
 use super::{
-    Demand, Listed,
+    Demand, InputFile, Listed,
     demand::{credentials, demand, file, listed, not_a_url, pattern},
     problem::{Fault, Problem, ProblemKind},
     reader::Reader,
@@ -22,8 +22,10 @@ use crate::{
 pub struct Request {
     /// Distributions to install.
     pub require: Vec<Spanned<Demand>>,
-    /// Files of requirements, relative to the recipe.
-    pub files: Vec<Spanned<String>>,
+    /// Files that say what to install.
+    pub files: Vec<Spanned<InputFile>>,
+    /// Locks of other tools: then nothing is looked for, and files are only chosen.
+    pub from_lock: Vec<Spanned<InputFile>>,
     /// Limits on versions of what is installed anyhow.
     pub constraints: Vec<Spanned<Listed>>,
     /// Replacements of what distributions say they require.
@@ -107,13 +109,14 @@ impl Request {
     /// Whether nothing at all is asked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.require.is_empty() && self.files.is_empty() && self.choices.is_empty()
+        self.require.is_empty() && self.files.is_empty() && self.from_lock.is_empty() && self.choices.is_empty()
     }
 
     /// Adds what `other` asks, after what is there.
     pub(super) fn extend(&mut self, other: &Self) {
         self.require.extend_from_slice(&other.require);
         self.files.extend_from_slice(&other.files);
+        self.from_lock.extend_from_slice(&other.from_lock);
         self.constraints.extend_from_slice(&other.constraints);
         self.overrides.extend_from_slice(&other.overrides);
         self.choices.extend_from_slice(&other.choices);
@@ -123,7 +126,8 @@ impl Request {
     pub(super) fn read(table: &Reader<'_>) -> Self {
         let request = Self {
             require: table.parsed_list("require", demand),
-            files: table.parsed_list("files", file),
+            files: InputFile::listed(table),
+            from_lock: InputFile::lock(table).into_iter().collect(),
             constraints: table.parsed_list("constraints", listed),
             overrides: table.parsed_list("overrides", listed),
             choices: table.tables("choice").into_iter().filter_map(Choice::read).collect(),

@@ -1,8 +1,9 @@
-//! The same versions on every platform, where that can be had.
+//! The same versions in every image, where that can be had: on every platform, because an image is one
+//! thing to its users, and in every variant, because images that hold the same wheels share layers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 
 use pep440_rs::VersionSpecifier;
 
@@ -13,16 +14,10 @@ use crate::{
     python::{MarkerTree, PackageName, Requirement, Target, Version, Wanted},
 };
 
-/// The wheels of one image on all its platforms.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Aligned {
-    /// One per job, in their order.
-    pub resolutions: Vec<Resolution>,
-    /// Where versions still differ. Sorted by name.
-    pub skew: Vec<Skew>,
-}
+/// Each attempt solves everything once more; more than two seldom bring more.
+const ATTEMPTS: usize = 3;
 
-/// A distribution whose version differs between platforms.
+/// A distribution whose version differs between the platforms of one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skew {
     /// Which.
@@ -31,53 +26,64 @@ pub struct Skew {
     pub versions: BTreeMap<Platform, Version>,
 }
 
-/// Resolves each request for its target. Where versions differ, tries in turn, and keeps what differs
-/// least: the lowest version of each such distribution, preferred; the newest version that every
-/// platform has; the versions of one platform on all the others.
+/// One request for its target.
+pub type Job = (Request, Target);
+
+/// Resolves every job of every image, and answers in their order. Where versions differ, tries again
+/// with the lowest version of each such distribution preferred everywhere, and keeps what differs less:
+/// first within images, then between them. Where platforms of an image still differ, tries the newest
+/// version that all of them have, and the versions of each one on the others.
 ///
 /// # Errors
-/// As [`resolve`], for the first target that fails.
-pub async fn resolve_aligned(jobs: &[(Request, Target)], index: &PackageIndex) -> Result<Aligned, ResolveError> {
-    let mut best = Aligned::of(all(jobs, index).await?);
-    if best.skew.is_empty() {
-        return Ok(best);
+/// As [`resolve`]; of several jobs that fail, that of the first one.
+pub async fn resolve_aligned(images: &[Vec<Job>], index: &PackageIndex) -> Result<Vec<Vec<Resolution>>, ResolveError> {
+    let mut best = all(images, index).await?;
+    let mut images = images.to_vec();
+    for _ in 0..ATTEMPTS {
+        let lowest = lowest_of_many(&best);
+        if lowest.is_empty() {
+            break;
+        }
+        images.iter_mut().flatten().for_each(|(request, _)| request.prefer.extend(lowest.clone()));
+        match all(&images, index).await {
+            Ok(again) if difference(&again) < difference(&best) => best = again,
+            _ => break,
+        }
     }
-    let lowest = |skew: &Skew| Some((skew.name.clone(), skew.versions.values().min()?.clone()));
-    let prefer: BTreeMap<PackageName, Version> = best.skew.iter().filter_map(lowest).collect();
-    best.improve(jobs, index, |request, _| request.prefer.extend(prefer.clone())).await;
-    let common = common_versions(&best.skew, jobs, index).await?;
-    best.improve(jobs, index, |request, _| request.constraints.extend(pins(&common))).await;
-    for (_, leader) in jobs {
-        let own = |skew: &Skew| Some((skew.name.clone(), skew.versions.get(&leader.platform)?.clone()));
-        let leading: BTreeMap<PackageName, Version> = best.skew.iter().filter_map(own).collect();
-        best.improve(jobs, index, |request, _| request.constraints.extend(pins(&leading))).await;
+    for (jobs, resolutions) in images.iter().zip(&mut best) {
+        narrow(resolutions, jobs, index).await?;
     }
     Ok(best)
 }
 
-impl Aligned {
-    fn of(resolutions: Vec<Resolution>) -> Self {
-        Self { skew: skew(&resolutions), resolutions }
+/// Tries what takes more than a preference to make the platforms of one image agree.
+async fn narrow(best: &mut Vec<Resolution>, jobs: &[Job], index: &PackageIndex) -> Result<(), ResolveError> {
+    let common = common_versions(&skew(best), jobs, index).await?;
+    improve(best, jobs, index, &common).await;
+    for (_, leader) in jobs {
+        let own = |skew: &Skew| Some((skew.name.clone(), skew.versions.get(&leader.platform)?.clone()));
+        let leading: BTreeMap<PackageName, Version> = skew(best).iter().filter_map(own).collect();
+        improve(best, jobs, index, &leading).await;
     }
+    Ok(())
+}
 
-    /// Takes what comes of the changed requests, if less differs then.
-    async fn improve(
-        &mut self,
-        jobs: &[(Request, Target)],
-        index: &PackageIndex,
-        change: impl Fn(&mut Request, &Target),
-    ) {
-        if self.skew.is_empty() {
-            return;
-        }
-        let mut jobs = jobs.to_vec();
-        jobs.iter_mut().for_each(|(request, target)| change(request, target));
-        if let Ok(resolutions) = all(&jobs, index).await {
-            let other = Self::of(resolutions);
-            if other.skew.len() < self.skew.len() {
-                *self = other;
-            }
-        }
+/// Takes what comes of these versions alone, if less differs then.
+async fn improve(
+    best: &mut Vec<Resolution>,
+    jobs: &[Job],
+    index: &PackageIndex,
+    versions: &BTreeMap<PackageName, Version>,
+) {
+    if versions.is_empty() {
+        return;
+    }
+    let mut jobs = jobs.to_vec();
+    jobs.iter_mut().for_each(|(request, _)| request.constraints.extend(pins(versions)));
+    if let Ok(mut other) = all(&[jobs], index).await
+        && let Some(resolutions) = other.pop().filter(|other| skew(other).len() < skew(best).len())
+    {
+        *best = resolutions;
     }
 }
 
@@ -85,7 +91,7 @@ impl Aligned {
 /// which needs it can use.
 async fn common_versions(
     skew: &[Skew],
-    jobs: &[(Request, Target)],
+    jobs: &[Job],
     index: &PackageIndex,
 ) -> Result<BTreeMap<PackageName, Version>, ResolveError> {
     let mut found = BTreeMap::new();
@@ -114,21 +120,46 @@ fn pins(versions: &BTreeMap<PackageName, Version>) -> Vec<Requirement> {
     versions.iter().map(pin).collect()
 }
 
-async fn all(jobs: &[(Request, Target)], index: &PackageIndex) -> Result<Vec<Resolution>, ResolveError> {
-    try_join_all(jobs.iter().map(|(request, target)| resolve(request, target, index))).await
-}
-
-fn skew(resolutions: &[Resolution]) -> Vec<Skew> {
+/// Where the versions of one image, one resolution a platform, differ. Sorted by name.
+#[must_use]
+pub fn skew(resolutions: &[Resolution]) -> Vec<Skew> {
     let mut versions: BTreeMap<&PackageName, BTreeMap<Platform, Version>> = BTreeMap::new();
     for resolution in resolutions {
         for wheel in &resolution.wheels {
             versions.entry(&wheel.name).or_default().insert(resolution.platform.clone(), wheel.version.clone());
         }
     }
-    let differs = |versions: &BTreeMap<Platform, Version>| {
-        // `2.3.1+cpu` beside `2.3.1` is one version, built twice.
-        versions.values().map(|version| version.clone().without_local()).collect::<BTreeSet<_>>().len() > 1
-    };
-    let skewed = versions.into_iter().filter(|(_, versions)| differs(versions));
+    let skewed = versions.into_iter().filter(|(_, versions)| public(versions.values()).len() > 1);
     skewed.map(|(name, versions)| Skew { name: name.clone(), versions }).collect()
+}
+
+async fn all(images: &[Vec<Job>], index: &PackageIndex) -> Result<Vec<Vec<Resolution>>, ResolveError> {
+    let jobs = images.iter().flatten().map(|(request, target)| resolve(request, target, index));
+    let mut found = join_all(jobs).await.into_iter();
+    images.iter().map(|jobs| found.by_ref().take(jobs.len()).collect()).collect()
+}
+
+/// How much differs within images, and how many versions there are in all.
+fn difference(images: &[Vec<Resolution>]) -> (usize, usize) {
+    let within = images.iter().map(|resolutions| skew(resolutions).len()).sum();
+    (within, versions(images).values().map(|versions| public(versions.iter().copied()).len()).sum())
+}
+
+/// Of every distribution that is not the same everywhere, the lowest version.
+fn lowest_of_many(images: &[Vec<Resolution>]) -> BTreeMap<PackageName, Version> {
+    let many = versions(images).into_iter().filter(|(_, versions)| public(versions.iter().copied()).len() > 1);
+    many.filter_map(|(name, versions)| Some((name.clone(), (*versions.first()?).clone()))).collect()
+}
+
+fn versions(images: &[Vec<Resolution>]) -> BTreeMap<&PackageName, BTreeSet<&Version>> {
+    let mut versions: BTreeMap<&PackageName, BTreeSet<&Version>> = BTreeMap::new();
+    for wheel in images.iter().flatten().flat_map(|resolution| &resolution.wheels) {
+        versions.entry(&wheel.name).or_default().insert(&wheel.version);
+    }
+    versions
+}
+
+/// `2.3.1+cpu` beside `2.3.1` is one version, built twice.
+fn public<'v>(versions: impl Iterator<Item = &'v Version>) -> BTreeSet<Version> {
+    versions.map(|version| version.clone().without_local()).collect()
 }

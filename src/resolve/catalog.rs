@@ -29,6 +29,7 @@ pub(super) struct Catalog {
     pub(super) tags: TagSet,
     pub(super) accepted: BTreeMap<PackageName, BTreeSet<Digest>>,
     pub(super) prefer: BTreeMap<PackageName, Version>,
+    pub(super) keep: BTreeSet<String>,
     pub(super) prereleases: BTreeSet<PackageName>,
     /// Versions that may be looked at.
     pub(super) patience: usize,
@@ -54,6 +55,7 @@ impl Catalog {
             tags: TagSet::of(target),
             accepted: BTreeMap::new(),
             prefer: BTreeMap::new(),
+            keep: BTreeSet::new(),
             prereleases: BTreeSet::new(),
             patience: PATIENCE,
             listings: Mutex::default(),
@@ -130,7 +132,7 @@ impl Catalog {
 
     async fn list(&self, package: &PackageName) -> Result<Arc<Listing>, ResolveError> {
         let project = self.index.project(package, &self.target().platform).await?;
-        let criteria = Criteria { tags: &self.tags, accepted: self.accepted.get(package) };
+        let criteria = Criteria { tags: &self.tags, accepted: self.accepted.get(package), keep: &self.keep };
         let listing = project.map(|project| Listing::of(package, &project.index, &project.files, &criteria));
         Ok(Arc::new(listing.unwrap_or_default()))
     }

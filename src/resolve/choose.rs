@@ -33,6 +33,7 @@ pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -
     let mut catalog = Catalog::new(index.clone(), target);
     catalog.accepted.clone_from(&request.accepted);
     catalog.prefer.clone_from(&request.prefer);
+    catalog.keep.clone_from(&request.keep);
     catalog.prereleases = asked_prereleases(request);
     catalog.patience = request.patience.unwrap_or(catalog.patience);
     let local = direct::take_in(request, &catalog, rules.environment()).await?;

@@ -93,6 +93,12 @@ pub enum ResolveError {
         /// What it has.
         found: Digest,
     },
+    /// A lock of another tool gives a file without its place, hash or size.
+    #[error("nothing says where {file} lies, or its SHA-256 and size")]
+    NoPlace {
+        /// File name.
+        file: String,
+    },
     /// A constraint names a URL, which bounds nothing.
     #[error("the constraint on {package} names a URL")]
     ConstraintUrl {

@@ -50,6 +50,8 @@ pub(super) struct Refused {
 pub(super) struct Criteria<'a> {
     pub(super) tags: &'a TagSet,
     pub(super) accepted: Option<&'a BTreeSet<Digest>>,
+    /// Files that come before others of their version.
+    pub(super) keep: &'a BTreeSet<String>,
 }
 
 /// How a version is chosen among those that are possible.
@@ -139,6 +141,11 @@ impl Candidate {
 }
 
 impl Refused {
+    /// Wheels of which none fits.
+    pub(super) fn of_wheels(wheels: Vec<WheelName>) -> Self {
+        Self { wheels, ..Self::default() }
+    }
+
     /// Whether there is nothing but source.
     pub(super) fn is_source_only(&self) -> bool {
         self.wheels.is_empty() && self.python.is_none() && !self.hash
@@ -174,6 +181,7 @@ impl Refused {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Standing {
     offered: Offered,
+    kept: bool,
     rank: std::cmp::Reverse<u32>,
     build: Option<(u64, String)>,
 }
@@ -214,7 +222,8 @@ fn standing(wheel: &WheelName, file: &IndexFile, criteria: &Criteria<'_>) -> Res
         return Err(Lack::Hash);
     }
     let offered = if file.yanked == Yanked::No { Offered::Plainly } else { Offered::Withdrawn };
-    Ok(Standing { offered, rank: std::cmp::Reverse(rank), build: wheel.build().cloned() })
+    let kept = criteria.keep.contains(&file.name);
+    Ok(Standing { offered, kept, rank: std::cmp::Reverse(rank), build: wheel.build().cloned() })
 }
 
 /// The version of a source distribution: `demo-1.0.tar.gz`.
@@ -262,7 +271,7 @@ mod tests {
             }
         };
         let files: Vec<IndexFile> = files.iter().map(file).collect();
-        let criteria = Criteria { tags: &tags(), accepted: None };
+        let criteria = Criteria { tags: &tags(), accepted: None, keep: &BTreeSet::new() };
         Listing::of(&"demo".parse().unwrap(), "default", &files, &criteria)
     }
 

@@ -19,10 +19,12 @@ mod solver;
 mod explain;
 mod choose;
 mod align;
+mod given;
 
-pub use align::{Aligned, Skew, resolve_aligned};
+pub use align::{Job, Skew, resolve_aligned, skew};
 pub use choose::resolve;
 pub use error::ResolveError;
 pub use fact::Fact;
+pub use given::{Given, GivenWheel, choose_given};
 pub use outcome::{Notice, Picked, Resolution};
 pub use request::{Choice, LocalWheel, Request};

@@ -32,6 +32,8 @@ pub struct Request {
     pub installed: Vec<Installed>,
     /// Versions to take rather than the newest, where nothing speaks against them.
     pub prefer: BTreeMap<PackageName, Version>,
+    /// File names of wheels to take rather than others of the same version.
+    pub keep: BTreeSet<String>,
     /// The only files that may be chosen of a package (`--hash`).
     pub accepted: BTreeMap<PackageName, BTreeSet<Digest>>,
     /// Versions that may be looked at on one platform before the search is given up; where nothing is

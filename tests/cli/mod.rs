@@ -4,8 +4,17 @@
 
 mod bench;
 mod building;
+mod copying;
 mod inspecting;
 mod interrupting;
+#[cfg(feature = "serve")]
+mod killing;
 mod private_index;
+#[cfg(feature = "serve")]
+mod pushing;
 mod refusing;
+#[cfg(feature = "serve")]
+mod serving;
 mod wheels;
+#[cfg(feature = "serve")]
+mod workshop;

@@ -88,7 +88,7 @@ fn nowhere_to_put_the_image() {
     ----- stdout
     ----- stderr
     error: nothing says where the image shall go
-    hint: add `--output oci:DIR`, `--output oci-archive:FILE` or `--push HOST/REPOSITORY:TAG`
+    hint: add `--output oci:DIR`, `--output oci-archive:FILE`, `--push HOST/REPOSITORY:TAG` or `--load`
     ");
 }
 
@@ -140,7 +140,7 @@ fn an_output_that_is_no_place() {
     exit code: 2
     ----- stdout
     ----- stderr
-    error: invalid value 'dist' for '--output <WHERE>': write it as `oci:DIR[:NAME]` or `oci-archive:FILE[:NAME]`
+    error: invalid value 'dist' for '--output <WHERE>': write it as `oci:DIR[:NAME]`, `oci-archive:FILE[:NAME]` or `docker-archive:FILE[:REF]`
 
     For more information, try '--help'.
     ");
@@ -200,7 +200,7 @@ fn a_missing_lock_where_it_must_be_there() {
     ----- stdout
     ----- stderr
     error: there is no lock `wheelwright.lock`
-    hint: run `wheelwright lock` and commit the lock, or leave out `--locked`
+    hint: run `wheelwright lock` and commit the lock
     ");
 }
 
@@ -212,7 +212,7 @@ fn a_stale_lock_where_it_must_be_fresh() {
     exit code: 5
     ----- stdout
     ----- stderr
-    error: the lock `app.lock` is stale: `base` was added, `platforms` was added, `wheels.require` changed
+    error: the lock `app.lock` is stale: `base` was added; `platforms` was added; `wheels.require` changed
     hint: run `wheelwright lock` and commit the lock, or leave out `--locked`
     ");
 }

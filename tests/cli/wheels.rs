@@ -8,7 +8,7 @@ use wheelwright::testing::{Base, Wheel, ZipEntry};
 use super::bench::Bench;
 
 /// A project with two wheels on a base with Python; `more` is appended to the recipe.
-fn project(demo: Wheel, more: &str) -> Bench {
+fn project(demo: &Wheel, more: &str) -> Bench {
     let recipe = format!(
         "name = \"app\"\nbase = \"oci:base\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\
          [wheels]\nrequire = [\"./wheels/demo-1.0-py3-none-any.whl\", \"./wheels/other-2-py3-none-any.whl\"]\n{more}"
@@ -16,13 +16,13 @@ fn project(demo: Wheel, more: &str) -> Bench {
     let bench = Bench::new(&[("app.toml", &recipe)]);
     bench.write_base(&Base::default());
     bench.write("wheels/demo-1.0-py3-none-any.whl", &demo.build());
-    let other = Wheel::new("other", "2").file("other/__init__.py", b"").stored("other/data", &[7; 100_000]);
+    let other = Wheel::new("other", "2").file("other/__init__.py", b"").stored("other/data", &vec![7; 100_000]);
     bench.write("wheels/other-2-py3-none-any.whl", &other.build());
     bench
 }
 
 fn demo() -> Wheel {
-    let text: String = (0..200_000).map(|number| format!("{number}\n")).collect();
+    let text = (0..200_000).map(|number: u32| number.to_string()).collect::<Vec<_>>().join("\n");
     Wheel::new("demo", "1.0").file("demo/__init__.py", b"print(1)\n").file("demo/numbers.txt", text.as_bytes())
 }
 
@@ -66,7 +66,7 @@ fn every_compression_makes_the_same_files() {
         ("compression = \"none\"", "application/vnd.oci.image.layer.v1.tar"),
         ("lazy = true", "application/vnd.oci.image.layer.v1.tar+gzip"),
     ] {
-        let bench = project(demo(), &format!("[layers]\n{compression}\n"));
+        let bench = project(&demo(), &format!("[layers]\n{compression}\n"));
         let run = bench.run("build app.toml --offline --progress off -o oci:dist");
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{compression}");
         let (media_type, mut files) = last_layer(&bench);
@@ -87,7 +87,7 @@ fn every_compression_makes_the_same_files() {
 #[test]
 fn files_are_held_against_record_where_that_is_asked_for() {
     let lying = Wheel::new("demo", "1.0").file("demo/a.py", b"print(1)\n").raw(ZipEntry::deflated("demo/b.py", b"1"));
-    let bench = project(lying, "");
+    let bench = project(&lying, "");
     let build = "build app.toml --offline --progress off -o oci:dist";
     assert_eq!(bench.run(build).code, Some(0), "installers do not look");
     insta::assert_snapshot!(bench.run(&format!("{build} --verify-record --platform linux/amd64")), @"
@@ -97,7 +97,7 @@ fn files_are_held_against_record_where_that_is_asked_for() {
     error: cannot make the layer `demo other` for linux/amd64
       caused by: demo-1.0-py3-none-any.whl: `demo/b.py` is malformed: RECORD does not list it
     ");
-    let bench = project(demo(), "");
+    let bench = project(&demo(), "");
     assert_eq!(bench.run(build).code, Some(0));
     let made = |line: &str| bench.run(line).stdout.matches("built").count();
     assert_eq!(made(&format!("{build} --verify-record")), 2, "what was not checked is made again");
@@ -108,7 +108,7 @@ fn files_are_held_against_record_where_that_is_asked_for() {
 fn what_installers_pass_over_is_said() {
     let record = b"demo/A.py,,\ndemo/a.py,,\ndemo/gone.py,,\ndemo/folder/,,\ndemo-1.0.dist-info/RECORD,,\n";
     let odd = Wheel::new("demo", "1.0").file("demo/a.py", b"1").file("demo/A.py", b"2").record(record);
-    let bench = project(odd, "");
+    let bench = project(&odd, "");
     let first = bench.run("build app.toml --offline --progress off -o oci:dist");
     assert_eq!(first.code, Some(0));
     insta::assert_snapshot!(first.stderr, @"

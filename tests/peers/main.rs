@@ -11,7 +11,10 @@
 mod debian_base;
 mod digests;
 mod docker_registry;
+mod guarded_registry;
 mod image;
+mod openpgp;
+mod other_tools;
 mod pip;
 mod private_index;
 mod quickstart;

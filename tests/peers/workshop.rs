@@ -87,9 +87,14 @@ impl Project {
 
     /// The call of the program that builds this; destinations are still to be added.
     pub(super) fn build(&self, store: &Path) -> Command {
+        self.command("build", store)
+    }
+
+    /// Another call of the program on this.
+    pub(super) fn command(&self, subcommand: &str, store: &Path) -> Command {
         let recipe = self.folder.join(format!("{}.toml", self.name));
         let mut command = Command::new(env!("CARGO_BIN_EXE_wheelwright"));
-        command.stdin(Stdio::null()).arg("build").arg(recipe).arg("--store").arg(store);
+        command.stdin(Stdio::null()).arg(subcommand).arg(recipe).arg("--store").arg(store);
         command
     }
 }

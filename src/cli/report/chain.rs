@@ -8,7 +8,8 @@ use crate::{
     base,
     builder::BuildError,
     cli::error::CliError,
-    debian::DebianError,
+    debian::{DebianError, openpgp::OpenPgpError},
+    engine::EngineError,
     hint::{Advise, Hint},
     http::HttpError,
     image::TransferError,
@@ -33,7 +34,7 @@ type Adviser = for<'a> fn(&'a Cause) -> Option<&'a dyn Advise>;
 const LONGEST: usize = 64;
 
 /// Every error that may know the way out.
-const ADVISERS: [Adviser; 20] = [
+const ADVISERS: &[Adviser] = &[
     adviser::<CliError>,
     adviser::<BuildError>,
     adviser::<RecipeError>,
@@ -43,6 +44,7 @@ const ADVISERS: [Adviser; 20] = [
     adviser::<PythonError>,
     adviser::<AptError>,
     adviser::<DebianError>,
+    adviser::<OpenPgpError>,
     adviser::<base::BaseError>,
     adviser::<LayerError>,
     adviser::<UnpackError>,
@@ -50,9 +52,12 @@ const ADVISERS: [Adviser; 20] = [
     adviser::<TransferError>,
     adviser::<LayoutError>,
     adviser::<ArchiveError>,
+    adviser::<EngineError>,
     adviser::<RegistryError>,
     adviser::<CredentialError>,
     adviser::<HttpError>,
+    #[cfg(feature = "serve")]
+    adviser::<crate::serve::ServeError>,
     adviser::<StoreError>,
 ];
 
@@ -103,6 +108,8 @@ fn wrapped(error: &Cause) -> Option<&Cause> {
             CliError::Lock(inner) => Some(inner),
             CliError::Store(inner) => Some(inner),
             CliError::Http(inner) => Some(inner),
+            #[cfg(feature = "serve")]
+            CliError::Serve(inner) => Some(inner),
             CliError::Build(inner) => Some(&**inner),
             _ => None,
         };
@@ -115,6 +122,7 @@ fn wrapped(error: &Cause) -> Option<&Cause> {
             BuildError::Layout(inner) => Some(inner),
             BuildError::Archive(inner) => Some(inner),
             BuildError::Registry(inner) => Some(inner),
+            BuildError::Engine(inner) => Some(inner),
             _ => None,
         };
     }
@@ -127,8 +135,10 @@ fn wrapped(error: &Cause) -> Option<&Cause> {
     if let Some(LayerError::Store(inner)) = error.downcast_ref() {
         return Some(inner);
     }
-    if let Some(TransferError::Room(failure)) = error.downcast_ref() {
-        return Some(failure.error());
+    match error.downcast_ref() {
+        Some(TransferError::Room(failure)) => return Some(failure.error()),
+        Some(TransferError::Manifest(inner)) => return Some(inner),
+        _ => {}
     }
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return error.get_ref().map(|inner| inner as &Cause);

@@ -1,6 +1,6 @@
 //! Resolutions against small indexes made in code.
 
-use super::super::{Choice, LocalWheel, Request, Resolution, ResolveError, resolve, resolve_aligned};
+use super::super::{Choice, LocalWheel, Request, Resolution, ResolveError, resolve, resolve_aligned, skew};
 use crate::{
     lock::{Installed, WheelSource},
     oci::Digest,
@@ -304,23 +304,25 @@ async fn versions_are_aligned_where_they_can_be() {
     let folder = tempfile::tempdir().unwrap();
     let index = package_index(&folder, server.settings());
     let jobs = |requirements: &[&str]| {
-        ["linux/amd64", "linux/arm64"].map(|platform| (wants(requirements), target(platform, "glibc 2.36")))
+        let platforms = ["linux/amd64", "linux/arm64"];
+        [platforms.map(|platform| (wants(requirements), target(platform, "glibc 2.36"))).to_vec()]
     };
-    let aligned = resolve_aligned(&jobs(&["native"]), &index).await.unwrap();
-    assert!(aligned.skew.is_empty());
-    assert_eq!(names(&aligned.resolutions[1]), "native 1.0");
+    let aligned = resolve_aligned(&jobs(&["native"]), &index).await.unwrap().remove(0);
+    assert!(skew(&aligned).is_empty());
+    assert_eq!(names(&aligned[1]), "native 1.0");
     // The lowest is not to be had on the other platform, and an older one is.
-    let gaps = resolve_aligned(&jobs(&["gaps"]), &index).await.unwrap();
-    assert!(gaps.skew.is_empty());
-    assert_eq!(names(&gaps.resolutions[0]), "gaps 1.0");
+    let gaps = resolve_aligned(&jobs(&["gaps"]), &index).await.unwrap().remove(0);
+    assert!(skew(&gaps).is_empty());
+    assert_eq!(names(&gaps[0]), "gaps 1.0");
     // What the older one needs is not there: but what one platform has will do on the other.
-    let led = resolve_aligned(&jobs(&["led", "part"]), &index).await.unwrap();
-    assert!(led.skew.is_empty(), "{:?}", led.skew);
-    assert_eq!(names(&led.resolutions[1]), "led 2.0, part 2.0");
-    let skewed = resolve_aligned(&jobs(&["native", "only"]), &index).await.unwrap();
-    assert_eq!(names(&skewed.resolutions[1]), "native 1.0, only 2.0");
-    let versions: Vec<String> = skewed.skew[0].versions.values().map(ToString::to_string).collect();
-    assert_eq!((skewed.skew.len(), versions), (1, vec!["1.0".to_owned(), "2.0".to_owned()]));
+    let led = resolve_aligned(&jobs(&["led", "part"]), &index).await.unwrap().remove(0);
+    assert!(skew(&led).is_empty(), "{:?}", skew(&led));
+    assert_eq!(names(&led[1]), "led 2.0, part 2.0");
+    let skewed = resolve_aligned(&jobs(&["native", "only"]), &index).await.unwrap().remove(0);
+    assert_eq!(names(&skewed[1]), "native 1.0, only 2.0");
+    let skew = skew(&skewed);
+    let versions: Vec<String> = skew[0].versions.values().map(ToString::to_string).collect();
+    assert_eq!((skew.len(), versions), (1, vec!["1.0".to_owned(), "2.0".to_owned()]));
 }
 
 #[tokio::test]

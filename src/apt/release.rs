@@ -1,0 +1,115 @@
+//! Release files: fetched, held against a keyring, and never older than the one that was seen last.
+
+use super::{AptError, Archive, Query, Trust, archive::unfetched};
+use crate::{
+    debian::{ClearSigned, Release, openpgp::Keyring},
+    http::{HttpError, Request},
+    oci::Digest,
+    store::Bucket,
+};
+
+/// Most bytes of a release file; Debian's have some hundred kilobytes.
+const LIMIT: u64 = 16 << 20;
+
+/// Who must have signed a suite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signatures {
+    /// One of these keys.
+    By(Keyring),
+    /// Nobody: only checksums are compared.
+    Unchecked,
+}
+
+/// A release file that may be gone by.
+pub(super) struct Checked {
+    pub(super) release: Release,
+    /// Of the file.
+    pub(super) digest: Digest,
+    pub(super) trust: Trust,
+}
+
+impl Archive {
+    /// The release file of `suite` in `folder`, from the first mirror whose file will do; offline, the one
+    /// that was seen last.
+    pub(super) async fn release(
+        &self,
+        archive: &str,
+        suite: &str,
+        folder: &str,
+        query: &Query,
+    ) -> Result<Checked, AptError> {
+        let path = format!("{folder}/InRelease");
+        let urls = self.mirrors.urls(archive, &path);
+        let places: String = urls.iter().map(url::Url::as_str).collect();
+        let key = format!("release-2-{}", Digest::of(format!("{suite}\n{places}").as_bytes()).hex());
+        let seen = self.store.note(Bucket::Pages, &key);
+        let newest = match (&seen, &query.signatures) {
+            // What nobody signed proves nothing about what comes after it.
+            (Some(bytes), Signatures::By(_)) => accept(suite, &path, bytes, query).ok(),
+            _ => None,
+        };
+        let (mut unreached, mut refused) = (None, None);
+        for url in urls {
+            match self.http.fetch(&Request::get(url).limit(LIMIT)).await {
+                Err(error) => unreached = Some(error),
+                Ok(fetched) => match accept(suite, &path, &fetched.body, query)
+                    .and_then(|found| not_older(suite, found, newest.as_ref()))
+                {
+                    Err(error) => refused = refused.or(Some(error)),
+                    Ok(found) => {
+                        let keep = |source| AptError::Keep { file: path.clone(), source };
+                        self.store.keep(Bucket::Pages, &key, &fetched.body).map_err(keep)?;
+                        return Ok(found);
+                    }
+                },
+            }
+        }
+        match (refused, unreached, seen) {
+            (Some(error), _, _) => Err(error),
+            (None, Some(HttpError::Offline { .. }), Some(bytes)) => accept(suite, &path, &bytes, query),
+            (None, unreached, _) => Err(unfetched(archive, &path, unreached)),
+        }
+    }
+}
+
+/// Reads a release file and makes sure that it is signed, of this suite, and still valid.
+fn accept(suite: &str, path: &str, bytes: &[u8], query: &Query) -> Result<Checked, AptError> {
+    let malformed = |source| AptError::Malformed { file: path.to_owned(), source };
+    let trust = match &query.signatures {
+        Signatures::Unchecked => Trust::ChecksumsOnly,
+        Signatures::By(keyring) => {
+            let signed = ClearSigned::parse(bytes).map_err(malformed)?;
+            let signed = signed.ok_or_else(|| AptError::Unsigned { suite: suite.to_owned() })?;
+            let bad = |source| AptError::Signature { suite: suite.to_owned(), source };
+            Trust::Signed(keyring.verify(&signed, query.now).map_err(bad)?.fingerprint)
+        }
+    };
+    let release = Release::parse(path, bytes).map_err(malformed)?;
+    check(&release, suite, query)?;
+    Ok(Checked { release, digest: Digest::of(bytes), trust })
+}
+
+fn check(release: &Release, suite: &str, query: &Query) -> Result<(), AptError> {
+    if !release.is(suite) {
+        let found = release.codename.as_ref().or(release.suite.as_ref());
+        return Err(AptError::OtherSuite {
+            asked: suite.to_owned(),
+            found: found.cloned().unwrap_or_else(|| "a nameless suite".to_owned()),
+        });
+    }
+    match (release.valid_until, query.now) {
+        (Some(until), Some(now)) if until < now => Err(AptError::Expired { suite: suite.to_owned(), until }),
+        _ => Ok(()),
+    }
+}
+
+/// An old file with a good signature hides the updates since then.
+fn not_older(suite: &str, found: Checked, seen: Option<&Checked>) -> Result<Checked, AptError> {
+    match seen {
+        Some(seen) if found.release.date_seconds < seen.release.date_seconds => {
+            Err(AptError::Older { suite: suite.to_owned(), date: found.release.date, seen: seen.release.date.clone() })
+        }
+        _ => Ok(found),
+    }
+}

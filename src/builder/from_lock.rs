@@ -1,0 +1,341 @@
+//! `from-lock`: the versions stand in a lock of another tool, and only files are chosen.
+
+use std::{collections::BTreeSet, path::Path};
+
+use toml::Spanned;
+use url::Url;
+
+use super::{BuildError, Builder, Project, files::Text, paths::names, wheels::target};
+use crate::{
+    hint::Hint,
+    lock::{LockedPlatform, WheelSource},
+    pypi::{DirectWheel, PackageIndex},
+    python::{
+        ForeignLock, ForeignPackage, ForeignWheel, MarkerEnvironment, Origin, PackageName, Part, Place, Requirement,
+        Target, Version, Wanted, marker_environment,
+    },
+    recipe::{InputFile, InputKind, Location, Variant},
+    resolve::{Given, GivenWheel, Request, Resolution, choose_given},
+};
+
+/// A lock of another tool, and what is asked of it.
+struct Foreign<'p> {
+    project: &'p Project,
+    text: Text,
+    lock: ForeignLock,
+    wanted: InputFile,
+}
+
+/// A wheel that the recipe names itself, with what it requires.
+struct Own {
+    wheel: DirectWheel,
+    source: WheelSource,
+    requires: Vec<Requirement>,
+}
+
+impl Builder {
+    /// Chooses the wheels of a variant that has `from-lock`, for one platform.
+    pub(super) async fn choose_from_lock(
+        &self,
+        project: &Project,
+        variant: &Variant,
+        locked: &LockedPlatform,
+        request: &Request,
+    ) -> Result<Resolution, BuildError> {
+        refuse_bounds(project, variant)?;
+        let foreign = Foreign::open(project, &variant.request.from_lock)?;
+        let index = self.package_index(project);
+        let request = Request { installed: locked.facts.installed.clone(), ..request.clone() };
+        let target = target(locked)?;
+        foreign.check_python(&target)?;
+        let environment = marker_environment(&target);
+        let own = own_wheels(&request, &environment, &index).await?;
+        let selected = foreign.select(&request, &environment, &own)?;
+        let mut given = Vec::new();
+        for (package, why) in &selected {
+            if !own.iter().any(|own| own.wheel.wheel.name() == &package.name) {
+                given.push(foreign.given(package, why, (&index, &target)).await?);
+            }
+        }
+        foreign.check_own(&own, &given, (&request, &environment))?;
+        given.extend(own.into_iter().map(given_own));
+        given.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(choose_given(&given, &request, &target, &index).await?)
+    }
+}
+
+impl<'p> Foreign<'p> {
+    fn open(project: &'p Project, inputs: &[Spanned<InputFile>]) -> Result<Self, BuildError> {
+        let mut wanted: Option<InputFile> = None;
+        for input in inputs {
+            match &mut wanted {
+                None => wanted = Some(input.get_ref().clone()),
+                Some(first) if first.path == input.get_ref().path => {
+                    first.extras.extend_from_slice(&input.get_ref().extras);
+                    first.groups.extend_from_slice(&input.get_ref().groups);
+                }
+                Some(first) => {
+                    let message =
+                        format!("the versions of one image stand in two locks, the other is `{}`", first.path);
+                    let hint = Hint::new(
+                        "lock both projects together with their own tool, or give them variants of their own",
+                    );
+                    return Err(project.recipe.problem_at(input.span(), message, Some(hint)).into());
+                }
+            }
+        }
+        let wanted = wanted.expect("a variant has a lock to choose from, or is not brought here");
+        let text = Text::read(project, Path::new(&wanted.path))?;
+        let lock = match wanted.kind {
+            InputKind::UvLock => ForeignLock::uv_lock(&text.text),
+            _ => ForeignLock::pylock(&text.text),
+        };
+        let lock = lock.map_err(|error| text.wrong(&error))?;
+        Ok(Self { project, text, lock, wanted })
+    }
+
+    fn check_python(&self, target: &Target) -> Result<(), BuildError> {
+        let python = Version::new([target.python.major, target.python.minor, target.python.patch].map(u64::from));
+        match &self.lock.requires_python {
+            Some(wanted) if !wanted.contains(&python) => Err(BuildError::OtherPython {
+                path: self.text.path.clone(),
+                wanted: wanted.clone(),
+                found: target.python,
+                platform: target.platform.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the lock has for the target; what the recipe requires besides must be in it.
+    fn select(
+        &self,
+        request: &Request,
+        environment: &MarkerEnvironment,
+        own: &[Own],
+    ) -> Result<Vec<(&ForeignPackage, Vec<String>)>, BuildError> {
+        let here =
+            |requirement: &&Requirement| requirement.applies(environment, &[]) && requirement.versions().is_some();
+        let is_own = |name: &PackageName| own.iter().any(|own| own.wheel.wheel.name() == name);
+        let also: Vec<Requirement> =
+            request.requirements.iter().filter(here).filter(|asked| !is_own(&asked.name)).cloned().collect();
+        for requirement in &also {
+            if self.lock.named(&requirement.name).next().is_none() {
+                return Err(self.lacks(requirement, "is not in it"));
+            }
+        }
+        let part = Part { extras: &self.wanted.extras, groups: &self.wanted.groups, also: &also };
+        let selected = self.lock.select(environment, &part).map_err(|error| self.text.wrong(&error))?;
+        for requirement in also.iter().chain(request.constraints.iter().filter(here)) {
+            let found = selected.iter().find(|(package, _)| package.name == requirement.name);
+            match found.map(|(package, _)| &package.version) {
+                None if also.contains(requirement) => {
+                    return Err(self.lacks(requirement, "is not meant for this platform"));
+                }
+                Some(Some(version)) if !allows(requirement, version) => {
+                    return Err(self.lacks(requirement, &format!("is {version}")));
+                }
+                _ => {}
+            }
+        }
+        Ok(selected)
+    }
+
+    fn lacks(&self, requirement: &Requirement, what: &str) -> BuildError {
+        let span = self.lock.named(&requirement.name).next().map_or(0..0, |package| package.span.clone());
+        let message = format!("the recipe requires {requirement}, and in this lock {} {what}", requirement.name);
+        let hint = "require it in the project and lock that again, or name a wheel of it in `wheels.require`";
+        self.text.problem(span, message, Some(Hint::new(hint)))
+    }
+
+    async fn given(
+        &self,
+        package: &ForeignPackage,
+        why: &[String],
+        (index, target): (&PackageIndex, &Target),
+    ) -> Result<Given, BuildError> {
+        let mut wheels = Vec::new();
+        for wheel in &package.wheels {
+            let source = self.source(package, wheel, (index, target)).await?;
+            let url = match &wheel.place {
+                Some(Place::Url(url)) => Some(url.clone()),
+                Some(Place::Path(path)) => self.absolute(path),
+                None => None,
+            };
+            let (sha256, size) = (wheel.sha256, wheel.size);
+            wheels.push(GivenWheel { wheel: wheel.file.clone(), source, url, sha256, size });
+        }
+        if let Origin::Source(place) = &package.origin {
+            let message = format!("{} comes from {place}, and would have to be built", package.name);
+            let hint = format!("build a wheel of {} and name it in `wheels.require`: `./dist/NAME.whl`", package.name);
+            return Err(self.text.problem(package.span.clone(), message, Some(Hint::new(hint))));
+        }
+        Ok(Given { name: package.name.clone(), wheels, version: package.version.clone(), why: why.to_vec() })
+    }
+
+    /// The recipe's name of where a wheel comes from.
+    async fn source(
+        &self,
+        package: &ForeignPackage,
+        wheel: &ForeignWheel,
+        (index, target): (&PackageIndex, &Target),
+    ) -> Result<WheelSource, BuildError> {
+        match (&package.origin, &wheel.place) {
+            (Origin::Direct | Origin::Source(_), Some(Place::Url(url))) => Ok(WheelSource::Url(url.to_string())),
+            (Origin::Direct | Origin::Source(_), Some(Place::Path(path))) => Ok(WheelSource::Path(self.relative(path))),
+            (Origin::Index(Some(place)), _) => {
+                match index.settings().name_at(place).or_else(|| self.folder_at(place)) {
+                    Some(name) => Ok(WheelSource::Index(name)),
+                    None => Err(self.unknown_index(package, place)),
+                }
+            }
+            _ => self.only_index(package, wheel, (index, target)).await,
+        }
+    }
+
+    /// The index of a package where the lock does not tell: the only one there is, or the one that lists
+    /// the file.
+    async fn only_index(
+        &self,
+        package: &ForeignPackage,
+        wheel: &ForeignWheel,
+        (index, target): (&PackageIndex, &Target),
+    ) -> Result<WheelSource, BuildError> {
+        let names = index.indexes_for(&package.name, &target.platform);
+        if let [only] = &names[..] {
+            return Ok(WheelSource::Index(only.clone()));
+        }
+        let fail = |source| BuildError::Wheel { wheel: wheel.file.to_string(), source };
+        let project = index.project(&package.name, &target.platform).await.map_err(fail)?;
+        let listed = project.filter(|project| project.files.iter().any(|file| file.name == wheel.file.file()));
+        match listed {
+            Some(project) => Ok(WheelSource::Index(project.index.clone())),
+            None => Err(self.unknown_index(package, "an index that the lock does not name")),
+        }
+    }
+
+    fn unknown_index(&self, package: &ForeignPackage, place: &str) -> BuildError {
+        let shown = match place.parse::<Url>() {
+            Ok(mut url) => {
+                let _ = url.set_username("");
+                let _ = url.set_password(None);
+                url.to_string()
+            }
+            Err(_) => place.to_owned(),
+        };
+        let message = format!("{} comes from {shown}, which is no index of the recipe", package.name);
+        let hint =
+            format!("add `{{ name = \"NAME\", url = \"{shown}\", for = [\"{}\"] }}` to `wheels.index`", package.name);
+        self.text.problem(package.span.clone(), message, Some(Hint::new(hint)))
+    }
+
+    /// The recipe's index over a folder that the lock names.
+    fn folder_at(&self, place: &str) -> Option<String> {
+        let wanted = Path::new(&self.wanted.path).parent().unwrap_or(Path::new("")).join(place);
+        let base = &self.project.folder;
+        let same = |location: &Location| matches!(location, Location::Folder(known) if names(&base.join(known)) == names(&base.join(&wanted)));
+        let index = self.project.recipe.wheels.index.iter().find(|index| same(index.location.get_ref()))?;
+        Some(index.name.get_ref().clone())
+    }
+
+    /// A path of the lock as seen from the recipe.
+    fn relative(&self, path: &str) -> String {
+        let beside = Path::new(&self.wanted.path).parent().unwrap_or(Path::new("")).join(path);
+        beside.to_string_lossy().into_owned()
+    }
+
+    fn absolute(&self, path: &str) -> Option<Url> {
+        let path = std::path::absolute(self.project.folder.join(self.relative(path))).ok()?;
+        Url::from_file_path(path).ok()
+    }
+
+    /// What wheels of the recipe's own require must be in the lock too.
+    fn check_own(
+        &self,
+        own: &[Own],
+        given: &[Given],
+        (request, environment): (&Request, &MarkerEnvironment),
+    ) -> Result<(), BuildError> {
+        let excluded = |name: &PackageName| request.exclude.iter().any(|pattern| pattern.matches(name));
+        let brought = |name: &PackageName| request.installed.iter().any(|installed| installed.name == name.as_str());
+        let others: BTreeSet<&PackageName> = own.iter().map(|own| own.wheel.wheel.name()).collect();
+        for wheel in own {
+            for wanted in wheel.requires.iter().filter(|wanted| wanted.applies(environment, &[])) {
+                if excluded(&wanted.name) || brought(&wanted.name) || others.contains(&wanted.name) {
+                    continue;
+                }
+                let found = given.iter().find(|given| given.name == wanted.name);
+                let what = match found.map(|given| &given.version) {
+                    None => "is not in it".to_owned(),
+                    Some(Some(version)) if !allows(wanted, version) => format!("is {version}"),
+                    Some(_) => continue,
+                };
+                let span = self.lock.named(&wanted.name).next().map_or(0..0, |package| package.span.clone());
+                let message =
+                    format!("{} requires {wanted}, and in this lock {} {what}", wheel.wheel.wheel, wanted.name);
+                let hint = Hint::new("lock the project again with its own tool, or build its wheel anew");
+                return Err(self.text.problem(span, message, Some(hint)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bounds belong to where versions are chosen.
+fn refuse_bounds(project: &Project, variant: &Variant) -> Result<(), BuildError> {
+    let request = &variant.request;
+    let keys = [
+        ("constraints", request.constraints.first().map(Spanned::span)),
+        ("overrides", request.overrides.first().map(Spanned::span)),
+        ("choice", request.choices.first().map(|choice| choice.span.clone())),
+    ];
+    let found = keys.into_iter().find_map(|(key, span)| Some((key, span?)));
+    let Some((key, span)) = found else { return Ok(()) };
+    let message = format!("`{key}` does not go with `from-lock`: there is nothing left to choose");
+    let hint = Hint::new(format!("say it in the project that is locked and lock that again, or remove `{key}`"));
+    Err(project.recipe.problem_at(span, message, Some(hint)).into())
+}
+
+fn allows(requirement: &Requirement, version: &Version) -> bool {
+    requirement.versions().is_none_or(|versions| versions.contains(version))
+}
+
+/// The wheels that the recipe names by path or URL.
+async fn own_wheels(
+    request: &Request,
+    environment: &MarkerEnvironment,
+    index: &PackageIndex,
+) -> Result<Vec<Own>, BuildError> {
+    let mut own = Vec::new();
+    for local in request.wheels.iter().filter(|local| local.marker.evaluate(environment, &[])) {
+        let fail = |source| BuildError::Wheel { wheel: local.path.display().to_string(), source };
+        let wheel = index.local(&local.path).await.map_err(fail)?;
+        let source = WheelSource::Path(local.path.to_string_lossy().into_owned());
+        own.push(described(wheel, source, index).await?);
+    }
+    for requirement in request.requirements.iter().filter(|requirement| requirement.applies(environment, &[])) {
+        let Wanted::Url(url) = &requirement.wanted else { continue };
+        let fail = |source| BuildError::Wheel { wheel: requirement.name.to_string(), source };
+        let wheel = index.direct(url).await.map_err(fail)?;
+        let mut written = url.clone();
+        written.set_fragment(None);
+        own.push(described(wheel, WheelSource::Url(written.to_string()), index).await?);
+    }
+    Ok(own)
+}
+
+async fn described(wheel: DirectWheel, source: WheelSource, index: &PackageIndex) -> Result<Own, BuildError> {
+    let fail = |source| BuildError::Wheel { wheel: wheel.wheel.to_string(), source };
+    let requires = index.metadata_of(&wheel).await.map_err(fail)?.requires.clone();
+    Ok(Own { wheel, source, requires })
+}
+
+fn given_own(own: Own) -> Given {
+    let DirectWheel { wheel, file, .. } = own.wheel;
+    let (name, version) = (wheel.name().clone(), Some(wheel.version().clone()));
+    let wheel = GivenWheel { wheel, source: own.source, url: Some(file.url), sha256: file.sha256, size: file.size };
+    Given { name, wheels: vec![wheel], version, why: vec!["recipe".to_owned()] }
+}
+
+#[cfg(test)]
+mod tests;

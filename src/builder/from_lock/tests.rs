@@ -1,0 +1,157 @@
+//! Locks of other tools, against an index on loopback that is hardly asked.
+
+use crate::{
+    builder::{
+        BuildError, Kept,
+        testing::{Bench, wheels},
+    },
+    hint::Advise as _,
+    lock::{Lock, WheelSource},
+    oci::Digest,
+    pypi::testing::Wheel,
+    recipe::RecipeError,
+};
+
+const INDEX: &str = "https://house.example/simple";
+
+fn entry(name: &str, version: &str, tags: &[&str], rest: &str) -> String {
+    let wheel = |tag: &&str| {
+        let file = format!("{name}-{version}-{tag}.whl");
+        let hash = Digest::of(file.as_bytes());
+        format!("{{ url = \"https://files.example/{file}\", hash = \"{hash}\", size = 5 }}")
+    };
+    let wheels: Vec<String> = tags.iter().map(wheel).collect();
+    format!(
+        "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nsource = {{ registry = \"{INDEX}/\" }}\n\
+         wheels = [{}]\n{rest}\n",
+        wheels.join(", ")
+    )
+}
+
+fn uv_lock() -> String {
+    let project = "version = 1\nrequires-python = \">=3.11\"\n[[package]]\nname = \"app\"\nversion = \"1\"\n\
+                   source = { editable = \".\" }\ndependencies = [{ name = \"flask\" }, { name = \"fast\", \
+                   marker = \"platform_machine == 'aarch64'\" }]\n\
+                   [package.optional-dependencies]\nold = [{ name = \"old\" }]\n";
+    let native = ["cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-manylinux_2_28_x86_64", "cp312-cp312-win_amd64"];
+    [
+        project.to_owned(),
+        entry("fast", "1.0", &["cp311-cp311-manylinux_2_17_aarch64"], ""),
+        entry("flask", "3.0", &["py3-none-any"], "dependencies = [{ name = \"native\" }]"),
+        entry("native", "2.0", &[&native[..], &["cp311-cp311-musllinux_1_2_aarch64", "py3-none-any"]].concat(), ""),
+        entry("old", "1.0", &["cp39-cp39-manylinux_2_17_x86_64"], ""),
+    ]
+    .concat()
+}
+
+fn recipe(wheels: &str) -> String {
+    format!("[wheels]\nindex = [{{ name = \"house\", url = \"{INDEX}\" }}]\n{wheels}\n")
+}
+
+async fn lock(bench: &Bench, wheels: &str) -> Result<Lock, BuildError> {
+    let project = bench.project(&recipe(wheels));
+    let base = bench.base(&project);
+    bench.builder(&[]).await.0.lock(&project, &Kept::of(&base)).await
+}
+
+/// The message, and `file: marked text | hint`.
+async fn refused(bench: &Bench, wheels: &str) -> String {
+    match lock(bench, wheels).await.unwrap_err() {
+        BuildError::Recipe(RecipeError::Invalid { file, text, problems }) => {
+            let problem = &problems[0];
+            let hint = problem.hint.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("{file}: {} | {} | {hint}", &text[problem.span.clone()], problem.message)
+        }
+        BuildError::Resolve(error) => {
+            let facts: Vec<String> = error.facts().iter().map(ToString::to_string).collect();
+            format!("{error}: {}", facts.join("; "))
+        }
+        error => format!("{error} | {}", error.hint().map(|hint| hint.to_string()).unwrap_or_default()),
+    }
+}
+
+#[tokio::test]
+async fn files_are_chosen_and_nothing_else() {
+    let bench = Bench::new(&[("sub/uv.lock", &uv_lock())]);
+    let lock = lock(&bench, "from-lock = \"sub/uv.lock\"").await.unwrap();
+    assert_eq!(wheels(&lock, None, "linux/amd64"), "flask 3.0, native 2.0");
+    assert_eq!(wheels(&lock, None, "linux/arm64"), "fast 1.0, flask 3.0, native 2.0");
+    let native = &lock.images[0].wheels[1];
+    assert_eq!(native.file, "native-2.0-cp311-cp311-manylinux_2_28_x86_64.whl");
+    assert_eq!((native.sha256, native.size), (Digest::of(native.file.as_bytes()), 5));
+    assert_eq!((&native.source, &native.why), (&WheelSource::Index("house".to_owned()), &vec!["flask".to_owned()]));
+    assert_eq!(lock.images[1].wheels[2].file, "native-2.0-py3-none-any.whl");
+    for host in ["house.example", "files.example"] {
+        assert!(!lock.to_toml().contains(host), "a URL of the foreign lock");
+    }
+}
+
+#[tokio::test]
+async fn what_else_the_recipe_says_goes_together_with_the_lock_or_is_refused() {
+    let bench = Bench::new(&[("uv.lock", &uv_lock()), ("pins.txt", "flask==3.0\n")]);
+    let own = Wheel::new("app", "1.0").requires(&["flask>=2", "native"]);
+    own.lay(bench.folder.path());
+    let both =
+        lock(&bench, "from-lock = \"uv.lock\"\nrequire = [\"./app-1.0-py3-none-any.whl\"]\nexclude = [\"fast\"]");
+    assert_eq!(wheels(&both.await.unwrap(), None, "linux/arm64"), "app 1.0, flask 3.0, native 2.0");
+    let check = async |rest: &str, expect: &str| {
+        let found = refused(&bench, &format!("from-lock = \"uv.lock\"\n{rest}")).await;
+        assert!(found.starts_with(expect), "{rest}\n{found}");
+    };
+    check(
+        "require = [\"flask>=4\"]",
+        "uv.lock: \"flask\" | the recipe requires flask>=4, and in this lock flask is 3.0 | ",
+    )
+    .await;
+    check("require = [\"django\"]", "uv.lock:  | the recipe requires django, and in this lock django is not in it | ")
+        .await;
+    check("constraints = [\"a<1\"]", "app.toml: \"a<1\" | `constraints` does not go with `from-lock`: ").await;
+    check("deny = [\"nat*\"]", "native is denied by `nat*`, but needed on linux/amd64 by flask").await;
+    let demanding = Wheel::new("app", "2.0").requires(&["flask>=4"]);
+    demanding.lay(bench.folder.path());
+    check(
+        "require = [\"./app-2.0-py3-none-any.whl\"]",
+        "uv.lock: \"flask\" | app-2.0-py3-none-any.whl requires flask>=4, and in this lock flask is 3.0 | ",
+    )
+    .await;
+    assert!(lock(&bench, "from-lock = \"uv.lock\"\nfiles = [\"pins.txt\"]").await.is_ok());
+}
+
+#[tokio::test]
+async fn what_cannot_be_had_is_told() {
+    let check = async |lock: &str, rest: &str, expect: &str| {
+        let bench = Bench::new(&[("uv.lock", lock)]);
+        let rest = if rest.is_empty() { "from-lock = \"uv.lock\"" } else { rest };
+        assert_eq!(refused(&bench, rest).await, expect);
+    };
+    let lock = uv_lock();
+    check(
+        &lock,
+        "from-lock = { file = \"uv.lock\", extras = [\"old\"] }",
+        "no set of wheels for linux/amd64 satisfies every requirement: old 1.0 cannot be used: its only wheel, \
+         cp39-cp39-manylinux_2_17_x86_64, is for the ABI cp39, the base has cp311",
+    )
+    .await;
+    check(
+        &lock.replacen(&format!("{INDEX}/"), "https://me:secret@other.example/simple", 1),
+        "",
+        "uv.lock: \"fast\" | fast comes from https://other.example/simple, which is no index of the recipe | \
+         add `{ name = \"NAME\", url = \"https://other.example/simple\", for = [\"fast\"] }` to `wheels.index`",
+    )
+    .await;
+    check(
+        &lock.replacen(&format!("registry = \"{INDEX}/\""), "git = \"https://git.example/fast?rev=1\"", 1),
+        "",
+        "uv.lock: \"fast\" | fast comes from https://git.example/fast, and would have to be built | \
+         build a wheel of fast and name it in `wheels.require`: `./dist/NAME.whl`",
+    )
+    .await;
+    check(
+        &lock.replace(">=3.11", ">=3.12"),
+        "",
+        "`uv.lock` is for Python >=3.12, and the base has 3.11.2 on linux/amd64 | \
+         take a `base` with such a Python, or lock the project again for this one",
+    )
+    .await;
+    check("version = 1\npackage = 3\n", "", "uv.lock: 3 | invalid type: integer `3`, expected a sequence | ").await;
+}

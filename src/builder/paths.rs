@@ -1,0 +1,43 @@
+//! Paths of a project, as they may stand in what is written: never those of one machine.
+
+use std::path::{Component, Path, PathBuf};
+
+/// `to` as seen from `folder`: no path of this machine shall stand in an export.
+pub(super) fn relative(folder: &Path, to: &Path) -> String {
+    let (folder, to) = (names(folder), names(to));
+    let common = folder.iter().zip(&to).take_while(|(one, other)| one == other).count();
+    let up = std::iter::repeat_n("..".to_owned(), folder.len() - common);
+    let down = to[common..].iter().cloned();
+    let parts: Vec<String> = up.chain(down).collect();
+    if parts.first().is_some_and(|first| first == "..") { parts.join("/") } else { format!("./{}", parts.join("/")) }
+}
+
+/// The names along a path from the root, `.` and `..` obeyed.
+pub(super) fn names(path: &Path) -> Vec<String> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
+    let mut names = Vec::new();
+    for part in absolute.components() {
+        match part {
+            Component::Normal(name) => names.push(name.to_string_lossy().into_owned()),
+            Component::ParentDir => drop(names.pop()),
+            _ => {}
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_from_where_the_export_lies() {
+        let check = |folder: &str, to: &str, expect: &str| {
+            assert_eq!(relative(Path::new(folder), Path::new(to)), expect);
+        };
+        check("/a/b", "/a/b/dist/x.whl", "./dist/x.whl");
+        check("/a/b", "/a/b/../c/./x.whl", "../c/x.whl");
+        check("/a/b/c", "/x.whl", "../../../x.whl");
+        check("out", "dist/x.whl", "../dist/x.whl");
+    }
+}

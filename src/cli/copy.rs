@@ -1,0 +1,121 @@
+//! `wheelwright copy`, also called `push`: an image from anywhere to anywhere, as it is.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::{deliveries, destination, error::CliError, loading::Loading, platform, session::Session};
+use crate::{
+    builder::{Builder, Destination},
+    image::Graph,
+    oci::{Platform, Reference},
+    recipe::Base,
+};
+
+/// Below the help of `copy`.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  wheelwright copy oci:dist ghcr.io/me/app:1.2
+  wheelwright push oci:dist ghcr.io/me/app:1.2 ghcr.io/me/app:latest --dry-run
+  wheelwright copy ghcr.io/me/app:1 docker-archive:app.tar:me/app:1 --platform linux/arm64
+  wheelwright copy ghcr.io/me/app:1 --load
+
+Manifests and layers stay as they are, byte for byte, and so do their digests. An index is copied with
+all that it lists, unless --platform picks from it: one platform gives that image itself, several give
+a new index.
+
+Of a docker-archive, `docker load` takes one image: this machine's if it is there, else the first. All
+of them are in it for Podman, containerd and every reader of OCI layouts.";
+
+/// `copy`.
+#[derive(Debug, Args)]
+pub(super) struct Copy {
+    /// The image: HOST/REPOSITORY:TAG, oci:DIR[:NAME], oci-archive:FILE[:NAME] or
+    /// docker-archive:FILE[:REF] (FILE.tar alone will do)
+    #[arg(value_name = "SRC", value_parser = destination::parse_image)]
+    source: Base,
+    /// Where it goes: HOST/REPOSITORY:TAG, oci:DIR[:NAME], oci-archive:FILE[:NAME] or
+    /// docker-archive:FILE[:REF]; may be several
+    #[arg(value_name = "DST", value_parser = destination::parse_any, required_unless_present = "load")]
+    destinations: Vec<Destination>,
+    #[command(flatten)]
+    loading: Loading,
+    /// What --load calls the image [default: the name it has in a registry]
+    #[arg(long, value_name = "REF", requires = "load")]
+    name: Option<Reference>,
+    /// Copy the image for this platform only; may be given several times
+    #[arg(long, value_name = "P", value_parser = platform::parse)]
+    platform: Vec<Platform>,
+    /// Only tell what would be sent, mounted or found there
+    #[arg(long, conflicts_with = "load")]
+    dry_run: bool,
+}
+
+/// Copies; returns a line for each destination, and the digest.
+///
+/// # Errors
+/// When the image cannot be read, or a destination cannot be written.
+pub(super) async fn run(session: &Session, arguments: &Copy) -> Result<String, CliError> {
+    let mut destinations = arguments.destinations.clone();
+    if arguments.loading.is_wanted() {
+        let reference = arguments.name_in_engine()?;
+        let engine = arguments.loading.engine().await?;
+        destinations.extend(engine.map(|engine| Destination::Engine { engine, reference }));
+    }
+    let builder = session.builder()?;
+    let source = builder.source(&arguments.source, Path::new(""))?;
+    let graph = builder.gather(&*source, &arguments.platform).await?;
+    deliver(&builder, &graph, &destinations, arguments.intent()).await
+}
+
+/// Whether anything shall be moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Intent {
+    /// Yes.
+    Move,
+    /// Only told.
+    Tell,
+}
+
+/// Brings `graph` to each of `destinations`, or tells what that would take.
+///
+/// # Errors
+/// When a destination cannot be written.
+pub(super) async fn deliver(
+    builder: &Builder,
+    graph: &Graph,
+    destinations: &[Destination],
+    intent: Intent,
+) -> Result<String, CliError> {
+    let root = graph.root().descriptor().digest;
+    let mut text = String::new();
+    for destination in destinations {
+        if intent == Intent::Tell {
+            let delivery = builder.foresee(graph, destination).await?;
+            text.extend([deliveries::plan(graph, &delivery), "\nwould be: ".to_owned()]);
+            text.push_str(&deliveries::line(destination, &delivery));
+        } else {
+            let delivery = builder.bring(graph, destination).await?;
+            text.push_str(&deliveries::line(destination, &delivery));
+        }
+    }
+    Ok(format!("{text}digest: {root}\n"))
+}
+
+impl Copy {
+    const fn intent(&self) -> Intent {
+        if self.dry_run { Intent::Tell } else { Intent::Move }
+    }
+
+    fn name_in_engine(&self) -> Result<Reference, CliError> {
+        let pushed = self.destinations.iter().find_map(|destination| match destination {
+            Destination::Registry(reference) => Some(reference),
+            _ => None,
+        });
+        let named = match (&self.name, pushed, &self.source) {
+            (Some(name), ..) | (None, Some(name), _) | (None, None, Base::Registry(name)) => Some(name),
+            _ => None,
+        };
+        named.filter(|name| name.digest().is_none()).cloned().ok_or(CliError::NoName)
+    }
+}

@@ -1,0 +1,109 @@
+//! `wheelwright lock`, and how `wheelwright build` comes by a fresh lock.
+
+mod arguments;
+mod changes;
+mod export;
+
+pub(super) use arguments::{Arguments, EXAMPLES};
+
+use std::path::Path;
+
+use super::{
+    error::CliError,
+    project::{ProjectFile, Written},
+    session::Session,
+};
+use crate::{
+    builder::{Builder, Kept},
+    lock::{Lock, Stale},
+};
+use arguments::Upgrade;
+
+/// Chooses what the lock does not say yet and writes it.
+///
+/// # Errors
+/// When the recipe is wrong or cannot be met.
+pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<String, CliError> {
+    let file = ProjectFile::open(arguments.recipe(), Path::new("."))?;
+    let builder = session.builder()?;
+    if arguments.export.export.is_some() {
+        let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
+        let lock = fresh(session, &builder, &file, policy).await?;
+        return export::run(&builder, &file, &lock, &arguments.export).await;
+    }
+    if arguments.locked {
+        let lock = fresh(session, &builder, &file, Policy::Locked).await?;
+        return Ok(format!("fresh: {}\n{}", file.lock_path().display(), changes::contents(&lock)));
+    }
+    let upgrade = arguments.upgrade();
+    let before = match file.lock() {
+        // What is thrown away need not be understood.
+        Err(_) if upgrade == Upgrade::Everything => None,
+        before => before?,
+    };
+    let kept = match (&before, &upgrade) {
+        (Some(lock), Upgrade::Nothing) => Kept::of(lock),
+        (Some(lock), Upgrade::Only(names)) => Kept::but(lock, names)?,
+        (None, Upgrade::Only(_)) => return Err(CliError::LockMissing { path: file.lock_path() }),
+        (_, Upgrade::Everything) | (None, Upgrade::Nothing) => Kept::nothing(),
+    };
+    let lock = builder.lock(&file.project, &kept).await?;
+    let written = file.write(&lock)?;
+    Ok(summary(&file, before.as_ref(), &lock, written))
+}
+
+/// Whether a build may write the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Policy {
+    /// It is made where it is missing and made anew where it is stale.
+    Update,
+    /// It must be there and fresh.
+    Locked,
+}
+
+/// A lock that says what the recipe says.
+///
+/// # Errors
+/// When the lock is unreadable, or the policy forbids to make it, or the recipe cannot be met.
+pub(super) async fn fresh(
+    session: &Session,
+    builder: &Builder,
+    file: &ProjectFile,
+    policy: Policy,
+) -> Result<Lock, CliError> {
+    let path = file.lock_path();
+    let before = file.lock()?;
+    match &before {
+        None if policy == Policy::Locked => return Err(CliError::LockMissing { path }),
+        None => session.note(&format!("there is no {}: locking", path.display())),
+        Some(lock) => {
+            let stale = builder.stale(&file.project, lock)?;
+            if stale.is_empty() {
+                return Ok(lock.clone());
+            }
+            if policy == Policy::Locked {
+                return Err(CliError::LockStale { path, stale });
+            }
+            let changes: Vec<String> = stale.iter().map(Stale::to_string).collect();
+            session.note(&format!("{} is stale ({}): locking anew", path.display(), changes.join("; ")));
+        }
+    }
+    let kept = before.as_ref().map_or_else(Kept::nothing, Kept::of);
+    let lock = builder.lock(&file.project, &kept).await?;
+    file.write(&lock)?;
+    session.note(&format!("wrote {}", path.display()));
+    if let Some(before) = &before {
+        changes::told(before, &lock).lines().for_each(|line| session.note(line));
+    }
+    Ok(lock)
+}
+
+/// `wrote app.lock`, what changed, and what there is.
+fn summary(file: &ProjectFile, before: Option<&Lock>, lock: &Lock, written: Written) -> String {
+    let verb = match written {
+        Written::New => "wrote",
+        Written::Unchanged => "unchanged:",
+    };
+    let changes = before.map(|before| changes::told(before, lock)).unwrap_or_default();
+    format!("{verb} {}\n{changes}{}", file.lock_path().display(), changes::contents(lock))
+}

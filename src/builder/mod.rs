@@ -6,6 +6,7 @@ mod check;
 mod debian;
 mod destination;
 mod error;
+mod explain;
 mod export;
 mod files;
 mod from_lock;
@@ -30,6 +31,7 @@ use std::{
 
 pub use destination::Destination;
 pub use error::BuildError;
+pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
 use tokio::sync::Semaphore;
 

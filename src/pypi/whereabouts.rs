@@ -30,7 +30,7 @@ impl PackageIndex {
                 project.and_then(|project| listed(&project.files, wheel))
             }
         };
-        let mut url = found.ok_or_else(not_listed)?.url;
+        let mut url = found.and_then(|found| found.url.parse().ok()).ok_or_else(not_listed)?;
         let _ = url.set_username("");
         let _ = url.set_password(None);
         Ok(url)
@@ -43,7 +43,7 @@ impl Settings {
     #[must_use]
     pub fn name_at(&self, place: &str) -> Option<String> {
         let wanted = comparable(&place.parse().ok()?);
-        let at = |location: &Location| matches!(location, Location::Simple(url) if comparable(url) == wanted);
+        let at = |location: &Location| matches!(location, Location::Simple(url) | Location::Links(url) if comparable(url) == wanted);
         if let Some(index) = self.indexes.iter().find(|index| at(&index.location)) {
             return Some(index.name.clone());
         }

@@ -20,6 +20,7 @@ mod explain;
 mod choose;
 mod align;
 mod given;
+mod survey;
 
 pub use align::{Job, Skew, resolve_aligned, skew};
 pub use choose::resolve;
@@ -28,3 +29,4 @@ pub use fact::Fact;
 pub use given::{Given, GivenWheel, choose_given};
 pub use outcome::{Notice, Picked, Resolution};
 pub use request::{Choice, LocalWheel, Request};
+pub use survey::{Listed, Verdict, survey};

@@ -94,7 +94,8 @@ impl Store {
         sweep_locks(&store.versioned("locks"));
         let tag = store.root.join("CACHEDIR.TAG");
         if !tag.exists() {
-            store.write(&tag, SIGNATURE).map_err(|source| StoreError::io("create", &tag, source))?;
+            let write = || store.written(&tag, SIGNATURE)?.commit();
+            write().map_err(|source| StoreError::io("create", &tag, source))?;
         }
         Ok(store)
     }

@@ -15,6 +15,8 @@ mod guarded_registry;
 mod image;
 mod openpgp;
 mod other_tools;
+mod other_tools;
+mod openpgp;
 mod pip;
 mod private_index;
 mod quickstart;

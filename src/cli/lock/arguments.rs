@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::export::Export;
+use crate::python::PackageName;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
@@ -13,6 +14,7 @@ Examples:
   wheelwright lock app.toml --upgrade          choose everything anew, the base and Debian packages included
   wheelwright lock app.toml --upgrade numpy    the newest numpy that the others allow, and nothing else
   wheelwright lock app.toml --upgrade base     what the name of the base image means now
+  wheelwright lock --explain numpy             why this version, this file, and who asked for it
   wheelwright lock --export requirements -o requirements.txt
   wheelwright lock --export pylock --platform linux/amd64 -o pylock.toml
 
@@ -33,6 +35,10 @@ pub(in crate::cli) struct Arguments {
     /// or `base` for the base image; may be given several times
     #[arg(long, value_name = "PACKAGE", num_args = 0..=1, conflicts_with_all = ["locked", "export"])]
     upgrade: Option<Vec<String>>,
+    /// Say why the lock has PACKAGE in this version and from this file: who asked for it, and what
+    /// speaks against newer ones; may be given several times
+    #[arg(long, value_name = "PACKAGE", conflicts_with_all = ["upgrade", "export"])]
+    pub(super) explain: Vec<PackageName>,
     #[command(flatten)]
     pub(super) export: Export,
     /// Fail if the lock is missing or stale, and say what is different; write nothing

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod changes;
+mod explain;
 mod export;
 
 pub(super) use arguments::{Arguments, EXAMPLES};
@@ -26,13 +27,17 @@ use arguments::Upgrade;
 pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<String, CliError> {
     let file = ProjectFile::open(arguments.recipe(), Path::new("."))?;
     let builder = session.builder()?;
+    let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
+    if !arguments.explain.is_empty() {
+        let lock = fresh(session, &builder, &file, policy).await?;
+        return explain::run(&builder, &file, &lock, &arguments.explain).await;
+    }
     if arguments.export.export.is_some() {
-        let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
         let lock = fresh(session, &builder, &file, policy).await?;
         return export::run(&builder, &file, &lock, &arguments.export).await;
     }
     if arguments.locked {
-        let lock = fresh(session, &builder, &file, Policy::Locked).await?;
+        let lock = fresh(session, &builder, &file, policy).await?;
         return Ok(format!("fresh: {}\n{}", file.lock_path().display(), changes::contents(&lock)));
     }
     let upgrade = arguments.upgrade();

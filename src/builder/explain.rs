@@ -1,0 +1,393 @@
+//! Why a lock holds what it holds: who asked for a distribution, and why it is not a newer one. Nothing
+//! is resolved for that: the lock says who requires what, and indexes say what else there is.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use futures_util::future::join_all;
+
+use super::{BuildError, Builder, Project, inputs, wheels::target};
+use crate::{
+    hint::Hint,
+    lock::{Lock, LockedImage, LockedPlatform, LockedWheel, Place, WheelSource},
+    pypi::PackageIndex,
+    python::{ExtraName, PackageName, Requirement, Target, Version, marker_environment},
+    resolve::{Listed, Request, Verdict, survey},
+};
+
+/// Newer versions that are looked at; older ones of them are told by their number.
+const LOOKED_AT: usize = 200;
+
+/// What can be said about one distribution, with the images of which it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Where this holds. Sorted.
+    pub places: Vec<Place>,
+    /// What there is to say.
+    pub answer: Answer,
+}
+
+/// Why an image has a distribution as it has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// It is in the image.
+    Locked {
+        /// As the lock has it.
+        wheel: Box<LockedWheel>,
+        /// From the recipe to the distribution, a chain for each that requires it.
+        chains: Vec<Vec<Link>>,
+        /// Newer versions, the newest first, with what speaks against them.
+        newer: Newer,
+    },
+    /// The base brings it.
+    InBase {
+        /// The version there.
+        version: String,
+    },
+    /// The recipe leaves it out.
+    Excluded {
+        /// Which entry of `wheels.exclude` says so.
+        pattern: String,
+    },
+    /// Nothing requires it.
+    Absent {
+        /// What may have been meant.
+        meant: Option<Hint>,
+    },
+}
+
+/// One step of a chain: somebody requires something.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// `the recipe`, or a distribution with its version.
+    pub asking: String,
+    /// Such as `numpy<2`; the plain name where the requirement cannot be read.
+    pub requirement: String,
+}
+
+/// Versions above the locked one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Newer {
+    /// Each with the reason why it was not taken.
+    Rejected(Vec<(Version, String)>),
+    /// The version is given by this lock of another tool.
+    Given(String),
+    /// The index could not be asked.
+    Unknown(String),
+    /// The recipe names the very file.
+    Named,
+}
+
+/// An image of the lock with all that is known of it.
+struct Site<'l> {
+    below: &'l LockedPlatform,
+    image: &'l LockedImage,
+    target: Target,
+    request: Request,
+    from_lock: Option<String>,
+}
+
+impl Builder {
+    /// Says of each image of `lock` why it has `package` as it has it; images of which the same is to be
+    /// said stand together.
+    ///
+    /// # Errors
+    /// When the recipe's files cannot be read. What an index does not tell is left out.
+    pub async fn explain(
+        &self,
+        project: &Project,
+        lock: &Lock,
+        package: &PackageName,
+    ) -> Result<Vec<Explanation>, BuildError> {
+        let index = self.package_index(project);
+        let sites = sites(project, lock, &index)?;
+        let mut bounds = BTreeMap::new();
+        for (position, site) in sites.iter().enumerate() {
+            bounds.insert(position, asked_of(site, package, &index).await);
+        }
+        let mut found: Vec<Explanation> = Vec::new();
+        for (position, site) in sites.iter().enumerate() {
+            let answer = self.answer(site, package, (&sites, &bounds, position), &index).await;
+            let place = Place { variant: site.image.variant.clone(), platform: site.image.platform.clone() };
+            match found.iter_mut().find(|known| known.answer.same(&answer)) {
+                Some(known) => known.places.push(place),
+                None => found.push(Explanation { places: vec![place], answer }),
+            }
+        }
+        found.iter_mut().for_each(|explanation| explanation.places.sort());
+        // Where some images have it, nobody asks about those that do not.
+        if found.iter().any(|explanation| !matches!(explanation.answer, Answer::Absent { .. })) {
+            found.retain(|explanation| !matches!(explanation.answer, Answer::Absent { .. }));
+        }
+        Ok(found)
+    }
+
+    async fn answer(
+        &self,
+        site: &Site<'_>,
+        package: &PackageName,
+        (sites, bounds, position): (&[Site<'_>], &BTreeMap<usize, Vec<Link>>, usize),
+        index: &PackageIndex,
+    ) -> Answer {
+        let Some(wheel) = site.image.wheels.iter().find(|wheel| wheel.name == package.as_str()) else {
+            return site.absent(package);
+        };
+        let own = bounds.get(&position).map(Vec::as_slice).unwrap_or_default();
+        let mut chains = Vec::new();
+        for link in own {
+            chains.push(chain(site, link, index).await);
+        }
+        chains.sort_by_key(|chain| (chain.len(), chain.clone()));
+        let others = bounds.iter().filter(|(other, _)| **other != position);
+        let others = others.flat_map(|(other, links)| links.iter().map(|link| (&sites[*other], link))).collect();
+        let newer = newer(site, (wheel, package), (own, others), index).await;
+        Answer::Locked { wheel: Box::new(wheel.clone()), chains, newer }
+    }
+}
+
+impl Answer {
+    /// Whether the same is to be said, the file aside.
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Locked { wheel, chains, newer },
+                Self::Locked { wheel: other_wheel, chains: other_chains, newer: other_newer },
+            ) => wheel.file == other_wheel.file && chains == other_chains && newer == other_newer,
+            _ => self == other,
+        }
+    }
+}
+
+impl Site<'_> {
+    fn absent(&self, package: &PackageName) -> Answer {
+        if let Some(installed) = self.below.facts.installed.iter().find(|one| one.name == package.as_str()) {
+            return Answer::InBase { version: installed.version.clone() };
+        }
+        if let Some(pattern) = self.request.exclude.iter().find(|pattern| pattern.matches(package)) {
+            return Answer::Excluded { pattern: pattern.to_string() };
+        }
+        let known = self.image.wheels.iter().map(|wheel| wheel.name.as_str());
+        Answer::Absent { meant: Hint::did_you_mean(package.as_str(), known) }
+    }
+
+    fn version_of(&self, name: &str) -> Option<Version> {
+        let wheel = self.image.wheels.iter().find(|wheel| wheel.name == name)?;
+        wheel.version.replace('_', "-").parse().ok()
+    }
+
+    /// `numpy 1.26.4`.
+    fn spelled(&self, name: &str) -> String {
+        let wheel = self.image.wheels.iter().find(|wheel| wheel.name == name);
+        wheel.map_or_else(|| name.to_owned(), |wheel| format!("{name} {}", wheel.version))
+    }
+
+    fn label(&self) -> String {
+        let variant = self.image.variant.as_ref().map(|variant| format!("{variant} on ")).unwrap_or_default();
+        format!("{variant}{}", self.image.platform)
+    }
+}
+
+fn sites<'l>(project: &Project, lock: &'l Lock, index: &PackageIndex) -> Result<Vec<Site<'l>>, BuildError> {
+    let mut sites = Vec::new();
+    for variant in project.recipe.images() {
+        if variant.request.is_empty() {
+            continue;
+        }
+        let request = inputs::request(project, &variant, index.settings())?;
+        for below in &lock.platforms {
+            let Some(image) = lock.image(variant.name.as_deref(), &below.platform) else { continue };
+            let from_lock = variant.request.from_lock.first().map(|input| input.get_ref().path.clone());
+            sites.push(Site { below, image, target: target(below)?, request: request.clone(), from_lock });
+        }
+    }
+    Ok(sites)
+}
+
+/// Who requires `package`, with the words for it.
+async fn asked_of(site: &Site<'_>, package: &PackageName, index: &PackageIndex) -> Vec<Link> {
+    let Some(wheel) = site.image.wheels.iter().find(|wheel| wheel.name == package.as_str()) else {
+        return Vec::new();
+    };
+    let asking = wheel.why.iter().map(|why| requirements(site, why, package, index));
+    join_all(asking).await.into_iter().flatten().collect()
+}
+
+/// What `asking` says it requires of `package`.
+async fn requirements(site: &Site<'_>, asking: &str, package: &PackageName, index: &PackageIndex) -> Vec<Link> {
+    let environment = marker_environment(&site.target);
+    let link = |asking: String, text: String| Link { asking, requirement: text };
+    if asking == "recipe" {
+        let taken: Vec<Requirement> =
+            site.image.choices.iter().flatten().filter_map(|text| text.parse().ok()).collect();
+        let own = site.request.requirements.iter().chain(&taken).filter(|wanted| wanted.name == *package);
+        let mut links: Vec<Link> = own.map(|wanted| link("the recipe".to_owned(), without_marker(wanted))).collect();
+        if links.is_empty() {
+            let whole = site.from_lock.clone().unwrap_or_else(|| "the recipe".to_owned());
+            links.push(link(whole, package.to_string()));
+        }
+        return links;
+    }
+    let spelled = site.spelled(asking);
+    let wheel = site.image.wheels.iter().find(|wheel| wheel.name == asking);
+    let metadata = match wheel {
+        Some(wheel) => metadata(wheel, site, index).await,
+        None => None,
+    };
+    let all = metadata.map(|(requires, extras)| {
+        requires.into_iter().filter(|wanted| wanted.name == *package && wanted.applies(&environment, &extras)).collect()
+    });
+    let all: Vec<Requirement> = all.unwrap_or_default();
+    let texts: BTreeSet<String> = all.iter().map(without_marker).collect();
+    if texts.is_empty() {
+        return vec![link(spelled, package.to_string())];
+    }
+    texts.into_iter().map(|text| link(spelled.clone(), text)).collect()
+}
+
+fn without_marker(requirement: &Requirement) -> String {
+    Requirement { marker: crate::python::MarkerTree::TRUE, ..requirement.clone() }.to_string()
+}
+
+/// What a locked wheel requires, and its extras; nothing where that cannot be had.
+async fn metadata(
+    wheel: &LockedWheel,
+    site: &Site<'_>,
+    index: &PackageIndex,
+) -> Option<(Vec<Requirement>, Vec<ExtraName>)> {
+    let parts =
+        |metadata: &crate::python::CoreMetadata| (metadata.requires.clone(), metadata.extras.iter().cloned().collect());
+    match &wheel.source {
+        WheelSource::Index(name) => {
+            let project = index.project(&wheel.name.parse().ok()?, &site.target.platform).await.ok()??;
+            let file = project.files.iter().find(|file| file.name == wheel.file)?;
+            index.metadata(name, file).await.ok().map(|metadata| parts(&metadata))
+        }
+        WheelSource::Path(path) => {
+            let direct = index.local(std::path::Path::new(path)).await.ok()?;
+            index.metadata_of(&direct).await.ok().map(|metadata| parts(&metadata))
+        }
+        // A whole download only to say what is in it.
+        WheelSource::Url(_) => None,
+    }
+}
+
+/// The shortest way from the recipe to `last`, which is its last link.
+async fn chain(site: &Site<'_>, last: &Link, index: &PackageIndex) -> Vec<Link> {
+    let why = |name: &str| {
+        let wheel = site.image.wheels.iter().find(|wheel| wheel.name == name);
+        wheel.map(|wheel| wheel.why.clone()).unwrap_or_default()
+    };
+    let start = last.asking.split(' ').next().unwrap_or_default().to_owned();
+    // From the last one back to the recipe; the first way that gets there is a shortest one.
+    let mut after: BTreeMap<String, Option<String>> = BTreeMap::from([(start.clone(), None)]);
+    let mut open = VecDeque::from([start]);
+    let mut begin = None;
+    while let Some(name) = open.pop_front() {
+        let asking = why(&name);
+        if asking.iter().any(|why| why == "recipe") {
+            begin = Some(name);
+            break;
+        }
+        for next in asking {
+            if !after.contains_key(&next) {
+                after.insert(next.clone(), Some(name.clone()));
+                open.push_back(next);
+            }
+        }
+    }
+    let mut links = Vec::new();
+    let (mut asking, mut current) = ("recipe".to_owned(), begin);
+    while let Some(name) = current {
+        if let Ok(package) = name.parse() {
+            links.extend(requirements(site, &asking, &package, index).await.into_iter().next());
+        }
+        current = after.get(&name).cloned().flatten();
+        asking = name;
+    }
+    links.push(last.clone());
+    links
+}
+
+/// The versions above the locked one, and what speaks against each.
+async fn newer(
+    site: &Site<'_>,
+    (wheel, package): (&LockedWheel, &PackageName),
+    (own, others): (&[Link], Vec<(&Site<'_>, &Link)>),
+    index: &PackageIndex,
+) -> Newer {
+    if let Some(lock) = &site.from_lock {
+        return Newer::Given(lock.clone());
+    }
+    if !matches!(wheel.source, WheelSource::Index(_)) {
+        return Newer::Named;
+    }
+    let Some(locked) = site.version_of(&wheel.name) else { return Newer::Named };
+    let accepted = site.request.accepted.get(package);
+    let listed = match survey(package, accepted, &site.target, index).await {
+        Ok(listed) => listed,
+        Err(error) => return Newer::Unknown(error.to_string()),
+    };
+    let above = listed.into_iter().filter(|listed| listed.version > locked).take(LOOKED_AT);
+    let mut rejected = Vec::new();
+    for listed in above {
+        let reason = match plain_reason(&listed, (site, package, &locked), (own, &others)) {
+            Some(reason) => reason,
+            None => deeper_reason(&listed, (site, wheel), index).await,
+        };
+        rejected.push((listed.version, reason));
+    }
+    Newer::Rejected(rejected)
+}
+
+/// What the index and those who require the distribution say against a version.
+fn plain_reason(
+    listed: &Listed,
+    (site, package, locked): (&Site<'_>, &PackageName, &Version),
+    (own, others): (&[Link], &[(&Site<'_>, &Link)]),
+) -> Option<String> {
+    match &listed.verdict {
+        Verdict::NoWheel(reason) => return Some(reason.clone()),
+        Verdict::SourceOnly => return Some("it is published as source only, without wheels".to_owned()),
+        Verdict::Withdrawn(reason) if reason.is_empty() => return Some("it was withdrawn by its authors".to_owned()),
+        Verdict::Withdrawn(reason) => return Some(format!("it was withdrawn by its authors: {reason}")),
+        Verdict::Usable(_) => {}
+    }
+    let forbids = |text: &str| {
+        let requirement = text.parse::<Requirement>().ok();
+        requirement.is_some_and(|wanted| wanted.versions().is_some_and(|bound| !bound.contains(&listed.version)))
+    };
+    if let Some(link) = own.iter().find(|link| forbids(&link.requirement)) {
+        return Some(format!("{} requires {}", link.asking, link.requirement));
+    }
+    let environment = marker_environment(&site.target);
+    let bounds = site.request.constraints.iter().chain(&site.request.overrides);
+    let mut bounds = bounds.filter(|bound| bound.name == *package && bound.applies(&environment, &[]));
+    if let Some(bound) = bounds.find(|bound| forbids(&without_marker(bound))) {
+        return Some(format!("the recipe constrains {}", without_marker(bound)));
+    }
+    if listed.version.any_prerelease() && !locked.any_prerelease() {
+        return Some("it is a pre-release, and nothing asks for one".to_owned());
+    }
+    let other = others.iter().find(|(_, link)| forbids(&link.requirement));
+    other.map(|(other, link)| {
+        format!("{} requires {} in {}, and images share versions", link.asking, link.requirement, other.label())
+    })
+}
+
+/// What the version's own metadata has against what is locked.
+async fn deeper_reason(listed: &Listed, (site, wheel): (&Site<'_>, &LockedWheel), index: &PackageIndex) -> String {
+    let (Verdict::Usable(file), WheelSource::Index(name)) = (&listed.verdict, &wheel.source) else {
+        return "it does not fit".to_owned();
+    };
+    let environment = marker_environment(&site.target);
+    let requires = index.metadata(name, file).await.map(|metadata| metadata.requires.clone()).unwrap_or_default();
+    for wanted in requires.iter().filter(|wanted| wanted.applies(&environment, &[])) {
+        if let Some(there) = site.version_of(wanted.name.as_str())
+            && wanted.versions().is_some_and(|bound| !bound.contains(&there))
+        {
+            return format!("it requires {}, and {} {there} is locked", without_marker(wanted), wanted.name);
+        }
+    }
+    format!("nothing here speaks against it: try `wheelwright lock --upgrade {}`", wheel.name)
+}

@@ -1,0 +1,131 @@
+//! `wheelwright lock --explain`: answers as people read them.
+
+use std::fmt::Write as _;
+
+use crate::{
+    builder::{Answer, Builder, Explanation, Link, Newer},
+    cli::{error::CliError, project::ProjectFile, quantity, report::visible},
+    lock::{Lock, LockedWheel, Place, WheelSource},
+    python::{PackageName, Version},
+};
+
+/// Chains told of one distribution.
+const CHAINS: usize = 8;
+/// Versions told by name that share one reason.
+const VERSIONS: usize = 3;
+/// Reasons told.
+const REASONS: usize = 8;
+
+/// Explains each of `names`.
+///
+/// # Errors
+/// When a name is none, and when the recipe's files cannot be read.
+pub(super) async fn run(
+    builder: &Builder,
+    file: &ProjectFile,
+    lock: &Lock,
+    names: &[PackageName],
+) -> Result<String, CliError> {
+    let mut parts = Vec::new();
+    for name in names {
+        for explanation in builder.explain(&file.project, lock, name).await? {
+            parts.push(told(name, &explanation, lock));
+        }
+    }
+    Ok(parts.join("\n"))
+}
+
+fn told(name: &PackageName, explanation: &Explanation, lock: &Lock) -> String {
+    let place = places(&explanation.places, lock);
+    match &explanation.answer {
+        Answer::Locked { wheel, chains, newer } => {
+            let mut text = format!("{name} {}{place}\n", visible(&wheel.version));
+            field(&mut text, "file", &[file(wheel)]);
+            field(&mut text, "asked for", &told_chains(chains));
+            field(&mut text, "not newer", &told_newer(newer));
+            text
+        }
+        Answer::InBase { version } => format!("{name} {version}{place}\n  the base brings it, and it is kept\n"),
+        Answer::Excluded { pattern } => {
+            format!("{name}{place}\n  `wheels.exclude` leaves it out: `{pattern}`\n")
+        }
+        Answer::Absent { meant } => {
+            let meant = meant.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("{name}\n  nothing in {} asks for it{meant}\n", "this lock")
+        }
+    }
+}
+
+/// `  key:       first`, and the others below it.
+fn field(text: &mut String, key: &str, values: &[String]) {
+    for (position, value) in values.iter().enumerate() {
+        let key = if position == 0 { format!("{key}:") } else { String::new() };
+        let _ = writeln!(text, "  {key:<11}{}", visible(value));
+    }
+}
+
+fn file(wheel: &LockedWheel) -> String {
+    let from = match &wheel.source {
+        WheelSource::Index(name) => format!("from the index `{name}`"),
+        WheelSource::Url(url) => format!("from {url}"),
+        WheelSource::Path(path) => format!("from {path}"),
+    };
+    format!("{} ({}), {from}", wheel.file, quantity::bytes(wheel.size))
+}
+
+fn told_chains(chains: &[Vec<Link>]) -> Vec<String> {
+    let link = |link: &Link| format!("{} requires {}", link.asking, link.requirement);
+    let line = |chain: &Vec<Link>| chain.iter().map(link).collect::<Vec<_>>().join(" → ");
+    let mut lines: Vec<String> = chains.iter().take(CHAINS).map(line).collect();
+    if let Some(more) = chains.len().checked_sub(CHAINS).filter(|more| *more > 0) {
+        lines.push(format!("and by {more} more"));
+    }
+    lines
+}
+
+fn told_newer(newer: &Newer) -> Vec<String> {
+    match newer {
+        Newer::Rejected(versions) if versions.is_empty() => vec!["there is no newer version".to_owned()],
+        Newer::Rejected(versions) => {
+            let mut reasons: Vec<(&str, Vec<&Version>)> = Vec::new();
+            for (version, reason) in versions {
+                match reasons.iter_mut().find(|(known, _)| known == reason) {
+                    Some((_, versions)) => versions.push(version),
+                    None => reasons.push((reason, vec![version])),
+                }
+            }
+            let mut lines: Vec<String> = reasons
+                .iter()
+                .take(REASONS)
+                .map(|(reason, versions)| format!("{}: {reason}", listed(versions)))
+                .collect();
+            if let Some(more) = reasons.len().checked_sub(REASONS).filter(|more| *more > 0) {
+                lines.push(format!("and {more} other reasons for older ones"));
+            }
+            lines
+        }
+        Newer::Given(lock) => vec![format!("the version stands in {lock}")],
+        Newer::Unknown(why) => vec![format!("not known: {why}")],
+        _ => vec!["the recipe names this very file".to_owned()],
+    }
+}
+
+fn listed(versions: &[&Version]) -> String {
+    let names: Vec<String> = versions.iter().take(VERSIONS).map(ToString::to_string).collect();
+    match versions.len().checked_sub(VERSIONS) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+/// ` (pytorch on linux/amd64, …)`; nothing where it is all of the lock.
+fn places(places: &[Place], lock: &Lock) -> String {
+    if places.len() == lock.images.len() {
+        return String::new();
+    }
+    let name = |place: &Place| match &place.variant {
+        Some(variant) => format!("{variant} on {}", place.platform),
+        None => place.platform.to_string(),
+    };
+    format!(" ({})", places.iter().map(name).collect::<Vec<_>>().join(", "))
+}

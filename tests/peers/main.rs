@@ -11,6 +11,7 @@
 mod debian_base;
 mod digests;
 mod docker_registry;
+mod handing_over;
 mod image;
 mod openpgp;
 mod other_tools;
@@ -18,4 +19,5 @@ mod pip;
 mod quickstart;
 mod root;
 mod torch;
+mod wheelwright_registry;
 mod workshop;

@@ -139,6 +139,12 @@ fn every_reader_takes_our_archives() {
         fs::remove_dir_all(folder.join("amd64")).unwrap();
         fs::remove_dir_all(&unpacked).unwrap();
     }
+    let one = folder.join("one").display().to_string();
+    let words = ["copy", &format!("oci:{layout}"), &format!("oci:{one}:1"), "--platform", "linux/arm64"];
+    output(wheelwright(words).args(["--progress", "off"]));
+    output(call("umoci", ["unpack", "--image", &format!("{one}:1")]).arg(folder.join("bundle")));
+    assert!(folder.join("bundle/rootfs/app/hello.py").is_file());
+
     let inspected = output(&mut call("skopeo", ["inspect", &format!("docker-archive:{}", docker.display())]));
     let inspected: Value = serde_json::from_slice(&inspected).unwrap();
     assert_eq!(inspected["Architecture"], "amd64", "this machine's image, or the first");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
-use super::{Request, Resolution, ResolveError, resolve};
+use super::{Fact, Request, Resolution, ResolveError, resolve};
 use crate::{
     oci::Platform,
     pypi::PackageIndex,
@@ -32,8 +32,11 @@ pub type Job = (Request, Target);
 /// first within images, then between them.
 ///
 /// # Errors
-/// As [`resolve`]; of several jobs that fail, that of the first one.
-pub async fn resolve_aligned(images: &[Vec<Job>], index: &PackageIndex) -> Result<Vec<Vec<Resolution>>, ResolveError> {
+/// As [`resolve`], with the position of the image; of several that fail, that of the first one.
+pub async fn resolve_aligned(
+    images: &[Vec<Job>],
+    index: &PackageIndex,
+) -> Result<Vec<Vec<Resolution>>, (usize, ResolveError)> {
     let mut best = all(images, index).await?;
     let mut images = images.to_vec();
     for _ in 0..ATTEMPTS {
@@ -63,10 +66,43 @@ pub fn skew(resolutions: &[Resolution]) -> Vec<Skew> {
     skewed.map(|(name, versions)| Skew { name: name.clone(), versions }).collect()
 }
 
-async fn all(images: &[Vec<Job>], index: &PackageIndex) -> Result<Vec<Vec<Resolution>>, ResolveError> {
+async fn all(images: &[Vec<Job>], index: &PackageIndex) -> Result<Vec<Vec<Resolution>>, (usize, ResolveError)> {
     let jobs = images.iter().flatten().map(|(request, target)| resolve(request, target, index));
     let mut found = join_all(jobs).await.into_iter();
-    images.iter().map(|jobs| found.by_ref().take(jobs.len()).collect()).collect()
+    let mut solved = Vec::new();
+    for (position, jobs) in images.iter().enumerate() {
+        let outcomes: Vec<_> = found.by_ref().take(jobs.len()).collect();
+        let platforms = jobs.iter().map(|(_, target)| target.platform.clone()).collect();
+        solved.push(all_or_first_error(outcomes, platforms).map_err(|error| (position, error))?);
+    }
+    Ok(solved)
+}
+
+/// The resolutions of one image; or the first error, with a word on how the other platforms fare.
+fn all_or_first_error(
+    outcomes: Vec<Result<Resolution, ResolveError>>,
+    platforms: Vec<Platform>,
+) -> Result<Vec<Resolution>, ResolveError> {
+    let (mut same, mut solved, mut first, mut found) = (Vec::new(), Vec::new(), None, Vec::new());
+    for (outcome, platform) in outcomes.into_iter().zip(platforms) {
+        match (outcome, &first) {
+            (Ok(resolution), _) => {
+                solved.push(platform);
+                found.push(resolution);
+            }
+            (Err(error), None) => first = Some(error),
+            (Err(error), Some(known)) if error.facts() == known.facts() => same.push(platform),
+            (Err(_), Some(_)) => {}
+        }
+    }
+    match first {
+        None => Ok(found),
+        Some(ResolveError::NoSolution { platform, mut facts }) if !same.is_empty() || !solved.is_empty() => {
+            facts.push(Fact::Elsewhere { same, solved });
+            Err(ResolveError::NoSolution { platform, facts })
+        }
+        Some(error) => Err(error),
+    }
 }
 
 /// How much differs within images, and how many versions there are in all.

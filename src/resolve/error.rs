@@ -123,7 +123,7 @@ impl From<IndexError> for ResolveError {
 impl Advise for ResolveError {
     fn hint(&self) -> Option<Hint> {
         match self {
-            Self::NoSolution { facts, .. } | Self::NoChoice { facts, .. } => facts.iter().find_map(Fact::hint),
+            Self::NoSolution { facts, .. } | Self::NoChoice { facts, .. } => Fact::way_out(facts),
             Self::Denied { .. } => Some(Hint::new(
                 "bind the package that needs it to an index without it (`wheels.index` with `for`), or take it out of `wheels.deny`",
             )),

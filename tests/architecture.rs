@@ -35,7 +35,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("pypi", &["oci", "hint", "progress", "fs", "python", "zip", "lock", "store", "http"]),
     ("apt", &["oci", "hint", "progress", "debian", "lock", "store", "http"]),
     ("base", &["oci", "hint", "python", "debian", "lock", "store", "image"]),
-    ("resolve", &["oci", "hint", "progress", "python", "debian", "lock", "pypi", "apt"]),
+    ("resolve", &["oci", "hint", "progress", "python", "debian", "lock", "http", "pypi", "apt"]),
     (
         "layer",
         &["oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "lock", "plan", "store", "image"],

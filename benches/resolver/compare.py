@@ -169,7 +169,8 @@ def accepted(options, requirements, mine, python, platform, cache):
 def judge(options, name, requirements, python, platform, caches):
     """One line, and whether all is well."""
     mine, _ = ours(options, requirements, python, platform, caches / "ours")
-    theirs = remembered(caches / "answers" / f"{name}-{python}-{platform}.json", lambda: uv(options, requirements, python, platform, caches / "uv")[0])
+    key = hashlib.sha256("\n".join([python, platform, *requirements]).encode()).hexdigest()[:24]
+    theirs = remembered(caches / "answers" / f"{name}-{key}.json", lambda: uv(options, requirements, python, platform, caches / "uv")[0])
     case = f"{name:24} {python:5} {platform:6}"
     if isinstance(mine, str) or isinstance(theirs, str):
         if isinstance(mine, str) and isinstance(theirs, str):

@@ -34,15 +34,28 @@ pub struct BaseImage {
 /// # Errors
 /// When it cannot be read, is malformed, or is made for other platforms.
 pub async fn read_base(source: &dyn Source, platform: &Platform) -> Result<BaseImage, BaseError> {
-    let root = source.root().await?;
-    let mut search = Search { source, platform, available: Vec::new() };
-    let Some((manifest, config)) = search.find(root, DEPTH_LIMIT).await? else {
-        search.available.sort();
-        search.available.dedup();
-        return Err(BaseError::NoPlatform { platform: platform.clone(), available: search.available });
-    };
+    let (manifest, config) = image_for(source, source.root().await?, platform).await?;
     let layers = layers(source, &manifest, &config)?;
     Ok(BaseImage { manifest, config, layers })
+}
+
+/// The image for `platform` in `root`, which is an index, an index of indexes, or the image itself:
+/// its manifest and its config.
+///
+/// # Errors
+/// When it cannot be read, is malformed, or is made for other platforms.
+pub async fn image_for(
+    source: &dyn Source,
+    root: Manifest,
+    platform: &Platform,
+) -> Result<(Manifest, Bytes), BaseError> {
+    let mut search = Search { source, platform, available: Vec::new() };
+    if let Some(found) = search.find(root, DEPTH_LIMIT).await? {
+        return Ok(found);
+    }
+    search.available.sort();
+    search.available.dedup();
+    Err(BaseError::NoPlatform { platform: platform.clone(), available: search.available })
 }
 
 impl BaseImage {

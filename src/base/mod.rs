@@ -16,6 +16,6 @@ mod tree;
 pub use entries::{Entry, Kind, LayerEntries};
 pub use error::{BaseError, LayerError};
 pub use evidence::wants;
-pub use image::{BaseImage, read_base};
+pub use image::{BaseImage, image_for, read_base};
 pub use inspect::{inspect, read_tree};
 pub use tree::Tree;

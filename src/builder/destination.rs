@@ -2,15 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{BuildError, Builder, Built};
+use super::{BuildError, Builder, Built, Made};
 use crate::{
     archive::{ArchiveSink, ArchiveSource, Listing},
     engine::{Engine, EngineSink},
-    image::{Delivery, Graph, Sink, Source},
+    hint::Hint,
+    image::{Delivery, Graph, Sink, Source, TransferError},
     layout::{LayoutSink, LayoutSource},
     oci::{Platform, Reference},
     recipe::Base,
 };
+
+/// Layers of more bytes are warned of before they are pushed.
+const GIANT: u64 = 2_000_000_000;
 
 /// Where an image goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +57,9 @@ impl Builder {
     /// # Errors
     /// When the destination cannot be written; it is then as it was, apart from blobs that nothing names.
     pub async fn deliver(&self, built: &Built, to: &Destination) -> Result<Delivery, BuildError> {
+        if matches!(to, Destination::Registry(_)) {
+            self.warn_of_giants(built);
+        }
         self.bring(&Graph::of_index(&built.index), to).await
     }
 
@@ -69,7 +76,38 @@ impl Builder {
         };
         let sink = self.sink(to)?;
         self.stage("writing", to);
-        one.as_ref().unwrap_or(graph).deliver(&*sink).await.map_err(fail)
+        let brought = one.as_ref().unwrap_or(graph).deliver(&*sink).await;
+        if let Err(error) = &brought {
+            self.registry.tidy().await;
+            self.remove_damaged(graph, error).await;
+        }
+        brought.map_err(fail)
+    }
+
+    /// Cancels the uploads that were given up, because a delivery failed or its future was dropped.
+    pub async fn tidy(&self) {
+        self.registry.tidy().await;
+    }
+
+    /// Some registries give an upload ten minutes, whatever its size.
+    fn warn_of_giants(&self, built: &Built) {
+        for layer in built.layers.iter().filter(|layer| layer.size > GIANT && layer.made != Made::Base) {
+            let message = format!("layer {} has {} MB in one upload", layer.name, layer.size / 1_000_000);
+            let hint = Hint::new("name what is in it under `layers.own`, if the registry gives it too little time");
+            self.warn(&message, Some(&hint));
+        }
+    }
+
+    /// Throws away what a blob turned out to be made of wrongly, so that the next run fetches it anew.
+    async fn remove_damaged(&self, graph: &Graph, error: &TransferError) {
+        let TransferError::Corrupt { digest, .. } = error else { return };
+        let Some(blob) = graph.blobs().iter().find(|blob| blob.descriptor().digest == *digest).cloned() else {
+            return;
+        };
+        if tokio::task::spawn_blocking(move || blob.distrust()).await.unwrap_or(false) {
+            let hint = Hint::new("run the same again");
+            self.warn("the store held damaged files, which are removed now", Some(&hint));
+        }
     }
 
     /// What [`Builder::bring`] would do to `to`, which is no engine, as far as that can be known.

@@ -270,8 +270,7 @@ impl Advise for BuildError {
             }
             Self::SamePlatform { .. } => Some(Hint::new("name one of them in `--from`")),
             Self::NoPlatform { .. } => Some(Hint::new("name an image whose config has `os` and `architecture`")),
-            Self::Fetch { source } => source.hint(),
-            Self::Deliver { source, .. } => source.hint(),
+            Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
             Self::Scratch => Some(Hint::new("name an image, a layout or an archive")),
             Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
             Self::Tree { .. } | Self::Worker => None,

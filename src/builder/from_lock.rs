@@ -163,7 +163,7 @@ impl<'p> Foreign<'p> {
                 None => None,
             };
             let (sha256, size) = (wheel.sha256, wheel.size);
-            wheels.push(GivenWheel { wheel: wheel.file.clone(), source, url, sha256, size });
+            wheels.push(GivenWheel { wheel: wheel.file.clone(), source, url: url.map(Into::into), sha256, size });
         }
         if let Origin::Source(place) = &package.origin {
             let message = format!("{} comes from {place}, and would have to be built", package.name);

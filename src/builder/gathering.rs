@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{BuildError, Builder};
 use crate::{
+    base::{BaseError, image_for},
     image::{Graph, Manifest, Source, TransferError, platform_of, read_whole},
     layout::DOCUMENT_LIMIT,
     oci::{Descriptor, Platform},
-    registry::{RegistryError, manifest_for},
 };
 
 impl Builder {
@@ -22,12 +22,15 @@ impl Builder {
         let root = source.root().await.map_err(unreadable)?;
         let mut parts = Vec::new();
         for platform in platforms {
-            let image = manifest_for(source, &root, platform).await.map_err(|error| match error {
-                RegistryError::NoPlatform { available, .. } => {
+            let found = image_for(source, root.clone(), platform).await.map_err(|error| match error {
+                BaseError::NoPlatform { available, .. } => {
+                    let available = available.iter().filter_map(|name| name.parse().ok()).collect();
                     BuildError::OtherPlatforms { platform: platform.clone(), available }
                 }
-                error => error.into(),
-            })?;
+                BaseError::Transfer { source } => unreadable(source),
+                source => BuildError::Base { platform: platform.clone(), source },
+            });
+            let (image, _) = found?;
             parts.push(Graph::read(source, image).await.map_err(unreadable)?);
         }
         match parts.len() {

@@ -81,8 +81,8 @@ impl Bench {
             credentials: Arc::new(Anonymous),
             registry: registry::Options::default(),
             observer: Arc::clone(&self.heard) as Arc<dyn Observer>,
+            records: crate::layer::wheel::RecordCheck::Skip,
             jobs: NonZeroUsize::MIN,
-            records: crate::builder::RecordCheck::Skip,
             now: None,
             epoch: None,
         };

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{copy, destination, exit, index, loading::Loading, lock, platform};
+use super::{copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach};
 use crate::{
     builder::Destination,
     oci::{Platform, Reference},
@@ -76,12 +76,6 @@ pub(super) struct Global {
     /// Layers made at the same time [default: one per core]
     #[arg(long, global = true, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
-    /// Never touch the network: everything must be in the store
-    #[arg(long, global = true)]
-    pub(super) offline: bool,
-    /// Speak HTTP without TLS to this registry; loopback addresses need no permission
-    #[arg(long, global = true, value_name = "HOST[:PORT]")]
-    pub(super) plain_http: Vec<String>,
     /// How progress is shown on standard error
     #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t)]
     pub(super) progress: Progress,
@@ -91,6 +85,8 @@ pub(super) struct Global {
     /// Tell more on standard error; twice for still more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
+    #[command(flatten)]
+    pub(super) reach: Reach,
 }
 
 /// How progress is shown.
@@ -137,6 +133,21 @@ pub(super) enum Command {
     /// Join images of several platforms under one name
     #[command(subcommand)]
     Index(index::Index),
+    /// Be a registry: for a laptop, for tests, for a network without one
+    #[cfg(feature = "serve")]
+    #[command(after_help = super::serve::EXAMPLES)]
+    Serve(super::serve::Serve),
+}
+
+impl Command {
+    /// Whether a signal is the ordinary end of it.
+    pub(super) const fn ends_with_a_signal(&self) -> bool {
+        match self {
+            #[cfg(feature = "serve")]
+            Self::Serve(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// `build`.
@@ -199,7 +210,7 @@ mod tests {
     fn flags_are_understood_wherever_they_stand() {
         let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
         let arguments = parse("wheelwright --offline build app.toml -vv --jobs 3 --push a/b:c -o oci:d").unwrap();
-        assert!(arguments.global.offline && arguments.global.verbose == 2);
+        assert!(arguments.global.reach.offline && arguments.global.verbose == 2);
         assert_eq!(arguments.global.jobs, NonZeroUsize::new(3));
         for wrong in [
             "wheelwright build --jobs 0",

@@ -13,7 +13,7 @@ use super::{
     table::{Align, Table},
 };
 use crate::{
-    builder::{Builder, Built, Destination, Made, Selection, Settings},
+    builder::{Built, Destination, Made, Selection, Settings},
     engine::Engine,
     layer::wheel::RecordCheck,
     oci::Platform,
@@ -40,7 +40,7 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     let engine = arguments.loading.engine().await?;
     let orders = orders(&file.project.recipe, arguments, engine)?;
     let records = if arguments.verify_record { RecordCheck::Verify } else { RecordCheck::Skip };
-    let builder = Builder::new(Settings { records, ..session.settings()? })?;
+    let builder = session.builder_of(Settings { records, ..session.settings()? })?;
     let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
     let lock = lock::fresh(session, &builder, &file, policy).await?;
     let mut images = Vec::new();

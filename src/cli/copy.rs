@@ -92,11 +92,11 @@ pub(super) async fn deliver(
     for destination in destinations {
         if intent == Intent::Tell {
             let delivery = builder.foresee(graph, destination).await?;
-            text += &deliveries::plan(graph, &delivery);
-            text += &format!("\nwould be: {}", deliveries::line(destination, &delivery));
+            text.extend([deliveries::plan(graph, &delivery), "\nwould be: ".to_owned()]);
+            text.push_str(&deliveries::line(destination, &delivery));
         } else {
             let delivery = builder.bring(graph, destination).await?;
-            text += &deliveries::line(destination, &delivery);
+            text.push_str(&deliveries::line(destination, &delivery));
         }
     }
     Ok(format!("{text}digest: {root}\n"))

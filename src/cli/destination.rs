@@ -110,13 +110,12 @@ pub(super) fn loaded(
     pushes: &[Reference],
     variant: Option<&str>,
 ) -> Result<Destination, CliError> {
-    let reference = match pushes {
-        [first, ..] => pushed(first, variant)?,
-        [] => {
-            let tag = variant.unwrap_or("latest");
-            let fail = |source| CliError::VariantTag { variant: tag.to_owned(), source };
-            format!("{recipe}:{tag}").parse().map_err(fail)?
-        }
+    let tag = variant.unwrap_or("latest");
+    let reference = match pushes.first() {
+        Some(first) => pushed(first, variant)?,
+        None => format!("{recipe}:{tag}")
+            .parse()
+            .map_err(|source| CliError::VariantTag { variant: tag.to_owned(), source })?,
     };
     Ok(Destination::Engine { engine, reference })
 }

@@ -3,6 +3,8 @@
 use std::{io, path::PathBuf};
 
 use super::exit::Code;
+#[cfg(feature = "serve")]
+use crate::serve::ServeError;
 use crate::{
     builder::BuildError,
     hint::{Advise, Hint},
@@ -56,6 +58,12 @@ pub(super) enum CliError {
     Manifest { image: String, source: ManifestError },
     #[error("the config of the image {image} is not JSON")]
     Config { image: String, source: serde_json::Error },
+    #[cfg(feature = "serve")]
+    #[error("`{place}` is no layout that could be served")]
+    ServePlace { place: String },
+    #[cfg(feature = "serve")]
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     #[error("cannot write to standard output")]
     Print { source: io::Error },
     #[error("cannot start")]
@@ -97,6 +105,8 @@ impl CliError {
             | Self::Certificates { .. }
             | Self::Mirror { .. } => Code::Usage,
             Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
+            #[cfg(feature = "serve")]
+            Self::ServePlace { .. } => Code::Usage,
             Self::Config { .. } => Code::Refused,
             Self::Interrupted => Code::Interrupted,
             _ => return None,
@@ -112,6 +122,8 @@ impl Advise for CliError {
             Self::NoDestination => {
                 "add `--output oci:DIR`, `--output oci-archive:FILE`, `--push HOST/REPOSITORY:TAG` or `--load`"
             }
+            #[cfg(feature = "serve")]
+            Self::ServePlace { .. } => "write it as `oci:DIR`, or name a folder",
             Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();

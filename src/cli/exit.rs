@@ -81,13 +81,14 @@ fn class(error: &(dyn Error + 'static)) -> Option<Code> {
 fn build(error: &BuildError) -> Option<Code> {
     match error {
         BuildError::NotLocked { .. } => Some(Code::Lock),
-        BuildError::NotInLock { .. } => Some(Code::Usage),
         BuildError::File { .. } | BuildError::Circle { .. } | BuildError::Keyring { .. } => Some(Code::Recipe),
-        BuildError::OtherPython { .. } => Some(Code::Unresolved),
-        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } => Some(Code::Unresolved),
-        BuildError::Scratch | BuildError::NotForThisMachine { .. } | BuildError::SamePlatform { .. } => {
-            Some(Code::Usage)
+        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } | BuildError::OtherPython { .. } => {
+            Some(Code::Unresolved)
         }
+        BuildError::Scratch
+        | BuildError::NotInLock { .. }
+        | BuildError::NotForThisMachine { .. }
+        | BuildError::SamePlatform { .. } => Some(Code::Usage),
         _ => None,
     }
 }
@@ -163,7 +164,6 @@ fn images(error: &(dyn Error + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<RegistryError>() {
         return Some(match error {
             RegistryError::Mismatch { .. } | RegistryError::TooLarge { .. } => Code::Refused,
-            RegistryError::NoPlatform { .. } => Code::Unresolved,
             RegistryError::Name { .. } | RegistryError::Tag { .. } => Code::Usage,
             RegistryError::Transfer { .. } => return None,
             _ => Code::Network,

@@ -4,6 +4,7 @@
 
 mod exit;
 mod args;
+mod reach;
 mod environment;
 mod network;
 mod package_indexes;
@@ -25,6 +26,8 @@ mod lock;
 mod inspect;
 mod copy;
 mod index;
+#[cfg(feature = "serve")]
+mod serve;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -86,10 +89,12 @@ fn execute(session: &Session, command: &Command) -> Result<String, CliError> {
         let interrupted = interruption();
         tokio::select! {
             outcome = perform(session, command) => outcome,
-            () = interrupted => Err(CliError::Interrupted),
+            () = interrupted, if !command.ends_with_a_signal() => Err(CliError::Interrupted),
         }
     });
     session.finish();
+    // What was begun in registries and not ended; a registry that does not answer is left alone.
+    let _ = runtime.block_on(async { tokio::time::timeout(GRACE, session.tidy()).await });
     runtime.shutdown_timeout(GRACE);
     outcome
 }
@@ -101,6 +106,8 @@ async fn perform(session: &Session, command: &Command) -> Result<String, CliErro
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
         Command::Index(arguments) => index::run(session, arguments).await,
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => serve::run(session, arguments, interruption(), print).await,
     }
 }
 

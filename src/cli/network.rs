@@ -38,7 +38,11 @@ fn proxies(environment: &Environment) -> Proxies {
     Proxies { http, https, except: text(["no_proxy", "NO_PROXY"]) }
 }
 
-fn bundle_of(path: &Path) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, CliError> {
+/// The certificates of a PEM file, or of all in a folder.
+///
+/// # Errors
+/// When it cannot be read, or a file holds none.
+pub(super) fn bundle_of(path: &Path) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, CliError> {
     let read = |path: &Path| fs::read(path).map_err(|source| CliError::Read { path: path.to_owned(), source });
     if !path.is_dir() {
         return certificates(&read(path)?).ok_or_else(|| CliError::Certificates { path: path.to_owned() });

@@ -6,7 +6,12 @@ use std::{
 };
 
 use super::{environment::read_if_there, error::CliError};
-use crate::{builder::Project, fs::write_atomic, lock::Lock, recipe::Recipe};
+use crate::{
+    builder::Project,
+    fs::{sweep, write_atomic},
+    lock::Lock,
+    recipe::Recipe,
+};
 
 /// A recipe that was read, and where it stands.
 pub(super) struct ProjectFile {
@@ -25,6 +30,8 @@ impl ProjectFile {
         let recipe = Recipe::parse(&path.to_string_lossy(), &text)?;
         let parent = path.parent().filter(|parent| *parent != Path::new(""));
         let folder = parent.unwrap_or(Path::new(".")).to_owned();
+        // A run that was killed while it wrote the lock leaves a piece of it.
+        sweep(&folder);
         Ok(Self { path, project: Project { recipe, folder } })
     }
 

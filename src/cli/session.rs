@@ -1,6 +1,10 @@
 //! What all commands share: the flags, the environment, the reporter, and a builder made of them.
 
-use std::{num::NonZeroUsize, sync::Arc, thread};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, OnceLock},
+    thread,
+};
 
 use super::{
     args::Global, debian_mirrors, environment::Environment, error::CliError, network, package_indexes,
@@ -10,7 +14,6 @@ use crate::{
     builder::{Builder, Settings},
     http,
     layer::wheel::RecordCheck,
-    registry,
     store::Store,
 };
 
@@ -19,11 +22,12 @@ pub(super) struct Session {
     flags: Global,
     environment: Environment,
     reporter: Arc<dyn Reporter>,
+    builder: OnceLock<Builder>,
 }
 
 impl Session {
     pub(super) const fn new(flags: Global, environment: Environment, reporter: Arc<dyn Reporter>) -> Self {
-        Self { flags, environment, reporter }
+        Self { flags, environment, reporter, builder: OnceLock::new() }
     }
 
     /// A builder with everything that flags and environment say.
@@ -31,7 +35,24 @@ impl Session {
     /// # Errors
     /// When one of them makes no sense, or the store cannot be opened.
     pub(super) fn builder(&self) -> Result<Builder, CliError> {
-        Ok(Builder::new(self.settings()?)?)
+        self.builder_of(self.settings()?)
+    }
+
+    /// A builder with these settings.
+    ///
+    /// # Errors
+    /// When threads cannot be had.
+    pub(super) fn builder_of(&self, settings: Settings) -> Result<Builder, CliError> {
+        let builder = Builder::new(settings)?;
+        let _ = self.builder.set(builder.clone());
+        Ok(builder)
+    }
+
+    /// Puts away what a run that has ended, in whatever way, left in registries.
+    pub(super) async fn tidy(&self) {
+        if let Some(builder) = self.builder.get() {
+            builder.tidy().await;
+        }
     }
 
     /// What such a builder is made of.
@@ -41,21 +62,19 @@ impl Session {
     pub(super) fn settings(&self) -> Result<Settings, CliError> {
         let indexes = package_indexes::read(&self.environment)?;
         let mirrors = debian_mirrors::read(&self.environment)?;
-        let options = network::read(&self.environment, indexes.certificates)?;
+        let mut options = network::read(&self.environment, indexes.certificates)?;
+        options.roots.extend(self.flags.reach.authorities()?);
         let epoch = self.environment.epoch()?;
         let store = self.flags.store.clone().map_or_else(|| self.environment.store(), Ok)?;
         Ok(Settings {
             store: Store::open(store)?,
-            http: http::Client::new(http::Options { offline: self.flags.offline, ..options })?,
+            http: http::Client::new(http::Options { offline: self.flags.reach.offline, ..options })?,
             default_index: indexes.default,
             indexes: indexes.indexes,
             index_credentials: indexes.credentials,
             mirrors,
             credentials: Arc::new(self.environment.credentials()),
-            registry: registry::Options {
-                plain_http: self.flags.plain_http.iter().cloned().collect(),
-                ..registry::Options::default()
-            },
+            registry: self.flags.reach.registry(),
             observer: Arc::clone(&self.reporter) as Arc<dyn crate::progress::Observer>,
             records: RecordCheck::Skip,
             jobs: self.flags.jobs.unwrap_or_else(cores),

@@ -8,6 +8,8 @@ use std::{
 
 use tempfile::{NamedTempFile, TempPath};
 
+use super::temporary_file;
+
 /// A file under construction; gone without trace unless [`AtomicFile::commit`] is reached.
 pub struct AtomicFile {
     file: NamedTempFile,
@@ -32,8 +34,20 @@ impl AtomicFile {
             _ => Path::new("."),
         };
         fs::create_dir_all(folder)?;
-        let file = tempfile::Builder::new().prefix(".wheelwright-").tempfile_in(folder)?;
-        Ok(Self { file, target })
+        Ok(Self { file: temporary_file(folder)?, target })
+    }
+
+    /// As [`AtomicFile::create`], but the file is written in `folder`, which exists and lies on the
+    /// same file system.
+    ///
+    /// # Errors
+    /// When a folder cannot be made or written.
+    pub fn create_in(folder: &Path, target: impl Into<PathBuf>) -> io::Result<Self> {
+        let target = target.into();
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        Ok(Self { file: temporary_file(folder)?, target })
     }
 
     /// Syncs the bytes, makes the file readable by others as the umask of a plain file would
@@ -42,7 +56,18 @@ impl AtomicFile {
     /// # Errors
     /// When syncing or renaming fails; nothing is left behind then.
     pub fn commit(self) -> io::Result<()> {
-        self.seal()?.commit()
+        self.finish()?;
+        // Open, and so locked, until it has its name.
+        self.file.persist(&self.target).map(drop).map_err(|error| error.error)
+    }
+
+    /// As [`AtomicFile::commit`] without waiting for the disk: other processes see all or nothing, but a
+    /// power failure may leave a part. For what can be had again, and is checked when it is read.
+    ///
+    /// # Errors
+    /// When renaming fails; nothing is left behind then.
+    pub fn commit_unsynced(self) -> io::Result<()> {
+        self.file.persist(&self.target).map(drop).map_err(|error| error.error)
     }
 
     /// Syncs and closes the file, ready to be moved into place later, together with others.
@@ -50,10 +75,14 @@ impl AtomicFile {
     /// # Errors
     /// When syncing fails; nothing is left behind then.
     pub fn seal(self) -> io::Result<SealedFile> {
+        self.finish()?;
+        Ok(SealedFile { file: self.file.into_temp_path(), target: self.target })
+    }
+
+    fn finish(&self) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         self.file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-        self.file.as_file().sync_all()?;
-        Ok(SealedFile { file: self.file.into_temp_path(), target: self.target })
+        self.file.as_file().sync_all()
     }
 }
 

@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use super::temporary::{claim, sweep_all};
+
 /// An advisory lock on a file of its own; released when dropped or when the process dies.
 #[derive(Debug)]
 pub struct FileLock {
@@ -18,9 +20,12 @@ impl FileLock {
     /// # Errors
     /// When the lock file cannot be made.
     pub fn exclusive(path: &Path) -> io::Result<Self> {
-        let file = open(path)?;
-        file.lock()?;
-        Ok(Self { _file: file })
+        loop {
+            let file = open(path)?;
+            if claim(&file)? {
+                return Ok(Self { _file: file });
+            }
+        }
     }
 
     /// Waits until no other process holds `folder` itself, which exists, and keeps all others out.
@@ -32,6 +37,11 @@ impl FileLock {
         file.lock()?;
         Ok(Self { _file: file })
     }
+}
+
+/// Removes the lock files in `folder`, which holds nothing else, that nobody holds.
+pub fn sweep_locks(folder: &Path) {
+    sweep_all(folder, |_| true);
 }
 
 fn open(path: &Path) -> io::Result<File> {

@@ -4,7 +4,9 @@
 mod atomic;
 mod listing;
 mod lock;
+mod temporary;
 
 pub use atomic::{AtomicFile, SealedFile, write_atomic};
 pub use listing::sorted_entries;
-pub use lock::FileLock;
+pub use lock::{FileLock, sweep_locks};
+pub use temporary::{sweep, temporary_file};

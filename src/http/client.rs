@@ -1,18 +1,22 @@
 //! The client itself: one connection pool, one policy of retries.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Method, StatusCode,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
 use super::{
     HttpError, Proxies, redacted,
-    retry::{retry_after, worth_retrying},
+    retry::{pause, retry_after, worth_retrying},
     setup,
 };
 
@@ -23,7 +27,8 @@ pub struct Options {
     pub offline: bool,
     /// Further attempts after the first.
     pub retries: u32,
-    /// First pause between attempts; doubled each time, at most 30 s.
+    /// Bound of the first pause between attempts, whose length is left to chance; the bound doubles
+    /// each time, up to 30 s.
     pub pause: Duration,
     /// A connection that brings no byte for so long is given up.
     pub stall: Duration,
@@ -38,12 +43,17 @@ pub struct Options {
 pub struct Client {
     inner: reqwest::Client,
     options: Arc<Options>,
+    doors: Arc<Doors>,
 }
 
-/// One request without a body.
+/// Whether somebody has gone through to a host yet. Those who come behind share the connection, if it
+/// is one of HTTP/2; all at once, each would open one.
+type Doors = Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<bool>>>>;
+
+/// One request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// GET or HEAD.
+    /// GET, HEAD, or POST with a form.
     pub method: Method,
     /// May carry credentials, which are sent as Basic authentication and never shown.
     pub url: Url,
@@ -51,7 +61,9 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Credentials that belong to this host alone.
     pub authorization: Option<Authorization>,
-    /// Most bytes the body may have.
+    /// Sent as the body.
+    pub form: Option<Bytes>,
+    /// Most bytes that the body of the answer may have.
     pub limit: u64,
 }
 
@@ -99,7 +111,15 @@ impl Request {
     /// GET `url`, of which at most 64 MiB are accepted.
     #[must_use]
     pub fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, headers: HeaderMap::new(), authorization: None, limit: 64 << 20 }
+        Self { method: Method::GET, url, headers: HeaderMap::new(), authorization: None, form: None, limit: 64 << 20 }
+    }
+
+    /// POST a form that is already encoded to `url`; at most 64 MiB of answer are accepted.
+    #[must_use]
+    pub fn post(url: Url, form: String) -> Self {
+        let encoded = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let request = Self { method: Method::POST, form: Some(form.into()), ..Self::get(url) };
+        request.header(CONTENT_TYPE, encoded)
     }
 
     /// With one more header.
@@ -161,7 +181,7 @@ impl Client {
     /// A client over an embedder's own `reqwest` client.
     #[must_use]
     pub fn from_reqwest(inner: reqwest::Client, options: Options) -> Self {
-        Self { inner, options: Arc::new(options) }
+        Self { inner, options: Arc::new(options), doors: Arc::default() }
     }
 
     /// The settings.
@@ -215,7 +235,21 @@ impl Client {
         if let Some(value) = request.authorization.as_ref().or(own.as_ref()).and_then(Authorization::header_value) {
             headers.insert(AUTHORIZATION, value);
         }
-        let sent = self.inner.request(request.method.clone(), url).headers(headers).send();
+        let door = self.door(&url);
+        let mut builder = self.inner.request(request.method.clone(), url).headers(headers);
+        if let Some(form) = &request.form {
+            builder = builder.body(form.clone());
+        }
+        let sent = async {
+            let mut open = door.lock().await;
+            if *open {
+                drop(open);
+                return builder.send().await;
+            }
+            let response = builder.send().await;
+            *open = true;
+            response
+        };
         let response = tokio::time::timeout(self.options.stall, sent)
             .await
             .map_err(|_| HttpError::Cut { url: shown(), received: 0, expected: 0 })?
@@ -228,10 +262,14 @@ impl Client {
         Err(HttpError::Status { url: shown(), status, message: first_line(response).await, retry_after })
     }
 
-    /// Waits before attempt number `attempt`, longer each time.
-    pub(super) async fn pause(&self, attempt: u32, at_least: Option<Duration>) {
-        let doubled = self.options.pause.saturating_mul(1 << attempt.saturating_sub(1).min(6));
-        tokio::time::sleep(doubled.min(Duration::from_secs(30)).max(at_least.unwrap_or_default())).await;
+    fn door(&self, url: &Url) -> Arc<tokio::sync::Mutex<bool>> {
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(doors.entry(url.origin().ascii_serialization()).or_default())
+    }
+
+    /// Waits before attempt number `attempt`: as long as the server asks, else for a random while.
+    pub(super) async fn pause(&self, attempt: u32, asked: Option<Duration>) {
+        tokio::time::sleep(asked.unwrap_or_else(|| pause(attempt, self.options.pause))).await;
     }
 
     async fn read(&self, mut response: reqwest::Response, request: &Request) -> Result<Fetched, HttpError> {

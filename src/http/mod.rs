@@ -4,6 +4,7 @@
 mod client;
 mod download;
 mod error;
+mod names;
 mod program;
 mod retry;
 mod setup;
@@ -12,8 +13,9 @@ pub(crate) use client::percent_decode;
 pub use client::{Authorization, Client, Fetched, Options, Request};
 pub use download::Receive;
 pub use error::{HttpError, redacted};
+pub(crate) use error::{is_stranger, unreachable_hint};
 pub(crate) use program::{PATIENCE, ask};
 pub use reqwest::{Method, StatusCode, header};
-pub(crate) use retry::retry_after;
+pub(crate) use retry::{pause, retry_after};
 pub use setup::{Proxies, certificates};
 pub use url::Url;

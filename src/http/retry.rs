@@ -1,13 +1,28 @@
 //! When to try again.
 
-use std::time::Duration;
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    time::Duration,
+};
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-use super::HttpError;
+use super::{HttpError, is_stranger};
+
+/// The longest pause of our own choice.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// No server keeps us waiting longer.
 const LONGEST_ASKED: Duration = Duration::from_mins(2);
+
+/// The pause before attempt number `attempt` (1 is the first repetition): anything up to a bound
+/// that doubles, so that many clients do not come back together.
+pub(crate) fn pause(attempt: u32, first: Duration) -> Duration {
+    let bound = first.saturating_mul(1 << attempt.saturating_sub(1).min(6)).min(LONGEST_PAUSE);
+    // The standard library seeds every `RandomState` differently: chance enough to spread clients.
+    let chance = RandomState::new().build_hasher().finish() % 1000;
+    bound.mul_f64(f64::from(u32::try_from(chance).unwrap_or(500)) / 1000.0)
+}
 
 /// How long the server asks us to stay away, at most two minutes. A date is read against the
 /// server's own clock.
@@ -25,7 +40,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub(super) fn worth_retrying(error: &HttpError) -> bool {
     match error {
         HttpError::Status { status, .. } => matches!(status.as_u16(), 408 | 429 | 499 | 500 | 502 | 503 | 504 | 522),
-        HttpError::Transport { source, .. } => !source.is_builder() && !source.is_redirect(),
+        HttpError::Transport { source, .. } => !source.is_builder() && !source.is_redirect() && !is_stranger(source),
         HttpError::Cut { .. } => true,
         _ => false,
     }
@@ -43,6 +58,18 @@ fn seconds_of_day(date: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_grow_and_stay_bounded() {
+        let first = Duration::from_millis(500);
+        for (attempt, bound) in [(1, 500), (2, 1000), (4, 4000), (7, 30_000), (40, 30_000)] {
+            for _ in 0..50 {
+                assert!(pause(attempt, first) <= Duration::from_millis(bound), "{attempt}");
+            }
+        }
+        let different: std::collections::BTreeSet<Duration> = (0..50).map(|_| pause(3, first)).collect();
+        assert!(different.len() > 10, "no jitter");
+    }
 
     #[test]
     fn servers_may_ask_for_two_minutes() {

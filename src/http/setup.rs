@@ -6,7 +6,7 @@ use reqwest::{NoProxy, Proxy};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use rustls_platform_verifier::Verifier;
 
-use super::{HttpError, Options};
+use super::{HttpError, Options, names::Names};
 
 /// Redirects followed for one request.
 const REDIRECTS: usize = 10;
@@ -38,6 +38,7 @@ pub(super) fn client(options: &Options) -> Result<reqwest::Client, HttpError> {
         .referer(false)
         // The variables of this process are not for libraries to read.
         .no_proxy()
+        .dns_resolver(Arc::new(Names::default()))
         .redirect(redirects());
     let Proxies { http, https, except } = &options.proxies;
     let except = except.as_deref().and_then(NoProxy::from_string);

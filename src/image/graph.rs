@@ -8,8 +8,6 @@ use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream}
 use super::{BlobSource, Index, Manifest, ManifestError, Moved, Sink, Source, TransferError};
 use crate::oci::{Descriptor, Digest, MediaType, Platform};
 
-/// Blobs in flight at the same time.
-const PARALLEL_BLOBS: usize = 4;
 /// Indexes inside of indexes are followed so far.
 const DEEPEST: usize = 4;
 /// Manifests below one root.
@@ -173,13 +171,14 @@ impl Graph {
     /// # Errors
     /// The first failure; the sink's name then still points to what it did before.
     pub async fn deliver(&self, sink: &dyn Sink) -> Result<Delivery, TransferError> {
+        sink.prepare(self.root()).await?;
         let blobs = stream::iter(&self.blobs)
             .map(async |blob| Ok::<_, TransferError>((blob.descriptor().digest, sink.put_blob(&**blob).await?)))
-            .buffered(PARALLEL_BLOBS)
+            .buffered(sink.width().max(1))
             .try_collect()
             .await?;
         for manifest in &self.manifests {
-            sink.put_manifest(manifest).await?;
+            self.put_manifest(manifest, sink).await?;
         }
         sink.publish(self.root()).await?;
         Ok(self.delivery(blobs))
@@ -192,7 +191,7 @@ impl Graph {
     pub async fn foresee(&self, sink: &dyn Sink) -> Result<Delivery, TransferError> {
         let blobs = stream::iter(&self.blobs)
             .map(async |blob| Ok::<_, TransferError>((blob.descriptor().digest, sink.foresee(&**blob).await?)))
-            .buffered(PARALLEL_BLOBS)
+            .buffered(sink.width().max(1))
             .try_collect()
             .await?;
         Ok(self.delivery(blobs))
@@ -200,6 +199,21 @@ impl Graph {
 }
 
 impl Graph {
+    /// Puts a manifest; a sink that now misses blobs of it gets those once more, and then the manifest.
+    async fn put_manifest(&self, manifest: &Manifest, sink: &dyn Sink) -> Result<(), TransferError> {
+        let Err(error) = sink.put_manifest(manifest).await else { return Ok(()) };
+        let Some(lost) = error.lost_blobs() else { return Err(error) };
+        let parts: BTreeSet<Digest> =
+            manifest.layers()?.into_iter().chain(manifest.config().ok()).map(|part| part.digest).collect();
+        for blob in &self.blobs {
+            let digest = blob.descriptor().digest;
+            if parts.contains(&digest) && (lost.is_empty() || lost.contains(&digest)) {
+                sink.put_blob_again(&**blob).await?;
+            }
+        }
+        sink.put_manifest(manifest).await
+    }
+
     fn delivery(&self, blobs: Vec<(Digest, Moved)>) -> Delivery {
         let images = self.manifests.iter().filter(|manifest| !manifest.is_index()).count();
         Delivery { root: self.root().descriptor().digest, images, blobs }

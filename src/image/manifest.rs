@@ -176,6 +176,13 @@ impl Manifest {
             .ok_or(ManifestError::Field { digest: self.descriptor.digest, field: "config" })
     }
 
+    /// The canonical form of a document that [`Manifest::of_image`] and [`Manifest::of_index`] cannot
+    /// express.
+    #[must_use]
+    pub fn of_value(media_type: MediaType, value: Value) -> Self {
+        Self::of(media_type, value)
+    }
+
     fn of(media_type: MediaType, mut value: Value) -> Self {
         if let Some(object) = value.as_object_mut()
             && object.get("annotations").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty)

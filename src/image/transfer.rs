@@ -22,6 +22,12 @@ pub trait BlobSource: Send + Sync {
     /// The bytes from offset `from` on. Whoever reads to the end checks the digest.
     fn open(&self, from: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>>;
 
+    /// The bytes were found to be wrong: whoever keeps what they are made of throws away what is
+    /// damaged, and says whether anything was. Blocks.
+    fn distrust(&self) -> bool {
+        false
+    }
+
     /// The repository that holds the blob already, so that a sink in the same registry can mount it.
     fn origin(&self) -> Option<&Origin> {
         None
@@ -51,12 +57,28 @@ pub trait Source: Send + Sync {
 
 /// Somewhere images go: a registry repository, a layout, an archive.
 pub trait Sink: Send + Sync {
+    /// Blobs that may be put at the same time.
+    fn width(&self) -> usize {
+        4
+    }
+
+    /// The first call: tells what will come, so that the sink may look whether it has it all.
+    fn prepare<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+        let _ = root;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Puts a blob there, or finds that it is there already.
     fn put_blob<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>>;
 
     /// What [`Sink::put_blob`] would do, without doing it.
     fn foresee<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
         Box::pin(async { Ok(Moved::Sent(blob.descriptor().size)) })
+    }
+
+    /// Puts a blob there that the sink said it had, and then missed.
+    fn put_blob_again<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
+        self.put_blob(blob)
     }
 
     /// Puts a manifest or index there under its digest; everything it points to is there already.
@@ -114,17 +136,20 @@ pub enum TransferError {
 
 /// The error of a room that implements a source or a sink.
 #[derive(Debug)]
-pub struct Failure(Box<dyn Advise>);
+pub struct Failure {
+    error: Box<dyn Advise>,
+    lost: Option<Vec<Digest>>,
+}
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, formatter)
+        fmt::Display::fmt(&self.error, formatter)
     }
 }
 
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source()
+        self.error.source()
     }
 }
 
@@ -132,21 +157,36 @@ impl Failure {
     /// The room's own error, for whoever knows its type.
     #[must_use]
     pub fn error(&self) -> &(dyn std::error::Error + 'static) {
-        &*self.0
+        &*self.error
     }
 }
 
 impl TransferError {
     /// Wraps an error of the room that implements the source or sink.
     pub fn room(error: impl Advise) -> Self {
-        Self::Room(Failure(Box::new(error)))
+        Self::Room(Failure { error: Box::new(error), lost: None })
+    }
+
+    /// Wraps an error of a sink that misses blobs which it said it had: these, or some of them that
+    /// it does not name.
+    pub fn lost(error: impl Advise, blobs: Vec<Digest>) -> Self {
+        Self::Room(Failure { error: Box::new(error), lost: Some(blobs) })
+    }
+
+    /// The blobs that the sink misses although it said it had them, if that is what is wrong.
+    #[must_use]
+    pub fn lost_blobs(&self) -> Option<&[Digest]> {
+        match self {
+            Self::Room(failure) => failure.lost.as_deref(),
+            _ => None,
+        }
     }
 }
 
 impl Advise for TransferError {
     fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Room(failure) => failure.0.hint(),
+            Self::Room(failure) => failure.error.hint(),
             _ => None,
         }
     }

@@ -66,6 +66,13 @@ impl Rope {
         Ok(length)
     }
 
+    /// Throws away the files whose bytes are no longer what they were; true when there were any.
+    #[must_use]
+    pub fn remove_damaged(&self) -> bool {
+        // One that cannot be read is not relied on either.
+        self.blobs.iter().map(|blob| blob.remove_if_damaged().unwrap_or(true)).fold(false, |any, found| any || found)
+    }
+
     /// A reader from `offset` on.
     #[must_use]
     pub fn reader(self: std::sync::Arc<Self>, offset: u64) -> RopeReader {

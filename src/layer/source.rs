@@ -40,6 +40,10 @@ impl BlobSource for VirtualLayer {
         &self.descriptor
     }
 
+    fn distrust(&self) -> bool {
+        self.rope.remove_damaged()
+    }
+
     fn open(&self, from: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
         let reader = self.reader(from);
         Box::pin(async move {

@@ -16,12 +16,12 @@ use crate::{
     http::Client,
     oci::Platform,
     progress::Observer,
-    python::{CoreMetadata, IndexFile, PackageName},
+    python::{CoreMetadata, FileUrl, IndexFile, PackageName},
     store::Store,
 };
 
 /// Requests under way at the same time.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 50;
 
 /// The indexes of a build; cheap to clone. Every page and METADATA is fetched once a run.
 #[derive(Clone)]
@@ -35,9 +35,11 @@ pub(super) struct Inner {
     pub(super) requests: Semaphore,
     default: Option<Location>,
     pages: Memo<(String, PackageName), Option<Arc<Project>>>,
-    metadata: Memo<Url, Arc<CoreMetadata>>,
+    metadata: Memo<FileUrl, Arc<CoreMetadata>>,
     pub(super) links: Memo<Url, Arc<Vec<IndexFile>>>,
     pub(super) passwords: Memo<(String, String), Option<String>>,
+    /// How far from their ends METADATA lay in wheels of a project, in bytes.
+    pub(super) tails: Mutex<BTreeMap<PackageName, u64>>,
 }
 
 pub(super) type Memo<K, V> = Mutex<BTreeMap<K, Arc<OnceCell<V>>>>;
@@ -67,6 +69,7 @@ impl PackageIndex {
             metadata: Mutex::default(),
             links: Mutex::default(),
             passwords: Mutex::default(),
+            tails: Mutex::default(),
         }))
     }
 
@@ -80,6 +83,12 @@ impl PackageIndex {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// Who hears what happens.
+    #[must_use]
+    pub fn observer(&self) -> &dyn Observer {
+        &*self.0.observer
     }
 
     /// The files of `package` in the first index, of those used for it on `platform`, that has it;

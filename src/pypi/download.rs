@@ -37,7 +37,8 @@ impl PackageIndex {
     /// # Errors
     /// When it cannot be fetched or kept, or is not what the index says.
     pub async fn fetch_wheel(&self, index: &str, file: &IndexFile) -> Result<Blob, IndexError> {
-        self.fetch_file(&Listed::of(index, file)).await
+        let url = url_of(file)?;
+        self.fetch_file(&Listed::of(index, file, &url)).await
     }
 
     /// The digest and size of `file`: as the index gives them, else learnt from the file.
@@ -81,7 +82,8 @@ impl PackageIndex {
 
     async fn take_in(&self, file: IndexFile) -> Result<DirectWheel, IndexError> {
         let wheel = file.name.parse().map_err(|source| IndexError::Metadata { file: file.name.clone(), source })?;
-        let blob = self.fetch_file(&Listed::of("", &file)).await?;
+        let url = url_of(&file)?;
+        let blob = self.fetch_file(&Listed::of("", &file, &url)).await?;
         let file = IndexFile { sha256: Some(*blob.digest()), size: Some(blob.size()), ..file };
         Ok(DirectWheel { wheel, file, blob })
     }
@@ -117,7 +119,7 @@ impl PackageIndex {
         let not_listed = || IndexError::NotListed { index: index.to_owned(), file: wheel.file.clone() };
         let asked = self.named(index).ok_or_else(unknown)?;
         let package = wheel.name.parse().map_err(|_| not_listed())?;
-        let fetch = async |listed: IndexFile| self.fetch_file(&Listed::locked(index, &listed.url, wheel)).await;
+        let fetch = async |listed: IndexFile| self.fetch_file(&Listed::locked(index, &url_of(&listed)?, wheel)).await;
         let kept = match asked.location {
             Location::Simple(root) => self.remembered_page(index, root, &package).unwrap_or_default(),
             Location::Links(_) | Location::Folder(_) => Vec::new(),
@@ -143,7 +145,7 @@ impl PackageIndex {
             return Some(blob.size());
         }
         let plain = HeaderValue::from_static("identity");
-        let mut request = self.request(index, &file.url).await.ok()?.header(ACCEPT_ENCODING, plain);
+        let mut request = self.request(index, &url_of(file).ok()?).await.ok()?.header(ACCEPT_ENCODING, plain);
         request.method = Method::HEAD;
         let _permit = self.inner().requests.acquire().await;
         let response = self.inner().client.send(&request).await.ok()?;
@@ -200,13 +202,17 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    fn of(index: &'a str, file: &'a IndexFile) -> Self {
-        Self { index, url: &file.url, name: &file.name, digest: file.sha256, size: file.size }
+    fn of(index: &'a str, file: &'a IndexFile, url: &'a Url) -> Self {
+        Self { index, url, name: &file.name, digest: file.sha256, size: file.size }
     }
 
     fn locked(index: &'a str, url: &'a Url, wheel: &'a LockedWheel) -> Self {
         Self { index, url, name: &wheel.file, digest: Some(wheel.sha256), size: Some(wheel.size) }
     }
+}
+
+pub(super) fn url_of(file: &IndexFile) -> Result<Url, IndexError> {
+    file.url.parse().map_err(|_| IndexError::Url { url: file.name.clone() })
 }
 
 /// The file of `files` that the lock means: a file of the same name with another digest is another.

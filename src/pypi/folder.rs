@@ -42,7 +42,7 @@ impl PackageIndex {
 pub(super) fn local_file(path: &Path, name: &str, size: u64) -> Option<IndexFile> {
     Some(IndexFile {
         name: name.to_owned(),
-        url: Url::from_file_path(path).ok()?,
+        url: Url::from_file_path(path).ok()?.into(),
         sha256: None,
         requires_python: None,
         yanked: Yanked::No,

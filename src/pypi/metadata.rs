@@ -1,9 +1,16 @@
 //! METADATA of wheels: from beside them, out of them, or from an earlier run.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::{Arc, PoisonError},
+};
 
 use super::{
     DirectWheel, IndexError, PackageIndex,
+    download::url_of,
     tail::{Step, Window, extract, locate},
 };
 use crate::{
@@ -20,6 +27,8 @@ use reqwest::{
 
 /// Bytes of the first look into a wheel: mostly the whole directory, and METADATA just before it.
 const TAIL: u64 = 32 << 10;
+/// Most bytes of a first look.
+const LARGEST_TAIL: u64 = 1 << 20;
 /// Most bytes that one further look may ask for.
 const MOST: u64 = 48 << 20;
 /// Looks after which a wheel is given up: directory, header, data.
@@ -55,8 +64,8 @@ impl Origin {
     /// The key of the note about the wheel with `digest`.
     fn key(self, digest: &Digest) -> String {
         let origin = match self {
-            Self::Wheel => "metadata-1",
-            Self::Index => "told-1",
+            Self::Wheel => "metadata-2",
+            Self::Index => "told-2",
         };
         format!("{origin}-{}", digest.hex())
     }
@@ -86,7 +95,7 @@ impl PackageIndex {
     /// Checks that the wheel in `blob` says of itself what index `index` told of it, if that was asked.
     pub(super) async fn prove(&self, index: &str, name: &str, blob: &Blob) -> Result<(), IndexError> {
         let (read, told) = (Origin::Wheel.key(blob.digest()), Origin::Index.key(blob.digest()));
-        let note = |key: &str| self.inner().store.note(Bucket::Pages, key);
+        let note = |key: &str| self.inner().store.recall(Bucket::Pages, key);
         if note(&read).is_some() {
             return Ok(());
         }
@@ -95,17 +104,19 @@ impl PackageIndex {
         if CoreMetadata::parse(&told) != CoreMetadata::parse(&text) {
             return Err(IndexError::MetadataDiffers { index: index.to_owned(), file: name.to_owned() });
         }
-        Ok(self.inner().store.keep(Bucket::Pages, &read, head(&text))?)
+        Ok(self.inner().store.remember(Bucket::Pages, &read, head(&text))?)
     }
 
     /// As read from the wheel itself, if it is at hand; else as the index told it, in an earlier run or
     /// now.
     async fn metadata_text(&self, index: &str, file: &IndexFile, wheel: &WheelName) -> Result<Vec<u8>, IndexError> {
-        if let Ok(path) = file.url.to_file_path() {
+        if !file.url.is_remote()
+            && let Ok(path) = url_of(file)?.to_file_path()
+        {
             return self.local_text(&path, wheel).await;
         }
         let Some(digest) = file.sha256 else { return self.remote_text(index, file, wheel).await };
-        let note = |origin: Origin| self.inner().store.note(Bucket::Pages, &origin.key(&digest));
+        let note = |origin: Origin| self.inner().store.recall(Bucket::Pages, &origin.key(&digest));
         if let Some(text) = note(Origin::Wheel) {
             return Ok(text);
         }
@@ -116,7 +127,7 @@ impl PackageIndex {
                 None => (Origin::Index, self.remote_text(index, file, wheel).await?),
             },
         };
-        self.inner().store.keep(Bucket::Pages, &origin.key(&digest), head(&text))?;
+        self.inner().store.remember(Bucket::Pages, &origin.key(&digest), head(&text))?;
         Ok(text)
     }
 
@@ -129,7 +140,7 @@ impl PackageIndex {
         if let Some(text) = self.metadata_beside(index, file).await? {
             return Ok(text);
         }
-        let parts = Parts::Remote(Box::new(self.request(index, &file.url).await?), file.size);
+        let parts = Parts::Remote(Box::new(self.request(index, &url_of(file)?).await?), file.size);
         match self.read_parts(&parts, wheel).await {
             Ok(text) => Ok(text),
             Err(Obstacle::Failed(error)) => Err(error),
@@ -143,7 +154,8 @@ impl PackageIndex {
     /// METADATA as a file of its own (PEP 658), when the index says there is one and has it.
     async fn metadata_beside(&self, index: &str, file: &IndexFile) -> Result<Option<Vec<u8>>, IndexError> {
         let MetadataFile::Present(digest) = &file.core_metadata else { return Ok(None) };
-        let request = self.request(index, &file.metadata_url()).await?.limit(LARGEST_METADATA);
+        let url = file.metadata_url().map_err(|_| IndexError::Url { url: file.name.clone() })?;
+        let request = self.request(index, &url).await?.limit(LARGEST_METADATA);
         let _permit = self.inner().requests.acquire().await;
         match self.inner().client.fetch(&request).await {
             Ok(answer) if digest.as_ref().is_some_and(|digest| Digest::of(&answer.body) != *digest) => {
@@ -168,7 +180,10 @@ impl PackageIndex {
         for _ in 0..LOOKS {
             if located.is_none() {
                 match locate(&window, wheel).map_err(broken)? {
-                    Step::Found(found) => located = Some(found),
+                    Step::Found(found) => {
+                        self.learn_tail(parts, wheel, window.total - found.start().min(window.total));
+                        located = Some(found);
+                    }
                     Step::Need(range) => {
                         window = self.part(parts, wheel, (range.start, range.end)).await?;
                         continue;
@@ -188,7 +203,8 @@ impl PackageIndex {
     async fn last_part(&self, parts: &Parts, wheel: &WheelName) -> Result<Window, Obstacle> {
         match parts {
             Parts::Remote(request, promised) => {
-                let window = self.request_part(request, wheel, &format!("bytes=-{TAIL}"), TAIL).await?;
+                let tail = self.usual_tail(wheel);
+                let window = self.request_part(request, wheel, &format!("bytes=-{tail}"), tail).await?;
                 match promised {
                     Some(promised) if *promised != window.total => Err(Obstacle::Failed(IndexError::Size {
                         file: wheel.file().to_owned(),
@@ -203,6 +219,22 @@ impl PackageIndex {
                 local_part(file, (total.saturating_sub(TAIL), total), total)
                     .map_err(|source| Obstacle::Failed(no_read(wheel, source)))
             }
+        }
+    }
+
+    /// Bytes to ask for first: as many as other wheels of the project needed.
+    fn usual_tail(&self, wheel: &WheelName) -> u64 {
+        let tails = self.inner().tails.lock().unwrap_or_else(PoisonError::into_inner);
+        tails.get(wheel.name()).copied().unwrap_or(TAIL)
+    }
+
+    fn learn_tail(&self, parts: &Parts, wheel: &WheelName, needed: u64) {
+        // A little more: the next version will have grown.
+        let needed = needed + needed / 8;
+        if matches!(parts, Parts::Remote(..)) && needed > TAIL && needed < LARGEST_TAIL {
+            let mut tails = self.inner().tails.lock().unwrap_or_else(PoisonError::into_inner);
+            let tail = tails.entry(wheel.name().clone()).or_insert(needed);
+            *tail = needed.max(*tail);
         }
     }
 

@@ -23,7 +23,7 @@ use crate::{
 const WANTED: &str = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 
 /// A page as it was answered: the first line of a note, the body behind it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
     url: Url,
     content_type: String,
@@ -101,7 +101,8 @@ impl PackageIndex {
             Ok(answer) => {
                 let page = self.describe(&answer);
                 let files = parse_page(subject, &page, &answer.body)?;
-                if !control(&answer.headers).contains("no-store") {
+                let same = kept.is_some_and(|(known, body)| known == page && body == answer.body);
+                if !same && !control(&answer.headers).contains("no-store") {
                     self.keep_page(&key, &page, &answer.body)?;
                 }
                 Ok(Some(files))
@@ -148,7 +149,7 @@ impl PackageIndex {
     }
 
     fn kept_page(&self, key: &str) -> Option<(Kept, Vec<u8>)> {
-        let mut note = self.inner().store.note(Bucket::Pages, key)?;
+        let mut note = self.inner().store.recall(Bucket::Pages, key)?;
         let end = note.iter().position(|byte| *byte == b'\n')?;
         let page = serde_json::from_slice(&note[..end]).ok()?;
         note.drain(..=end);
@@ -159,7 +160,7 @@ impl PackageIndex {
         let Ok(mut note) = serde_json::to_vec(page) else { return Ok(()) };
         note.push(b'\n');
         note.extend_from_slice(body);
-        Ok(self.inner().store.keep(Bucket::Pages, key, &note)?)
+        Ok(self.inner().store.remember(Bucket::Pages, key, &note)?)
     }
 }
 
@@ -174,7 +175,7 @@ fn parse_page(subject: &Subject<'_>, page: &Kept, body: &[u8]) -> Result<Vec<Ind
         |source| IndexError::Page { index: subject.index.to_owned(), package: subject.package.clone(), source };
     let parsed = ProjectPage::parse(body, &page.content_type, &page.url).map_err(unusable)?;
     // A page from the network must not point into this machine's files.
-    Ok(parsed.files.into_iter().filter(|file| matches!(file.url.scheme(), "http" | "https")).collect())
+    Ok(parsed.files.into_iter().filter(|file| file.url.is_remote()).collect())
 }
 
 fn is_of(file: &IndexFile, package: &PackageName) -> bool {
@@ -192,7 +193,7 @@ fn page_url(root: &Url, package: &PackageName) -> Url {
 fn note_key(url: &Url) -> String {
     let mut url = url.clone();
     let _ = url.set_password(None);
-    format!("page-1-{}", Digest::of(url.as_str().as_bytes()).hex())
+    format!("page-2-{}", Digest::of(url.as_str().as_bytes()).hex())
 }
 
 fn missing(error: &HttpError) -> bool {

@@ -46,6 +46,13 @@ pub(super) struct Located {
 
 type Reason = &'static str;
 
+impl Located {
+    /// Offset of its header.
+    pub(super) const fn start(&self) -> u64 {
+        self.offset
+    }
+}
+
 impl Window {
     fn slice(&self, range: &Range<u64>) -> Option<&[u8]> {
         let from = usize::try_from(range.start.checked_sub(self.start)?).ok()?;

@@ -30,7 +30,7 @@ impl PackageIndex {
                 project.and_then(|project| listed(&project.files, wheel))
             }
         };
-        let mut url = found.ok_or_else(not_listed)?.url;
+        let mut url = found.and_then(|found| found.url.parse().ok()).ok_or_else(not_listed)?;
         let _ = url.set_username("");
         let _ = url.set_password(None);
         Ok(url)

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use url::Url;
 
-use super::{PythonError, VersionSpecifiers, index_html, metadata::read_specifiers};
+use super::{PythonError, VersionSpecifiers, index_html, index_json, metadata::read_specifiers};
 use crate::oci::Digest;
 
 /// The files of a project, as one index lists them.
@@ -23,7 +22,7 @@ pub struct IndexFile {
     /// File name.
     pub name: String,
     /// Where it lies; without fragment.
-    pub url: Url,
+    pub url: FileUrl,
     /// SHA-256, where the index gives it.
     pub sha256: Option<Digest>,
     /// `Requires-Python`, where the index gives it and it is understood.
@@ -35,6 +34,10 @@ pub struct IndexFile {
     /// Whether METADATA lies beside it.
     pub core_metadata: MetadataFile,
 }
+
+/// The URL of a file, taken apart only where it is wanted: a page lists thousands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileUrl(Box<str>);
 
 /// Whether a file was withdrawn (PEP 592).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,14 +73,14 @@ impl ProjectPage {
 
     fn from_json(bytes: &[u8], base: &Url) -> Result<Self, PythonError> {
         let fail = |reason: String| PythonError::Page { reason };
-        let page: Value = serde_json::from_slice(bytes).map_err(|error| fail(error.to_string()))?;
-        let version = page.pointer("/meta/api-version").and_then(Value::as_str).unwrap_or("1.0");
+        let page: index_json::Page<'_> = serde_json::from_slice(bytes).map_err(|error| fail(error.to_string()))?;
+        let version = page.meta.and_then(|meta| meta.api_version).unwrap_or_else(|| "1.0".into());
         if version.split('.').next() != Some("1") {
             return Err(fail(format!("API version {} is not understood, only 1.x is", version.escape_debug())));
         }
-        let files = page.get("files").and_then(Value::as_array).ok_or_else(|| fail("it lists no files".to_owned()))?;
+        let files = page.files.ok_or_else(|| fail("it lists no files".to_owned()))?;
         let mut pythons = Pythons::default();
-        Ok(Self { files: files.iter().filter_map(|file| json_file(file, base, &mut pythons)).collect() })
+        Ok(Self { files: files.into_iter().filter_map(|file| json_file(file, base, &mut pythons)).collect() })
     }
 
     fn from_html(bytes: &[u8], url: &Url) -> Self {
@@ -91,11 +94,52 @@ impl ProjectPage {
 
 impl IndexFile {
     /// The URL of the METADATA beside the file.
+    ///
+    /// # Errors
+    /// As [`FileUrl::parse`].
+    pub fn metadata_url(&self) -> Result<Url, url::ParseError> {
+        let mut url = self.url.parse()?;
+        url.set_path(&format!("{}.metadata", url.path()));
+        Ok(url)
+    }
+}
+
+impl FileUrl {
+    /// As text.
     #[must_use]
-    pub fn metadata_url(&self) -> Url {
-        let mut url = self.url.clone();
-        url.set_path(&format!("{}.metadata", self.url.path()));
-        url
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Taken apart.
+    ///
+    /// # Errors
+    /// When the index gave something that is no URL.
+    pub fn parse(&self) -> Result<Url, url::ParseError> {
+        let mut url = Url::parse(&self.0)?;
+        url.set_fragment(None);
+        Ok(url)
+    }
+
+    /// Whether it leads to a server, and to no file of this machine.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.0.starts_with("https://") || self.0.starts_with("http://")
+    }
+
+    /// `text`, relative to `base`.
+    fn read(text: &str, base: &Url) -> Option<Self> {
+        // With these beginnings it is whole, and whatever follows, it cannot become anything else.
+        if text.starts_with("https://") || text.starts_with("http://") {
+            return Some(Self(text.into()));
+        }
+        base.join(text).ok().map(Self::from)
+    }
+}
+
+impl From<Url> for FileUrl {
+    fn from(url: Url) -> Self {
+        Self(String::from(url).into())
     }
 }
 
@@ -114,28 +158,24 @@ impl Pythons {
     }
 }
 
-fn json_file(file: &Value, base: &Url, pythons: &mut Pythons) -> Option<IndexFile> {
-    let text = |key: &str| file.get(key).and_then(Value::as_str);
-    let mut url = base.join(text("url")?).ok()?;
-    url.set_fragment(None);
-    let digest = |value: Option<&Value>| value?.get("sha256")?.as_str().and_then(|hex| Digest::from_hex(hex).ok());
-    let beside = ["core-metadata", "dist-info-metadata", "data-dist-info-metadata"]
-        .iter()
-        .find_map(|key| file.get(*key).filter(|value| !value.is_null()));
+fn json_file(file: index_json::File<'_>, base: &Url, pythons: &mut Pythons) -> Option<IndexFile> {
+    let digest = |hex: Option<index_json::Text<'_>>| Digest::from_hex(&hex?.0?).ok();
+    let beside = [file.core_metadata, file.dist_info_metadata, file.data_dist_info_metadata];
     Some(IndexFile {
-        name: text("filename")?.to_owned(),
-        url,
-        sha256: digest(file.get("hashes")),
-        requires_python: text("requires-python").and_then(|text| pythons.read(text)),
-        yanked: match file.get("yanked") {
-            Some(Value::Bool(true)) => Yanked::Because(String::new()),
-            Some(Value::String(reason)) => Yanked::Because(reason.clone()),
+        name: file.filename.0?.into_owned(),
+        url: FileUrl::read(&file.url.0?, base)?,
+        sha256: digest(file.hashes.sha256),
+        requires_python: file.requires_python.0.and_then(|text| pythons.read(&text)),
+        yanked: match file.yanked {
+            index_json::Mark::Yes => Yanked::Because(String::new()),
+            index_json::Mark::Text(reason) => Yanked::Because(reason.into_owned()),
             _ => Yanked::No,
         },
-        size: file.get("size").and_then(Value::as_u64),
-        core_metadata: match beside {
-            None | Some(Value::Bool(false)) => MetadataFile::Absent,
-            beside => MetadataFile::Present(digest(beside)),
+        size: file.size.0,
+        core_metadata: match beside.into_iter().find(|mark| !matches!(mark, index_json::Mark::Nothing)) {
+            None | Some(index_json::Mark::Nothing | index_json::Mark::No) => MetadataFile::Absent,
+            Some(index_json::Mark::Hashes(hashes)) => MetadataFile::Present(digest(hashes.sha256)),
+            Some(_) => MetadataFile::Present(None),
         },
     })
 }
@@ -144,11 +184,12 @@ fn html_file(anchor: &index_html::Anchor, base: &Url, pythons: &mut Pythons) -> 
     let mut url = base.join(anchor.attribute("href")?).ok()?;
     let sha256 = hash_fragment(url.fragment());
     url.set_fragment(None);
+    let url_of = FileUrl::from(url.clone());
     let name = index_html::percent_decoded(url.path_segments()?.next_back()?);
     let beside = anchor.attribute("data-core-metadata").or_else(|| anchor.attribute("data-dist-info-metadata"));
     Some(IndexFile {
         name: if name.is_empty() { return None } else { name },
-        url,
+        url: url_of,
         sha256,
         requires_python: anchor.attribute("data-requires-python").and_then(|text| pythons.read(text)),
         yanked: anchor.attribute("data-yanked").map_or(Yanked::No, |reason| Yanked::Because(reason.to_owned())),
@@ -195,10 +236,26 @@ mod tests {
         assert_eq!(from_json, page("text/html; charset=utf-8", &html).unwrap());
         let file = &from_json.files[0];
         assert_eq!(file.url.as_str(), "https://host/f/demo-1.0%2Bcpu-py3-none-any.whl");
-        assert_eq!(file.metadata_url().as_str(), "https://host/f/demo-1.0%2Bcpu-py3-none-any.whl.metadata");
+        assert_eq!(file.metadata_url().unwrap().as_str(), "https://host/f/demo-1.0%2Bcpu-py3-none-any.whl.metadata");
         assert_eq!((file.name.as_str(), from_json.files.len()), ("demo-1.0+cpu-py3-none-any.whl", 2));
         assert_eq!(file.yanked, Yanked::Because("broken & old".to_owned()));
         assert_eq!(file.core_metadata, MetadataFile::Present(Some(Digest::from_hex(A).unwrap())));
+    }
+
+    #[test]
+    fn files_that_make_no_sense_are_left_out_alone() {
+        let json = r#"{"files": [
+            {"filename": 3, "url": "https://h/a"}, {"filename": "b", "url": {"x": [1]}}, {"url": "c"},
+            {"filename": "d", "url": "https://h/d", "size": "many", "hashes": null, "yanked": 7, "core-metadata": [],
+             "requires-python": ["x"]},
+            {"filename": "e", "url": "\thttps://h/e#x", "size": 5.0, "hashes": {"sha256": 5}, "yanked": null}
+        ]}"#;
+        let files = page("application/json", json).unwrap().files;
+        let shown: Vec<_> = files.iter().map(|file| (file.name.as_str(), file.url.as_str(), file.size)).collect();
+        assert_eq!(shown, [("d", "https://h/d", None), ("e", "https://h/e#x", None)]);
+        assert_eq!(files[1].url.parse().unwrap().as_str(), "https://h/e");
+        let local = r#"{"files": [{"filename": "a", "url": " FILE:///etc/passwd"}]}"#;
+        assert!(!page("application/json", local).unwrap().files[0].url.is_remote());
     }
 
     #[test]

@@ -20,12 +20,13 @@ mod pyproject;
 mod foreign_lock;
 mod index_page;
 mod index_html;
+mod index_json;
 
 pub use entry_points::{EntryPoint, EntryPoints};
 pub use error::PythonError;
 pub use foreign_lock::{ForeignLock, ForeignPackage, ForeignWheel, Origin, Part, Place};
 pub use incompatible::{Compatibility, Incompatible};
-pub use index_page::{IndexFile, MetadataFile, ProjectPage, Yanked};
+pub use index_page::{FileUrl, IndexFile, MetadataFile, ProjectPage, Yanked};
 pub use markers::marker_environment;
 pub use metadata::CoreMetadata;
 pub use name::{NamePattern, PackageName};

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Instant,
 };
 
@@ -14,6 +14,7 @@ use super::{
     Credential, CredentialProvider, RegistryError,
     challenge::{Challenge, challenges},
     location::{Refusal, check},
+    lock,
     token::{Token, Wanted, fetch},
 };
 use crate::http::{Authorization, Client};
@@ -177,10 +178,6 @@ fn covers(own: &str, other: &str) -> bool {
         }
         _ => own == other,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use reqwest::{
     header::{CONTENT_RANGE, RANGE},
 };
 
-use super::{RegistryError, Repository, call::Call, gate::pause};
+use super::{RegistryError, Repository, call::Call};
 use crate::{
+    http::pause,
     image::{BlobSource, ByteStream, Bytes, Origin, TransferError},
     oci::{Descriptor, Hasher},
 };
@@ -21,6 +22,8 @@ const PROGRESS: u64 = 1 << 20;
 #[derive(Clone)]
 pub struct RemoteBlob {
     repository: Repository,
+    /// Where it is looked for before.
+    mirrors: Vec<Repository>,
     descriptor: Descriptor,
     origin: Origin,
 }
@@ -40,10 +43,38 @@ struct Reader {
 }
 
 impl RemoteBlob {
-    pub(super) fn new(repository: Repository, descriptor: Descriptor) -> Self {
+    pub(super) fn new(repository: Repository, mirrors: Vec<Repository>, descriptor: Descriptor) -> Self {
+        // What a mirror holds is in the registry itself as well, and can be mounted there.
         let origin =
             Origin { registry: repository.registry_name().to_owned(), repository: repository.name().to_owned() };
-        Self { repository, descriptor, origin }
+        Self { repository, mirrors, descriptor, origin }
+    }
+
+    /// A reader that is connected: a blob that is not there is told of here, not in the middle of a
+    /// transfer.
+    async fn connected(&self, from: u64) -> Result<Reader, RegistryError> {
+        for mirror in &self.mirrors {
+            match self.reader(mirror, from).await {
+                Err(error) => tracing::debug!(%mirror, %error, "the next place is tried"),
+                found => return found,
+            }
+        }
+        self.reader(&self.repository, from).await
+    }
+
+    async fn reader(&self, place: &Repository, from: u64) -> Result<Reader, RegistryError> {
+        let mut reader = Reader {
+            repository: place.clone(),
+            descriptor: self.descriptor.clone(),
+            offset: from,
+            hasher: (from == 0).then(Hasher::new),
+            response: None,
+            skip: 0,
+            cuts: 0,
+            offset_of_last_cut: from,
+        };
+        reader.connect().await?;
+        Ok(reader)
     }
 }
 
@@ -54,18 +85,7 @@ impl BlobSource for RemoteBlob {
 
     fn open(&self, from: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
         Box::pin(async move {
-            let mut reader = Reader {
-                repository: self.repository.clone(),
-                descriptor: self.descriptor.clone(),
-                offset: from,
-                hasher: (from == 0).then(Hasher::new),
-                response: None,
-                skip: 0,
-                cuts: 0,
-                offset_of_last_cut: from,
-            };
-            // A blob that is not there is told of here, not in the middle of a transfer.
-            reader.connect().await?;
+            let reader = self.connected(from).await?;
             let stream: ByteStream = Box::pin(stream::try_unfold(reader, async |mut reader| {
                 let piece = reader.next().await.map_err(into_io)?;
                 Ok(piece.map(|piece| (piece, reader)))

@@ -11,15 +11,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    Asked, RegistryError, Repository,
-    authenticator::Asking,
-    gate::{Lane, pause},
-    location::same_server,
+    Asked, RegistryError, Repository, authenticator::Asking, error::BLOB_UNKNOWN, gate::Lane, location::same_server,
     meter::Meter,
 };
 use crate::{
-    http::{Authorization, retry_after},
+    http::{Authorization, pause, retry_after},
     image::{BlobSource, TransferError},
+    oci::Digest,
 };
 
 /// Nothing that a registry says about an error is longer.
@@ -41,7 +39,15 @@ pub(super) struct Call<'a> {
 pub(super) enum Payload<'a> {
     Empty,
     Bytes(Bytes),
-    Blob(&'a dyn BlobSource),
+    Blob(Part<'a>),
+}
+
+/// A stretch of a blob.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) blob: &'a dyn BlobSource,
+    pub(super) from: u64,
+    pub(super) length: u64,
 }
 
 /// An attempt that failed.
@@ -158,7 +164,7 @@ impl Repository {
             Payload::Empty if matches!(call.method, Method::GET | Method::HEAD) => {}
             Payload::Empty => request = request.header(CONTENT_LENGTH, 0),
             Payload::Bytes(bytes) => request = request.body(bytes.clone()),
-            Payload::Blob(blob) => return self.upload(call, request, *blob).await,
+            Payload::Blob(part) => return self.upload(call, request, *part).await,
         }
         let limit = self.http().options().stall;
         match tokio::time::timeout(limit, request.send()).await {
@@ -167,20 +173,22 @@ impl Repository {
         }
     }
 
-    /// Streams a blob, watched: the network must take something all the time, however slowly.
+    /// Streams bytes of a blob, watched: the network must take something all the time, however slowly.
     async fn upload(
         &self,
         call: &Call<'_>,
         request: reqwest::RequestBuilder,
-        blob: &dyn BlobSource,
+        part: Part<'_>,
     ) -> Result<Response, RegistryError> {
-        let descriptor = blob.descriptor();
-        let meter = Meter::new(descriptor.size);
-        let bytes = blob.open(0).await.map_err(|source| RegistryError::Transfer { source })?;
+        let descriptor = part.blob.descriptor();
+        let meter = Meter::new(part.length);
+        let bytes = part.blob.open(part.from).await.map_err(|source| RegistryError::Transfer { source })?;
+        let bytes =
+            if part.from + part.length == descriptor.size { meter.watch_to_end(bytes) } else { meter.watch(bytes) };
         let request = request
             .header(CONTENT_TYPE, "application/octet-stream")
-            .header(CONTENT_LENGTH, descriptor.size)
-            .body(Body::wrap_stream(meter.watch(bytes)));
+            .header(CONTENT_LENGTH, part.length)
+            .body(Body::wrap_stream(bytes));
         let sent = tokio::select! {
             sent = request.send() => sent.map_err(|source| self.broken(call, source)),
             () = meter.stalled(self.http().options().stall) => Err(self.stalled(call)),
@@ -218,7 +226,8 @@ impl Repository {
         let wait = retry_after(response.headers());
         let body = self.read(response, &call.subject, LONGEST_COMPLAINT).await.unwrap_or_default();
         let (code, message) = said(&body);
-        let error = RegistryError::Status { asked: Box::new(self.asked(call)), status, code, message };
+        let missing = if code.as_deref() == Some(BLOB_UNKNOWN) { digests_in(&body) } else { Vec::new() };
+        let error = RegistryError::Status { asked: Box::new(self.asked(call)), status, code, message, missing };
         Setback { error, wait }
     }
 
@@ -246,6 +255,16 @@ fn said(body: &[u8]) -> (Option<String>, String) {
     }
 }
 
+/// Every digest that an answer names: registries tell in different members which blobs they miss.
+fn digests_in(body: &[u8]) -> Vec<Digest> {
+    let text = String::from_utf8_lossy(body);
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != ':');
+    let mut digests: Vec<Digest> = words.filter_map(|word| word.parse().ok()).collect();
+    digests.sort_unstable();
+    digests.dedup();
+    digests
+}
+
 fn line(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().filter(|letter| !letter.is_control()).take(200).collect()
 }
@@ -253,6 +272,17 @@ fn line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn missing_blobs_are_named_in_any_member() {
+        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+        let body = format!(
+            r#"{{"errors":[{{"code":"X","detail":{{"digest":"{two}"}}}},{{"message":"no {one}, {two}; sha256:1"}}]}}"#
+        );
+        let mut expect = vec![one, two];
+        expect.sort_unstable();
+        assert_eq!(digests_in(body.as_bytes()), expect);
+    }
 
     #[test]
     fn complaints_of_any_shape_become_one_line() {

@@ -7,10 +7,13 @@ use reqwest::{Method, StatusCode};
 use super::{CredentialError, Refusal};
 use crate::{
     hint::{Advise, Hint},
-    http::HttpError,
+    http::{HttpError, is_stranger, unreachable_hint},
     image::{ManifestError, TransferError},
-    oci::{Digest, Platform, ReferenceError},
+    oci::{Digest, ReferenceError},
 };
+
+/// The code of a registry that misses a blob which a manifest names.
+pub(super) const BLOB_UNKNOWN: &str = "MANIFEST_BLOB_UNKNOWN";
 
 /// A request, as errors tell of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub enum RegistryError {
         code: Option<String>,
         /// What the registry said, one line.
         message: String,
+        /// Blobs that it says it misses.
+        missing: Vec<Digest>,
     },
     /// No connection, or it broke.
     #[error("{asked} did not get through{}", tried(.asked.attempts))]
@@ -147,21 +152,21 @@ pub enum RegistryError {
         /// Why.
         source: ManifestError,
     },
-    /// An image exists, but not for this platform.
-    #[error("{subject} has no image for {platform}; it has {}", listed(.available))]
-    NoPlatform {
-        /// The digest of the index or manifest.
+    /// What shall be attached to an image does not say to which.
+    #[error("{repository}: {subject} names no subject")]
+    NoSubject {
+        /// Registry and repository.
+        repository: String,
+        /// The digest of the artifact's manifest.
         subject: Digest,
-        /// What was asked for.
-        platform: Box<Platform>,
-        /// What there is.
-        available: Vec<Platform>,
     },
-    /// An index leads to indexes without end.
-    #[error("{subject}: indexes are nested too deeply")]
-    Nested {
-        /// The digest of the innermost index looked at.
-        subject: Digest,
+    /// Others kept changing the tag that lists an image's referrers.
+    #[error("{repository}: `{tag}` lost what was added to it, again and again")]
+    Contended {
+        /// Registry and repository.
+        repository: String,
+        /// The tag.
+        tag: String,
     },
     /// The other side of the transfer failed.
     #[error("the image cannot be moved")]
@@ -194,7 +199,7 @@ impl RegistryError {
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Status { status, code, .. } => is_passing(*status, code.as_deref()),
-            Self::Transport { source, .. } => !source.is_builder() && !source.is_redirect(),
+            Self::Transport { source, .. } => !source.is_builder() && !source.is_redirect() && !is_stranger(source),
             Self::Stalled { .. } | Self::Cut { .. } => true,
             _ => false,
         }
@@ -218,6 +223,10 @@ impl From<RegistryError> for TransferError {
     fn from(error: RegistryError) -> Self {
         match error {
             RegistryError::Transfer { source } => source,
+            RegistryError::Status { code: Some(ref code), ref missing, .. } if code == BLOB_UNKNOWN => {
+                let missing = missing.clone();
+                Self::lost(error, missing)
+            }
             other => Self::room(other),
         }
     }
@@ -234,11 +243,9 @@ impl Advise for RegistryError {
             Self::Credentials { source, .. } => return source.hint(),
             Self::Transfer { source } => return source.hint(),
             Self::Manifest { source, .. } => return source.hint(),
-            Self::Transport { .. } => "check the registry's name, the network, HTTPS_PROXY and NO_PROXY",
+            Self::Transport { source, .. } => return Some(unreachable_hint(source)),
             Self::Offline { .. } => "run once without `--offline` to fill the store",
-            Self::NoPlatform { .. } => {
-                "choose a base image that exists for this platform, or build for fewer platforms"
-            }
+            Self::Contended { .. } => "try again when nobody else attaches to this image",
             _ => return None,
         };
         Some(Hint::new(sentence))
@@ -248,12 +255,12 @@ impl Advise for RegistryError {
 fn status_hint(method: &Method, status: StatusCode, code: Option<&str>) -> Option<Hint> {
     let writes = !matches!(*method, Method::GET | Method::HEAD);
     Some(Hint::new(match (status.as_u16(), code) {
-        (_, Some("MANIFEST_BLOB_UNKNOWN")) => "push again: the registry lost a blob it said it had",
+        (_, Some(BLOB_UNKNOWN)) => "push again: the registry lost a blob it said it had",
         (401 | 403, _) if writes => "log in to the registry as somebody who may push to this repository",
         (401 | 403, _) => "log in to the registry with your container tool, or check the image's name",
         (404, _) if writes => "create the repository first: this registry does not do so on a push",
         (404, _) => "check the image's name and tag",
-        (413, _) => "raise the body limit of the proxy in front of the registry, or split the layer",
+        (413, _) => "raise the body limit of the proxy in front of the registry, or name one with `--upload-chunks`",
         (429, _) => "try again later, or log in: the registry limits the rate",
         _ => return None,
     }))
@@ -279,11 +286,4 @@ fn said(code: Option<&str>, message: &str) -> String {
 
 fn tried(attempts: u32) -> String {
     if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
-}
-
-fn listed(platforms: &[Platform]) -> String {
-    if platforms.is_empty() {
-        return "none that wheels exist for".to_owned();
-    }
-    platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -1,16 +1,11 @@
-//! How many requests go to one registry at the same time, and how long we wait between attempts.
+//! How many requests go to one registry at the same time.
 
 use std::{
     collections::BTreeMap,
-    hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// The longest pause of our own choice.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// One pair of gates for each registry.
 pub(super) struct Gates {
@@ -79,30 +74,9 @@ impl Gate {
     }
 }
 
-/// The pause before attempt number `attempt` (1 is the first repetition): anything up to a bound
-/// that doubles, so that many clients do not come back together.
-pub(super) fn pause(attempt: u32, first: Duration) -> Duration {
-    let bound = first.saturating_mul(1 << attempt.saturating_sub(1).min(6)).min(LONGEST_PAUSE);
-    // The standard library seeds every `RandomState` differently: chance enough to spread clients.
-    let chance = RandomState::new().build_hasher().finish() % 1000;
-    bound.mul_f64(f64::from(u32::try_from(chance).unwrap_or(500)) / 1000.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pauses_grow_and_stay_bounded() {
-        let first = Duration::from_millis(500);
-        for (attempt, bound) in [(1, 500), (2, 1000), (4, 4000), (7, 30_000), (40, 30_000)] {
-            for _ in 0..50 {
-                assert!(pause(attempt, first) <= Duration::from_millis(bound), "{attempt}");
-            }
-        }
-        let different: std::collections::BTreeSet<Duration> = (0..50).map(|_| pause(3, first)).collect();
-        assert!(different.len() > 10, "no jitter");
-    }
 
     #[tokio::test]
     async fn a_complaint_halves_the_gate() {

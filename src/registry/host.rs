@@ -1,6 +1,10 @@
-//! Where a registry is reached: its API host, and whether TLS is spoken there.
+//! What holds for one registry and not for others: where its API is reached, whether TLS is spoken
+//! there, what stands in for it, and how it takes uploads.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use url::{Host, Url};
 
@@ -9,6 +13,12 @@ use url::{Host, Url};
 pub struct Options {
     /// Registries, host and port, that are spoken to without TLS. Loopback hosts always are.
     pub plain_http: BTreeSet<String>,
+    /// Registry → mirrors that are read before it, first to last: each a host, and the path below
+    /// which it keeps the registry's repositories.
+    pub mirrors: BTreeMap<String, Vec<String>>,
+    /// Registry → bytes of which an upload may consist at most. Where one is named, blobs are sent in
+    /// so many requests; elsewhere in one, which every registry understands best.
+    pub chunks: BTreeMap<String, u64>,
     /// Uploads to one registry at the same time.
     pub uploads: usize,
     /// Other requests to one registry at the same time.
@@ -17,11 +27,22 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { plain_http: BTreeSet::new(), uploads: 4, requests: 16 }
+        let (plain_http, mirrors, chunks) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        Self { plain_http, mirrors, chunks, uploads: 4, requests: 16 }
     }
 }
 
 impl Options {
+    /// Host and repository of each mirror of a repository.
+    pub(super) fn mirrors(&self, registry: &str, repository: &str) -> Vec<(String, String)> {
+        let mirrors = self.mirrors.get(registry).into_iter().flatten();
+        let place = |mirror: &String| match mirror.trim_end_matches('/').split_once('/') {
+            Some((host, path)) => (host.to_owned(), format!("{path}/{repository}")),
+            None => (mirror.trim_end_matches('/').to_owned(), repository.to_owned()),
+        };
+        mirrors.map(place).collect()
+    }
+
     /// The root of `registry`'s API, or nothing when its name makes no URL.
     pub(super) fn root(&self, registry: &str) -> Option<Url> {
         let host = api_host(registry);
@@ -92,6 +113,16 @@ mod tests {
         check("corp.example:5000", "http://corp.example:5000/v2/");
         check("corp.example", "https://corp.example/v2/");
         assert!(options.root("a b").is_none());
+    }
+
+    #[test]
+    fn mirrors_may_keep_repositories_below_a_path() {
+        let mirrors = vec!["mirror.example".to_owned(), "harbor.example:8443/hub/".to_owned()];
+        let options = Options { mirrors: [("docker.io".to_owned(), mirrors)].into(), ..Options::default() };
+        let found = options.mirrors("docker.io", "library/python");
+        let expect = [("mirror.example", "library/python"), ("harbor.example:8443", "hub/library/python")];
+        assert_eq!(found, expect.map(|(host, path)| (host.to_owned(), path.to_owned())));
+        assert!(options.mirrors("ghcr.io", "a").is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -39,6 +39,9 @@ pub(super) struct Metered {
     inner: ByteStream,
     /// What came from `inner` and was not handed over yet.
     piece: Bytes,
+    /// What else `inner` has to say must be heard before the last piece is handed over: a source that
+    /// checks its bytes says at the end whether they were right.
+    heard: bool,
     meter: Arc<Meter>,
 }
 
@@ -53,8 +56,14 @@ impl Meter {
         })
     }
 
+    /// Measures the first bytes of `inner`.
     pub(super) fn watch(self: &Arc<Self>, inner: ByteStream) -> Metered {
-        Metered { inner, piece: Bytes::new(), meter: Arc::clone(self) }
+        Metered { inner, piece: Bytes::new(), heard: true, meter: Arc::clone(self) }
+    }
+
+    /// Measures `inner`, which must then be at its end.
+    pub(super) fn watch_to_end(self: &Arc<Self>, inner: ByteStream) -> Metered {
+        Metered { heard: false, ..self.watch(inner) }
     }
 
     /// Completes when the network took nothing for `limit`.
@@ -95,22 +104,46 @@ impl Meter {
     }
 }
 
+impl Metered {
+    fn poll_inner(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        self.meter.reading.store(true, Ordering::Release);
+        let Poll::Ready(item) = self.inner.as_mut().poll_next(context) else { return Poll::Pending };
+        self.meter.mark();
+        Poll::Ready(item.map(|item| item.map_err(|error| self.meter.fail(error))))
+    }
+
+    fn broken(&self, kind: io::ErrorKind) -> Poll<Option<io::Result<Bytes>>> {
+        Poll::Ready(Some(Err(self.meter.fail(kind.into()))))
+    }
+}
+
 impl Stream for Metered {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.piece.is_empty() {
-            self.meter.reading.store(true, Ordering::Release);
-            let Poll::Ready(item) = self.inner.as_mut().poll_next(context) else { return Poll::Pending };
-            self.meter.mark();
-            match item {
+        let left = self.meter.left.load(Ordering::Acquire);
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        while self.piece.is_empty() {
+            match ready!(self.poll_inner(context)) {
                 Some(Ok(piece)) => self.piece = piece,
-                Some(Err(error)) => return Poll::Ready(Some(Err(self.meter.fail(error)))),
-                None if self.meter.left.load(Ordering::Acquire) == 0 => return Poll::Ready(None),
-                None => return Poll::Ready(Some(Err(self.meter.fail(io::ErrorKind::UnexpectedEof.into())))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return self.broken(io::ErrorKind::UnexpectedEof),
             }
         }
-        let length = self.piece.len().min(PIECE);
+        if !self.heard && self.piece.len() as u64 > left {
+            return self.broken(io::ErrorKind::InvalidData);
+        }
+        while !self.heard && self.piece.len() as u64 == left {
+            match ready!(self.poll_inner(context)) {
+                Some(Ok(piece)) if piece.is_empty() => {}
+                Some(Ok(_)) => return self.broken(io::ErrorKind::InvalidData),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => self.heard = true,
+            }
+        }
+        let length = self.piece.len().min(PIECE).min(usize::try_from(left).unwrap_or(usize::MAX));
         let piece = self.piece.split_to(length);
         self.meter.took(length);
         Poll::Ready(Some(Ok(piece)))

@@ -2,8 +2,9 @@
 //!
 //! [Distribution specification](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md).
 //! Uploads are one streamed PUT each, from a source that can be opened again, so that every failure
-//! ends in a fresh session; chunked uploads are absent on purpose, because registries break them in
-//! different ways. Credentials go to the registry and its token server only.
+//! ends in a fresh session. Chunks are for registries behind a proxy that limits bodies, and only when
+//! asked for, because registries break them in different ways. Credentials go to the registry and its
+//! token server only.
 
 mod authenticator;
 mod blob;
@@ -15,14 +16,17 @@ mod gate;
 mod host;
 mod location;
 mod meter;
-mod platform;
+mod referrers;
 mod repository;
 mod sink;
 mod source;
 mod token;
 mod upload;
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use crate::{http::Client, oci::Reference};
 
@@ -31,7 +35,7 @@ pub use credentials::{Anonymous, Credential, CredentialError, CredentialFiles, C
 pub use error::{Asked, RegistryError};
 pub use host::Options;
 pub use location::Refusal;
-pub use platform::manifest_for;
+pub use referrers::Attached;
 pub use repository::{Repository, Resolved};
 pub use sink::RegistrySink;
 pub use source::RegistrySource;
@@ -50,6 +54,10 @@ struct Shared {
     options: Options,
     authenticator: Authenticator,
     gates: Gates,
+    /// Uploads that were given up and not cancelled yet.
+    abandoned: Mutex<Vec<upload::Abandoned>>,
+    /// Held by whoever changes a tag that lists referrers.
+    lists: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Registry {
@@ -58,7 +66,16 @@ impl Registry {
     pub fn new(http: Client, credentials: Arc<dyn CredentialProvider>, options: Options) -> Self {
         let authenticator = Authenticator::new(http.clone(), credentials);
         let gates = Gates::new(options.requests, options.uploads);
-        Self { shared: Arc::new(Shared { http, options, authenticator, gates }) }
+        let (abandoned, lists) = (Mutex::default(), Mutex::default());
+        Self { shared: Arc::new(Shared { http, options, authenticator, gates, abandoned, lists }) }
+    }
+
+    /// Cancels the uploads whose futures were dropped before they ended, so that no half of a blob
+    /// waits in a registry. Failures are passed over: registries forget such uploads by themselves,
+    /// some after a week.
+    pub async fn tidy(&self) {
+        let abandoned = std::mem::take(&mut *lock(&self.shared.abandoned));
+        futures_util::future::join_all(abandoned.into_iter().map(|upload| upload.cancel(self.clone()))).await;
     }
 
     /// The repository that `reference` names, to be read.
@@ -66,7 +83,7 @@ impl Registry {
     /// # Errors
     /// When the registry's name makes no URL.
     pub fn to_read(&self, reference: &Reference) -> Result<Repository, RegistryError> {
-        Repository::new(self.clone(), reference, "pull")
+        Repository::new(self.clone(), (reference.registry(), reference.repository()), "pull")
     }
 
     /// The repository that `reference` names, to be written.
@@ -74,15 +91,18 @@ impl Registry {
     /// # Errors
     /// When the registry's name makes no URL.
     pub fn to_write(&self, reference: &Reference) -> Result<Repository, RegistryError> {
-        Repository::new(self.clone(), reference, "pull,push")
+        Repository::new(self.clone(), (reference.registry(), reference.repository()), "pull,push")
     }
 
-    /// The images that `reference` names.
+    /// The images that `reference` names, out of the registry's mirrors or, where they fail, out of
+    /// itself.
     ///
     /// # Errors
-    /// When the registry's name makes no URL.
+    /// When the name of the registry or of a mirror makes no URL.
     pub fn source(&self, reference: &Reference) -> Result<RegistrySource, RegistryError> {
-        Ok(RegistrySource::new(self.to_read(reference)?, reference))
+        let mirrors = self.shared.options.mirrors(reference.registry(), reference.repository());
+        let mirrors = mirrors.iter().map(|(host, name)| Repository::new(self.clone(), (host, name), "pull"));
+        Ok(RegistrySource::new(self.to_read(reference)?, mirrors.collect::<Result<_, _>>()?, reference))
     }
 
     /// Where `reference` names, with the tag it carries and `more_tags`.
@@ -99,4 +119,8 @@ impl Registry {
         }
         Ok(RegistrySink::new(self.to_write(reference)?, tags))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

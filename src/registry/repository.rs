@@ -19,7 +19,7 @@ use super::{
 use crate::{
     http::Client,
     image::{BlobSource, Manifest, Moved},
-    oci::{Descriptor, Digest, MediaType, Reference},
+    oci::{Descriptor, Digest, MediaType},
 };
 
 /// Manifests up to 4 MiB must be accepted everywhere; none above is.
@@ -57,10 +57,14 @@ pub struct Resolved {
 }
 
 impl Repository {
-    pub(super) fn new(registry: Registry, reference: &Reference, actions: &'static str) -> Result<Self, RegistryError> {
-        let host = reference.registry().to_owned();
-        let root = registry.shared.options.root(&host).ok_or_else(|| RegistryError::Name { registry: host.clone() })?;
-        Ok(Self { registry, host, name: reference.repository().to_owned(), root, actions })
+    pub(super) fn new(
+        registry: Registry,
+        (host, name): (&str, &str),
+        actions: &'static str,
+    ) -> Result<Self, RegistryError> {
+        let unknown = || RegistryError::Name { registry: host.to_owned() };
+        let root = registry.shared.options.root(host).ok_or_else(unknown)?;
+        Ok(Self { registry, host: host.to_owned(), name: name.to_owned(), root, actions })
     }
 
     /// What `tag` points to, without reading it: many registries count reads, not questions.
@@ -101,12 +105,26 @@ impl Repository {
     /// # Errors
     /// When the registry cannot be reached, refuses it, or stores something else.
     pub async fn put_manifest(&self, manifest: &Manifest, at: &str) -> Result<(), RegistryError> {
+        self.store_manifest(manifest, at).await.map(drop)
+    }
+
+    pub(super) async fn store_manifest(&self, manifest: &Manifest, at: &str) -> Result<Response, RegistryError> {
         let descriptor = manifest.descriptor();
         let call = Call::new(Method::PUT, self.manifest_url(at)?, &at)
             .with(CONTENT_TYPE, descriptor.media_type.as_ref())
             .carrying(Payload::Bytes(manifest.bytes().clone()));
         let response = self.send(&call, &[200, 201, 202, 204]).await?;
-        self.check_digest(&response, &descriptor.digest)
+        self.check_digest(&response, &descriptor.digest)?;
+        Ok(response)
+    }
+
+    /// Whether the repository has a manifest or index.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached, or wants credentials that we do not have.
+    pub async fn has_manifest(&self, descriptor: &Descriptor) -> Result<bool, RegistryError> {
+        let call = Call::new(Method::HEAD, self.manifest_url(&descriptor.digest.to_string())?, &descriptor.digest);
+        self.is_there(&accepting(call), descriptor.size).await
     }
 
     /// Whether the repository has a blob.
@@ -115,21 +133,13 @@ impl Repository {
     /// When the registry cannot be reached, or wants credentials that we do not have.
     pub async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, RegistryError> {
         let call = Call::new(Method::HEAD, self.blob_url(&descriptor.digest)?, &descriptor.digest);
-        match self.send(&call, &[200]).await {
-            // A size that is not ours means a blob that is not ours: better sent once too often.
-            Ok(response) => Ok(length(&response).is_none_or(|size| size == descriptor.size)),
-            // What is wrong beyond the absence, the upload will tell better.
-            Err(error) if matches!(error.status().map(|status| status.as_u16()), Some(400 | 403 | 404 | 405)) => {
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
+        self.is_there(&call, descriptor.size).await
     }
 
     /// A blob of the repository, read on demand.
     #[must_use]
     pub fn blob(&self, descriptor: &Descriptor) -> RemoteBlob {
-        RemoteBlob::new(self.clone(), descriptor.clone())
+        RemoteBlob::new(self.clone(), Vec::new(), descriptor.clone())
     }
 
     /// Puts `blob` there: finds it, mounts it, or sends it.
@@ -148,6 +158,14 @@ impl Repository {
         upload::foresee(self, blob).await
     }
 
+    /// Puts `blob` there although the registry says that it has it.
+    ///
+    /// # Errors
+    /// As [`Repository::put_blob`].
+    pub async fn put_blob_again(&self, blob: &dyn BlobSource) -> Result<Moved, RegistryError> {
+        upload::put_again(self, blob).await
+    }
+
     /// Host and port, as in references.
     #[must_use]
     pub fn registry_name(&self) -> &str {
@@ -164,8 +182,17 @@ impl Repository {
         &self.root
     }
 
+    pub(super) const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     pub(super) fn http(&self) -> &Client {
         &self.registry.shared.http
+    }
+
+    /// Of how many bytes a request of an upload may consist, if the registry has such a rule.
+    pub(super) fn chunk(&self) -> Option<u64> {
+        self.registry.shared.options.chunks.get(&self.host).copied()
     }
 
     pub(super) fn gates(&self) -> &Gates {
@@ -206,11 +233,23 @@ impl Repository {
         }
     }
 
+    async fn is_there(&self, call: &Call<'_>, size: u64) -> Result<bool, RegistryError> {
+        match self.send(call, &[200]).await {
+            // A size that is not ours means bytes that are not ours: better sent once too often.
+            Ok(response) => Ok(length(&response).is_none_or(|found| found == size)),
+            // What is wrong beyond the absence, the upload will tell better.
+            Err(error) if matches!(error.status().map(|status| status.as_u16()), Some(400 | 403 | 404 | 405)) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn manifest_url(&self, at: &str) -> Result<Url, RegistryError> {
         self.url(&format!("manifests/{at}"))
     }
 
-    async fn get_manifest(&self, at: &str) -> Result<Manifest, RegistryError> {
+    pub(super) async fn get_manifest(&self, at: &str) -> Result<Manifest, RegistryError> {
         let call = accepting(Call::new(Method::GET, self.manifest_url(at)?, &at));
         let mut attempt = 1;
         let (declared, bytes) = loop {

@@ -2,12 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_util::future::BoxFuture;
 
-use super::Repository;
+use super::{Repository, lock};
 use crate::{
     image::{BlobSource, Manifest, Moved, Sink, TransferError},
     oci::Digest,
@@ -19,11 +22,16 @@ pub struct RegistrySink {
     tags: Vec<String>,
     /// Locked while the blob is on its way; true once it is there.
     blobs: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<bool>>>>,
+    /// The index was there before, and so were all blobs seen so far: manifests need not be sent.
+    complete: AtomicBool,
 }
+
+/// Blobs that are looked for or sent at the same time. How many are sent is the gates' business.
+const WIDTH: usize = 16;
 
 impl RegistrySink {
     pub(super) fn new(repository: Repository, tags: Vec<String>) -> Self {
-        Self { repository, tags, blobs: Mutex::default() }
+        Self { repository, tags, blobs: Mutex::default(), complete: AtomicBool::new(false) }
     }
 
     /// The repository.
@@ -39,11 +47,23 @@ impl RegistrySink {
     }
 
     fn flight(&self, digest: Digest) -> Arc<tokio::sync::Mutex<bool>> {
-        Arc::clone(self.blobs.lock().unwrap_or_else(PoisonError::into_inner).entry(digest).or_default())
+        Arc::clone(lock(&self.blobs).entry(digest).or_default())
     }
 }
 
 impl Sink for RegistrySink {
+    fn width(&self) -> usize {
+        WIDTH
+    }
+
+    fn prepare<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+        Box::pin(async move {
+            let there = self.repository.has_manifest(root.descriptor()).await?;
+            self.complete.store(there, Ordering::Release);
+            Ok(())
+        })
+    }
+
     fn put_blob<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
         Box::pin(async move {
             let flight = self.flight(blob.descriptor().digest);
@@ -53,6 +73,9 @@ impl Sink for RegistrySink {
             }
             let moved = self.repository.put_blob(blob).await?;
             *there = true;
+            if moved != Moved::Existed {
+                self.complete.store(false, Ordering::Release);
+            }
             Ok(moved)
         })
     }
@@ -61,8 +84,15 @@ impl Sink for RegistrySink {
         Box::pin(async move { Ok(self.repository.foresee_blob(blob).await?) })
     }
 
+    fn put_blob_again<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
+        Box::pin(async move { Ok(self.repository.put_blob_again(blob).await?) })
+    }
+
     fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
         Box::pin(async move {
+            if self.complete.load(Ordering::Acquire) {
+                return Ok(());
+            }
             let at = manifest.descriptor().digest.to_string();
             Ok(self.repository.put_manifest(manifest, &at).await?)
         })

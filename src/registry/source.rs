@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{RegistryError, Repository};
+use super::{RegistryError, RemoteBlob, Repository};
 use crate::{
     image::{BlobSource, Manifest, Source, TransferError},
     oci::{Descriptor, Digest, Reference},
@@ -12,14 +12,16 @@ use crate::{
 #[derive(Clone)]
 pub struct RegistrySource {
     repository: Repository,
+    /// Where it is looked for before.
+    mirrors: Vec<Repository>,
     tag: String,
     digest: Option<Digest>,
 }
 
 impl RegistrySource {
-    pub(super) fn new(repository: Repository, reference: &Reference) -> Self {
+    pub(super) fn new(repository: Repository, mirrors: Vec<Repository>, reference: &Reference) -> Self {
         let tag = reference.tag().unwrap_or("latest").to_owned();
-        Self { repository, tag, digest: reference.digest().copied() }
+        Self { repository, mirrors, tag, digest: reference.digest().copied() }
     }
 
     /// What the reference stands for at this moment: its own digest, or what its tag points to.
@@ -27,10 +29,16 @@ impl RegistrySource {
     /// # Errors
     /// When the registry cannot be reached or knows no such tag.
     pub async fn resolve(&self) -> Result<Digest, RegistryError> {
-        match self.digest {
-            Some(digest) => Ok(digest),
-            None => Ok(self.repository.resolve(&self.tag).await?.digest),
+        if let Some(digest) = self.digest {
+            return Ok(digest);
         }
+        for mirror in &self.mirrors {
+            match mirror.resolve(&self.tag).await {
+                Ok(found) => return Ok(found.digest),
+                Err(error) => tracing::debug!(%mirror, %error, "the next place is tried"),
+            }
+        }
+        Ok(self.repository.resolve(&self.tag).await?.digest)
     }
 
     /// The repository.
@@ -38,21 +46,31 @@ impl RegistrySource {
     pub const fn repository(&self) -> &Repository {
         &self.repository
     }
+
+    async fn read(&self, digest: &Digest) -> Result<Manifest, RegistryError> {
+        for mirror in &self.mirrors {
+            match mirror.manifest(digest).await {
+                Ok(found) => return Ok(found),
+                Err(error) => tracing::debug!(%mirror, %error, "the next place is tried"),
+            }
+        }
+        self.repository.manifest(digest).await
+    }
 }
 
 impl Source for RegistrySource {
     fn root(&self) -> BoxFuture<'_, Result<Manifest, TransferError>> {
         Box::pin(async move {
             let digest = self.resolve().await?;
-            Ok(self.repository.manifest(&digest).await?)
+            Ok(self.read(&digest).await?)
         })
     }
 
     fn manifest<'a>(&'a self, descriptor: &'a Descriptor) -> BoxFuture<'a, Result<Manifest, TransferError>> {
-        Box::pin(async move { Ok(self.repository.manifest(&descriptor.digest).await?) })
+        Box::pin(async move { Ok(self.read(&descriptor.digest).await?) })
     }
 
     fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource> {
-        Box::new(self.repository.blob(descriptor))
+        Box::new(RemoteBlob::new(self.repository.clone(), self.mirrors.clone(), descriptor.clone()))
     }
 }

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use reqwest::{
     StatusCode,
-    header::{ACCEPT, CONTENT_TYPE},
+    header::{ACCEPT, HeaderValue},
 };
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use super::{Credential, RegistryError, gate};
-use crate::http::{Authorization, Client, HttpError, Request, redacted};
+use super::{Credential, RegistryError};
+use crate::http::{Authorization, Client, HttpError, Request};
 
 /// No token is longer.
 const LONGEST: u64 = 64 << 10;
@@ -78,53 +78,9 @@ async fn post(http: &Client, wanted: &Wanted<'_>, identity: &str) -> Result<Vec<
         .append_pair("scope", &wanted.scopes.join(" "))
         .append_pair("refresh_token", identity)
         .finish();
-    let mut attempt = 0;
-    loop {
-        match post_once(http, wanted.realm, &form).await {
-            Err(error) if attempt < http.options().retries && is_passing(&error) => {
-                attempt += 1;
-                tokio::time::sleep(gate::pause(attempt, http.options().pause)).await;
-            }
-            result => return result,
-        }
-    }
-}
-
-async fn post_once(http: &Client, realm: &Url, form: &str) -> Result<Vec<u8>, HttpError> {
-    let url = || redacted(realm);
-    if http.options().offline {
-        return Err(HttpError::Offline { url: url() });
-    }
-    let broken = |source: reqwest::Error| HttpError::Transport { url: url(), source: source.without_url() };
-    let request = http
-        .reqwest()
-        .post(realm.clone())
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(ACCEPT, "application/json")
-        .timeout(http.options().stall)
-        .body(form.to_owned());
-    let mut response = request.send().await.map_err(broken)?;
-    let status = response.status();
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(broken)? {
-        body.extend_from_slice(&chunk);
-        if body.len() as u64 > LONGEST {
-            return Err(HttpError::TooLarge { url: url(), limit: LONGEST });
-        }
-    }
-    if status.is_success() {
-        Ok(body)
-    } else {
-        Err(HttpError::Status { url: url(), status, message: String::new(), retry_after: None })
-    }
-}
-
-fn is_passing(error: &HttpError) -> bool {
-    match error {
-        HttpError::Status { status, .. } => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
-        HttpError::Transport { .. } => true,
-        _ => false,
-    }
+    let request = Request::post(wanted.realm.clone(), form);
+    let request = request.header(ACCEPT, HeaderValue::from_static("application/json")).limit(LONGEST);
+    Ok(http.fetch(&request).await?.body.to_vec())
 }
 
 fn parse(body: &[u8]) -> Option<Token> {

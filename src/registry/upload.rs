@@ -2,22 +2,23 @@
 //!
 //! [Distribution specification, "Push"](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#push).
 //! Every failure is followed by the question whether the blob arrived after all, and then by a new
-//! session: what an old one holds nobody knows.
+//! session: what an old one holds nobody knows. Sessions that are given up are cancelled.
 
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use reqwest::{
     Method, Response, StatusCode,
-    header::{CONTENT_TYPE, LOCATION},
+    header::{CONTENT_RANGE, CONTENT_TYPE, HeaderName, LOCATION},
 };
 use url::Url;
 
 use super::{
-    RegistryError, Repository,
-    call::{Call, Payload, Setback},
+    Registry, RegistryError, Repository,
+    call::{Call, Part, Payload, Setback},
     gate::Lane,
     location::{Refusal, follow, same_server},
+    lock,
 };
 use crate::{
     image::{BlobSource, Bytes, Moved, Origin, TransferError, is_kept_elsewhere},
@@ -30,10 +31,29 @@ const MOST_REDIRECTS: usize = 5;
 /// How long the registry may take to forget a session we do not need.
 const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 
+/// Says of how many bytes a chunk must consist at least.
+const SMALLEST_CHUNK: HeaderName = HeaderName::from_static("oci-chunk-min-length");
+
 /// What a registry offers when an upload begins.
 enum Begun {
     Mounted,
-    Session(Url),
+    Session(Session),
+}
+
+/// An upload that has begun. Dropped before it has ended, it is left to [`super::Registry::tidy`].
+struct Session {
+    repository: Repository,
+    /// Where the next bytes go; nothing when the upload has ended.
+    url: Option<Url>,
+    /// Bytes of which a chunk must consist at least.
+    smallest: u64,
+}
+
+/// An upload that nobody goes on with.
+pub(super) struct Abandoned {
+    host: String,
+    name: String,
+    url: Url,
 }
 
 /// What [`put`] would do: a mount is only known to be possible.
@@ -51,24 +71,40 @@ pub(super) async fn put(repository: &Repository, blob: &dyn BlobSource) -> Resul
     if is_kept_elsewhere(&descriptor.media_type) || repository.has_blob(descriptor).await? {
         return Ok(Moved::Existed);
     }
-    let mut session = match mount(repository, blob).await? {
-        Some(Begun::Mounted) => return Ok(Moved::Mounted),
-        Some(Begun::Session(session)) => Some(session),
-        None => None,
-    };
+    match mount(repository, blob).await? {
+        Some(Begun::Mounted) => Ok(Moved::Mounted),
+        Some(Begun::Session(session)) => transmit(repository, blob, Some(session)).await,
+        None => transmit(repository, blob, None).await,
+    }
+}
+
+/// Sends a blob without asking whether it is there.
+pub(super) async fn put_again(repository: &Repository, blob: &dyn BlobSource) -> Result<Moved, RegistryError> {
+    if is_kept_elsewhere(&blob.descriptor().media_type) {
+        return Ok(Moved::Existed);
+    }
+    transmit(repository, blob, None).await
+}
+
+async fn transmit(
+    repository: &Repository,
+    blob: &dyn BlobSource,
+    mut session: Option<Session>,
+) -> Result<Moved, RegistryError> {
+    let descriptor = blob.descriptor();
     let _permit = repository.gates().enter(repository.registry_name(), Lane::Upload).await;
     let mut attempt = 1;
     let mut checked = false;
     loop {
-        let session = match session.take() {
+        let mut session = match session.take() {
             Some(session) => session,
             None => begin(repository, descriptor).await?,
         };
-        let setback = match send(repository, blob, &session).await {
+        let setback = match send(blob, &mut session).await {
             Ok(()) => return Ok(Moved::Sent(descriptor.size)),
             Err(setback) => setback,
         };
-        cancel(repository, &session).await;
+        session.cancel().await;
         if setback.error.code() == Some("DIGEST_INVALID") && !checked {
             // Either our bytes are bad, or they became so on the way.
             verify(blob).await.map_err(|source| RegistryError::Transfer { source })?;
@@ -95,7 +131,7 @@ async fn mount(repository: &Repository, blob: &dyn BlobSource) -> Result<Option<
     call.mount_from = Some(&origin.repository);
     match repository.send(&call, &[200, 201, 202, 204]).await {
         Ok(response) if response.status() == StatusCode::ACCEPTED => {
-            Ok(next_address(repository, &response).ok().map(Begun::Session))
+            Ok(Session::of(repository, &response).ok().map(Begun::Session))
         }
         Ok(_) if repository.has_blob(descriptor).await? => Ok(Some(Begun::Mounted)),
         Ok(_) => Ok(None),
@@ -113,34 +149,104 @@ fn mountable<'a>(repository: &Repository, blob: &'a dyn BlobSource) -> Option<&'
         .filter(|origin| origin.registry == repository.registry_name() && origin.repository != repository.name())
 }
 
-async fn begin(repository: &Repository, descriptor: &Descriptor) -> Result<Url, RegistryError> {
+async fn begin(repository: &Repository, descriptor: &Descriptor) -> Result<Session, RegistryError> {
     let call = Call::new(Method::POST, repository.url("blobs/uploads/")?, &descriptor.digest);
     let response = repository.send(&call, &[202]).await?;
-    next_address(repository, &response)
+    Session::of(repository, &response)
 }
 
-/// Streams the blob into `session` and sees it stored.
-async fn send(repository: &Repository, blob: &dyn BlobSource, session: &Url) -> Result<(), Setback> {
+/// Streams the blob into `session`, in one request or in chunks, and sees it stored.
+async fn send(blob: &dyn BlobSource, session: &mut Session) -> Result<(), Setback> {
+    let repository = session.repository.clone();
     let descriptor = blob.descriptor();
-    let mut url = session.clone();
-    url.query_pairs_mut().append_pair("digest", &descriptor.digest.to_string());
-    for _ in 0..=MOST_REDIRECTS {
-        let call = Call::new(Method::PUT, url.clone(), &descriptor.digest);
-        let call = match descriptor.size {
-            0 => call.with(CONTENT_TYPE, "application/octet-stream").carrying(Payload::Bytes(Bytes::new())),
-            _ => call.carrying(Payload::Blob(blob)),
-        };
-        let response = repository.attempt(&call, &[200, 201, 202, 204, 307, 308]).await?;
-        match response.status() {
-            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
-                url = next_address(repository, &response)?;
-            }
-            StatusCode::CREATED => return Ok(repository.check_digest(&response, &descriptor.digest)?),
-            _ if repository.has_blob(descriptor).await? => return Ok(()),
-            _ => return Err(lost(repository, descriptor).into()),
+    let mut from = 0;
+    if let Some(chunk) = repository.chunk() {
+        let length = chunk.max(session.smallest).max(1);
+        while descriptor.size - from > length {
+            session.append(Part { blob, from, length }).await?;
+            from += length;
         }
     }
-    Err(address(repository, Refusal::Missing).into())
+    let part = Part { blob, from, length: descriptor.size - from };
+    let response = session.finish(part).await?;
+    if response.status() != StatusCode::CREATED && !repository.has_blob(descriptor).await? {
+        return Err(lost(&repository, descriptor).into());
+    }
+    repository.check_digest(&response, &descriptor.digest)?;
+    session.url = None;
+    Ok(())
+}
+
+impl Session {
+    fn of(repository: &Repository, response: &Response) -> Result<Self, RegistryError> {
+        let smallest = response.headers().get(SMALLEST_CHUNK).and_then(|value| value.to_str().ok());
+        let smallest = smallest.and_then(|text| text.parse().ok()).unwrap_or(0);
+        Ok(Self { repository: repository.clone(), url: Some(next_address(repository, response)?), smallest })
+    }
+
+    /// Sends a chunk. How much the registry says it has is not asked: some always say the same, and
+    /// in the end the digest tells.
+    async fn append(&mut self, part: Part<'_>) -> Result<(), Setback> {
+        let response = self.transfer(&Method::PATCH, self.url.clone(), part).await?;
+        if response.headers().contains_key(LOCATION) {
+            self.url = Some(next_address(&self.repository, &response)?);
+        }
+        Ok(())
+    }
+
+    /// Sends the last bytes, and the digest of all.
+    async fn finish(&self, part: Part<'_>) -> Result<Response, Setback> {
+        let mut url = self.url.clone();
+        if let Some(url) = &mut url {
+            url.query_pairs_mut().append_pair("digest", &part.blob.descriptor().digest.to_string());
+        }
+        self.transfer(&Method::PUT, url, part).await
+    }
+
+    /// Sends bytes, again from their first wherever the registry redirects them.
+    async fn transfer(&self, method: &Method, mut url: Option<Url>, part: Part<'_>) -> Result<Response, Setback> {
+        let descriptor = part.blob.descriptor();
+        for _ in 0..=MOST_REDIRECTS {
+            let Some(at) = url.take() else { break };
+            let mut call = Call::new(method.clone(), at, &descriptor.digest);
+            if part.length < descriptor.size {
+                call = call.with(CONTENT_RANGE, &format!("{}-{}", part.from, part.from + part.length - 1));
+            }
+            call = match part.length {
+                0 => call.with(CONTENT_TYPE, "application/octet-stream").carrying(Payload::Bytes(Bytes::new())),
+                _ => call.carrying(Payload::Blob(part)),
+            };
+            let response = self.repository.attempt(&call, &[200, 201, 202, 204, 307, 308]).await?;
+            if !matches!(response.status().as_u16(), 307 | 308) {
+                return Ok(response);
+            }
+            url = Some(next_address(&self.repository, &response)?);
+        }
+        Err(address(&self.repository, Refusal::Missing).into())
+    }
+
+    async fn cancel(mut self) {
+        if let Some(url) = &self.url {
+            cancel(&self.repository, url).await;
+        }
+        self.url = None;
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let Some(url) = self.url.take() else { return };
+        let (host, name) = (self.repository.registry_name().to_owned(), self.repository.name().to_owned());
+        lock(&self.repository.registry().shared.abandoned).push(Abandoned { host, name, url });
+    }
+}
+
+impl Abandoned {
+    pub(super) async fn cancel(self, registry: Registry) {
+        if let Ok(repository) = Repository::new(registry, (&self.host, &self.name), "pull,push") {
+            cancel(&repository, &self.url).await;
+        }
+    }
 }
 
 /// The registry says it stored the blob, and then that it has none.

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
-use super::{Fact, Request, Resolution, ResolveError, resolve};
+use pep440_rs::VersionSpecifier;
+
+use super::{Fact, Request, Resolution, ResolveError, catalog::Catalog, resolve};
 use crate::{
     oci::Platform,
     pypi::PackageIndex,
-    python::{PackageName, Target, Version},
+    python::{MarkerTree, PackageName, Requirement, Target, Version, Wanted},
 };
 
 /// Each attempt solves everything once more; more than two seldom bring more.
@@ -29,7 +31,8 @@ pub type Job = (Request, Target);
 
 /// Resolves every job of every image, and answers in their order. Where versions differ, tries again
 /// with the lowest version of each such distribution preferred everywhere, and keeps what differs less:
-/// first within images, then between them.
+/// first within images, then between them. Where platforms of an image still differ, tries the newest
+/// version that all of them have, and the versions of each one on the others.
 ///
 /// # Errors
 /// As [`resolve`], with the position of the image; of several that fail, that of the first one.
@@ -50,7 +53,74 @@ pub async fn resolve_aligned(
             _ => break,
         }
     }
+    for (position, (jobs, resolutions)) in images.iter().zip(&mut best).enumerate() {
+        narrow(resolutions, jobs, index).await.map_err(|error| (position, error))?;
+    }
     Ok(best)
+}
+
+/// Tries what takes more than a preference to make the platforms of one image agree.
+async fn narrow(best: &mut Vec<Resolution>, jobs: &[Job], index: &PackageIndex) -> Result<(), ResolveError> {
+    let common = common_versions(&skew(best), jobs, index).await?;
+    improve(best, jobs, index, &common).await;
+    for (_, leader) in jobs {
+        let own = |skew: &Skew| Some((skew.name.clone(), skew.versions.get(&leader.platform)?.clone()));
+        let leading: BTreeMap<PackageName, Version> = skew(best).iter().filter_map(own).collect();
+        improve(best, jobs, index, &leading).await;
+    }
+    Ok(())
+}
+
+/// Takes what comes of these versions alone, if less differs then.
+async fn improve(
+    best: &mut Vec<Resolution>,
+    jobs: &[Job],
+    index: &PackageIndex,
+    versions: &BTreeMap<PackageName, Version>,
+) {
+    if versions.is_empty() {
+        return;
+    }
+    let mut jobs = jobs.to_vec();
+    jobs.iter_mut().for_each(|(request, _)| request.constraints.extend(pins(versions)));
+    if let Ok(mut other) = all(&[jobs], index).await
+        && let Some(resolutions) = other.pop().filter(|other| skew(other).len() < skew(best).len())
+    {
+        *best = resolutions;
+    }
+}
+
+/// Of each distribution that differs, the newest version up to the lowest chosen one that every platform
+/// which needs it can use.
+async fn common_versions(
+    skew: &[Skew],
+    jobs: &[Job],
+    index: &PackageIndex,
+) -> Result<BTreeMap<PackageName, Version>, ResolveError> {
+    let mut found = BTreeMap::new();
+    for skew in skew {
+        let Some(lowest) = skew.versions.values().min() else { continue };
+        let mut common: Option<BTreeSet<Version>> = None;
+        for (_, target) in jobs.iter().filter(|(_, target)| skew.versions.contains_key(&target.platform)) {
+            let listing = Catalog::new(index.clone(), target).listing(&skew.name).await?;
+            let usable = listing.versions.iter().filter(|version| *version <= lowest && !version.any_prerelease());
+            let usable: BTreeSet<Version> = usable.cloned().collect();
+            common = Some(common.map_or(usable.clone(), |common| common.intersection(&usable).cloned().collect()));
+        }
+        found.extend(common.and_then(|common| common.last().cloned()).map(|version| (skew.name.clone(), version)));
+    }
+    Ok(found)
+}
+
+/// `name==version` for each.
+fn pins(versions: &BTreeMap<PackageName, Version>) -> Vec<Requirement> {
+    let pin = |(name, version): (&PackageName, &Version)| Requirement {
+        name: name.clone(),
+        extras: Vec::new(),
+        wanted: Wanted::Versions(VersionSpecifier::equals_version(version.clone().without_local()).into()),
+        marker: MarkerTree::default(),
+    };
+    versions.iter().map(pin).collect()
 }
 
 /// Where the versions of one image, one resolution a platform, differ. Sorted by name.

@@ -19,6 +19,10 @@ use crate::{
     python::{CoreMetadata, PackageName, TagSet, Target, Version},
 };
 
+/// Versions looked at before a search is given up, where the request says nothing. The largest sets that
+/// people have need a few thousand.
+pub(super) const PATIENCE: usize = 20_000;
+
 /// Everything that can be chosen for one request on one target.
 pub(super) struct Catalog {
     pub(super) index: PackageIndex,
@@ -27,6 +31,8 @@ pub(super) struct Catalog {
     pub(super) prefer: BTreeMap<PackageName, Version>,
     pub(super) keep: BTreeSet<String>,
     pub(super) prereleases: BTreeSet<PackageName>,
+    /// Versions that may be looked at.
+    pub(super) patience: usize,
     listings: Mutex<BTreeMap<PackageName, Arc<OnceCell<Arc<Listing>>>>>,
 }
 
@@ -51,6 +57,7 @@ impl Catalog {
             prefer: BTreeMap::new(),
             keep: BTreeSet::new(),
             prereleases: BTreeSet::new(),
+            patience: PATIENCE,
             listings: Mutex::default(),
         }
     }

@@ -40,6 +40,7 @@ pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -
     catalog.prefer.clone_from(&request.prefer);
     catalog.keep.clone_from(&request.keep);
     catalog.prereleases = asked_prereleases(request);
+    catalog.patience = request.patience.unwrap_or(catalog.patience);
     let local = direct::take_in(request, &catalog, rules.environment()).await?;
     let search = Search { catalog: Arc::new(catalog), rules, installed: installed(request) };
     let mut requirements = [request.requirements.clone(), local].concat();

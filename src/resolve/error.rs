@@ -22,6 +22,19 @@ pub enum ResolveError {
         /// What it comes down to, at most 25.
         facts: Vec<Fact>,
     },
+    /// The search took too long.
+    #[error(
+        "gave up on {platform} after looking at {looked_at} versions, most often of {}",
+        .most.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    GivenUp {
+        /// The platform.
+        platform: Box<Platform>,
+        /// Versions whose requirements were weighed.
+        looked_at: usize,
+        /// The distributions with the most of them, the first with the most.
+        most: Vec<PackageName>,
+    },
     /// None of a choice's alternatives has wheels.
     #[error("none of the alternatives {} has wheels for {platform}", .alternatives.join(" | "))]
     NoChoice {
@@ -124,6 +137,9 @@ impl Advise for ResolveError {
     fn hint(&self) -> Option<Hint> {
         match self {
             Self::NoSolution { facts, .. } | Self::NoChoice { facts, .. } => Fact::way_out(facts),
+            Self::GivenUp { most, .. } => most.first().map(|package| {
+                Hint::new(format!("bound the versions of {package} in `wheels.constraints`, such as `{package}>=…`"))
+            }),
             Self::Denied { .. } => Some(Hint::new(
                 "bind the package that needs it to an index without it (`wheels.index` with `for`), or take it out of `wheels.deny`",
             )),

@@ -1,14 +1,13 @@
 //! Versions that are given, by a lock that another tool made: only files are chosen, by the target.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use url::Url;
 
 use super::{Fact, Picked, Request, Resolution, ResolveError, listing::Refused};
 use crate::{
     lock::WheelSource,
     oci::Digest,
     pypi::PackageIndex,
-    python::{IndexFile, MetadataFile, PackageName, TagSet, Target, Version, WheelName, Yanked},
+    python::{FileUrl, IndexFile, MetadataFile, PackageName, TagSet, Target, Version, WheelName, Yanked},
 };
 
 /// Digests learnt at the same time.
@@ -35,7 +34,7 @@ pub struct GivenWheel {
     /// Where it comes from.
     pub source: WheelSource,
     /// Where it lies, as far as it is known.
-    pub url: Option<Url>,
+    pub url: Option<FileUrl>,
     /// SHA-256 of the file, as far as it is known.
     pub sha256: Option<Digest>,
     /// Bytes of the file, as far as they are known.

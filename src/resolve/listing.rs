@@ -301,7 +301,7 @@ mod tests {
             let (name, python) = name.split_once(' ').unwrap_or((name, ""));
             IndexFile {
                 name: name.to_owned(),
-                url: "https://host/x".parse().unwrap(),
+                url: "https://host/x".parse::<url::Url>().unwrap().into(),
                 sha256: None,
                 requires_python: (!python.is_empty()).then(|| python.parse().unwrap()),
                 yanked,

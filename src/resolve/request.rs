@@ -36,6 +36,9 @@ pub struct Request {
     pub keep: BTreeSet<String>,
     /// The only files that may be chosen of a package (`--hash`).
     pub accepted: BTreeMap<PackageName, BTreeSet<Digest>>,
+    /// Versions that may be looked at on one platform before the search is given up; where nothing is
+    /// said, 20,000.
+    pub patience: Option<usize>,
 }
 
 /// A wheel on this machine.

@@ -1,6 +1,7 @@
 //! The search: `PubGrub`'s loop, waiting for metadata where it must and fetching ahead where it can.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -18,11 +19,22 @@ use super::{
     ranges::Versions,
     rules::{Dependencies, Rules},
 };
-use crate::python::{ExtraName, PackageName, Requirement, Version};
+use crate::{
+    progress::Event,
+    python::{ExtraName, PackageName, Requirement, Version},
+};
 
-/// Versions of one package tried before the next ones are fetched ahead, and how many of them.
+/// Versions of one package tried before the next ones are fetched ahead.
 const BATCH: usize = 5;
-const AHEAD: usize = 10;
+
+/// Most versions of one package that are fetched ahead together.
+const AHEAD: usize = 50;
+
+/// Versions looked at between two words about it.
+const TOLD: usize = 500;
+
+/// Rounds for each version that may be looked at.
+const ROUNDS: usize = 50;
 
 /// One search.
 pub(super) struct Solver {
@@ -34,7 +46,8 @@ pub(super) struct Solver {
     order: Order,
     expanded: BTreeMap<(Package, Version), Vec<Package>>,
     tried: BTreeMap<PackageName, usize>,
-    warmed: BTreeSet<PackageName>,
+    warmed: BTreeMap<PackageName, Versions>,
+    looked_at: usize,
     damaged: BTreeMap<PackageName, BTreeMap<Version, String>>,
     ahead: JoinSet<()>,
 }
@@ -62,7 +75,8 @@ impl Solver {
             order: Order::new(installed.clone()),
             expanded: BTreeMap::new(),
             tried: BTreeMap::new(),
-            warmed: BTreeSet::new(),
+            warmed: BTreeMap::new(),
+            looked_at: 0,
             damaged: BTreeMap::new(),
             ahead: JoinSet::new(),
             catalog,
@@ -75,7 +89,7 @@ impl Solver {
     /// Searches to the end.
     pub(super) async fn run(mut self) -> Result<Solution, ResolveError> {
         let mut next = self.state.root_package;
-        loop {
+        for _ in 0..self.catalog.patience.saturating_mul(ROUNDS) {
             self.propagate(next)?;
             self.look_ahead();
             let Some((package, versions)) = self.pick() else { return self.solution().await };
@@ -84,7 +98,11 @@ impl Solver {
                 Package::Root => self.decide_root(next),
                 package => self.decide(next, &package, versions).await?,
             }
+            if self.looked_at > self.catalog.patience {
+                break;
+            }
         }
+        Err(self.given_up())
     }
 
     fn propagate(&mut self, package: Id<Package>) -> Result<(), ResolveError> {
@@ -147,6 +165,7 @@ impl Solver {
             self.state.partial_solution.add_decision(id, version);
             return Ok(());
         }
+        self.look_at();
         let metadata = self.catalog.metadata(candidate).await?;
         let extra = match package {
             Package::Extra(_, extra) => Some(extra),
@@ -273,13 +292,34 @@ impl Solver {
         self.state.add_incompatibility(Incompatibility::custom_term(id, Term::Positive(versions), reason));
     }
 
-    /// Fetches pages, and the metadata most likely wanted, of everything newly required.
+    fn look_at(&mut self) {
+        self.looked_at += 1;
+        if self.looked_at.is_multiple_of(TOLD) {
+            let subject = format!("for {}: {} versions looked at", self.catalog.target().platform, self.looked_at);
+            self.catalog.index.observer().observe(&Event::Stage { name: "choosing wheels", subject: &subject });
+        }
+    }
+
+    fn given_up(&self) -> ResolveError {
+        let mut tried: Vec<(&PackageName, &usize)> = self.tried.iter().collect();
+        tried.sort_by_key(|(_, times)| Reverse(**times));
+        ResolveError::GivenUp {
+            platform: Box::new(self.catalog.target().platform.clone()),
+            looked_at: self.looked_at,
+            most: tried.into_iter().take(3).map(|(name, _)| name.clone()).collect(),
+        }
+    }
+
+    /// Fetches pages, and the metadata most likely wanted, of everything that is required, as soon as it
+    /// is and whenever that changes which version would be taken.
     fn look_ahead(&mut self) {
+        while self.ahead.try_join_next().is_some() {}
         for (id, versions) in self.state.partial_solution.prioritized_packages() {
             let Some(name) = self.state.package_store[id].name() else { continue };
-            if self.installed.contains_key(name) || !self.warmed.insert(name.clone()) {
+            if self.installed.contains_key(name) || self.warmed.get(name) == Some(versions) {
                 continue;
             }
+            self.warmed.insert(name.clone(), versions.clone());
             let (catalog, name, versions) = (Arc::clone(&self.catalog), name.clone(), versions.clone());
             self.ahead.spawn(async move { catalog.warm(&name, &versions).await });
         }
@@ -292,8 +332,9 @@ impl Solver {
         if !tried.is_multiple_of(BATCH) {
             return;
         }
+        let ahead = (*tried * 2).min(AHEAD);
         let next = listing.candidates.iter().rev().filter(|candidate| versions.contains(candidate.wheel.version()));
-        for candidate in next.skip(1).take(AHEAD) {
+        for candidate in next.skip(1).take(ahead) {
             let (catalog, candidate) = (Arc::clone(&self.catalog), candidate.clone());
             self.ahead.spawn(async move {
                 let _ = catalog.metadata(&candidate).await;

@@ -14,10 +14,10 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 use super::{
     State,
+    digest::Digest,
     range::{Asked, asked},
     reply::{DIGEST, Reply, Trouble, empty, with},
 };
-use crate::oci::Digest;
 
 /// Bytes read from disk at a time.
 const PIECE: usize = 256 << 10;

@@ -2,7 +2,7 @@
 //! repository has which blob, manifest and tag.
 //!
 //! ```text
-//! v1/blobs/<hex>                                 bytes, 0444
+//! v1/blobs/<hex>                                 bytes, 0444; the number of digits tells the algorithm
 //! v1/repositories/<name>/_blobs/<hex>            empty: the repository has this blob
 //! v1/repositories/<name>/_manifests/<hex>        the media type it was pushed with
 //! v1/repositories/<name>/_tags/<tag>             a digest
@@ -18,13 +18,14 @@ use std::{
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 
-use crate::{
-    fs::{sorted_entries, write_atomic},
-    oci::Digest,
-};
+use super::digest::Digest;
+use crate::fs::{sorted_entries, write_atomic};
 
 pub(super) struct Disk {
     root: PathBuf,
+    blobs: PathBuf,
+    /// Held as long as the registry runs: what it has under way is nobody else's.
+    _lock: fs::File,
 }
 
 /// A manifest as it was pushed.
@@ -39,22 +40,34 @@ pub(super) fn uploads_folder(root: &Path) -> PathBuf {
 }
 
 impl Disk {
-    pub(super) fn open(root: &Path) -> io::Result<Self> {
+    /// Opens the folder `root`, or makes it. `None` when another server is at work there.
+    pub(super) fn open(root: &Path) -> io::Result<Option<Self>> {
+        let blobs = root.join("v1/blobs");
+        fs::create_dir_all(&blobs)?;
+        Self::with_blobs(root, blobs)
+    }
+
+    /// The same, with blobs that lie elsewhere.
+    pub(super) fn with_blobs(root: &Path, blobs: PathBuf) -> io::Result<Option<Self>> {
+        let lock = fs::File::open(root)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+        }
         let uploads = uploads_folder(root);
         absent_is_none(fs::remove_dir_all(&uploads))?;
         fs::create_dir_all(&uploads)?;
-        let root = root.join("v1");
-        fs::create_dir_all(root.join("blobs"))?;
-        Ok(Self { root })
+        Ok(Some(Self { root: root.join("v1"), blobs, _lock: lock }))
     }
 
     pub(super) fn blob_path(&self, digest: &Digest) -> PathBuf {
-        self.root.join("blobs").join(digest.hex())
+        self.blobs.join(digest.hex())
     }
 
     /// The size of a blob that the repository has.
     pub(super) fn blob_size(&self, name: &str, digest: &Digest) -> Option<u64> {
-        self.place(name, "_blobs", &digest.hex()).exists().then_some(())?;
+        self.place(name, "_blobs", digest.hex()).exists().then_some(())?;
         Some(self.blob_path(digest).metadata().ok()?.len())
     }
 
@@ -67,12 +80,12 @@ impl Disk {
     }
 
     pub(super) fn link_blob(&self, name: &str, digest: &Digest) -> io::Result<()> {
-        write_atomic(&self.place(name, "_blobs", &digest.hex()), b"")
+        write_atomic(&self.place(name, "_blobs", digest.hex()), b"")
     }
 
     /// False when the repository did not have it. The bytes stay: other repositories may have them.
     pub(super) fn unlink_blob(&self, name: &str, digest: &Digest) -> io::Result<bool> {
-        removed(&self.place(name, "_blobs", &digest.hex()))
+        removed(&self.place(name, "_blobs", digest.hex()))
     }
 
     /// Whether any repository on this registry has the blob, for mounts without `from`.
@@ -81,15 +94,14 @@ impl Disk {
     }
 
     pub(super) fn manifest(&self, name: &str, digest: &Digest) -> io::Result<Option<Kept>> {
-        let Some(media_type) = absent_is_none(fs::read_to_string(self.place(name, "_manifests", &digest.hex())))?
-        else {
+        let Some(media_type) = absent_is_none(fs::read_to_string(self.place(name, "_manifests", digest.hex())))? else {
             return Ok(None);
         };
         Ok(absent_is_none(fs::read(self.blob_path(digest)))?.map(|bytes| Kept { media_type, bytes: bytes.into() }))
     }
 
     pub(super) fn has_manifest(&self, name: &str, digest: &Digest) -> bool {
-        self.place(name, "_manifests", &digest.hex()).exists()
+        self.place(name, "_manifests", digest.hex()).exists()
     }
 
     pub(super) fn keep_manifest(&self, name: &str, digest: &Digest, kept: &Kept) -> io::Result<()> {
@@ -97,20 +109,20 @@ impl Disk {
         if !path.exists() {
             write_atomic(&path, &kept.bytes)?;
         }
-        write_atomic(&self.place(name, "_manifests", &digest.hex()), kept.media_type.as_bytes())
+        write_atomic(&self.place(name, "_manifests", digest.hex()), kept.media_type.as_bytes())
     }
 
     /// Removes a manifest and the tags that name it; false when it was not there.
     pub(super) fn delete_manifest(&self, name: &str, digest: &Digest) -> io::Result<bool> {
         for tag in self.tags(name)? {
-            if self.tag(name, &tag)? == Some(*digest) {
+            if self.tag(name, &tag)? == Some(digest.clone()) {
                 self.delete_tag(name, &tag)?;
             }
         }
         for subject in names(&self.place(name, "_referrers", ""))? {
             removed(&self.place(name, "_referrers", &subject).join(digest.hex()))?;
         }
-        removed(&self.place(name, "_manifests", &digest.hex()))
+        removed(&self.place(name, "_manifests", digest.hex()))
     }
 
     pub(super) fn tag(&self, name: &str, tag: &str) -> io::Result<Option<Digest>> {
@@ -137,12 +149,12 @@ impl Disk {
     }
 
     pub(super) fn add_referrer(&self, name: &str, subject: &Digest, digest: &Digest) -> io::Result<()> {
-        write_atomic(&self.place(name, "_referrers", &subject.hex()).join(digest.hex()), b"")
+        write_atomic(&self.place(name, "_referrers", subject.hex()).join(digest.hex()), b"")
     }
 
     /// The manifests whose subject is `subject`, sorted.
     pub(super) fn referrers(&self, name: &str, subject: &Digest) -> io::Result<Vec<Digest>> {
-        let found = names(&self.place(name, "_referrers", &subject.hex()))?;
+        let found = names(&self.place(name, "_referrers", subject.hex()))?;
         Ok(found.iter().filter_map(|hex| Digest::from_hex(hex).ok()).collect())
     }
 

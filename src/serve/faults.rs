@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use http_body_util::{BodyExt as _, BodyStream, StreamBody};
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
@@ -73,6 +73,12 @@ pub enum Fault {
     WithoutHeader(&'static str),
     /// The request waits so long before it is carried out.
     Delay(Duration),
+    /// Each 64 KiB of an upload's body take so long.
+    SlowRequest(Duration),
+    /// Each 64 KiB of the answer's body take so long.
+    SlowReply(Duration),
+    /// The request is carried out and answered with another status.
+    Status(u16),
     /// The request is carried out as if it had no such header.
     IgnoreHeader(&'static str),
 }
@@ -138,12 +144,44 @@ pub(super) async fn feed_partly(state: &State, request: Request<Incoming>, bytes
     Err(Trouble::Cut)
 }
 
+/// Carries out an upload of which each 64 KiB take as long as `pause`.
+pub(super) async fn feed_slowly(state: &State, request: Request<Incoming>, pause: Duration) -> Result<Reply, Trouble> {
+    let Route::Upload { name, session } = Route::parse(request.uri().path())? else { return Err(Trouble::Cut) };
+    let method = request.method().clone();
+    let (head, body) = request.into_parts();
+    let request = Request::from_parts(head, StreamBody::new(Box::pin(slow(BodyStream::new(body), pause))));
+    match method {
+        Method::PATCH => uploads::append(state, (&name, &session), request).await,
+        _ => uploads::finish(state, (&name, &session), request).await,
+    }
+}
+
+fn slow<E>(
+    stream: impl Stream<Item = Result<Frame<Bytes>, E>>,
+    pause: Duration,
+) -> impl Stream<Item = Result<Frame<Bytes>, E>> {
+    stream.then(move |item| async move {
+        let bytes = item.as_ref().ok().and_then(Frame::data_ref).map_or(0, Bytes::len);
+        tokio::time::sleep(pause.mul_f64(f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 65536.0)).await;
+        item
+    })
+}
+
 /// What happens to the answer.
 pub(super) fn after(fault: Fault, answer: Reply) -> Result<Reply, Trouble> {
     match fault {
         Fault::LoseReply => Err(Trouble::Cut),
         Fault::CutReply(bytes) => Ok(broken_off(answer, bytes, End::Cut)),
         Fault::StallReply(bytes) => Ok(broken_off(answer, bytes, End::Stall)),
+        Fault::SlowReply(pause) => {
+            let (head, body) = answer.into_parts();
+            Ok(Reply::from_parts(head, StreamBody::new(slow(BodyStream::new(body), pause)).boxed_unsync()))
+        }
+        Fault::Status(status) => {
+            let mut answer = answer;
+            *answer.status_mut() = status_of(status);
+            Ok(answer)
+        }
         Fault::WrongBytes => Ok(falsified(answer)),
         Fault::Header(name, value) => Ok(with(answer, HeaderName::from_static(name), &value)),
         Fault::Wrap(name, before, behind) => {

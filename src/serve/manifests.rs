@@ -12,16 +12,18 @@ use serde_json::{Value, json};
 
 use super::{
     State,
+    digest::{Algorithm, Digest},
     disk::Kept,
     reply::{self, DIGEST, Reply, Trouble, empty, with},
     route::Named,
 };
-use crate::oci::{Digest, MediaType};
+use crate::oci::{MediaType, is_tag};
 
 /// Manifests up to 4 MiB must be accepted; none above is.
 const LARGEST: usize = 4 << 20;
 
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+const TAG: HeaderName = HeaderName::from_static("oci-tag");
 const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
 
 /// GET and HEAD.
@@ -38,6 +40,7 @@ pub(super) async fn put(
     (name, reference): (&str, &Named),
     request: Request<Incoming>,
 ) -> Result<Reply, Trouble> {
+    let more_tags = tags_of(request.uri().query())?;
     let declared = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let bytes = match Limited::new(request.into_body(), LARGEST).collect().await {
         Ok(collected) => collected.to_bytes(),
@@ -46,7 +49,11 @@ pub(super) async fn put(
         }
         Err(_) => return Err(Trouble::Cut),
     };
-    let digest = Digest::of(&bytes);
+    let (algorithm, tags) = match reference {
+        Named::Digest(asked) => (asked.algorithm(), more_tags),
+        Named::Tag(tag) => (Algorithm::Sha256, vec![tag.clone()]),
+    };
+    let digest = Digest::of(algorithm, &bytes);
     if matches!(reference, Named::Digest(asked) if *asked != digest) {
         return Err(Trouble::refused(400, "DIGEST_INVALID", format!("the manifest has {digest}")));
     }
@@ -54,11 +61,15 @@ pub(super) async fn put(
     let media_type = media_type(&value, declared)?;
     check_contents(state, name, &value)?;
     state.disk.keep_manifest(name, &digest, &Kept { media_type, bytes })?;
-    if let Named::Tag(tag) = reference {
+    for tag in &tags {
         state.disk.set_tag(name, tag, &digest)?;
     }
     let reply = with(empty(StatusCode::CREATED), LOCATION, &format!("/v2/{name}/manifests/{digest}"));
     let reply = with(reply, DIGEST, &digest.to_string());
+    let reply = match reference {
+        Named::Digest(_) if !tags.is_empty() => with(reply, TAG, &tags.join(", ")),
+        _ => reply,
+    };
     match value.pointer("/subject/digest").and_then(Value::as_str).and_then(|text| text.parse::<Digest>().ok()) {
         Some(subject) => {
             state.disk.add_referrer(name, &subject, &digest)?;
@@ -130,7 +141,7 @@ fn referrer_entry(digest: &Digest, kept: &Kept) -> Option<Value> {
 
 fn find(state: &State, name: &str, reference: &Named) -> Result<Digest, Trouble> {
     match reference {
-        Named::Digest(digest) => Ok(*digest),
+        Named::Digest(digest) => Ok(digest.clone()),
         Named::Tag(tag) => state.disk.tag(name, tag)?.ok_or_else(unknown),
     }
 }
@@ -172,6 +183,13 @@ fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
 
 fn parameters(query: Option<&str>) -> BTreeMap<String, String> {
     url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect()
+}
+
+/// Tags that a push by digest asks for. The draft of the specification after 1.1 has them.
+fn tags_of(query: Option<&str>) -> Result<Vec<String>, Trouble> {
+    let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let tags: Vec<String> = pairs.filter(|(key, _)| key == "tag").map(|(_, tag)| tag.into_owned()).collect();
+    if tags.iter().all(|tag| is_tag(tag)) { Ok(tags) } else { Err(Trouble::refused(400, "TAG_INVALID", "no tag")) }
 }
 
 fn invalid(reason: &str) -> Trouble {

@@ -1,7 +1,7 @@
 //! What a path asks for. Names are checked here, so that they can be paths on disk.
 
-use super::reply::Trouble;
-use crate::oci::{Digest, is_component, is_tag};
+use super::{digest::Digest, reply::Trouble};
+use crate::oci::{is_component, is_tag};
 
 /// One end point of the distribution specification.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(super) fn digest_of(text: &str) -> Result<Digest, Trouble> {
     text.replace("%3A", ":")
         .replace("%3a", ":")
         .parse()
-        .map_err(|_| Trouble::refused(400, "DIGEST_INVALID", "only whole sha256 digests are accepted"))
+        .map_err(|_| Trouble::refused(400, "DIGEST_INVALID", "only whole sha256 and sha512 digests are accepted"))
 }
 
 /// Whether `name` follows the grammar of repository names.
@@ -85,14 +85,15 @@ fn checked(parts: &[&str]) -> Result<String, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::digest::Algorithm;
 
     #[test]
     fn paths_become_routes() {
-        let digest = Digest::of(b"");
+        let digest = Digest::of(Algorithm::Sha256, b"");
         let name = || "a/b".to_owned();
         let check = |path: &str, expect: Route| assert_eq!(Route::parse(path).unwrap(), expect, "{path}");
         check("/v2/", Route::Version);
-        check(&format!("/v2/a/b/blobs/{digest}"), Route::Blob { name: name(), digest });
+        check(&format!("/v2/a/b/blobs/{digest}"), Route::Blob { name: name(), digest: digest.clone() });
         check("/v2/a/b/blobs/uploads/", Route::Uploads { name: name() });
         check("/v2/a/b/blobs/uploads/7", Route::Upload { name: name(), session: "7".to_owned() });
         check("/v2/a/b/manifests/v1", Route::Manifest { name: name(), reference: Named::Tag("v1".to_owned()) });

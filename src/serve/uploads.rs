@@ -19,12 +19,13 @@ use tempfile::NamedTempFile;
 
 use super::{
     State,
+    digest::{Algorithm, Digest},
     disk::uploads_folder,
     range,
     reply::{DIGEST, Reply, Trouble, empty, with},
     route::{digest_of, is_name},
 };
-use crate::oci::{Digest, Hasher};
+use crate::oci::Hasher;
 
 /// Sessions kept open; the oldest is dropped when one more begins.
 const MOST_SESSIONS: usize = 512;
@@ -203,7 +204,11 @@ pub(super) fn parameters(request: &Request<impl Body>) -> BTreeMap<String, Strin
 }
 
 fn keep(state: &State, name: &str, session: Session, digest: &Digest) -> Result<Reply, Trouble> {
-    let found = session.hasher.finish();
+    // Hashed on the way in, as nearly everybody names blobs; for the others the file is read again.
+    let found = match digest.algorithm() {
+        Algorithm::Sha256 => session.hasher.finish().into(),
+        Algorithm::Sha512 => Digest::of_all(Algorithm::Sha512, session.file.reopen()?)?,
+    };
     if found != *digest {
         return Err(Trouble::refused(400, "DIGEST_INVALID", format!("the bytes that came have {found}")));
     }

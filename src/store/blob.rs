@@ -2,11 +2,11 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
-use crate::oci::Digest;
+use crate::oci::{Digest, Hasher};
 
 /// A file of the store; cheap to clone, opened when it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,27 @@ impl Blob {
     /// When the file has gone or cannot be opened.
     pub fn open(&self) -> io::Result<File> {
         File::open(&self.path)
+    }
+
+    /// Removes the file if its bytes are not what its digest says; true when they were not.
+    ///
+    /// # Errors
+    /// When the file cannot be read or removed.
+    pub fn remove_if_damaged(&self) -> io::Result<bool> {
+        let mut hasher = Hasher::new();
+        let mut file = self.open()?;
+        let mut piece = vec![0; 256 << 10];
+        loop {
+            match file.read(&mut piece)? {
+                0 => break,
+                count => hasher.update(&piece[..count]),
+            }
+        }
+        let damaged = hasher.finish() != self.digest;
+        if damaged {
+            fs::remove_file(&self.path)?;
+        }
+        Ok(damaged)
     }
 
     /// Reads the whole file: for small ones.

@@ -9,7 +9,10 @@ use std::{
 use tempfile::NamedTempFile;
 
 use super::{Blob, Store, StoreError};
-use crate::oci::{Digest, Hasher};
+use crate::{
+    fs::temporary_file,
+    oci::{Digest, Hasher},
+};
 
 /// A blob on its way in; dropped without [`Ingest::commit`], it leaves nothing.
 pub struct Ingest {
@@ -21,8 +24,7 @@ pub struct Ingest {
 
 impl Ingest {
     pub(super) fn begin(store: Store, folder: &Path) -> Result<Self, StoreError> {
-        let file =
-            NamedTempFile::new_in(folder).map_err(|source| StoreError::io("create a file in", folder, source))?;
+        let file = temporary_file(folder).map_err(|source| StoreError::io("create a file in", folder, source))?;
         Ok(Self { store, file, hasher: Hasher::new(), size: 0 })
     }
 

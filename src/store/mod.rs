@@ -5,15 +5,19 @@
 //! ROOT/CACHEDIR.TAG
 //! ROOT/v1/blobs/sha256/ab/<64 hex>     files as downloaded or made, read-only
 //! ROOT/v1/<bucket>/<key>               notes; each bucket says its own format version in its keys
-//! ROOT/v1/ingest/<random>              blobs under construction
+//! ROOT/v1/ingest/<random>              blobs and notes under construction, locked while written
 //! ROOT/v1/locks/<64 hex>               one per blob being fetched
 //! ```
+//!
+//! Whoever opens the store removes what runs that died left in `ingest` and `locks`: all that no
+//! process holds locked.
 
 mod blob;
 mod ingest;
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -21,12 +25,15 @@ pub use blob::Blob;
 pub use ingest::Ingest;
 
 use crate::{
-    fs::{FileLock, write_atomic},
+    fs::{AtomicFile, FileLock, sweep, sweep_locks},
     hint::{Advise, Hint},
     oci::Digest,
 };
 
 const SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n# Wheelwright's store: safe to delete.\n";
+
+/// Bytes of the checksum before a remembered note.
+const SUM: usize = 4;
 
 /// The store in a folder.
 #[derive(Clone, Debug)]
@@ -77,17 +84,20 @@ pub enum StoreError {
 }
 
 impl Store {
-    /// Opens the store at `root`, which is made if it is missing.
+    /// Opens the store at `root`, which is made if it is missing, and tidies it.
     ///
     /// # Errors
     /// When the folder cannot be made or written.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let root = root.into();
-        let tag = root.join("CACHEDIR.TAG");
+        let store = Self { root: root.into() };
+        sweep(&store.versioned("ingest"));
+        sweep_locks(&store.versioned("locks"));
+        let tag = store.root.join("CACHEDIR.TAG");
         if !tag.exists() {
-            write_atomic(&tag, SIGNATURE).map_err(|source| StoreError::io("create", &tag, source))?;
+            let write = || store.written(&tag, SIGNATURE)?.commit();
+            write().map_err(|source| StoreError::io("create", &tag, source))?;
         }
-        Ok(Self { root })
+        Ok(store)
     }
 
     /// The folder.
@@ -110,8 +120,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn ingest(&self) -> Result<Ingest, StoreError> {
-        let folder = self.versioned("ingest");
-        fs::create_dir_all(&folder).map_err(|source| StoreError::io("create", &folder, source))?;
+        let folder = self.workplace().map_err(|source| StoreError::io("create", &self.root, source))?;
         Ingest::begin(self.clone(), &folder)
     }
 
@@ -120,7 +129,6 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn put(&self, bytes: &[u8]) -> Result<Blob, StoreError> {
-        use io::Write as _;
         let mut ingest = self.ingest()?;
         ingest.write_all(bytes).map_err(|source| StoreError::io("write", &self.root, source))?;
         ingest.commit()
@@ -160,7 +168,42 @@ impl Store {
     /// When the store cannot be written.
     pub fn keep(&self, bucket: Bucket, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.note_path(bucket, key);
-        write_atomic(&path, bytes).map_err(|source| StoreError::io("write", &path, source))
+        let write = || self.written(&path, bytes)?.commit();
+        write().map_err(|source| StoreError::io("write", &path, source))
+    }
+
+    fn written(&self, path: &Path, bytes: &[u8]) -> io::Result<AtomicFile> {
+        let mut file = AtomicFile::create_in(&self.workplace()?, path)?;
+        file.write_all(bytes)?;
+        Ok(file)
+    }
+
+    /// The folder of files under construction, made if it is missing.
+    fn workplace(&self) -> io::Result<PathBuf> {
+        let folder = self.versioned("ingest");
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    /// What [`Store::remember`] wrote under `key`; nothing when that is missing or torn.
+    #[must_use]
+    pub fn recall(&self, bucket: Bucket, key: &str) -> Option<Vec<u8>> {
+        let mut note = self.note(bucket, key)?;
+        let sum = note.first_chunk::<SUM>().map(|sum| u32::from_be_bytes(*sum))?;
+        note.drain(..SUM);
+        (crc32fast::hash(&note) == sum).then_some(note)
+    }
+
+    /// Keeps a note that may be lost, without waiting for the disk: there are hundreds of them, and each
+    /// can be had again.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn remember(&self, bucket: Bucket, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.note_path(bucket, key);
+        let note = [&crc32fast::hash(bytes).to_be_bytes(), bytes].concat();
+        let write = || self.written(&path, &note)?.commit_unsynced();
+        write().map_err(|source| StoreError::io("write", &path, source))
     }
 
     fn blob_path(&self, digest: &Digest) -> PathBuf {
@@ -216,9 +259,22 @@ impl Advise for StoreError {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
+    use crate::fs::write_atomic;
+
+    #[test]
+    fn what_is_remembered_is_whole_or_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.recall(Bucket::Pages, "a"), None);
+        store.remember(Bucket::Pages, "a", b"page").unwrap();
+        assert_eq!(store.recall(Bucket::Pages, "a").as_deref(), Some(b"page".as_slice()));
+        let whole = store.note(Bucket::Pages, "a").unwrap();
+        for torn in [&whole[..3], &whole[..whole.len() - 1], &vec![0; whole.len()]] {
+            store.keep(Bucket::Pages, "a", torn).unwrap();
+            assert_eq!(store.recall(Bucket::Pages, "a"), None, "{torn:?}");
+        }
+    }
 
     #[test]
     fn blobs_are_found_by_their_digest_only_when_whole() {
@@ -230,8 +286,20 @@ mod tests {
         assert!(store.blob(&digest).is_none());
         let blob = ingest.commit_as("demo.whl", &digest, Some(5)).unwrap();
         assert_eq!((blob.size(), blob.read().unwrap()), (5, b"wheel".to_vec()));
+        assert!(!blob.remove_if_damaged().unwrap());
         store.evict(&digest).unwrap();
         assert!(store.blob(&digest).is_none());
+    }
+
+    #[test]
+    fn damaged_blobs_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let blob = store.put(b"wheel").unwrap();
+        write_atomic(blob.path(), b"whee1").unwrap();
+        assert!(blob.remove_if_damaged().unwrap());
+        assert!(store.blob(blob.digest()).is_none());
+        assert!(blob.remove_if_damaged().is_err());
     }
 
     #[test]
@@ -244,6 +312,29 @@ mod tests {
         assert!(error.to_string().starts_with("demo.whl: expected sha256:"), "{error}");
         assert!(store.blob(&Digest::of(b"other")).is_none());
         assert!(crate::fs::sorted_entries(&folder.path().join("v1/ingest")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_a_dead_run_left_is_gone_after_the_next_opening() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (ingest, locks) = (folder.path().join("v1/ingest"), folder.path().join("v1/locks"));
+        let mut alive = store.ingest().unwrap();
+        let held = store.lock(&Digest::of(b"held")).unwrap();
+        drop(store.lock(&Digest::of(b"released")).unwrap());
+        // What a killed process leaves: a file without a lock.
+        crate::fs::temporary_file(&ingest).unwrap().into_temp_path().keep().unwrap();
+        let count = |folder: &Path| crate::fs::sorted_entries(folder).unwrap().len();
+        assert_eq!((count(&ingest), count(&locks)), (2, 2));
+        let again = Store::open(folder.path()).unwrap();
+        assert_eq!((count(&ingest), count(&locks)), (1, 1));
+        alive.write_all(b"wheel").unwrap();
+        alive.commit().unwrap();
+        drop(held);
+        again.keep(Bucket::Checks, "a", b"b").unwrap();
+        Store::open(folder.path()).unwrap();
+        assert_eq!((count(&ingest), count(&locks)), (0, 0));
+        assert!(again.blob(&Digest::of(b"wheel")).is_some());
     }
 
     #[test]

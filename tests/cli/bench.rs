@@ -64,6 +64,11 @@ impl Bench {
         self.folder.path().join("project")
     }
 
+    /// Where wheels and layers are kept.
+    pub(super) fn store(&self) -> PathBuf {
+        self.folder.path().join("home/.cache/wheelwright")
+    }
+
     /// Runs `line`, split at blanks.
     pub(super) fn run(&self, line: &str) -> Run {
         self.run_with(line, &[])

@@ -7,6 +7,14 @@ mod building;
 mod copying;
 mod inspecting;
 mod interrupting;
+#[cfg(feature = "serve")]
+mod killing;
 mod private_index;
+#[cfg(feature = "serve")]
+mod pushing;
 mod refusing;
+#[cfg(feature = "serve")]
+mod serving;
 mod wheels;
+#[cfg(feature = "serve")]
+mod workshop;

@@ -200,7 +200,7 @@ fn a_missing_lock_where_it_must_be_there() {
     ----- stdout
     ----- stderr
     error: there is no lock `wheelwright.lock`
-    hint: run `wheelwright lock` and commit the lock, or leave out `--locked`
+    hint: run `wheelwright lock` and commit the lock
     ");
 }
 
@@ -212,7 +212,7 @@ fn a_stale_lock_where_it_must_be_fresh() {
     exit code: 5
     ----- stdout
     ----- stderr
-    error: the lock `app.lock` is stale: `base` was added, `platforms` was added, `wheels.require` changed
+    error: the lock `app.lock` is stale: `base` was added; `platforms` was added; `wheels.require` changed
     hint: run `wheelwright lock` and commit the lock, or leave out `--locked`
     ");
 }

@@ -19,11 +19,16 @@ pub(super) struct DockerRegistry {
 impl DockerRegistry {
     /// Starts one that keeps what it is given in `folder`.
     pub(super) fn start(folder: &Path) -> Self {
+        Self::start_at(folder, "127.0.0.1", "", "")
+    }
+
+    /// Starts one at a host, with more settings of its `http` section, and more sections.
+    pub(super) fn start_at(folder: &Path, host: &str, http: &str, sections: &str) -> Self {
         // The port is free again when the registry asks for it; nobody else is given it so soon.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap();
         let config = folder.join("config.yml");
         let text = format!(
-            "version: 0.1\nlog: {{ level: warn }}\nstorage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: \"{address}\" }}\n",
+            "version: 0.1\nlog: {{ level: warn }}\nstorage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: \"{address}\"{http} }}\n{sections}",
             folder.join("data").display()
         );
         fs::write(&config, text).unwrap();

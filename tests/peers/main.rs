@@ -11,11 +11,16 @@
 mod debian_base;
 mod digests;
 mod docker_registry;
+mod guarded_registry;
+mod handing_over;
 mod image;
-mod other_tools;
 mod openpgp;
+mod other_tools;
 mod pip;
+mod private_index;
 mod quickstart;
 mod root;
+mod tags;
 mod torch;
+mod wheelwright_registry;
 mod workshop;

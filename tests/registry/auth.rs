@@ -8,7 +8,7 @@ use std::sync::{
 use bytes::Bytes;
 use wheelwright::{
     hint::Advise as _,
-    image::Moved,
+    image::{BlobSource as _, Moved},
     registry::Credential,
     serve::faults::{Fault, Seen},
 };
@@ -91,6 +91,37 @@ async fn one_token_serves_a_whole_push() {
         assert_eq!(asked.query, "service=reg%2C+one&scope=repository%3Aa%2Fb%3Apull%2Cpush");
         assert!(asked.headers["authorization"].to_str().unwrap().starts_with("Basic "));
     }
+}
+
+#[tokio::test]
+async fn of_several_challenges_the_one_that_can_be_met_is() {
+    let guarded = Guarded::new(USUAL).await;
+    let realm = format!("{}/token", guarded.world.url());
+    for text in [
+        format!("Negotiate, Basic realm=\"a, b\", bearer Realm=\"{realm}\" , service=\"r\""),
+        format!("Bearer service=\"no realm\", Bearer realm=\"{realm}\""),
+    ] {
+        let world = World::new().await;
+        world.rule(move |seen| (!seen.headers.contains_key("authorization")).then(|| challenge(&text)));
+        push(&world, password()).await.unwrap();
+        let used = world.seen().into_iter().rfind(|seen| seen.method == "PUT").unwrap();
+        assert!(used.headers["authorization"].to_str().unwrap().starts_with("Bearer secret-"));
+    }
+}
+
+#[tokio::test]
+async fn a_mount_asks_for_both_repositories_and_for_ours_first() {
+    let guarded = Guarded::new(USUAL).await;
+    let client = client_as(Arc::new(password()));
+    let blob = blob(1, 100_000);
+    client.to_write(&guarded.world.reference("base")).unwrap().put_blob(&blob).await.unwrap();
+    let held = client.to_read(&guarded.world.reference("base")).unwrap().blob(blob.descriptor());
+    let target = client.to_write(&guarded.world.reference("a/b")).unwrap();
+    assert_eq!(target.put_blob(&held).await.unwrap(), Moved::Mounted);
+    let asked: Vec<String> =
+        guarded.world.seen().into_iter().filter(|seen| seen.path == "/token").map(|seen| seen.query).collect();
+    let both = "scope=repository%3Aa%2Fb%3Apull%2Cpush&scope=repository%3Abase%3Apull";
+    assert!(asked.iter().any(|query| query.ends_with(both)), "{asked:?}");
 }
 
 #[tokio::test]

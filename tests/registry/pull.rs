@@ -1,15 +1,19 @@
 //! Pulls: what arrives is what was asked for, or an error.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde_json::json;
 use wheelwright::{
-    image::{BlobSource as _, Manifest, Source as _, deliver},
-    oci::{Digest, MediaType},
-    registry::{RegistryError, Repository, manifest_for},
+    base::{BaseError, read_base},
+    image::{BlobSource, ConfigChanges, Manifest, Memory, Source, TransferError, deliver, derive_config},
+    oci::{Descriptor, Digest, MediaType},
+    registry::{RegistryError, RegistrySource, Repository},
     serve::faults::Fault,
 };
 
-use super::world::{World, basic, blob, client, client_as, index, noise, read};
+use super::world::{STALL, World, basic, blob, client, client_as, index, noise, read};
 
 const SIZE: usize = 3_000_000;
 
@@ -67,6 +71,23 @@ async fn servers_without_ranges_begin_again() {
     })
     .await;
     assert_eq!((gets, result), (3, Ok(())));
+    // One that ends in good order before its time is gone on with.
+    let (gets, result) = pulled(|world| {
+        world.fail(1, "GET", "/blobs/", Fault::CutReply(1_000_000));
+        let headers = vec![("content-range", format!("bytes 1000000-1000099/{SIZE}"))];
+        let body = Bytes::copy_from_slice(&noise(1, SIZE)[1_000_000..1_000_100]);
+        world.fail(1, "GET", "/blobs/", Fault::Answer { status: 206, headers, body });
+    })
+    .await;
+    assert_eq!((gets, result), (3, Ok(())));
+}
+
+#[tokio::test]
+async fn a_slow_download_that_moves_is_left_alone() {
+    let pause = Duration::from_millis(90);
+    let start = Instant::now();
+    assert_eq!(pulled(|world| world.fail(1, "GET", "/blobs/", Fault::SlowReply(pause))).await, (1, Ok(())));
+    assert!(start.elapsed() > 10 * STALL, "not slow: {:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -174,6 +195,37 @@ async fn cut_manifests_are_read_again() {
     assert_eq!(found.bytes(), index.manifest.bytes());
 }
 
+/// A source whose root is another one.
+struct Rooted(RegistrySource, Manifest);
+
+impl Source for Rooted {
+    fn root(&self) -> BoxFuture<'_, Result<Manifest, TransferError>> {
+        Box::pin(std::future::ready(Ok(self.1.clone())))
+    }
+
+    fn manifest<'a>(&'a self, descriptor: &'a Descriptor) -> BoxFuture<'a, Result<Manifest, TransferError>> {
+        self.0.manifest(descriptor)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource> {
+        self.0.blob(descriptor)
+    }
+}
+
+/// Docker's list of manifests, in which the images are an index deeper.
+fn outer(inner: &Manifest) -> Manifest {
+    let list = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.list.v2+json",
+        "manifests": [
+            { "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 2,
+              "digest": Digest::of(b"{}").to_string(), "platform": { "os": "windows", "architecture": "amd64" } },
+            inner.descriptor().to_json(),
+        ],
+    });
+    Manifest::parse(list.to_string(), None).unwrap()
+}
+
 #[tokio::test]
 async fn platforms_are_found_in_indexes_of_docker_and_in_nested_ones() {
     let world = World::new().await;
@@ -181,32 +233,19 @@ async fn platforms_are_found_in_indexes_of_docker_and_in_nested_ones() {
     let reference = world.reference("a:1");
     deliver(&index, &client.sink(&reference, &[]).unwrap()).await.unwrap();
     let source = client.source(&reference).unwrap();
-    let inner = index.manifest.descriptor();
-    let outer = Manifest::parse(
-        json!({
-            "schemaVersion": 2,
-            "mediaType": "application/vnd.docker.distribution.manifest.list.v2+json",
-            "manifests": [
-                { "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 2,
-                  "digest": Digest::of(b"{}").to_string(), "platform": { "os": "windows", "architecture": "amd64" } },
-                inner.to_json(),
-            ],
-        })
-        .to_string(),
-        None,
-    )
-    .unwrap();
+    let within = |root: &Manifest| Rooted(source.clone(), root.clone());
+    let outer = outer(&index.manifest);
     for image in &index.images {
-        let found = manifest_for(&source, &outer, &image.platform).await.unwrap();
-        assert_eq!(found.bytes(), image.manifest.bytes());
+        let found = read_base(&within(&outer), &image.platform).await.unwrap();
+        assert_eq!(found.manifest.bytes(), image.manifest.bytes());
         // A manifest that stands alone is known by its config.
-        let found = manifest_for(&source, &image.manifest, &image.platform).await.unwrap();
-        assert_eq!(found.bytes(), image.manifest.bytes());
+        let found = read_base(&within(&image.manifest), &image.platform).await.unwrap();
+        assert_eq!(found.manifest.bytes(), image.manifest.bytes());
     }
-    let error = manifest_for(&source, &outer, &"linux/s390x".parse().unwrap()).await.unwrap_err();
-    let RegistryError::NoPlatform { available, .. } = &error else { panic!("{error}") };
-    assert_eq!(available.len(), 2);
-    assert!(manifest_for(&source, &index.images[0].manifest, &index.images[1].platform).await.is_err());
+    let error = read_base(&within(&outer), &"linux/s390x".parse().unwrap()).await.err().unwrap();
+    let BaseError::NoPlatform { available, .. } = &error else { panic!("{error}") };
+    assert_eq!(available.len(), 3);
+    assert!(read_base(&within(&index.images[0].manifest), &index.images[1].platform).await.is_err());
 }
 
 #[tokio::test]
@@ -215,14 +254,54 @@ async fn indexes_without_end_are_left() {
     let client = client();
     let repository = client.to_write(&world.reference("a")).unwrap();
     let mut manifest = Manifest::of_index(&[], &json!({}));
-    for _ in 0..6 {
+    for _ in 0..8 {
         repository.put_manifest(&manifest, &manifest.descriptor().digest.to_string()).await.unwrap();
         manifest = Manifest::of_index(&[manifest.descriptor().clone()], &json!({}));
     }
-    assert_eq!(manifest.descriptor().media_type, MediaType::ImageIndex);
-    let source = client.source(&world.reference("a")).unwrap();
-    let error = manifest_for(&source, &manifest, &"linux/amd64".parse().unwrap()).await.unwrap_err();
-    assert!(matches!(error, RegistryError::Nested { .. }), "{error}");
+    let source = Rooted(client.source(&world.reference("a")).unwrap(), manifest);
+    let before = world.seen().len();
+    let error = read_base(&source, &"linux/amd64".parse().unwrap()).await.err().unwrap();
+    assert!(matches!(error, BaseError::NoPlatform { .. }), "{error}");
+    assert!(world.seen().len() - before < 8);
+}
+
+#[tokio::test]
+async fn what_docker_says_of_a_base_is_kept() {
+    let world = World::new().await;
+    let repository = client().to_write(&world.reference("a")).unwrap();
+    let layer = Memory::new(MediaType::from("application/vnd.docker.image.rootfs.diff.tar.gzip"), noise(1, 1000));
+    let config = json!({
+        "os": "linux", "architecture": "amd64", "docker_version": "20.10",
+        "config": { "Healthcheck": { "Test": ["CMD", "true"] }, "Shell": ["/bin/bash"], "OnBuild": ["RUN x"],
+                    "ArgsEscaped": true, "Labels": { "b": "2", "a": "1" }, "X-Unknown": [1, 2] },
+        "rootfs": { "type": "layers", "diff_ids": [Digest::of(b"tar").to_string()] },
+        "os.version": "x",
+    });
+    let config = Memory::new(MediaType::from("application/vnd.docker.container.image.v1+json"), config.to_string());
+    for blob in [&layer, &config] {
+        repository.put_blob(blob).await.unwrap();
+    }
+    let media_type = "application/vnd.docker.distribution.manifest.v2+json";
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": media_type, "x-unknown": {},
+        "config": config.descriptor().to_json(), "layers": [layer.descriptor().to_json()],
+    });
+    let manifest = Manifest::parse(manifest.to_string(), None).unwrap();
+    repository.put_manifest(&manifest, &manifest.descriptor().digest.to_string()).await.unwrap();
+    let inner = Manifest::of_index(std::slice::from_ref(manifest.descriptor()), &json!({}));
+    repository.put_manifest(&inner, &inner.descriptor().digest.to_string()).await.unwrap();
+
+    let source = Rooted(client().source(&world.reference("a")).unwrap(), outer(&inner));
+    let platform = "linux/amd64".parse().unwrap();
+    let base = read_base(&source, &platform).await.unwrap();
+    assert_eq!(&base.config, config.bytes());
+    assert_eq!(base.layers[0].blob.descriptor().media_type, MediaType::ImageLayerGzip);
+    let document = serde_json::from_slice(&base.config).unwrap();
+    let derived = derive_config(Some(&document), &platform, &ConfigChanges::default(), &[], 0);
+    for field in ["Healthcheck", "Shell", "OnBuild", "ArgsEscaped", "Labels", "X-Unknown"] {
+        assert_eq!(derived["config"][field], document["config"][field], "{field}");
+    }
+    assert_eq!((&derived["docker_version"], &derived["os.version"]), (&json!("20.10"), &json!("x")));
 }
 
 #[tokio::test]

@@ -1,18 +1,22 @@
 //! Pushes: whatever happens on the way, the blob arrives once and the tag moves last.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::{future::BoxFuture, stream};
 use wheelwright::{
     hint::Advise as _,
+    http::{self, Client},
     image::{BlobSource, ByteStream, Memory, Moved, Source as _, TransferError, deliver},
     oci::{Descriptor, Digest, MediaType},
     registry::RegistryError,
     serve::faults::{Fault, Seen},
 };
 
-use super::world::{World, basic, blob, client, client_as, index, noise, read};
+use super::world::{STALL, World, basic, blob, client, client_as, index, noise, read, single};
 
 const SIZE: usize = 600_000;
 
@@ -48,7 +52,7 @@ async fn an_index_goes_there_and_comes_back() {
         let root = source.root().await.unwrap();
         assert_eq!(root.bytes(), index.manifest.bytes());
         for image in &index.images {
-            let found = wheelwright::registry::manifest_for(&source, &root, &image.platform).await.unwrap();
+            let found = source.manifest(image.manifest.descriptor()).await.unwrap();
             assert_eq!(found.bytes(), image.manifest.bytes());
             for layer in &image.layers {
                 let bytes = read(&*source.blob(layer.blob.descriptor())).await.unwrap();
@@ -132,33 +136,16 @@ async fn a_stalled_upload_is_given_up_and_begun_again() {
     assert_eq!(world.count("PUT", "/blobs/uploads/"), 2);
 }
 
-/// Hands out its bytes in pieces, with a rest after each.
-struct Slow(Memory);
-
-impl BlobSource for Slow {
-    fn descriptor(&self) -> &Descriptor {
-        self.0.descriptor()
-    }
-
-    fn open(&self, _: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
-        let bytes = self.0.bytes().clone();
-        Box::pin(async move {
-            let stream: ByteStream = Box::pin(stream::unfold(bytes, async |mut bytes| {
-                tokio::time::sleep(Duration::from_millis(150)).await;
-                let piece = bytes.split_to(bytes.len().min(SIZE / 8));
-                (!piece.is_empty()).then_some((Ok(piece), bytes))
-            }));
-            Ok(stream)
-        })
-    }
-}
-
 #[tokio::test]
 async fn a_slow_upload_that_moves_is_left_alone() {
     let world = World::new().await;
+    world.fail(1, "PUT", "/blobs/uploads/", Fault::SlowRequest(Duration::from_millis(6)));
     let repository = client().to_write(&world.reference("a")).unwrap();
-    // Three times the stall limit in all.
-    assert_eq!(repository.put_blob(&Slow(blob(1, SIZE))).await.unwrap(), Moved::Sent(SIZE as u64));
+    // Much more than the sockets' buffers hold: the kernel lets us write on only when a third is free.
+    let blob = Memory::new(MediaType::ImageLayer, vec![7; 48 << 20]);
+    let start = Instant::now();
+    assert_eq!(repository.put_blob(&blob).await.unwrap(), Moved::Sent(48 << 20));
+    assert!(start.elapsed() > 10 * STALL, "not slow: {:?}", start.elapsed());
     assert_eq!(world.count("PUT", "/blobs/uploads/"), 1);
 }
 
@@ -187,6 +174,91 @@ async fn passing_failures_end_after_the_last_attempt() {
     let error = repository.put_blob(&blob(1, SIZE)).await.unwrap_err();
     assert!(error.to_string().ends_with("503 Service Unavailable after 4 attempts"), "{error}");
     assert_eq!(world.count("PUT", "/blobs/uploads/"), 4);
+}
+
+#[tokio::test]
+async fn statuses_that_say_nothing_are_confirmed() {
+    for status in [200, 202, 204] {
+        survives(|world| world.fail(1, "PUT", "/blobs/uploads/", Fault::Status(status)), 1).await;
+        // It was thrown away all the same.
+        survives(|world| world.fail(1, "PUT", "/blobs/uploads/", Fault::AnswerAfterBody(status)), 2).await;
+    }
+}
+
+#[tokio::test]
+async fn uploads_given_up_are_cancelled() {
+    let world = World::new().await;
+    world.fail(usize::MAX, "PUT", "/blobs/uploads/", Fault::Stall);
+    let client = client();
+    let repository = client.to_write(&world.reference("a")).unwrap();
+    let blob = blob(1, 16 << 20);
+    let given_up = tokio::time::timeout(STALL / 4, repository.put_blob(&blob)).await;
+    assert!(given_up.is_err(), "it should have stalled");
+    assert_eq!(world.count("DELETE", "/blobs/uploads/"), 0);
+    client.tidy().await;
+    client.tidy().await;
+    assert_eq!(world.count("DELETE", "/blobs/uploads/"), 1);
+}
+
+#[tokio::test]
+async fn blobs_that_the_registry_lost_are_sent_once_more() {
+    let index = index();
+    let layer = index.images[0].layers[1].blob.descriptor().digest;
+    let said = format!(r#"{{"errors":[{{"code":"MANIFEST_BLOB_UNKNOWN","detail":{{"digest":"{layer}"}}}}]}}"#);
+    for (body, resent) in [(said, 1), (r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}"#.to_owned(), 3)] {
+        let world = World::new().await;
+        let refuse = Fault::Answer { status: 404, headers: Vec::new(), body: body.into() };
+        world.fail(1, "PUT", "/manifests/sha256", refuse.clone());
+        deliver(&index, &client().sink(&world.reference("a:1"), &[]).unwrap()).await.unwrap();
+        assert_eq!(world.count("PUT", "/blobs/uploads/"), 5 + resent);
+        // A registry that goes on missing it is told of.
+        world.fail(2, "PUT", "/manifests/sha256", refuse);
+        let error = deliver(&index, &client().sink(&world.reference("b:1"), &[]).unwrap()).await.unwrap_err();
+        assert!(error.to_string().contains("MANIFEST_BLOB_UNKNOWN"), "{error}");
+        assert_eq!(world.count("PUT", "/manifests/1"), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_there_costs_one_question_a_blob() {
+    let world = World::new().await;
+    let index = index();
+    let push = async |reference: &str| {
+        let before = world.seen().len();
+        let delivery = deliver(&index, &client().sink(&world.reference(reference), &[]).unwrap()).await.unwrap();
+        (delivery.bytes_sent(), world.seen()[before..].to_vec())
+    };
+    push("a:1").await;
+    let (platforms, layers) = (index.images.len(), index.images[0].layers.len());
+    for reference in ["a:1", "a:2"] {
+        let (bytes, seen) = push(reference).await;
+        assert_eq!(bytes, 0);
+        assert!(seen.len() <= platforms * (2 + layers + platforms), "{seen:#?}");
+        // The index, each distinct blob, and the name.
+        let asked: Vec<String> = seen.iter().map(|seen| seen.method.to_string()).collect();
+        assert_eq!(asked.iter().filter(|method| *method == "HEAD").count(), 1 + 5, "{asked:?}");
+        assert_eq!(asked[6..], ["PUT"]);
+    }
+    // One platform alone keeps within the bound as well.
+    let single = single(&index);
+    let sink = |reference: &str| client().sink(&world.reference(reference), &[]).unwrap();
+    deliver(&single, &sink("one:1")).await.unwrap();
+    let before = world.seen().len();
+    deliver(&single, &sink("one:2")).await.unwrap();
+    assert!(world.seen().len() - before <= 2 + layers + 1);
+}
+
+#[tokio::test]
+async fn an_index_that_is_there_does_not_hide_a_blob_that_is_not() {
+    let world = World::new().await;
+    let index = index();
+    deliver(&index, &client().sink(&world.reference("a:1"), &[]).unwrap()).await.unwrap();
+    let layer = index.images[1].layers[1].blob.descriptor().clone();
+    let url = format!("{}/v2/a/blobs/{}", world.url(), layer.digest);
+    Client::new(http::Options::default()).unwrap().reqwest().delete(url).send().await.unwrap();
+    let again = deliver(&index, &client().sink(&world.reference("a:1"), &[]).unwrap()).await.unwrap();
+    assert_eq!(again.moved(&layer.digest), Some(Moved::Sent(layer.size)));
+    assert_eq!(world.count("PUT", "/manifests/sha256"), 2 * 3);
 }
 
 #[tokio::test]

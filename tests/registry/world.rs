@@ -21,7 +21,7 @@ use wheelwright::{
 };
 
 /// A registry that fails as it is told.
-pub(super) struct World {
+pub(crate) struct World {
     server: Running,
     script: Arc<Script>,
     _folder: TempDir,
@@ -43,7 +43,7 @@ impl Intercept for Script {
 }
 
 impl World {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let script = Arc::new(Script::default());
         let server = Server::bind(([127, 0, 0, 1], 0).into(), folder.path()).await.unwrap();
@@ -52,12 +52,12 @@ impl World {
     }
 
     /// From now on, each request goes through `rule`; the first rule that has an opinion wins.
-    pub(super) fn rule(&self, rule: impl Fn(&Seen) -> Option<Fault> + Send + 'static) {
+    pub(crate) fn rule(&self, rule: impl Fn(&Seen) -> Option<Fault> + Send + 'static) {
         self.script.rules.lock().unwrap().push(Box::new(rule));
     }
 
     /// The first `times` requests with `method` whose path contains `part` meet `fault`.
-    pub(super) fn fail(&self, times: usize, method: &'static str, part: &'static str, fault: Fault) {
+    pub(crate) fn fail(&self, times: usize, method: &'static str, part: &'static str, fault: Fault) {
         let left = Mutex::new(times);
         self.rule(move |seen| {
             let mut left = left.lock().unwrap();
@@ -68,7 +68,7 @@ impl World {
     }
 
     /// Nothing goes without this user and password; the challenge has a comma inside of quotes.
-    pub(super) fn needs_basic(&self, user: &str, password: &str) {
+    pub(crate) fn needs_basic(&self, user: &str, password: &str) {
         let authorization = Authorization::Basic { user: user.to_owned(), password: password.to_owned() };
         let value = authorization.header_value().unwrap();
         self.rule(move |seen| {
@@ -76,49 +76,56 @@ impl World {
         });
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.script.seen.lock().unwrap().clone()
     }
 
     /// How many requests had this method and a path that contains `part`.
-    pub(super) fn count(&self, method: &str, part: &str) -> usize {
+    pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         self.seen().iter().filter(|seen| seen.method == method && seen.path.contains(part)).count()
     }
 
-    pub(super) fn url(&self) -> String {
+    /// Host and port.
+    pub(crate) fn host(&self) -> String {
+        self.server.address().to_string()
+    }
+
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.server.address())
     }
 
-    pub(super) fn reference(&self, rest: &str) -> Reference {
+    pub(crate) fn reference(&self, rest: &str) -> Reference {
         format!("{}/{rest}", self.server.address()).parse().unwrap()
     }
 }
 
+/// How long nothing may move.
+pub(crate) const STALL: Duration = Duration::from_millis(400);
+
 /// A client that is quick to try again and quick to give up.
-pub(super) fn client() -> Registry {
+pub(crate) fn client() -> Registry {
     client_as(Arc::new(Anonymous))
 }
 
-pub(super) fn client_as(credentials: Arc<dyn CredentialProvider>) -> Registry {
-    let options = http::Options {
-        pause: Duration::from_millis(2),
-        stall: Duration::from_millis(400),
-        retries: 3,
-        ..http::Options::default()
-    };
-    Registry::new(Client::new(options).unwrap(), credentials, Options::default())
+pub(crate) fn client_as(credentials: Arc<dyn CredentialProvider>) -> Registry {
+    client_with(credentials, Options::default())
 }
 
-pub(super) fn basic(user: &str, password: &str) -> Arc<dyn CredentialProvider> {
+pub(crate) fn client_with(credentials: Arc<dyn CredentialProvider>, options: Options) -> Registry {
+    let quick = http::Options { pause: Duration::from_millis(2), stall: STALL, retries: 3, ..http::Options::default() };
+    Registry::new(Client::new(quick).unwrap(), credentials, options)
+}
+
+pub(crate) fn basic(user: &str, password: &str) -> Arc<dyn CredentialProvider> {
     Arc::new(Credential::Basic { user: user.to_owned(), password: password.to_owned() })
 }
 
 /// 401 with this challenge.
-pub(super) fn challenge(text: &str) -> Fault {
+pub(crate) fn challenge(text: &str) -> Fault {
     Fault::Answer { status: 401, headers: vec![("www-authenticate", text.to_owned())], body: Bytes::new() }
 }
 
-pub(super) async fn read(blob: &dyn BlobSource) -> std::io::Result<Vec<u8>> {
+pub(crate) async fn read(blob: &dyn BlobSource) -> std::io::Result<Vec<u8>> {
     let mut stream = blob.open(0).await.map_err(std::io::Error::other)?;
     let mut bytes = Vec::new();
     while let Some(piece) = stream.next().await {
@@ -128,7 +135,7 @@ pub(super) async fn read(blob: &dyn BlobSource) -> std::io::Result<Vec<u8>> {
 }
 
 /// Bytes that no two calls with different `seed` share.
-pub(super) fn noise(seed: u8, length: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u8, length: usize) -> Vec<u8> {
     let mut state = u64::from(seed) + 1;
     let step = |_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -137,13 +144,22 @@ pub(super) fn noise(seed: u8, length: usize) -> Vec<u8> {
     (0..length).map(step).collect()
 }
 
-pub(super) fn blob(seed: u8, length: usize) -> Memory {
+pub(crate) fn blob(seed: u8, length: usize) -> Memory {
     Memory::new(MediaType::ImageLayerGzip, noise(seed, length))
 }
 
 /// Two platforms that share a layer.
-pub(super) fn index() -> Index {
-    let images: Vec<Image> = ["linux/amd64", "linux/arm64"].into_iter().map(image).collect();
+pub(crate) fn index() -> Index {
+    index_over(["linux/amd64", "linux/arm64"].into_iter().map(image).collect())
+}
+
+/// The first platform of an index alone.
+pub(crate) fn single(index: &Index) -> Index {
+    index_over(vec![index.images[0].clone()])
+}
+
+/// The index over these images.
+pub(crate) fn index_over(images: Vec<Image>) -> Index {
     let descriptors: Vec<Descriptor> = images
         .iter()
         .map(|image| Descriptor { platform: Some(image.platform.clone()), ..image.manifest.descriptor().clone() })

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 
+mod guarded;
+mod layout;
+
 use reqwest::{
     Client, Method, Response,
     header::{CONTENT_RANGE, CONTENT_TYPE, LINK, LOCATION, RANGE},
@@ -10,9 +13,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wheelwright::{
     oci::Digest,
-    serve::{Running, Server},
+    serve::{Running, ServeError, Server},
 };
 
+const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 struct Wire {
@@ -27,6 +31,11 @@ impl Wire {
         // The client that knows how to verify certificates, which plain `reqwest` here does not.
         let client = wheelwright::http::Client::new(wheelwright::http::Options::default()).unwrap().reqwest().clone();
         Self { server: start(&folder).await, folder, client }
+    }
+
+    async fn restarted(self) -> Self {
+        self.server.shutdown().await;
+        Self { server: start(&self.folder).await, ..self }
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Response {
@@ -66,7 +75,7 @@ impl Wire {
 }
 
 async fn start(folder: &TempDir) -> Running {
-    Server::bind(([127, 0, 0, 1], 0).into(), folder.path()).await.unwrap().spawn()
+    Server::bind(LOOPBACK.into(), folder.path()).await.unwrap().spawn()
 }
 
 fn header(response: &Response, name: impl reqwest::header::AsHeaderName) -> String {
@@ -183,11 +192,11 @@ async fn manifests_need_what_they_point_to() {
 
 #[tokio::test]
 async fn everything_is_there_after_a_restart() {
-    let mut wire = Wire::new().await;
+    let wire = Wire::new().await;
     let image = wire.small_image("team/app").await;
     assert_eq!(wire.manifest("team/app", "1.0", &image).await.status(), 201);
-    let next = start(&wire.folder).await;
-    std::mem::replace(&mut wire.server, next).shutdown().await;
+    assert!(matches!(Server::bind(LOOPBACK.into(), wire.folder.path()).await, Err(ServeError::InUse { .. })));
+    let wire = wire.restarted().await;
     let back = wire.send("GET", "/v2/team/app/manifests/1.0", &[], "").await;
     assert_eq!(header(&back, CONTENT_TYPE), MANIFEST);
     assert_eq!(header(&back, "docker-content-digest"), Digest::of(image.to_string().as_bytes()).to_string());
@@ -248,6 +257,33 @@ async fn referrers_are_listed_by_subject() {
     assert_eq!(only["manifests"][0]["artifactType"], "application/y");
     wire.status("DELETE", &format!("/v2/a/manifests/{}", Digest::of(image.to_string().as_bytes()))).await;
     assert_eq!(wire.json(&path).await["manifests"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn digests_may_be_of_sha_512() {
+    let wire = Wire::new().await;
+    let digest = "sha512:9b71d224bd62f3785d96d46ad3ea3d73319bfbc2890caadae2dff72519673ca72323c3d99ba5c11d7c7acc6e14b8c5da0c4663475c2e5c3adef46f73bcdec043";
+    let upload = async |digest: &str| {
+        let sent = wire.send("POST", &format!("/v2/a/blobs/uploads/?digest={digest}"), &[], "hello").await;
+        sent.status().as_u16()
+    };
+    assert_eq!(upload(digest).await, 201);
+    assert_eq!(upload(&digest.replace("9b71", "9b72")).await, 400);
+    assert_eq!(upload(&digest.replace("sha512", "sha384")).await, 400);
+    let back = wire.send("GET", &format!("/v2/a/blobs/{digest}"), &[], "").await;
+    assert_eq!(header(&back, "docker-content-digest"), digest);
+    assert_eq!(back.text().await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn a_push_by_digest_may_name_tags() {
+    let wire = Wire::new().await;
+    let image = wire.small_image("a").await;
+    let digest = Digest::of(image.to_string().as_bytes());
+    let put = wire.manifest("a", &format!("{digest}?tag=1&tag=1.2"), &image).await;
+    assert_eq!((put.status().as_u16(), header(&put, "oci-tag")), (201, "1, 1.2".to_owned()));
+    assert_eq!(wire.json("/v2/a/tags/list").await["tags"], json!(["1", "1.2"]));
+    assert_eq!(wire.manifest("a", &format!("{digest}?tag=..%2Fx"), &image).await.status(), 400);
 }
 
 #[tokio::test]

@@ -66,9 +66,9 @@ impl Arguments {
 
     /// What is chosen anew.
     pub(super) fn upgrade(&self) -> Upgrade {
-        let Some(named) = &self.upgrade else { return Upgrade::Nothing };
+        let Some(only) = &self.upgrade else { return Upgrade::Nothing };
         let names: Vec<String> =
-            named.iter().filter(|name| self.recipe.is_some() || !is_recipe(name)).cloned().collect();
+            only.iter().filter(|name| self.recipe.is_some() || !is_recipe(name)).cloned().collect();
         if names.is_empty() { Upgrade::Everything } else { Upgrade::Only(names) }
     }
 }

@@ -34,7 +34,7 @@ type Adviser = for<'a> fn(&'a Cause) -> Option<&'a dyn Advise>;
 const LONGEST: usize = 64;
 
 /// Every error that may know the way out.
-const ADVISERS: [Adviser; 22] = [
+const ADVISERS: &[Adviser] = &[
     adviser::<CliError>,
     adviser::<BuildError>,
     adviser::<RecipeError>,
@@ -56,6 +56,8 @@ const ADVISERS: [Adviser; 22] = [
     adviser::<RegistryError>,
     adviser::<CredentialError>,
     adviser::<HttpError>,
+    #[cfg(feature = "serve")]
+    adviser::<crate::serve::ServeError>,
     adviser::<StoreError>,
 ];
 
@@ -106,6 +108,8 @@ fn wrapped(error: &Cause) -> Option<&Cause> {
             CliError::Lock(inner) => Some(inner),
             CliError::Store(inner) => Some(inner),
             CliError::Http(inner) => Some(inner),
+            #[cfg(feature = "serve")]
+            CliError::Serve(inner) => Some(inner),
             CliError::Build(inner) => Some(&**inner),
             _ => None,
         };

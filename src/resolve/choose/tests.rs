@@ -264,6 +264,13 @@ async fn versions_are_aligned_where_they_can_be() {
         native("2.0", "aarch64"),
         Wheel::new("only", "1.0").tag("cp311-cp311-manylinux_2_17_x86_64"),
         Wheel::new("only", "2.0").tag("cp311-cp311-manylinux_2_17_aarch64"),
+        Wheel::new("gaps", "1.0"),
+        Wheel::new("gaps", "2.0").tag("cp311-cp311-manylinux_2_17_x86_64"),
+        Wheel::new("gaps", "3.0").tag("cp311-cp311-manylinux_2_17_aarch64"),
+        Wheel::new("led", "1.0").requires(&["part==1.0"]),
+        Wheel::new("led", "2.0").requires(&["part==2.0"]),
+        Wheel::new("part", "1.0").tag("cp311-cp311-manylinux_2_17_aarch64"),
+        Wheel::new("part", "2.0"),
     ];
     let server = FakeIndex::serve(&wheels, Manner::Modern).await;
     let folder = tempfile::tempdir().unwrap();
@@ -275,11 +282,36 @@ async fn versions_are_aligned_where_they_can_be() {
     let aligned = resolve_aligned(&jobs(&["native"]), &index).await.unwrap().remove(0);
     assert!(skew(&aligned).is_empty());
     assert_eq!(names(&aligned[1]), "native 1.0");
+    // The lowest is not to be had on the other platform, and an older one is.
+    let gaps = resolve_aligned(&jobs(&["gaps"]), &index).await.unwrap().remove(0);
+    assert!(skew(&gaps).is_empty());
+    assert_eq!(names(&gaps[0]), "gaps 1.0");
+    // What the older one needs is not there: but what one platform has will do on the other.
+    let led = resolve_aligned(&jobs(&["led", "part"]), &index).await.unwrap().remove(0);
+    assert!(skew(&led).is_empty(), "{:?}", skew(&led));
+    assert_eq!(names(&led[1]), "led 2.0, part 2.0");
     let skewed = resolve_aligned(&jobs(&["native", "only"]), &index).await.unwrap().remove(0);
     assert_eq!(names(&skewed[1]), "native 1.0, only 2.0");
     let skew = skew(&skewed);
     let versions: Vec<String> = skew[0].versions.values().map(ToString::to_string).collect();
     assert_eq!((skew.len(), versions), (1, vec!["1.0".to_owned(), "2.0".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_search_without_end_is_given_up_and_tells_of_itself_before() {
+    let mut wheels = Vec::new();
+    for number in 1..=40 {
+        for other in ["b", "c"] {
+            let requires = format!("{other}-dep=={number}.0");
+            wheels.push(Wheel::new(other, &format!("{number}.0")).requires(&[&requires]));
+            wheels.push(Wheel::new(&format!("{other}-dep"), &format!("{number}.0")).requires(&["never>=2"]));
+        }
+    }
+    wheels.push(Wheel::new("never", "1.0"));
+    let request = Request { patience: Some(20), ..wants(&["b", "c", "never"]) };
+    check(&wheels, request, "gave up on linux/amd64 after looking at 21 versions, most often of b, b-dep, c: ").await;
+    let error = run(&wheels, &wants(&["b", "c", "never"])).await.unwrap_err();
+    assert!(matches!(error, ResolveError::NoSolution { .. }), "{error}");
 }
 
 #[tokio::test]

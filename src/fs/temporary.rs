@@ -1,0 +1,100 @@
+//! Temporary files, locked by whoever writes them: a file that nobody locks was left by a run that
+//! died, and the next run removes it.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
+
+use tempfile::NamedTempFile;
+
+use super::sorted_entries;
+
+/// What the names of temporary files begin with, wherever they lie.
+pub(super) const PREFIX: &str = ".wheelwright-";
+
+/// A new file in `folder`, locked until it is closed; gone when dropped unless it is persisted.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
+        if claim(file.as_file())? {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes the temporary files in `folder` that no running process writes.
+///
+/// Housekeeping: what cannot be listed, opened or removed stays.
+pub fn sweep(folder: &Path) {
+    sweep_all(folder, |name| name.starts_with(PREFIX));
+}
+
+/// Removes the files in `folder` of whatever name that no running process holds.
+pub(super) fn sweep_all(folder: &Path, is_ours: impl Fn(&str) -> bool) {
+    for entry in sorted_entries(folder).unwrap_or_default() {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && entry.file_name().to_str().is_some_and(&is_ours) {
+            remove_unlocked(&entry.path());
+        }
+    }
+}
+
+/// Locks a file that was just opened. False when a sweeper was faster and has removed it.
+pub(super) fn claim(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    match file.lock() {
+        // Where the file system has no locks, nobody sweeps either.
+        Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
+        _ => {}
+    }
+    Ok(file.metadata()?.nlink() > 0)
+}
+
+fn remove_unlocked(path: &Path) {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(file) = File::open(path) else { return };
+    // A file that has lost its name since is somebody else's by now, if there is one of this name.
+    if file.try_lock().is_ok() && file.metadata().is_ok_and(|found| found.nlink() > 0) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::write_atomic;
+
+    #[test]
+    fn only_what_nobody_writes_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = || {
+            let entries = sorted_entries(folder.path()).unwrap();
+            entries.iter().map(|entry| entry.file_name().into_string().unwrap()).collect::<Vec<_>>()
+        };
+        let alive = temporary_file(folder.path()).unwrap();
+        let dead = temporary_file(folder.path()).unwrap().into_temp_path().keep().unwrap();
+        write_atomic(&folder.path().join("mine"), b"").unwrap();
+        assert_eq!(names().len(), 3);
+        sweep(folder.path());
+        assert!(!dead.exists() && alive.path().exists());
+        assert_eq!(names().len(), 2);
+        drop(alive);
+        assert_eq!(names(), ["mine"]);
+        sweep(&folder.path().join("absent"));
+    }
+
+    #[test]
+    fn a_file_that_was_swept_while_it_was_made_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        write_atomic(&path, b"").unwrap();
+        let file = File::open(&path).unwrap();
+        remove_unlocked(&path);
+        assert!(!claim(&file).unwrap());
+    }
+}

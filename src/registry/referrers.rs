@@ -1,0 +1,184 @@
+//! What is attached to an image: listed by the registry, or under a tag where it cannot.
+//!
+//! [Distribution specification, "Listing Referrers" and "Pushing Manifests with Subject"](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use reqwest::{
+    Method, Response,
+    header::{ACCEPT, HeaderName, LINK},
+};
+use serde_json::{Value, json};
+
+use super::{
+    RegistryError, Repository,
+    call::Call,
+    location::{follow, same_server},
+    lock,
+    repository::LARGEST_MANIFEST,
+};
+use crate::{
+    http::pause,
+    image::Manifest,
+    oci::{Descriptor, Digest, MediaType},
+};
+
+const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+
+/// Pages of a listing that are read.
+const MOST_PAGES: usize = 64;
+
+/// How often something is added to a tag that others change at the same time.
+const MOST_ATTEMPTS: u32 = 8;
+
+/// Who lists what was attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attached {
+    /// The registry.
+    Native,
+    /// A tag made of the subject's digest, which clients keep up.
+    Tag,
+}
+
+impl Repository {
+    /// What is attached to the manifest `subject`, of one artifact type or of all, as the registry
+    /// lists it.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached, or its list is malformed.
+    pub async fn referrers(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Vec<Descriptor>, RegistryError> {
+        let entries = match self.listed(subject, artifact_type).await? {
+            Some(entries) => entries,
+            None => entries(self.list(&tag_of(subject)).await?.as_ref()),
+        };
+        let wanted = |entry: &&Value| {
+            artifact_type.is_none_or(|wanted| entry.get("artifactType").and_then(Value::as_str) == Some(wanted))
+        };
+        Ok(entries.iter().filter(wanted).filter_map(Descriptor::from_json).collect())
+    }
+
+    /// Puts `artifact`, a manifest that names its `subject`, and sees that it is listed there. Its
+    /// blobs are in the repository already.
+    ///
+    /// # Errors
+    /// When it names no subject, and when the registry cannot be reached or refuses it.
+    pub async fn attach(&self, artifact: &Manifest) -> Result<Attached, RegistryError> {
+        let digest = artifact.descriptor().digest;
+        let nothing = || RegistryError::NoSubject { repository: self.to_string(), subject: digest };
+        let subject = artifact.value().get("subject").and_then(Descriptor::from_json).ok_or_else(nothing)?.digest;
+        let response = self.store_manifest(artifact, &digest.to_string()).await?;
+        if response.headers().contains_key(SUBJECT) || self.listed(&subject, None).await?.is_some() {
+            return Ok(Attached::Native);
+        }
+        self.add_to_tag(&tag_of(&subject), artifact).await?;
+        Ok(Attached::Tag)
+    }
+
+    /// The registry's own list; nothing where it keeps none.
+    async fn listed(&self, subject: &Digest, artifact_type: Option<&str>) -> Result<Option<Vec<Value>>, RegistryError> {
+        let mut url = self.url(&format!("referrers/{subject}"))?;
+        if let Some(artifact_type) = artifact_type {
+            url.query_pairs_mut().append_pair("artifactType", artifact_type);
+        }
+        let mut found = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let call = Call::new(Method::GET, url, &tag_of(subject)).with(ACCEPT, MediaType::ImageIndex.as_ref());
+            let response = match self.send(&call, &[200]).await {
+                Ok(response) => response,
+                // No repository, or no such end point: neither lists anything.
+                Err(error) if matches!(error.status().map(|status| status.as_u16()), Some(400 | 404 | 405)) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            };
+            let next = next_page(&response);
+            let bytes = self.read(response, &call.subject, LARGEST_MANIFEST).await?;
+            let index = Manifest::parse(bytes, Some(&MediaType::ImageIndex))
+                .map_err(|source| RegistryError::Manifest { repository: self.to_string(), source })?;
+            found.extend(entries(Some(&index)));
+            match next.filter(|next| same_server(next, self.root())) {
+                Some(next) => url = next,
+                None => break,
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// The index under `tag`, if there is one.
+    async fn list(&self, tag: &str) -> Result<Option<Manifest>, RegistryError> {
+        match self.get_manifest(tag).await {
+            Ok(index) => Ok(Some(index)),
+            Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lists `artifact` under `tag`. The protocol knows no change that depends on what was there, so
+    /// it is read again after each attempt whether somebody else overwrote it.
+    async fn add_to_tag(&self, tag: &str, artifact: &Manifest) -> Result<(), RegistryError> {
+        let turn = Arc::clone(lock(&self.registry().shared.lists).entry(format!("{self}:{tag}")).or_default());
+        let _turn = turn.lock().await;
+        for attempt in 1..=MOST_ATTEMPTS {
+            let list = entries(self.list(tag).await?.as_ref());
+            if list.iter().any(|entry| digest_of(entry) == Some(artifact.descriptor().digest)) {
+                return Ok(());
+            }
+            self.put_manifest(&with(list, artifact), tag).await?;
+            let settle = self.http().options().pause;
+            tokio::time::sleep(settle + pause(attempt, settle)).await;
+        }
+        Err(RegistryError::Contended { repository: self.to_string(), tag: tag.to_owned() })
+    }
+}
+
+/// The tag that lists what is attached to `subject` where the registry does not.
+fn tag_of(subject: &Digest) -> String {
+    format!("sha256-{}", subject.hex())
+}
+
+fn entries(index: Option<&Manifest>) -> Vec<Value> {
+    let list = index.and_then(|index| index.value().get("manifests")).and_then(Value::as_array);
+    list.cloned().unwrap_or_default()
+}
+
+fn digest_of(entry: &Value) -> Option<Digest> {
+    entry.get("digest")?.as_str()?.parse().ok()
+}
+
+/// The index over `list` and `artifact`: each digest once, sorted.
+fn with(mut list: Vec<Value>, artifact: &Manifest) -> Manifest {
+    list.push(entry_of(artifact));
+    let sorted: BTreeMap<Option<Digest>, Value> = list.into_iter().map(|entry| (digest_of(&entry), entry)).collect();
+    let media_type = MediaType::ImageIndex.to_string();
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": media_type,
+        "manifests": sorted.into_values().collect::<Vec<_>>(),
+    });
+    Manifest::of_value(MediaType::ImageIndex, index)
+}
+
+/// What a list says of an artifact.
+fn entry_of(artifact: &Manifest) -> Value {
+    let mut entry = artifact.descriptor().to_json();
+    let value = artifact.value();
+    if let Some(kind) = value.get("artifactType").or_else(|| value.pointer("/config/mediaType")) {
+        entry["artifactType"] = kind.clone();
+    }
+    if let Some(annotations) = value.get("annotations") {
+        entry["annotations"] = annotations.clone();
+    }
+    entry
+}
+
+/// Where a list goes on: `Link: <…>; rel="next"`.
+fn next_page(response: &Response) -> Option<url::Url> {
+    let link = response.headers().get(LINK)?.to_str().ok()?;
+    let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let is_next = parameters.split(';').any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next"));
+    follow(response.url(), target).ok().filter(|_| is_next)
+}

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -81,11 +81,11 @@ pub(super) async fn complete(world: &World, reference: &str) -> Digest {
 }
 
 /// Every file below `folder`.
-pub(super) fn files(folder: PathBuf) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in sorted_entries(&folder).unwrap_or_default() {
+    for entry in sorted_entries(folder).unwrap_or_default() {
         let path = entry.path();
-        if path.is_dir() { found.extend(files(path)) } else { found.push(path) }
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
     }
     found
 }

@@ -33,7 +33,7 @@ async fn a_killed_run_leaves_the_old_image_or_the_new_one() {
     world.rule(|seen| match seen.method.as_str() {
         "PUT" if seen.path.contains("/uploads/") => Some(Fault::SlowRequest(Duration::from_millis(5))),
         "GET" | "HEAD" => None,
-        _ => Some(Fault::Delay(Duration::from_millis(10))),
+        _ => Some(Fault::Delay(Duration::from_millis(5))),
     });
     let line = format!("build app.toml --progress off --push {}/app:1", world.host());
     let start = Instant::now();
@@ -55,7 +55,6 @@ async fn a_killed_run_leaves_the_old_image_or_the_new_one() {
         assert!(found == old || found == new, "round {round}: neither the old image nor the new one");
         left += u8::from(found == old);
         assert_eq!(temporary(&bench), Vec::<String>::new(), "round {round}");
-        assert_eq!(complete(&world, "app:1").await, new);
         old = new;
     }
     assert!(left > ROUNDS / 4, "the runs were killed too late to tell anything");

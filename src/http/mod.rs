@@ -8,6 +8,7 @@ mod names;
 mod program;
 mod retry;
 mod setup;
+mod trust;
 
 pub(crate) use client::percent_decode;
 pub use client::{Authorization, Client, Fetched, Options, Request};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::retry::is_untrusted;
 use crate::hint::{Advise, Hint};
 
 /// A request that did not succeed.
@@ -107,6 +108,9 @@ impl Advise for HttpError {
             }
             Self::Setup { .. } => Some(Hint::new("check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY")),
             Self::Transport { source, .. } if source.is_redirect() => None,
+            Self::Transport { source, .. } if is_untrusted(source) => {
+                Some(Hint::new("name the certificates of your authority in SSL_CERT_FILE or REQUESTS_CA_BUNDLE"))
+            }
             Self::Transport { source, .. } => Some(unreachable_hint(source)),
             _ => None,
         }

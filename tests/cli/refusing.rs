@@ -249,7 +249,7 @@ fn a_lock_that_is_none() {
     ----- stdout
     ----- stderr
     error: wheelwright.lock has lock format 99, and this version reads up to 1
-    hint: upgrade wheelwright, or run `wheelwright lock` to write the lock anew
+    hint: update wheelwright, or choose everything anew with `wheelwright lock --upgrade`
     ");
 }
 

@@ -42,8 +42,9 @@ impl DockerRegistry {
         let config = folder.join("config.yml");
         write_atomic(&config, text.as_bytes())?;
         let log = File::options().create_new(true).write(true).open(folder.join("log"))?;
-        let process = Command::new("docker-registry").arg("serve").arg(config).stdout(log.try_clone()?).stderr(log);
-        let process = process.stdin(Stdio::null()).spawn()?;
+        let mut command = Command::new("docker-registry");
+        command.arg("serve").arg(config).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let process = command.spawn()?;
         let registry = Self { process, address };
         for _ in 0..100 {
             if TcpStream::connect(&registry.address).is_ok() {

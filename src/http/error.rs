@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::retry::is_untrusted;
 use crate::hint::{Advise, Hint};
 
 /// A request that did not succeed.
@@ -108,9 +107,6 @@ impl Advise for HttpError {
             }
             Self::Setup { .. } => Some(Hint::new("check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY")),
             Self::Transport { source, .. } if source.is_redirect() => None,
-            Self::Transport { source, .. } if is_untrusted(source) => {
-                Some(Hint::new("name the certificates of your authority in SSL_CERT_FILE or REQUESTS_CA_BUNDLE"))
-            }
             Self::Transport { source, .. } => Some(unreachable_hint(source)),
             _ => None,
         }
@@ -119,16 +115,27 @@ impl Advise for HttpError {
 
 /// What to do about a server that cannot be reached.
 pub(crate) fn unreachable_hint(error: &reqwest::Error) -> Hint {
+    Hint::new(if is_stranger(error) {
+        "name the authority that signed the server's certificate with `--ca-file FILE`"
+    } else {
+        "check the network, HTTPS_PROXY and NO_PROXY"
+    })
+}
+
+/// Whether the server showed a certificate that nobody here trusts.
+pub(crate) fn is_stranger(error: &reqwest::Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(found) = cause {
-        let inner = found.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = found.downcast_ref::<rustls::Error>().or_else(|| inner.and_then(|inner| inner.downcast_ref()));
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
-            return Hint::new("name the authority that signed the server's certificate with `--ca-file FILE`");
+        if let Some(rustls::Error::InvalidCertificate(_)) = found.downcast_ref() {
+            return true;
         }
-        cause = found.source();
+        // An error of I/O passes itself off as what it wraps.
+        cause = match found.downcast_ref::<std::io::Error>() {
+            Some(wrapper) => wrapper.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
+            None => found.source(),
+        };
     }
-    Hint::new("check the network, HTTPS_PROXY and NO_PROXY")
+    false
 }
 
 /// `url` as it may be shown: without user, password, query and fragment.

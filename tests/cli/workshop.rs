@@ -9,29 +9,36 @@ use std::{
     },
 };
 
-use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
 use wheelwright::{
     fs::{sorted_entries, write_atomic},
-    image::{BlobSource as _, Image, Index, Layer, Manifest, Memory, Source as _, deliver},
-    oci::{DiffId, Digest, MediaType},
-    testing::Wheel,
+    image::{Graph, Source as _},
+    layout::LayoutSource,
+    oci::{Descriptor, Digest},
+    testing::{Base, Wheel},
 };
 
 use super::bench::{Bench, Run};
-use crate::registry::world::{World, client, index_over, noise, read};
+use crate::registry::world::{World, client, noise, read};
 
-/// Puts a base for two platforms, with layers of `size` bytes beside Python's, into a registry.
-pub(super) async fn put_base(world: &World, size: usize) -> Index {
-    let index = index_over(vec![image("linux/amd64", noise(1, size)), image("linux/arm64", noise(2, size))]);
-    deliver(&index, &client().sink(&world.reference("base/python:3.12"), &[]).unwrap()).await.unwrap();
-    index
+/// Puts a base for two platforms, with a file of `size` bytes beside Python, into a registry. Its one
+/// layer.
+pub(super) async fn put_base(world: &World, size: usize) -> Descriptor {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, bytes) in Base::default().file("opt/data", &noise(1, size)).layout() {
+        write_atomic(&folder.path().join(path), &bytes).unwrap();
+    }
+    let source = LayoutSource::open(folder.path(), None).unwrap();
+    let graph = Graph::read(&source, source.root().await.unwrap()).await.unwrap();
+    graph.deliver(&client().sink(&world.reference("base/python:3.11"), &[]).unwrap()).await.unwrap();
+    let layers = graph.blobs().iter().map(|blob| blob.descriptor().clone());
+    layers.max_by_key(|layer| layer.size).unwrap()
 }
 
-/// A project whose base is `base/python:3.12` at `host`.
+/// A project whose base is `base/python:3.11` at `host`.
 pub(super) fn project(host: &str) -> Bench {
     let bench = Bench::new(&[("hello.txt", "hello\n")]);
     edit(&bench, host, 0);
@@ -47,7 +54,7 @@ pub(super) fn edit(bench: &Bench, host: &str, edition: u8) {
     let wheel = Wheel::new("demo", &version).file("demo.py", &noise(edition, 2_000_000));
     let name = format!("demo-{version}-py3-none-any.whl");
     let recipe = format!(
-        "name = \"app\"\nbase = \"{host}/base/python:3.12\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\n\
+        "name = \"app\"\nbase = \"{host}/base/python:3.11\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\n\
          [wheels]\nrequire = [\"./{name}\"]\n\n[[scripts]]\nfrom = \"hello.txt\"\nto = \"/hello.txt\"\n"
     );
     write_atomic(&bench.project().join(name), &wheel.build()).unwrap();
@@ -81,55 +88,6 @@ pub(super) fn files(folder: PathBuf) -> Vec<PathBuf> {
         if path.is_dir() { found.extend(files(path)) } else { found.push(path) }
     }
     found
-}
-
-fn image(platform: &str, extra: Vec<u8>) -> Image {
-    let python = format!("\0{}\0{}", "3.12.1", "x".repeat(2000));
-    let libc = "Package: libc6\nStatus: install ok installed\nVersion: 2.36-9\n";
-    let layers = [
-        tar(&[
-            ("usr/local/bin/python3.12", python.as_bytes()),
-            ("usr/local/bin/python3 ->", b"python3.12"),
-            ("usr/local/lib/python3.12/os.py", b""),
-            ("var/lib/dpkg/status", libc.as_bytes()),
-        ]),
-        tar(&[("opt/data", &extra)]),
-    ];
-    let layer = |bytes: Vec<u8>| Layer {
-        diff_id: DiffId(Digest::of(&bytes)),
-        blob: Arc::new(Memory::new(MediaType::ImageLayer, bytes)),
-    };
-    let layers: Vec<Layer> = layers.into_iter().map(layer).collect();
-    let diff_ids: Vec<String> = layers.iter().map(|layer| layer.diff_id.to_string()).collect();
-    let config = json!({
-        "os": "linux", "architecture": platform.split('/').nth(1),
-        "config": { "Env": ["PATH=/usr/local/bin"] },
-        "rootfs": { "type": "layers", "diff_ids": diff_ids },
-    });
-    let config = Memory::new(MediaType::ImageConfig, config.to_string());
-    let descriptors: Vec<_> = layers.iter().map(|layer| layer.blob.descriptor().clone()).collect();
-    let manifest = Manifest::of_image(config.descriptor(), &descriptors, &json!({}));
-    Image { platform: platform.parse().unwrap(), manifest, config, layers }
-}
-
-/// A tar of files; a path that ends in an arrow is a link.
-fn tar(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (path, contents) in entries {
-        let mut header = tar::Header::new_ustar();
-        header.set_mode(0o755);
-        header.set_uid(0);
-        header.set_gid(0);
-        if let Some(path) = path.strip_suffix(" ->") {
-            header.set_entry_type(tar::EntryType::Symlink);
-            header.set_size(0);
-            builder.append_link(&mut header, path, std::str::from_utf8(contents).unwrap()).unwrap();
-        } else {
-            header.set_size(contents.len() as u64);
-            builder.append_data(&mut header, path, *contents).unwrap();
-        }
-    }
-    builder.into_inner().unwrap()
 }
 
 /// A wire to a registry that counts what goes over it.

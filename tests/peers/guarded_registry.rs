@@ -10,7 +10,7 @@ use std::{
 use super::{
     docker_registry::DockerRegistry,
     image::Layout,
-    workshop::{Project, call, fresh, output},
+    workshop::{Project, call, output},
 };
 
 const RECIPE: &str = "\

@@ -35,6 +35,11 @@ pub(super) fn call<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<
     command
 }
 
+/// A call of the program under test.
+pub(super) fn wheelwright<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    call(env!("CARGO_BIN_EXE_wheelwright"), arguments)
+}
+
 /// What the program wrote to its standard output; anything but success stops the test.
 pub(super) fn output(command: &mut Command) -> Vec<u8> {
     let shown = format!("{command:?}");

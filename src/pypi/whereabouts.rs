@@ -23,13 +23,11 @@ impl PackageIndex {
             Location::Simple(root) => self.remembered_page(index, root, &package).unwrap_or_default(),
             Location::Links(_) | Location::Folder(_) => Vec::new(),
         };
-        let found = match listed(&kept, wheel) {
-            Some(found) => Some(found),
-            None => {
-                let project = self.project_in(asked, &package).await?;
-                project.and_then(|project| listed(&project.files, wheel))
-            }
-        };
+        let mut found = listed(&kept, wheel);
+        if found.is_none() {
+            let project = self.project_in(asked, &package).await?;
+            found = project.and_then(|project| listed(&project.files, wheel));
+        }
         let mut url = found.and_then(|found| found.url.parse().ok()).ok_or_else(not_listed)?;
         let _ = url.set_username("");
         let _ = url.set_password(None);

@@ -82,7 +82,9 @@ async fn improve(
         return;
     }
     let mut jobs = jobs.to_vec();
-    jobs.iter_mut().for_each(|(request, _)| request.constraints.extend(pins(versions)));
+    for (request, _) in &mut jobs {
+        request.constraints.extend(pins(versions));
+    }
     if let Ok(mut other) = all(&[jobs], index).await
         && let Some(resolutions) = other.pop().filter(|other| skew(other).len() < skew(best).len())
     {

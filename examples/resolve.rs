@@ -73,7 +73,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         jobs.push((arguments.request.clone(), target));
     }
     if arguments.align {
-        resolve_aligned(&[jobs], &index).await?.iter().flatten().for_each(show);
+        resolve_aligned(&[jobs], &index).await.map_err(|(_, error)| error)?.iter().flatten().for_each(show);
         return Ok(());
     }
     for (request, target) in &jobs {

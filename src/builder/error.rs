@@ -124,6 +124,14 @@ pub enum BuildError {
     /// No set of wheels fits.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
+    /// The same, in a recipe with variants.
+    #[error("the variant `{variant}` cannot be locked")]
+    Variant {
+        /// Which.
+        variant: String,
+        /// Why.
+        source: ResolveError,
+    },
     /// Platforms would get different versions.
     #[error("{} would have different versions on different platforms: {list}", if *.count == 1 { "a distribution" } else { "distributions" })]
     Skew {
@@ -246,6 +254,7 @@ impl Advise for BuildError {
             Self::Debian { source, .. } => source.hint(),
             Self::Unpack { source, .. } => source.hint(),
             Self::Resolve(error) => error.hint(),
+            Self::Variant { source, .. } => source.hint(),
             Self::Skew { .. } => Some(Hint::new(
                 "pin a version that has wheels for every platform, or allow the difference with `wheels.skew = \"warn\"`",
             )),

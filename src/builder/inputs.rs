@@ -18,7 +18,7 @@ use crate::{
     oci::Digest,
     pypi,
     python::{Entry, Pyproject, Requirement, RequirementsTxt},
-    recipe::{self, Base, Demand, InputFile, InputKind, Listed, Location, Recipe, Security, Variant},
+    recipe::{self, Base, Demand, IndexFormat, InputFile, InputKind, Listed, Location, Recipe, Security, Variant},
     resolve::{Choice, LocalWheel, Request},
 };
 
@@ -73,6 +73,7 @@ pub(super) fn indexes(project: &Project) -> impl Iterator<Item = pypi::Index> + 
     project.recipe.wheels.index.iter().map(|index| pypi::Index {
         name: index.name.get_ref().clone(),
         location: match index.location.get_ref() {
+            Location::Url(url) if index.format == IndexFormat::Flat => pypi::Location::Links(url.clone()),
             Location::Url(url) => pypi::Location::Simple(url.clone()),
             Location::Folder(folder) => pypi::Location::Folder(project.folder.join(folder)),
         },

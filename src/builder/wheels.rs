@@ -47,7 +47,11 @@ impl Builder {
             };
             jobs.push(platforms.iter().map(on).collect::<Result<Vec<Job>, BuildError>>()?);
         }
-        let found = resolve_aligned(&jobs, &index).await?;
+        let found =
+            resolve_aligned(&jobs, &index).await.map_err(|(position, source)| match &variants[position].name {
+                Some(variant) => BuildError::Variant { variant: variant.clone(), source },
+                None => source.into(),
+            })?;
         let mut images = Vec::new();
         for (variant, mut resolutions) in variants.iter().zip(found) {
             if !variant.request.from_lock.is_empty() {

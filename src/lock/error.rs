@@ -80,9 +80,9 @@ impl LockError {
 impl Advise for LockError {
     fn hint(&self) -> Option<Hint> {
         Some(Hint::new(match self {
-            Self::Newer { .. } => "upgrade wheelwright, or run `wheelwright lock` to write the lock anew",
+            Self::Newer { .. } => "update wheelwright, or choose everything anew with `wheelwright lock --upgrade`",
             Self::NoImage { .. } => "name a platform of the recipe with `--platform`",
-            _ => "run `wheelwright lock` to write the lock anew",
+            _ => "restore it from version control, or choose everything anew with `wheelwright lock --upgrade`",
         }))
     }
 }

@@ -47,6 +47,11 @@ impl Wheel {
         self
     }
 
+    /// As a source distribution.
+    pub(crate) fn source(self) -> Self {
+        self.tag("")
+    }
+
     pub(crate) fn requires(mut self, requirements: &[&str]) -> Self {
         for requirement in requirements {
             self.headers.push_str("Requires-Dist: ");
@@ -76,6 +81,9 @@ impl Wheel {
     }
 
     pub(crate) fn file(&self) -> String {
+        if self.tag.is_empty() {
+            return format!("{}-{}.tar.gz", self.name, self.version);
+        }
         format!("{}-{}-{}.whl", self.name.replace('-', "_"), self.version, self.tag)
     }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use toml::Spanned;
 
-use super::{Choice, Debian, Demand, Index, Keyring, Listed, Recipe, Request, Security, Wheels};
+use super::{Choice, Debian, Demand, Index, IndexFormat, Keyring, Listed, Recipe, Request, Security, Wheels};
 
 /// The value of every key that a lock depends on.
 pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Value> {
@@ -111,10 +111,14 @@ fn choice(choice: &Choice) -> Value {
 }
 
 fn index(index: &Index) -> Value {
-    json!({
+    let mut value = json!({
         "name": index.name.get_ref(),
         "url": text(index.location.get_ref()),
         "for": texts(&index.only_for),
         "platforms": texts(&index.platforms),
-    })
+    });
+    if index.format == IndexFormat::Flat {
+        value["format"] = Value::from("flat");
+    }
+    value
 }

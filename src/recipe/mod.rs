@@ -33,7 +33,7 @@ pub use problem::{Problem, ProblemKind, RecipeError};
 pub use script::{Owner, Script};
 pub use toml::Spanned;
 pub use variant::Variant;
-pub use wheels::{Choice, Index, Location, PythonSeries, Request, Skew, Wheels};
+pub use wheels::{Choice, Index, IndexFormat, Location, PythonSeries, Request, Skew, Wheels};
 
 use crate::{
     hint::Hint,

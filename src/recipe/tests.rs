@@ -407,6 +407,7 @@ fn the_whole_grammar_is_read() {
     assert_eq!(wheels.python.as_ref().map(ToString::to_string).as_deref(), Some("3.11"));
     assert_eq!(wheels.skew, Skew::Warn);
     assert_eq!(wheels.index[1].location.get_ref(), &Location::Folder("wheelhouse".to_owned()));
+    assert_eq!((wheels.index[1].format, wheels.index[2].format), (IndexFormat::Simple, IndexFormat::Flat));
     assert!(wheels.index[0].only_for[0].get_ref().matches(&"torch".parse().unwrap()));
     assert_eq!(names(&wheels.request.choices[0].any_of[1]), ["pylibjpeg", "pylibjpeg-libjpeg"]);
     assert!(matches!(wheels.request.constraints[1].get_ref(), Listed::File(path) if path == "constraints.txt"));
@@ -439,6 +440,7 @@ skew = "warn"
 index = [
   { name = "cpu", url = "https://example.org/whl/cpu", for = ["Torch"], platforms = ["linux/amd64"] },
   { name = "ours", url = "wheelhouse" },
+  { name = "links", url = "https://example.org/links.html", format = "flat" },
 ]
 deny = ["nvidia-*"]
 exclude = ["triton"]

@@ -67,10 +67,22 @@ pub struct Index {
     pub name: Spanned<String>,
     /// Where it is.
     pub location: Spanned<Location>,
+    /// What lies there.
+    pub format: IndexFormat,
     /// The distributions that come from here and from nowhere else; when empty, any may.
     pub only_for: Vec<Spanned<NamePattern>>,
     /// The platforms on which it is asked; when empty, all.
     pub platforms: Vec<Spanned<Platform>>,
+}
+
+/// What a package index is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IndexFormat {
+    /// A page for each distribution, below the URL.
+    #[default]
+    Simple,
+    /// One page with links to wheels of all of them: pip's `find-links`.
+    Flat,
 }
 
 /// Where files are found.
@@ -183,6 +195,7 @@ impl Index {
     fn read(table: Reader<'_>, known: &[Spanned<Platform>]) -> Option<Self> {
         let name = table.parsed("name", index_name);
         let location = table.parsed("url", location);
+        let format = table.parsed("format", index_format).map(Spanned::into_inner).unwrap_or_default();
         let only_for = table.parsed_list("for", pattern);
         let platforms = table.parsed_list("platforms", platform);
         for key in [("name", "\"cpu\""), ("url", "\"https://…\"")] {
@@ -196,7 +209,7 @@ impl Index {
             table.add(problem.labelled("not built").hinted(Hint::new("add it to `platforms`, or remove it here")));
         }
         table.finish();
-        Some(Self { name: name?, location: location?, only_for, platforms })
+        Some(Self { name: name?, location: location?, format, only_for, platforms })
     }
 }
 
@@ -259,6 +272,14 @@ pub(super) fn location(text: &str) -> Result<Location, Fault> {
         return Err(credentials("the URL"));
     }
     Ok(Location::Url(url))
+}
+
+fn index_format(text: &str) -> Result<IndexFormat, Fault> {
+    match text {
+        "simple" => Ok(IndexFormat::Simple),
+        "flat" => Ok(IndexFormat::Flat),
+        _ => Err(not_one_of("wheels.index.format", text, &["simple", "flat"])),
+    }
 }
 
 fn skew(text: &str) -> Result<Skew, Fault> {

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use pep440_rs::VersionSpecifier;
 
-use super::{Request, Resolution, ResolveError, catalog::Catalog, resolve};
+use super::{Fact, Request, Resolution, ResolveError, catalog::Catalog, resolve};
 use crate::{
     oci::Platform,
     pypi::PackageIndex,
@@ -35,8 +35,11 @@ pub type Job = (Request, Target);
 /// version that all of them have, and the versions of each one on the others.
 ///
 /// # Errors
-/// As [`resolve`]; of several jobs that fail, that of the first one.
-pub async fn resolve_aligned(images: &[Vec<Job>], index: &PackageIndex) -> Result<Vec<Vec<Resolution>>, ResolveError> {
+/// As [`resolve`], with the position of the image; of several that fail, that of the first one.
+pub async fn resolve_aligned(
+    images: &[Vec<Job>],
+    index: &PackageIndex,
+) -> Result<Vec<Vec<Resolution>>, (usize, ResolveError)> {
     let mut best = all(images, index).await?;
     let mut images = images.to_vec();
     for _ in 0..ATTEMPTS {
@@ -50,8 +53,8 @@ pub async fn resolve_aligned(images: &[Vec<Job>], index: &PackageIndex) -> Resul
             _ => break,
         }
     }
-    for (jobs, resolutions) in images.iter().zip(&mut best) {
-        narrow(resolutions, jobs, index).await?;
+    for (position, (jobs, resolutions)) in images.iter().zip(&mut best).enumerate() {
+        narrow(resolutions, jobs, index).await.map_err(|error| (position, error))?;
     }
     Ok(best)
 }
@@ -133,10 +136,42 @@ pub fn skew(resolutions: &[Resolution]) -> Vec<Skew> {
     skewed.map(|(name, versions)| Skew { name: name.clone(), versions }).collect()
 }
 
-async fn all(images: &[Vec<Job>], index: &PackageIndex) -> Result<Vec<Vec<Resolution>>, ResolveError> {
+async fn all(images: &[Vec<Job>], index: &PackageIndex) -> Result<Vec<Vec<Resolution>>, (usize, ResolveError)> {
     let jobs = images.iter().flatten().map(|(request, target)| resolve(request, target, index));
     let mut found = join_all(jobs).await.into_iter();
-    images.iter().map(|jobs| found.by_ref().take(jobs.len()).collect()).collect()
+    let mut solved = Vec::new();
+    for (position, jobs) in images.iter().enumerate() {
+        let outcomes: Vec<_> = found.by_ref().take(jobs.len()).collect();
+        let platforms = jobs.iter().map(|(_, target)| target.platform.clone()).collect();
+        solved.push(all_or_first_error(outcomes, platforms).map_err(|error| (position, error))?);
+    }
+    Ok(solved)
+}
+
+/// The resolutions of one image; or the first error, with a word on how the other platforms fare.
+fn all_or_first_error(
+    outcomes: Vec<Result<Resolution, ResolveError>>,
+    platforms: Vec<Platform>,
+) -> Result<Vec<Resolution>, ResolveError> {
+    let (mut unsolved, mut solved, mut first, mut found) = (Vec::new(), Vec::new(), None, Vec::new());
+    for (outcome, platform) in outcomes.into_iter().zip(platforms) {
+        match (outcome, &first) {
+            (Ok(resolution), _) => {
+                solved.push(platform);
+                found.push(resolution);
+            }
+            (Err(error), None) => first = Some(error),
+            (Err(_), Some(_)) => unsolved.push(platform),
+        }
+    }
+    match first {
+        None => Ok(found),
+        Some(ResolveError::NoSolution { platform, mut facts }) if !unsolved.is_empty() || !solved.is_empty() => {
+            facts.push(Fact::Elsewhere { unsolved, solved });
+            Err(ResolveError::NoSolution { platform, facts })
+        }
+        Some(error) => Err(error),
+    }
 }
 
 /// How much differs within images, and how many versions there are in all.

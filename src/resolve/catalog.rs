@@ -125,7 +125,7 @@ impl Catalog {
         let python = self.target().python;
         let version = Version::new([python.major, python.minor, python.patch].map(u64::from));
         match metadata.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&version)) {
-            Some(specifiers) => Err(Unusable::Unfit(format!("it requires Python {specifiers}"))),
+            Some(specifiers) => Err(Unusable::Unfit(format!("it requires Python {specifiers}, the base has {python}"))),
             None => Ok(metadata),
         }
     }

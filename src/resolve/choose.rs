@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -17,11 +18,15 @@ use super::{
 use crate::{
     lock::WheelSource,
     pypi::PackageIndex,
-    python::{PackageName, Requirement, Target, Version, Yanked, marker_environment},
+    python::{PackageName, Requirement, Target, Version, VersionSpecifiers, Wanted, Yanked, marker_environment},
 };
 
 /// Digests learnt at the same time.
 const AT_ONCE: usize = 8;
+
+/// Requirements of the recipe that are tried without their bounds after a failure, and how long each.
+const SUGGESTIONS: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Chooses wheels for `request` on `target`: transitively, wheels only, one of each distribution.
 ///
@@ -49,7 +54,7 @@ pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -
     }
     let solution = match found {
         Some(solution) => solution,
-        None => search.run(requirements).await?,
+        None => search.run_or_suggest(requirements).await?,
     };
     search.refuse_denied(request, &solution)?;
     search.finish(solution, choices).await
@@ -65,6 +70,32 @@ impl Search {
     async fn run(&self, requirements: Vec<Requirement>) -> Result<Solution, ResolveError> {
         let (catalog, rules) = (Arc::clone(&self.catalog), Arc::clone(&self.rules));
         Solver::new(catalog, rules, requirements, self.installed.clone()).run().await
+    }
+
+    /// The same, and where it fails, which requirement of the recipe could be said otherwise so that it
+    /// would not.
+    async fn run_or_suggest(&self, requirements: Vec<Requirement>) -> Result<Solution, ResolveError> {
+        let (platform, mut facts) = match self.run(requirements.clone()).await {
+            Err(ResolveError::NoSolution { platform, facts }) => (platform, facts),
+            other => return other,
+        };
+        let bound = |wanted: &Requirement| wanted.versions().is_some_and(|versions| !versions.is_empty());
+        let to_blame = |wanted: &Requirement| facts.contains(&Fact::Wanted { requirement: wanted.to_string() });
+        let culprits = requirements.iter().enumerate().filter(|(_, wanted)| bound(wanted) && to_blame(wanted));
+        let culprits: Vec<usize> = culprits.map(|(position, _)| position).take(SUGGESTIONS).collect();
+        for position in culprits {
+            let mut looser = requirements.clone();
+            looser[position].wanted = Wanted::Versions(VersionSpecifiers::empty());
+            let name = &requirements[position].name;
+            let attempt = tokio::time::timeout(PATIENCE, self.run(looser)).await;
+            if let Ok(Ok(solution)) = attempt
+                && let Some(version) = solution.chosen.get(name)
+            {
+                let instead = format!("{name}=={}", version.clone().without_local());
+                facts.push(Fact::WouldDo { requirement: requirements[position].to_string(), instead });
+            }
+        }
+        Err(ResolveError::NoSolution { platform, facts })
     }
 
     /// The first alternative of `choice` that can be had together with `requirements`.
@@ -165,6 +196,8 @@ fn installed(request: &Request) -> BTreeMap<PackageName, Version> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod texts;
 
 #[cfg(test)]
 mod lies;

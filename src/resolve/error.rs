@@ -136,7 +136,7 @@ impl From<IndexError> for ResolveError {
 impl Advise for ResolveError {
     fn hint(&self) -> Option<Hint> {
         match self {
-            Self::NoSolution { facts, .. } | Self::NoChoice { facts, .. } => facts.iter().find_map(Fact::hint),
+            Self::NoSolution { facts, .. } | Self::NoChoice { facts, .. } => Fact::way_out(facts),
             Self::GivenUp { most, .. } => most.first().map(|package| {
                 Hint::new(format!("bound the versions of {package} in `wheels.constraints`, such as `{package}>=…`"))
             }),

@@ -113,17 +113,24 @@ impl Explanation<'_> {
     fn no_versions(&self, name: &PackageName, versions: &Versions, facts: &mut Vec<Fact>) {
         const USABLE: usize = 5;
         let Some(listing) = self.catalog.known(name) else { return };
-        let refused = listing.refused.iter().rev().filter(|(version, _)| versions.contains(version));
-        let before = facts.len();
-        for (version, refused) in refused.take(TOLD) {
-            let (package, version) = (name.clone(), version.clone());
-            facts.push(if refused.is_source_only() {
-                Fact::SourceOnly { package, version }
-            } else {
-                Fact::Unusable { package, version, reason: refused.in_words(&self.catalog.tags) }
-            });
-        }
-        if facts.len() == before {
+        let refused = || listing.refused.iter().rev().filter(|(version, _)| versions.contains(version));
+        let unfit: Vec<Fact> = refused()
+            .take(TOLD)
+            .filter(|(_, refused)| !refused.is_source_only())
+            .map(|(version, refused)| Fact::Unusable {
+                package: name.clone(),
+                version: version.clone(),
+                reason: refused.in_words(&self.catalog.tags),
+            })
+            .collect();
+        let sources = refused().filter(|(_, refused)| refused.is_source_only());
+        let sources: Vec<Version> = sources.map(|(version, _)| version.clone()).collect();
+        if !unfit.is_empty() {
+            facts.extend(unfit);
+        } else if !sources.is_empty() {
+            let usable = listing.versions.iter().rev().find(|version| !version.any_prerelease()).cloned();
+            facts.push(Fact::SourceOnly { package: name.clone(), versions: sources, usable });
+        } else {
             let there_are = listing.versions.iter().rev().take(USABLE).cloned().collect();
             let words = in_words(versions);
             let versions = if words.is_empty() { "any range".to_owned() } else { words.trim().to_owned() };

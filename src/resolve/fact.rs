@@ -5,8 +5,10 @@ use std::{
     fmt,
 };
 
+use super::misnomers;
 use crate::{
     hint::Hint,
+    oci::Platform,
     python::{PackageName, Version},
 };
 
@@ -51,12 +53,14 @@ pub enum Fact {
         /// Why not, with what is on offer.
         reason: String,
     },
-    /// A version exists as source only.
+    /// Versions exist as source only.
     SourceOnly {
         /// Distribution.
         package: PackageName,
-        /// Which one.
-        version: Version,
+        /// Which ones, the newest first.
+        versions: Vec<Version>,
+        /// The newest version that has a wheel for the target.
+        usable: Option<Version>,
     },
     /// No version is in the range at all.
     NoVersion {
@@ -73,6 +77,20 @@ pub enum Fact {
         package: PackageName,
         /// The indexes that were asked.
         indexes: Vec<String>,
+    },
+    /// One requirement of the recipe, said otherwise, would do.
+    WouldDo {
+        /// As the recipe has it.
+        requirement: String,
+        /// What to write in its place.
+        instead: String,
+    },
+    /// How other platforms fare.
+    Elsewhere {
+        /// Those for which there is no solution either.
+        unsolved: Vec<Platform>,
+        /// Those for which there is a solution.
+        solved: Vec<Platform>,
     },
     /// More of the same.
     More {
@@ -91,8 +109,13 @@ impl Fact {
         facts.dedup();
         // Where the versions that exist are spoken of, nobody needs to hear that there are no others.
         let spoken_of: BTreeSet<String> = facts.iter().filter_map(Self::speaks_of).collect();
+        let tried: BTreeSet<String> = facts.iter().filter_map(Self::was_tried).collect();
         facts.retain(|fact| match fact {
             Self::NoVersion { package, .. } => !spoken_of.contains(package.as_str()),
+            // Neither that old ones have no wheels, where newer ones were tried.
+            Self::SourceOnly { package, versions, usable: Some(usable) } => {
+                !tried.contains(package.as_str()) || versions.first().is_some_and(|newest| newest > usable)
+            }
             _ => true,
         });
         few_versions(&mut facts);
@@ -115,19 +138,49 @@ impl Fact {
         }
     }
 
-    pub(super) fn hint(&self) -> Option<Hint> {
+    /// The distribution of which versions could be used, and were in somebody's way.
+    fn was_tried(&self) -> Option<String> {
+        match self {
+            Self::Depends { package, .. } => package.split('[').next().map(str::to_owned),
+            _ => None,
+        }
+    }
+
+    /// The way out of all `facts`, which a single one may know best.
+    pub(super) fn way_out(facts: &[Self]) -> Option<Hint> {
+        let would_do = |fact: &&Self| matches!(fact, Self::WouldDo { .. });
+        let best = facts.iter().find(would_do).or_else(|| {
+            // Nothing at all can be had of it: that is where it begins.
+            facts.iter().find(|fact| matches!(fact, Self::NotFound { .. } | Self::SourceOnly { usable: None, .. }))
+        });
+        best.and_then(Self::hint).or_else(|| facts.iter().find_map(Self::hint)).or_else(|| loosen(facts))
+    }
+
+    fn hint(&self) -> Option<Hint> {
         match self {
             Self::Installed { package, .. } => Some(Hint::new(format!(
                 "require the version of {package} that the base has, choose another base, or set `wheels.into`"
             ))),
-            Self::SourceOnly { package, .. } => Some(Hint::new(format!(
-                "build a wheel of {package} and name it in `wheels.require`, or leave it out with `wheels.exclude`"
-            ))),
+            Self::SourceOnly { package, usable, .. } => {
+                let older =
+                    usable.as_ref().map(|version| format!("require `{package}<={version}`, which has wheels, "));
+                Some(Hint::new(format!(
+                    "{}build a wheel of {package} and name it in `wheels.require`, take another package, or leave it \
+                     out with `wheels.exclude`",
+                    older.unwrap_or_default()
+                )))
+            }
+            Self::WouldDo { requirement, instead } => Some(Hint::new(format!("write `{instead}` for `{requirement}`"))),
+            Self::NoVersion { package, there_are, .. } => there_are.first().map(|newest| {
+                Hint::new(format!("require a version of {package} that there is, such as `{package}=={newest}`"))
+            }),
             Self::Unusable { .. } => {
                 Some(Hint::new("choose a version or base that fits, or offer alternatives with `[[wheels.choice]]`"))
             }
-            Self::NotFound { .. } => {
-                Some(Hint::new("check the spelling, or name the index that has it in `wheels.index`"))
+            Self::NotFound { package, .. } => {
+                Some(misnomers::meant(package).unwrap_or_else(|| {
+                    Hint::new("check the spelling, or name the index that has it in `wheels.index`")
+                }))
             }
             _ => None,
         }
@@ -140,7 +193,7 @@ fn few_versions(facts: &mut Vec<Fact>) {
     let mut told: BTreeMap<PackageName, usize> = BTreeMap::new();
     facts.reverse();
     facts.retain(|fact| match fact {
-        Fact::Unusable { package, .. } | Fact::SourceOnly { package, .. } => {
+        Fact::Unusable { package, .. } => {
             let count = told.entry(package.clone()).or_default();
             *count += 1;
             *count <= NEWEST
@@ -148,6 +201,30 @@ fn few_versions(facts: &mut Vec<Fact>) {
         _ => true,
     });
     facts.reverse();
+}
+
+fn loosen(facts: &[Fact]) -> Option<Hint> {
+    let wanted = facts.iter().filter_map(|fact| match fact {
+        Fact::Wanted { requirement } => Some(format!("`{requirement}`")),
+        _ => None,
+    });
+    let wanted: Vec<String> = wanted.collect();
+    (!wanted.is_empty()).then(|| {
+        Hint::new(format!(
+            "loosen {}, or set a wrong requirement of somebody else right with `wheels.overrides`",
+            wanted.join(" or ")
+        ))
+    })
+}
+
+/// `in 1.0.0`, or the newest of several.
+fn some(versions: &[Version]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = versions.iter().take(SHOWN).map(ToString::to_string).collect();
+    match versions.len().checked_sub(SHOWN) {
+        None | Some(0) => format!("in {}", shown.join(", ")),
+        Some(more) => format!("in {} and {more} more", shown.join(", ")),
+    }
 }
 
 impl fmt::Display for Fact {
@@ -166,8 +243,27 @@ impl fmt::Display for Fact {
             Self::Unusable { package, version, reason } => {
                 write!(formatter, "{package} {version} cannot be used: {reason}")
             }
-            Self::SourceOnly { package, version } => {
-                write!(formatter, "{package} {version} is published as source only, without wheels")
+            Self::SourceOnly { package, versions, usable } => {
+                let all = usable.is_none() && versions.len() > 1;
+                let which = if all { "in every version".to_owned() } else { some(versions) };
+                write!(formatter, "{package} is published as source only, without wheels, {which}")?;
+                match usable {
+                    Some(version) => write!(formatter, "; {version} is the newest that has one for the target"),
+                    None => Ok(()),
+                }
+            }
+            Self::WouldDo { requirement, instead } => {
+                write!(formatter, "with {instead} in place of {requirement} there is a solution")
+            }
+            Self::Elsewhere { unsolved, solved } => {
+                let names = |list: &[Platform]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                match (&unsolved[..], &solved[..]) {
+                    ([], solved) => write!(formatter, "there is a solution for {}", names(solved)),
+                    (unsolved, []) => write!(formatter, "there is none for {} either", names(unsolved)),
+                    (unsolved, solved) => {
+                        write!(formatter, "there is none for {} either, but one for {}", names(unsolved), names(solved))
+                    }
+                }
             }
             Self::NoVersion { package, versions, there_are } if there_are.is_empty() => {
                 write!(formatter, "there is no version of {package} in {versions}")
@@ -180,7 +276,7 @@ impl fmt::Display for Fact {
                 write!(formatter, "{package} is in no index: none is used for it")
             }
             Self::NotFound { package, indexes } => {
-                write!(formatter, "{package} is not in {}", indexes.join(", "))
+                write!(formatter, "no index has {package}: asked was {}", indexes.join(", "))
             }
             Self::More { count } => write!(formatter, "and {count} more facts"),
         }

@@ -98,7 +98,7 @@ fn no_wheel(package: &Given, tags: &TagSet) -> Fact {
     let version = package.version.clone().unwrap_or_else(|| Version::new([0]));
     let name = package.name.clone();
     if package.wheels.is_empty() {
-        return Fact::SourceOnly { package: name, version };
+        return Fact::SourceOnly { package: name, versions: vec![version], usable: None };
     }
     let wheels = package.wheels.iter().map(|wheel| wheel.wheel.clone()).collect();
     Fact::Unusable { package: name, version, reason: Refused::of_wheels(wheels).in_words(tags) }

@@ -10,7 +10,8 @@ use crate::{
     lock::WheelSource,
     oci::Digest,
     python::{
-        Compatibility, CoreMetadata, IndexFile, PackageName, TagSet, Version, VersionSpecifiers, WheelName, Yanked,
+        Compatibility, CoreMetadata, Incompatible, IndexFile, PackageName, TagSet, Version, VersionSpecifiers,
+        WheelName, Yanked,
     },
 };
 
@@ -153,28 +154,66 @@ impl Refused {
 
     /// Why a target with these `tags` cannot use it, and what there is instead.
     pub(super) fn in_words(&self, tags: &TagSet) -> String {
-        const SHOWN: usize = 6;
         if self.hash {
             return "none of its wheels has a hash that the recipe accepts".to_owned();
         }
         if let Some(python) = &self.python {
-            return format!("it requires Python {python}");
+            return format!("it requires Python {python}, the base has {}", tags.target().python);
         }
-        let reason = |wheel: &WheelName| match tags.check(wheel) {
-            Compatibility::Compatible(_) => String::new(),
-            Compatibility::Incompatible(reason) => reason.to_string(),
-        };
-        if let [wheel] = &self.wheels[..] {
-            return format!("its only wheel, {}, {}", wheel.tag_spelled(), reason(wheel));
+        let reasons = self.wheels.iter().filter_map(|wheel| match tags.check(wheel) {
+            Compatibility::Compatible(_) => None,
+            Compatibility::Incompatible(reason) => Some((wheel, reason)),
+        });
+        let reasons: Vec<(&WheelName, Incompatible)> = reasons.collect();
+        match &reasons[..] {
+            [(wheel, reason)] => format!("its only wheel, {}, {reason}", wheel.tag_spelled()),
+            _ => nearest(&reasons),
         }
-        let mut offer: Vec<String> = self.wheels.iter().map(WheelName::tag_spelled).collect();
-        offer.sort();
-        let more = if offer.len() > SHOWN { format!(" and {} more", offer.len() - SHOWN) } else { String::new() };
-        offer.truncate(SHOWN);
-        let near = self.wheels.iter().map(reason).filter(|reason| reason.starts_with("needs")).min();
-        let near = near.map(|reason| format!("; the nearest {reason}")).unwrap_or_default();
-        format!("no wheel fits; there are {}{more}{near}", offer.join(", "))
     }
+}
+
+/// Of many wheels the reason why those do not fit that are nearest to it.
+fn nearest(reasons: &[(&WheelName, Incompatible)]) -> String {
+    let near = |reason: &Incompatible| match reason {
+        Incompatible::TooOld { needs, .. } => (0, Some(*needs)),
+        Incompatible::OtherLibc { .. } => (1, None),
+        Incompatible::Platform { .. } => (2, None),
+        Incompatible::Abi { .. } => (3, None),
+        _ => (4, None),
+    };
+    let Some((wheel, reason)) = reasons.iter().min_by_key(|(_, reason)| near(reason)) else {
+        return "no wheel fits".to_owned();
+    };
+    let all = |part: fn(&Incompatible) -> Option<&Vec<String>>| {
+        let parts: BTreeSet<&String> = reasons.iter().filter_map(|(_, reason)| part(reason)).flatten().collect();
+        listed(parts.into_iter().collect())
+    };
+    match reason {
+        Incompatible::Platform { base, .. } => {
+            let there =
+                all(|reason| if let Incompatible::Platform { wheel, .. } = reason { Some(wheel) } else { None });
+            format!("no wheel fits: they are for {there}, the base is {base}")
+        }
+        Incompatible::Abi { base, .. } => {
+            let there = all(|reason| if let Incompatible::Abi { wheel, .. } = reason { Some(wheel) } else { None });
+            format!("no wheel fits: they are for the ABI {there}, the base has {base}")
+        }
+        Incompatible::Python { base, .. } => {
+            let there = all(|reason| if let Incompatible::Python { wheel, .. } = reason { Some(wheel) } else { None });
+            format!("no wheel fits: they are for {there}, the base has Python {base}")
+        }
+        reason => format!("no wheel fits: the nearest, {}, {reason}", wheel.tag_spelled()),
+    }
+}
+
+/// Tags in their natural order: `cp39` before `cp310`.
+fn listed(mut tags: Vec<&String>) -> String {
+    const SHOWN: usize = 6;
+    tags.sort_by_key(|tag| (tag.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_owned(), tag.len()));
+    let more = if tags.len() > SHOWN { format!(" and {} more", tags.len() - SHOWN) } else { String::new() };
+    tags.truncate(SHOWN);
+    let shown: Vec<&str> = tags.into_iter().map(String::as_str).collect();
+    format!("{}{more}", shown.join(", "))
 }
 
 /// How good a wheel is; the greatest is taken.
@@ -311,6 +350,14 @@ mod tests {
             "demo-3.0-cp311-cp311-manylinux_2_34_x86_64.whl",
             "demo-3.0-cp312-cp312-win_amd64.whl",
             "demo-4.0-py3-none-any.whl >=3.12",
+            "demo-5.0-cp312-cp312-win_amd64.whl",
+            "demo-5.0-cp39-cp39-manylinux_2_17_x86_64.whl",
+            "demo-5.0-cp38-cp38-win_amd64.whl",
+            "demo-6.0-cp314-cp314-win_amd64.whl",
+            "demo-6.0-cp312-cp312-win_amd64.whl",
+            "demo-7.0-cp311-cp311-win_amd64.whl",
+            "demo-7.0-cp311-cp311-macosx_11_0_arm64.whl",
+            "demo-7.0-cp312-cp312-manylinux_2_17_x86_64.whl",
         ]);
         let check = |version: &str, expect: &str| {
             assert_eq!(listing.refused[&version.parse::<Version>().unwrap()].in_words(&tags()), expect);
@@ -319,9 +366,11 @@ mod tests {
         check("2.0", "its only wheel, cp311-cp311-manylinux_2_34_x86_64, needs glibc 2.34, the base has glibc 2.28");
         check(
             "3.0",
-            "no wheel fits; there are cp311-cp311-manylinux_2_34_x86_64, cp312-cp312-win_amd64; \
-             the nearest needs glibc 2.34, the base has glibc 2.28",
+            "no wheel fits: the nearest, cp311-cp311-manylinux_2_34_x86_64, needs glibc 2.34, the base has glibc 2.28",
         );
-        check("4.0", "it requires Python >=3.12");
+        check("4.0", "it requires Python >=3.12, the base has 3.11.2");
+        check("5.0", "no wheel fits: they are for the ABI cp38, cp39, the base has cp311");
+        check("6.0", "no wheel fits: they are for cp312, cp314, the base has Python 3.11.2");
+        check("7.0", "no wheel fits: they are for macosx_11_0_arm64, win_amd64, the base is x86_64");
     }
 }

@@ -8,6 +8,7 @@ mod request;
 mod outcome;
 mod error;
 mod fact;
+mod misnomers;
 mod ranges;
 mod package;
 mod listing;

@@ -92,7 +92,10 @@ fn a_private_authority_and_a_proxy_are_believed_where_they_are_named() {
         assert_eq!(code, Some(0), "{variable}: {stderr}");
     }
     let (code, stderr) = build(&[]);
-    assert!(code == Some(6) && stderr.contains("UnknownIssuer"), "{code:?} {stderr}");
+    assert!(
+        code == Some(6) && stderr.contains("UnknownIssuer") && stderr.contains("SSL_CERT_FILE"),
+        "{code:?} {stderr}"
+    );
     let through = servers.proxy.replace("PASSWORD", "secret");
     let (code, stderr) = build(&[("PIP_CERT", authority), ("HTTPS_PROXY", &through)]);
     assert_eq!(code, Some(0), "{stderr}");

@@ -150,34 +150,6 @@ async fn the_base_is_kept() {
 }
 
 #[tokio::test]
-async fn failures_name_the_facts() {
-    let wheels = house();
-    let check = async |requirements: &[&str], expect: &str| {
-        let expect = format!("no set of wheels for linux/amd64 satisfies every requirement: {expect}");
-        check(&wheels, wants(requirements), &expect).await;
-    };
-    check(&["nothing"], "the recipe requires nothing; nothing is not in default").await;
-    check(
-        &["lib==2.7"],
-        "the recipe requires lib==2.7; lib 2.7 cannot be used: its only wheel, cp311-cp311-manylinux_2_34_x86_64, \
-         needs glibc 2.34, the base has glibc 2.28",
-    )
-    .await;
-    check(&["lib==2.6"], "the recipe requires lib==2.6; lib 2.6 cannot be used: it requires Python >=3.12").await;
-    check(
-        &["lib>=4"],
-        "the recipe requires lib>=4; there is no version of lib in >=4; usable are 3.0rc1, 2.5, 2.0, 1.0",
-    )
-    .await;
-    check(&["app", "lib<1"], "the recipe requires app; the recipe requires lib<1; app 1.0 requires lib>=1").await;
-    check(
-        &["far"],
-        "the recipe requires far; far 1.0 cannot be used: it requires lib from a URL, which only the recipe may do",
-    )
-    .await;
-}
-
-#[tokio::test]
 async fn conflicts_lead_back_to_older_versions() {
     let mut wheels: Vec<Wheel> = (1..=40)
         .flat_map(|number| {

@@ -87,16 +87,74 @@ pub fn is_tag(text: &str) -> bool {
 impl FromStr for Reference {
     type Err = ReferenceError;
 
+    /// Docker's reading: the first component is a host if it has a dot, a port or is `localhost`; else the
+    /// image is one of Docker Hub's. Neither tag nor digest means `latest`.
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
         let fail = |reason: String| ReferenceError { text: text.to_owned(), reason };
-        let parsed: oci_spec::distribution::Reference = text.parse().map_err(|error| fail(format!("{error}")))?;
-        let digest = parsed.digest().map(str::parse).transpose().map_err(|error| fail(format!("{error}")))?;
-        Ok(Self {
-            registry: parsed.registry().to_owned(),
-            repository: parsed.repository().to_owned(),
-            tag: parsed.tag().map(str::to_owned),
-            digest,
-        })
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => (name, Some(digest.parse().map_err(|error| fail(format!("{error}")))?)),
+            None => (text, None),
+        };
+        let last = name.rfind('/').map_or(0, |slash| slash + 1);
+        let (name, tag) = match name[last..].find(':') {
+            Some(colon) => (&name[..last + colon], Some(&name[last + colon + 1..])),
+            None => (name, None),
+        };
+        let (registry, path) = match name.split_once('/') {
+            Some((host, path)) if is_host(host) => (host, path.to_owned()),
+            Some(_) => (DOCKER_HUB, name.to_owned()),
+            None => (DOCKER_HUB, format!("library/{name}")),
+        };
+        if !is_authority(registry) {
+            return Err(fail(format!("`{registry}` is not the name of a host")));
+        }
+        if let Some(component) = path.split('/').find(|component| !is_component(component)) {
+            return Err(fail(unnameable(component)));
+        }
+        if registry.len() + 1 + path.len() > LONGEST_NAME {
+            return Err(fail(format!("its name is longer than {LONGEST_NAME} characters")));
+        }
+        if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
+            return Err(fail(format!("`{tag}` is not a tag")));
+        }
+        let tag = tag.map(str::to_owned).or_else(|| digest.is_none().then(|| "latest".to_owned()));
+        let registry = if registry == "index.docker.io" { DOCKER_HUB } else { registry };
+        Ok(Self { registry: registry.to_owned(), repository: path, tag, digest })
+    }
+}
+
+/// Where images without a host come from.
+const DOCKER_HUB: &str = "docker.io";
+
+/// Of host and repository together: what registries agree on.
+const LONGEST_NAME: usize = 255;
+
+/// Whether the first component of a name is a host, not a part of a repository of Docker Hub.
+fn is_host(text: &str) -> bool {
+    text == "localhost" || text.contains(['.', ':']) || text.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// Whether `text` is a host name or address, with a port if there is one.
+fn is_authority(text: &str) -> bool {
+    let label = |label: &str| {
+        let inner = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        inner && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let named =
+        address.map_or_else(|| host.split('.').all(label), |address| address.parse::<std::net::Ipv6Addr>().is_ok());
+    named && port.is_none_or(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn unnameable(component: &str) -> String {
+    match component {
+        "" => "a part of its name is empty".to_owned(),
+        other if is_component(&other.to_ascii_lowercase()) => format!("`{other}` must be in lower case"),
+        other => format!("`{other}` cannot be part of a repository's name"),
     }
 }
 
@@ -124,15 +182,42 @@ mod tests {
         };
         let digest = Digest::of(b"");
         check("python", "docker.io/library/python:latest");
+        check("python:3.11", "docker.io/library/python:3.11");
+        check("docker.io/library/python", "docker.io/library/python:latest");
+        check("index.docker.io/library/python", "docker.io/library/python:latest");
         check("pytorch/pytorch:2.4", "docker.io/pytorch/pytorch:2.4");
         check("127.0.0.1:5000/a/b:c", "127.0.0.1:5000/a/b:c");
+        check("localhost/a", "localhost/a:latest");
+        check("[::1]:5000/a", "[::1]:5000/a:latest");
+        check("Host/a", "Host/a:latest");
+        check("h.example/a_b/c__d/e---f.g:V_1.0-x", "h.example/a_b/c__d/e---f.g:V_1.0-x");
         check(&format!("ghcr.io/o/i@{digest}"), &format!("ghcr.io/o/i@{digest}"));
+        check(&format!("ghcr.io/o/i:t@{digest}"), &format!("ghcr.io/o/i:t@{digest}"));
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "docker.io/UPPER/case", "a b", "host/../x", "x@sha256:12"] {
-            assert!(text.parse::<Reference>().is_err(), "{text}");
-        }
+        let check = |text: &str, reason: &str| {
+            let error = text.parse::<Reference>().unwrap_err();
+            assert_eq!(error.to_string(), format!("`{text}` is not an image reference: {reason}"));
+        };
+        check("", "a part of its name is empty");
+        check("h.example/", "a part of its name is empty");
+        check("h.example//a", "a part of its name is empty");
+        check("docker.io/UPPER/case", "`UPPER` must be in lower case");
+        check("UPPER", "`UPPER` must be in lower case");
+        check("a b", "`a b` cannot be part of a repository's name");
+        check("host/../x", "`..` cannot be part of a repository's name");
+        check("h.example/a___b", "`a___b` cannot be part of a repository's name");
+        check("-h.example/a", "`-h.example` is not the name of a host");
+        check("h.example:/a", "`h.example:` is not the name of a host");
+        check("h.example:x/a", "`h.example:x` is not the name of a host");
+        check("[::1/a", "`[::1` is not the name of a host");
+        check("a:", "`` is not a tag");
+        check("a:.x", "`.x` is not a tag");
+        check(&format!("a:{}", "x".repeat(129)), &format!("`{}` is not a tag", "x".repeat(129)));
+        check(&format!("h.example/{}", "x".repeat(250)), "its name is longer than 255 characters");
+        assert!("x@sha256:12".parse::<Reference>().is_err());
+        assert!("x@".parse::<Reference>().is_err());
     }
 }

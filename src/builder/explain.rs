@@ -32,8 +32,8 @@ pub struct Explanation {
 pub enum Answer {
     /// It is in the image.
     Locked {
-        /// As the lock has it.
-        wheel: Box<LockedWheel>,
+        /// As the lock has it: a wheel for each file.
+        wheels: Vec<LockedWheel>,
         /// From the recipe to the distribution, a chain for each that requires it.
         chains: Vec<Vec<Link>>,
         /// Newer versions, the newest first, with what speaks against them.
@@ -111,7 +111,10 @@ impl Builder {
             let answer = self.answer(site, package, (&sites, &bounds, position), &index).await;
             let place = Place { variant: site.image.variant.clone(), platform: site.image.platform.clone() };
             match found.iter_mut().find(|known| known.answer.same(&answer)) {
-                Some(known) => known.places.push(place),
+                Some(known) => {
+                    known.places.push(place);
+                    known.answer.add_files(answer);
+                }
                 None => found.push(Explanation { places: vec![place], answer }),
             }
         }
@@ -142,7 +145,7 @@ impl Builder {
         let others = bounds.iter().filter(|(other, _)| **other != position);
         let others = others.flat_map(|(other, links)| links.iter().map(|link| (&sites[*other], link))).collect();
         let newer = newer(site, (wheel, package), (own, others), index).await;
-        Answer::Locked { wheel: Box::new(wheel.clone()), chains, newer }
+        Answer::Locked { wheels: vec![wheel.clone()], chains, newer }
     }
 }
 
@@ -151,10 +154,21 @@ impl Answer {
     fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (
-                Self::Locked { wheel, chains, newer },
-                Self::Locked { wheel: other_wheel, chains: other_chains, newer: other_newer },
-            ) => wheel.file == other_wheel.file && chains == other_chains && newer == other_newer,
+                Self::Locked { wheels, chains, newer },
+                Self::Locked { wheels: other_wheels, chains: other_chains, newer: other_newer },
+            ) => {
+                let version = |wheels: &[LockedWheel]| wheels.first().map(|wheel| wheel.version.clone());
+                version(wheels) == version(other_wheels) && chains == other_chains && newer == other_newer
+            }
             _ => self == other,
+        }
+    }
+
+    fn add_files(&mut self, other: Self) {
+        if let (Self::Locked { wheels, .. }, Self::Locked { wheels: others, .. }) = (self, other) {
+            wheels.extend(others);
+            wheels.sort_by(|one, other| one.file.cmp(&other.file));
+            wheels.dedup_by(|one, other| one.file == other.file);
         }
     }
 }
@@ -390,4 +404,97 @@ async fn deeper_reason(listed: &Listed, (site, wheel): (&Site<'_>, &LockedWheel)
         }
     }
     format!("nothing here speaks against it: try `wheelwright lock --upgrade {}`", wheel.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{builder::testing::Bench, pypi::testing::Wheel};
+
+    fn told(found: &[Explanation]) -> String {
+        let links = |chain: &Vec<Link>| {
+            let link = |link: &Link| format!("{} requires {}", link.asking, link.requirement);
+            chain.iter().map(link).collect::<Vec<_>>().join(" → ")
+        };
+        let newer = |newer: &Newer| match newer {
+            Newer::Rejected(list) => {
+                list.iter().map(|(version, why)| format!("  {version}: {why}\n")).collect::<String>()
+            }
+            other => format!("  {other:?}\n"),
+        };
+        let one = |explanation: &Explanation| {
+            let places: Vec<String> = explanation.places.iter().map(|place| place.platform.to_string()).collect();
+            let answer = match &explanation.answer {
+                Answer::Locked { wheels, chains, newer: list } => {
+                    let files: Vec<&str> = wheels.iter().map(|wheel| wheel.file.as_str()).collect();
+                    let chains: Vec<String> = chains.iter().map(links).collect();
+                    format!("{}\n  {}\n{}", files.join(" "), chains.join("\n  "), newer(list))
+                }
+                other => format!("{other:?}\n"),
+            };
+            format!("{}: {answer}", places.join(" "))
+        };
+        found.iter().map(one).collect()
+    }
+
+    #[tokio::test]
+    async fn the_chain_and_the_reasons_are_told() {
+        let native = ["x86_64", "aarch64"]
+            .map(|machine| Wheel::new("lib", "2.0").tag(&format!("cp311-cp311-manylinux_2_17_{machine}")));
+        let wheels = [
+            vec![
+                Wheel::new("app", "1.0").requires(&["middle[fast]>=1"]),
+                Wheel::new("middle", "1.5").extra("fast").requires(&["lib>=1 ; extra == 'fast'", "left"]),
+                Wheel::new("other", "1.0").requires(&["lib<5"]),
+                Wheel::new("left", "1.0"),
+                Wheel::new("peer", "1.0"),
+                Wheel::new("lib", "1.0"),
+                Wheel::new("lib", "2.1").requires(&["peer>=2"]),
+                Wheel::new("lib", "2.2").python(">=3.12"),
+                Wheel::new("lib", "2.3").tag("cp311-cp311-win_amd64"),
+                Wheel::new("lib", "2.4").yanked(),
+                Wheel::new("lib", "2.5").source(),
+                Wheel::new("lib", "2.6rc1"),
+                Wheel::new("lib", "5.0"),
+            ],
+            native.to_vec(),
+        ]
+        .concat();
+        let bench = Bench::new(&[]);
+        let recipe = "[wheels]\nrequire = [\"app\", \"other\", \"peer\"]\nexclude = [\"left\"]\n\
+                      constraints = [\"lib<3\"]\n";
+        let lock = bench.lock(&wheels, recipe, None, &[]).await.unwrap();
+        let newest = [wheels, vec![Wheel::new("lib", "2.0.5")]].concat();
+        let (builder, project) = (bench.builder(&newest).await.0, bench.project(recipe));
+        let explain = async |name: &str| {
+            let found = builder.explain(&project, &lock, &name.parse().unwrap()).await.unwrap();
+            told(&found)
+        };
+        insta::assert_snapshot!(explain("lib").await, @"
+        linux/amd64: lib-2.0-cp311-cp311-manylinux_2_17_x86_64.whl
+          the recipe requires other → other 1.0 requires lib<5
+          the recipe requires app → app 1.0 requires middle[fast]>=1 → middle 1.5 requires lib>=1
+          5.0: other 1.0 requires lib<5
+          2.6rc1: it is a pre-release, and nothing asks for one
+          2.5: it is published as source only, without wheels
+          2.4: it was withdrawn by its authors
+          2.3: its only wheel, cp311-cp311-win_amd64, is for win_amd64, the base is x86_64
+          2.2: it requires Python >=3.12, the base has 3.11.2
+          2.1: it requires peer>=2, and peer 1.0 is locked
+          2.0.5: nothing here speaks against it: try `wheelwright lock --upgrade lib`
+        linux/arm64: lib-2.0-cp311-cp311-manylinux_2_17_aarch64.whl
+          the recipe requires other → other 1.0 requires lib<5
+          the recipe requires app → app 1.0 requires middle[fast]>=1 → middle 1.5 requires lib>=1
+          5.0: other 1.0 requires lib<5
+          2.6rc1: it is a pre-release, and nothing asks for one
+          2.5: it is published as source only, without wheels
+          2.4: it was withdrawn by its authors
+          2.3: its only wheel, cp311-cp311-win_amd64, is for win_amd64, the base is aarch64
+          2.2: it requires Python >=3.12, the base has 3.11.2
+          2.1: it requires peer>=2, and peer 1.0 is locked
+          2.0.5: nothing here speaks against it: try `wheelwright lock --upgrade lib`
+        ");
+        assert_eq!(explain("left").await, "linux/amd64 linux/arm64: Excluded { pattern: \"left\" }\n");
+        assert!(explain("ohter").await.contains("did you mean `other`?"));
+    }
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::temporary::{claim, sweep_all};
+use super::temporary::{claim, sweep, sweep_all};
 
 /// An advisory lock on a file of its own; released when dropped or when the process dies.
 #[derive(Debug)]
@@ -26,6 +26,21 @@ impl FileLock {
                 return Ok(Self { _file: file });
             }
         }
+    }
+
+    /// Keeps the temporary files in `folder`, which exists, from being swept, those too that are closed
+    /// and wait for their names; what runs that died left there is swept first. Waits for nobody.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened.
+    pub fn keeping(folder: &Path) -> io::Result<Self> {
+        let file = File::open(folder)?;
+        // Nobody keeps it: whatever is unfinished in it will stay so.
+        if file.try_lock().is_ok() {
+            sweep(folder);
+        }
+        file.lock_shared()?;
+        Ok(Self { _file: file })
     }
 
     /// Waits until no other process holds `folder` itself, which exists, and keeps all others out.

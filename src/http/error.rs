@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::retry::is_untrusted;
 use crate::hint::{Advise, Hint};
 
 /// A request that did not succeed.
@@ -115,27 +116,11 @@ impl Advise for HttpError {
 
 /// What to do about a server that cannot be reached.
 pub(crate) fn unreachable_hint(error: &reqwest::Error) -> Hint {
-    Hint::new(if is_stranger(error) {
-        "name the authority that signed the server's certificate with `--ca-file FILE`"
+    Hint::new(if is_untrusted(error) {
+        "name the authority that signed the server's certificate with `--ca-file FILE` or in SSL_CERT_FILE"
     } else {
         "check the network, HTTPS_PROXY and NO_PROXY"
     })
-}
-
-/// Whether the server showed a certificate that nobody here trusts.
-pub(crate) fn is_stranger(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(found) = cause {
-        if let Some(rustls::Error::InvalidCertificate(_)) = found.downcast_ref() {
-            return true;
-        }
-        // An error of I/O passes itself off as what it wraps.
-        cause = match found.downcast_ref::<std::io::Error>() {
-            Some(wrapper) => wrapper.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static)),
-            None => found.source(),
-        };
-    }
-    false
 }
 
 /// `url` as it may be shown: without user, password, query and fragment.

@@ -8,14 +8,15 @@ mod names;
 mod program;
 mod retry;
 mod setup;
+mod trust;
 
 pub(crate) use client::percent_decode;
 pub use client::{Authorization, Client, Fetched, Options, Request};
 pub use download::Receive;
+pub(crate) use error::unreachable_hint;
 pub use error::{HttpError, redacted};
-pub(crate) use error::{is_stranger, unreachable_hint};
 pub(crate) use program::{PATIENCE, ask};
 pub use reqwest::{Method, StatusCode, header};
-pub(crate) use retry::{pause, retry_after};
+pub(crate) use retry::{is_untrusted, pause, retry_after};
 pub use setup::{Proxies, certificates};
 pub use url::Url;

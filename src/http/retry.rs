@@ -1,13 +1,15 @@
 //! When to try again.
 
 use std::{
+    error::Error,
     hash::{BuildHasher as _, Hasher as _, RandomState},
+    io,
     time::Duration,
 };
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-use super::{HttpError, is_stranger};
+use super::HttpError;
 
 /// The longest pause of our own choice.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -40,9 +42,22 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub(super) fn worth_retrying(error: &HttpError) -> bool {
     match error {
         HttpError::Status { status, .. } => matches!(status.as_u16(), 408 | 429 | 499 | 500 | 502 | 503 | 504 | 522),
-        HttpError::Transport { source, .. } => !source.is_builder() && !source.is_redirect() && !is_stranger(source),
+        HttpError::Transport { source, .. } => !source.is_builder() && !source.is_redirect() && !is_untrusted(source),
         HttpError::Cut { .. } => true,
         _ => false,
+    }
+}
+
+/// Whether TLS does not believe the server to be who it says: it will say so again.
+pub(crate) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return matches!(tls, rustls::Error::InvalidCertificate(_));
+    }
+    // What an error of input and output holds is not its source, but its source's owner.
+    let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    match held {
+        Some(held) => is_untrusted(held),
+        None => error.source().is_some_and(is_untrusted),
     }
 }
 
@@ -69,6 +84,15 @@ mod tests {
         }
         let different: std::collections::BTreeSet<Duration> = (0..50).map(|_| pause(3, first)).collect();
         assert!(different.len() > 10, "no jitter");
+    }
+
+    #[test]
+    fn certificates_that_are_not_believed_are_known_wherever_they_stand() {
+        let tls = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert!(is_untrusted(&tls()));
+        assert!(is_untrusted(&io::Error::other(io::Error::other(tls()))));
+        assert!(!is_untrusted(&io::Error::other(rustls::Error::HandshakeNotComplete)));
+        assert!(!is_untrusted(&io::Error::from(io::ErrorKind::ConnectionReset)));
     }
 
     #[test]

@@ -4,9 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{NoProxy, Proxy};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
-use rustls_platform_verifier::Verifier;
 
-use super::{HttpError, Options, names::Names};
+use super::{HttpError, Options, names::Names, trust::Trust};
 
 /// Redirects followed for one request.
 const REDIRECTS: usize = 10;
@@ -77,15 +76,12 @@ fn redirects() -> reqwest::redirect::Policy {
 fn tls(roots: &[CertificateDer<'static>]) -> Result<rustls::ClientConfig, HttpError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let fail = |source| HttpError::Tls { source };
-    // A bundle of a company may hold certificates that no verifier takes; the system's does, too.
-    let sound = |root: &&CertificateDer<'static>| rustls::RootCertStore::empty().add((*root).clone()).is_ok();
-    let roots: Vec<_> = roots.iter().filter(sound).cloned().collect();
-    let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(fail)?;
+    let trust = Trust::new(roots, Arc::clone(&provider));
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(fail)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(Arc::new(trust))
         .with_no_client_auth())
 }
 

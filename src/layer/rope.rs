@@ -69,8 +69,8 @@ impl Rope {
     /// Throws away the files whose bytes are no longer what they were; true when there were any.
     #[must_use]
     pub fn remove_damaged(&self) -> bool {
-        // One that cannot be read is not relied on either.
-        self.blobs.iter().map(|blob| blob.remove_if_damaged().unwrap_or(true)).fold(false, |any, found| any || found)
+        // One that cannot be read is not relied on either. All are looked at.
+        self.blobs.iter().filter(|blob| blob.remove_if_damaged().unwrap_or(true)).count() > 0
     }
 
     /// A reader from `offset` on.

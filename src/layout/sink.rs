@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Contents, INDEX, LayoutError, MARKER, MARKER_BYTES, blob_path, read_contents, source::check_marker};
 use crate::{
-    fs::{AtomicFile, FileLock, SealedFile, sorted_entries, write_atomic},
+    fs::{AtomicFile, FileLock, SealedFile, sorted_entries, sweep, write_atomic},
     image::{BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
     oci::{Descriptor, Digest},
 };
@@ -29,7 +29,11 @@ pub struct LayoutSink {
 }
 
 /// Folders that were made for a layout, the outermost first. Those still empty in the end go again.
-struct MadeFolders(Vec<PathBuf>);
+struct MadeFolders {
+    folders: Vec<PathBuf>,
+    /// Other runs leave what waits in the innermost folder alone.
+    _kept: FileLock,
+}
 
 impl LayoutSink {
     /// Adds to the layout at `folder`, or makes one if there is nothing or an empty folder. The
@@ -39,6 +43,7 @@ impl LayoutSink {
     /// When the folder holds something else, or cannot be made.
     pub fn open(folder: impl Into<PathBuf>, name: Option<String>) -> Result<Self, LayoutError> {
         let folder = folder.into();
+        tidy(&folder);
         let begun = folder.join(MARKER).exists();
         if begun || !is_empty(&folder)? {
             check_marker(&folder)?;
@@ -130,18 +135,32 @@ impl MadeFolders {
             folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
         missing.retain(|folder| folder != Path::new(""));
         missing.reverse();
-        let made = Self(missing);
         fs::create_dir_all(folder)?;
-        Ok(made)
+        Ok(Self { folders: missing, _kept: FileLock::keeping(folder)? })
     }
 }
 
 impl Drop for MadeFolders {
     fn drop(&mut self) {
-        for folder in self.0.iter().rev() {
+        for folder in self.folders.iter().rev() {
             // Fails on the folders that are in use, as it should.
             let _ = fs::remove_dir(folder);
         }
+    }
+}
+
+/// Removes what a killed run left: unfinished files, and the folders of a layout that never was one.
+fn tidy(folder: &Path) {
+    sweep(folder);
+    let holds_only = |folder: &Path, name: &str| {
+        sorted_entries(folder).is_ok_and(|entries| entries.len() == 1 && entries[0].file_name() == name)
+    };
+    let blobs = folder.join("blobs");
+    if holds_only(folder, "blobs") && holds_only(&blobs, "sha256") {
+        let innermost = blobs.join("sha256");
+        drop(FileLock::keeping(&innermost));
+        // Fails on folders in which there is something.
+        let _ = fs::remove_dir(innermost).and_then(|()| fs::remove_dir(blobs));
     }
 }
 
@@ -282,6 +301,28 @@ mod tests {
         }
         assert!(!temporary.path().join("a").exists());
         assert_eq!(files(&used), before);
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_run_left_is_put_away_and_what_a_living_one_has_is_not() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("layout");
+        let innermost = folder.join("blobs/sha256");
+        fs::create_dir_all(&innermost).unwrap();
+        let left = || crate::fs::temporary_file(&innermost).unwrap().into_temp_path().keep().unwrap();
+        let first = left();
+        let sink = LayoutSink::open(&folder, None).unwrap();
+        assert!(!first.exists());
+        sink.put_blob(&Memory::new(MediaType::ImageLayer, "waits for its name")).await.unwrap();
+        let other = LayoutSink::open(&folder, Some("other".to_owned()));
+        assert!(other.is_err(), "it is no layout before the first image is there");
+        assert_eq!(files(&folder).len(), 1);
+        deliver(&index("x"), &sink).await.unwrap();
+        drop(sink);
+        let second = left();
+        deliver(&index("y"), &LayoutSink::open(&folder, Some("y".to_owned())).unwrap()).await.unwrap();
+        assert!(!second.exists());
+        assert_eq!(LayoutSource::open(&folder, Some("y")).unwrap().root().await.unwrap().manifests().unwrap().len(), 1);
     }
 
     #[test]

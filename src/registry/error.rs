@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use super::{CredentialError, Refusal};
 use crate::{
     hint::{Advise, Hint},
-    http::{HttpError, is_stranger, unreachable_hint},
+    http::{HttpError, is_untrusted, unreachable_hint},
     image::{ManifestError, TransferError},
     oci::{Digest, ReferenceError},
 };
@@ -199,7 +199,7 @@ impl RegistryError {
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Status { status, code, .. } => is_passing(*status, code.as_deref()),
-            Self::Transport { source, .. } => !source.is_builder() && !source.is_redirect() && !is_stranger(source),
+            Self::Transport { source, .. } => !source.is_builder() && !source.is_redirect() && !is_untrusted(source),
             Self::Stalled { .. } | Self::Cut { .. } => true,
             _ => false,
         }

@@ -37,7 +37,7 @@ const SMALLEST_CHUNK: HeaderName = HeaderName::from_static("oci-chunk-min-length
 /// What a registry offers when an upload begins.
 enum Begun {
     Mounted,
-    Session(Session),
+    Session(Box<Session>),
 }
 
 /// An upload that has begun. Dropped before it has ended, it is left to [`super::Registry::tidy`].
@@ -73,7 +73,7 @@ pub(super) async fn put(repository: &Repository, blob: &dyn BlobSource) -> Resul
     }
     match mount(repository, blob).await? {
         Some(Begun::Mounted) => Ok(Moved::Mounted),
-        Some(Begun::Session(session)) => transmit(repository, blob, Some(session)).await,
+        Some(Begun::Session(session)) => transmit(repository, blob, Some(*session)).await,
         None => transmit(repository, blob, None).await,
     }
 }
@@ -131,7 +131,7 @@ async fn mount(repository: &Repository, blob: &dyn BlobSource) -> Result<Option<
     call.mount_from = Some(&origin.repository);
     match repository.send(&call, &[200, 201, 202, 204]).await {
         Ok(response) if response.status() == StatusCode::ACCEPTED => {
-            Ok(Session::of(repository, &response).ok().map(Begun::Session))
+            Ok(Session::of(repository, &response).ok().map(Box::new).map(Begun::Session))
         }
         Ok(_) if repository.has_blob(descriptor).await? => Ok(Some(Begun::Mounted)),
         Ok(_) => Ok(None),

@@ -155,7 +155,7 @@ fn all_or_first_error(
     outcomes: Vec<Result<Resolution, ResolveError>>,
     platforms: Vec<Platform>,
 ) -> Result<Vec<Resolution>, ResolveError> {
-    let (mut same, mut solved, mut first, mut found) = (Vec::new(), Vec::new(), None, Vec::new());
+    let (mut unsolved, mut solved, mut first, mut found) = (Vec::new(), Vec::new(), None, Vec::new());
     for (outcome, platform) in outcomes.into_iter().zip(platforms) {
         match (outcome, &first) {
             (Ok(resolution), _) => {
@@ -163,14 +163,13 @@ fn all_or_first_error(
                 found.push(resolution);
             }
             (Err(error), None) => first = Some(error),
-            (Err(error), Some(known)) if error.facts() == known.facts() => same.push(platform),
-            (Err(_), Some(_)) => {}
+            (Err(_), Some(_)) => unsolved.push(platform),
         }
     }
     match first {
         None => Ok(found),
-        Some(ResolveError::NoSolution { platform, mut facts }) if !same.is_empty() || !solved.is_empty() => {
-            facts.push(Fact::Elsewhere { same, solved });
+        Some(ResolveError::NoSolution { platform, mut facts }) if !unsolved.is_empty() || !solved.is_empty() => {
+            facts.push(Fact::Elsewhere { unsolved, solved });
             Err(ResolveError::NoSolution { platform, facts })
         }
         Some(error) => Err(error),

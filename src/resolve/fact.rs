@@ -87,8 +87,8 @@ pub enum Fact {
     },
     /// How other platforms fare.
     Elsewhere {
-        /// Those for which the same holds.
-        same: Vec<Platform>,
+        /// Those for which there is no solution either.
+        unsolved: Vec<Platform>,
         /// Those for which there is a solution.
         solved: Vec<Platform>,
     },
@@ -255,12 +255,15 @@ impl fmt::Display for Fact {
             Self::WouldDo { requirement, instead } => {
                 write!(formatter, "with {instead} in place of {requirement} there is a solution")
             }
-            Self::Elsewhere { same, solved } => {
+            Self::Elsewhere { unsolved, solved } => {
                 let names = |list: &[Platform]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                let parts = [("the same holds for", names(same)), ("there is a solution for", names(solved))];
-                let parts = parts.iter().filter(|(_, names)| !names.is_empty());
-                let parts: Vec<String> = parts.map(|(what, names)| format!("{what} {names}")).collect();
-                formatter.write_str(&parts.join("; "))
+                match (&unsolved[..], &solved[..]) {
+                    ([], solved) => write!(formatter, "there is a solution for {}", names(solved)),
+                    (unsolved, []) => write!(formatter, "there is none for {} either", names(unsolved)),
+                    (unsolved, solved) => {
+                        write!(formatter, "there is none for {} either, but one for {}", names(unsolved), names(solved))
+                    }
+                }
             }
             Self::NoVersion { package, versions, there_are } if there_are.is_empty() => {
                 write!(formatter, "there is no version of {package} in {versions}")

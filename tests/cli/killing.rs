@@ -19,7 +19,7 @@ const ROUNDS: u8 = 20;
 
 /// What must not be left: files under construction, in the store and elsewhere.
 fn temporary(bench: &Bench) -> Vec<String> {
-    let all = files(bench.store()).into_iter().chain(files(bench.project()));
+    let all = files(&bench.store()).into_iter().chain(files(&bench.project()));
     let names = all.map(|file| file.display().to_string());
     names.filter(|name| name.contains("/ingest/") || name.contains("/.wheelwright-")).collect()
 }
@@ -33,13 +33,13 @@ async fn a_killed_run_leaves_the_old_image_or_the_new_one() {
     world.rule(|seen| match seen.method.as_str() {
         "PUT" if seen.path.contains("/uploads/") => Some(Fault::SlowRequest(Duration::from_millis(5))),
         "GET" | "HEAD" => None,
-        _ => Some(Fault::Delay(Duration::from_millis(10))),
+        _ => Some(Fault::Delay(Duration::from_millis(5))),
     });
     let line = format!("build app.toml --progress off --push {}/app:1", world.host());
     let start = Instant::now();
     let mut old = digest(&bench.run(&line));
     let usual = start.elapsed();
-    let (mut seed, mut left, mut moved, mut leftovers) = (0x5eed_u64, 0, 0, 0);
+    let (mut seed, mut left) = (0x5eed_u64, 0);
     for round in 1..=ROUNDS {
         edit(&bench, &world.host(), round);
         let mut child = bench.command(&line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -49,17 +49,14 @@ async fn a_killed_run_leaves_the_old_image_or_the_new_one() {
         thread::sleep(span.mul_f64(f64::from(u32::try_from(seed >> 33).unwrap() % 1000) / 950.0));
         child.kill().unwrap();
         child.wait().unwrap();
-        leftovers += temporary(&bench).len();
         let found = complete(&world, "app:1").await;
         let new = digest(&bench.run(&line));
         assert_ne!(new, old);
         assert!(found == old || found == new, "round {round}: neither the old image nor the new one");
-        *if found == old { &mut left } else { &mut moved } += 1;
+        left += u8::from(found == old);
         assert_eq!(temporary(&bench), Vec::<String>::new(), "round {round}");
-        assert_eq!(complete(&world, "app:1").await, new);
         old = new;
     }
-    println!("killed before the tag moved: {left}, after: {moved}; files left and put away: {leftovers}");
     assert!(left > ROUNDS / 4, "the runs were killed too late to tell anything");
 }
 

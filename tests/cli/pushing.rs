@@ -37,7 +37,7 @@ fn gets(seen: &[Seen], blob: &Descriptor) -> usize {
 }
 
 fn store(bench: &Bench) -> u64 {
-    let files = files(bench.store());
+    let files = files(&bench.store());
     files.iter().map(|file| file.metadata().unwrap().len()).sum()
 }
 
@@ -67,7 +67,8 @@ async fn a_base_of_another_registry_passes_through() {
     // Once there, nothing of it moves again.
     let before = from.seen().len();
     let puts = to.count("PUT", "/blobs/");
-    (from_wire.counted(), to_wire.counted());
+    from_wire.counted();
+    to_wire.counted();
     assert_eq!(digest(&bench.run(&push)), pushed);
     assert_eq!((gets(&from.seen()[before..], &base), to.count("PUT", "/blobs/")), (0, puts));
     let ((_, received), (sent, _)) = (from_wire.counted(), to_wire.counted());
@@ -118,7 +119,7 @@ async fn a_damaged_store_is_found_out_and_mended() {
     let bench = project(&world.host());
     let first = digest(&bench.run("build app.toml --progress off -o oci:dist"));
     let wheel = Digest::of(&fs::read(bench.project().join(WHEEL)).unwrap());
-    let blob = files(bench.store()).into_iter().find(|file| file.ends_with(wheel.hex())).unwrap();
+    let blob = files(&bench.store()).into_iter().find(|file| file.ends_with(wheel.hex())).unwrap();
     let mut bytes = fs::read(&blob).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

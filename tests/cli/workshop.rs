@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -51,7 +51,7 @@ pub(super) const WHEEL: &str = "demo-1.0-py3-none-any.whl";
 /// Gives each `edition` of a project's recipe another wheel.
 pub(super) fn edit(bench: &Bench, host: &str, edition: u8) {
     let version = format!("1.{edition}");
-    let wheel = Wheel::new("demo", &version).file("demo.py", &noise(edition, 2_000_000));
+    let wheel = Wheel::new("demo", &version).file("demo.py", &noise(edition, 1_000_000));
     let name = format!("demo-{version}-py3-none-any.whl");
     let recipe = format!(
         "name = \"app\"\nbase = \"{host}/base/python:3.11\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\n\
@@ -81,11 +81,11 @@ pub(super) async fn complete(world: &World, reference: &str) -> Digest {
 }
 
 /// Every file below `folder`.
-pub(super) fn files(folder: PathBuf) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in sorted_entries(&folder).unwrap_or_default() {
+    for entry in sorted_entries(folder).unwrap_or_default() {
         let path = entry.path();
-        if path.is_dir() { found.extend(files(path)) } else { found.push(path) }
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
     }
     found
 }

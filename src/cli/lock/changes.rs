@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use crate::{
     cli::{quantity, report::visible},
-    lock::{Lock, LockChange, LockedKind, Place},
+    lock::{Lock, LockChange, LockedImage, LockedKind, Place},
 };
 
 /// Characters of a digest that tell it from others.
@@ -34,27 +34,26 @@ fn line(change: &LockChange, lock: &Lock) -> String {
         (Some(before), None) => format!("- {name} {}", short(before)),
         (Some(before), Some(after)) => format!("~ {name} {} → {}", short(before), short(after)),
     };
-    format!("{what}{}", places(change, lock))
-}
-
-/// Where; nothing when everywhere.
-fn places(change: &LockChange, lock: &Lock) -> String {
-    let all: BTreeSet<Place> = match change.kind {
-        LockedKind::Wheel => {
-            let image = |image: &crate::lock::LockedImage| Place {
-                variant: image.variant.clone(),
-                platform: image.platform.clone(),
-            };
-            lock.images.iter().map(image).collect()
-        }
+    let all = match change.kind {
+        LockedKind::Wheel => images(lock),
         _ => lock.platforms.iter().map(|locked| Place { variant: None, platform: locked.platform.clone() }).collect(),
     };
-    if all.iter().all(|place| change.places.contains(place)) {
+    format!("{what}{}", places(&change.places, &all))
+}
+
+/// Every image of the lock.
+pub(super) fn images(lock: &Lock) -> BTreeSet<Place> {
+    let image = |image: &LockedImage| Place { variant: image.variant.clone(), platform: image.platform.clone() };
+    lock.images.iter().map(image).collect()
+}
+
+/// ` (pytorch, tensorflow on linux/amd64)`; nothing where `here` is all there is.
+pub(super) fn places(here: &[Place], all: &BTreeSet<Place>) -> String {
+    let whole =
+        |same: &dyn Fn(&Place) -> bool| all.iter().filter(|place| same(place)).all(|place| here.contains(place));
+    if whole(&|_| true) {
         return String::new();
     }
-    let whole = |same: &dyn Fn(&Place) -> bool| {
-        all.iter().filter(|place| same(place)).all(|place| change.places.contains(place))
-    };
     let name = |place: &Place| match &place.variant {
         Some(variant) if whole(&|other| other.variant == place.variant) => variant.clone(),
         Some(variant) if !whole(&|other| other.platform == place.platform) => {
@@ -62,7 +61,7 @@ fn places(change: &LockChange, lock: &Lock) -> String {
         }
         _ => place.platform.to_string(),
     };
-    let names: BTreeSet<String> = change.places.iter().map(name).collect();
+    let names: BTreeSet<String> = here.iter().map(name).collect();
     format!(" ({})", names.into_iter().collect::<Vec<_>>().join(", "))
 }
 
@@ -87,7 +86,7 @@ pub(super) fn contents(lock: &Lock) -> String {
 mod tests {
     use super::*;
     use crate::{
-        lock::{LockedImage, LockedPlatform, LockedWheel, WheelSource},
+        lock::{LockedPlatform, LockedWheel, WheelSource},
         oci::Digest,
     };
 

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::changes;
 use crate::{
     builder::{Answer, Builder, Explanation, Link, Newer},
     cli::{error::CliError, project::ProjectFile, quantity, report::visible},
-    lock::{Lock, LockedWheel, Place, WheelSource},
+    lock::{Lock, LockedWheel, WheelSource},
     python::{PackageName, Version},
 };
 
@@ -36,11 +37,12 @@ pub(super) async fn run(
 }
 
 fn told(name: &PackageName, explanation: &Explanation, lock: &Lock) -> String {
-    let place = places(&explanation.places, lock);
+    let place = changes::places(&explanation.places, &changes::images(lock));
     match &explanation.answer {
-        Answer::Locked { wheel, chains, newer } => {
-            let mut text = format!("{name} {}{place}\n", visible(&wheel.version));
-            field(&mut text, "file", &[file(wheel)]);
+        Answer::Locked { wheels, chains, newer } => {
+            let version = wheels.first().map(|wheel| visible(&wheel.version)).unwrap_or_default();
+            let mut text = format!("{name} {version}{place}\n");
+            field(&mut text, "file", &wheels.iter().map(file).collect::<Vec<_>>());
             field(&mut text, "asked for", &told_chains(chains));
             field(&mut text, "not newer", &told_newer(newer));
             text
@@ -116,16 +118,4 @@ fn listed(versions: &[&Version]) -> String {
         None | Some(0) => names.join(", "),
         Some(more) => format!("{} and {more} more", names.join(", ")),
     }
-}
-
-/// ` (pytorch on linux/amd64, …)`; nothing where it is all of the lock.
-fn places(places: &[Place], lock: &Lock) -> String {
-    if places.len() == lock.images.len() {
-        return String::new();
-    }
-    let name = |place: &Place| match &place.variant {
-        Some(variant) => format!("{variant} on {}", place.platform),
-        None => place.platform.to_string(),
-    };
-    format!(" ({})", places.iter().map(name).collect::<Vec<_>>().join(", "))
 }

@@ -77,7 +77,7 @@ async fn a_chain_of_others_requirements() {
       - app 1.0 requires middle>=2
       - middle 2.0 and 2.1 requires core<2
       - other 1.0 requires core>=2
-      - the same holds for linux/arm64
+      - there is none for linux/arm64 either
     hint: loosen `app` or `other`, or set a wrong requirement of somebody else right with `wheels.overrides`
     ");
 }
@@ -90,6 +90,7 @@ async fn wheels_for_newer_systems_only() {
       - the recipe requires python-gdcm>=3.1
       - python-gdcm 3.2.6 cannot be used: no wheel fits: the nearest, cp311-cp311-manylinux_2_34_x86_64, needs glibc 2.34, the base has glibc 2.28
       - with python-gdcm==3.0.10 in place of python-gdcm>=3.1 there is a solution
+      - there is none for linux/arm64 either
     hint: write `python-gdcm==3.0.10` for `python-gdcm>=3.1`
     ");
 }
@@ -106,7 +107,7 @@ async fn source_only() {
       - the recipe requires client
       - client 1.0 requires atlasclient>=0.1.2
       - atlasclient is published as source only, without wheels, in every version
-      - the same holds for linux/arm64
+      - there is none for linux/arm64 either
     hint: build a wheel of atlasclient and name it in `wheels.require`, take another package, or leave it out with `wheels.exclude`
     ");
     let wheels = [Wheel::new("once", "2.0").source(), Wheel::new("once", "1.9").source(), Wheel::new("once", "1.0")];
@@ -115,7 +116,7 @@ async fn source_only() {
       - the recipe requires once>=1.5
       - once is published as source only, without wheels, in 2.0, 1.9; 1.0 is the newest that has one for the target
       - with once==1.0 in place of once>=1.5 there is a solution
-      - the same holds for linux/arm64
+      - there is none for linux/arm64 either
     hint: write `once==1.0` for `once>=1.5`
     ");
 }
@@ -127,7 +128,7 @@ async fn names_and_versions_that_are_not_there() {
     error: no set of wheels for linux/amd64 satisfies every requirement
       - the recipe requires nunpy
       - no index has nunpy: asked was default
-      - the same holds for linux/arm64
+      - there is none for linux/arm64 either
     hint: did you mean `numpy`?
     ");
     insta::assert_snapshot!(failure(&wheels, &["numpy>=9"]).await, @"
@@ -135,7 +136,7 @@ async fn names_and_versions_that_are_not_there() {
       - the recipe requires numpy>=9
       - there is no version of numpy in >=9; usable are 2.0, 1.0
       - with numpy==2.0 in place of numpy>=9 there is a solution
-      - the same holds for linux/arm64
+      - there is none for linux/arm64 either
     hint: write `numpy==2.0` for `numpy>=9`
     ");
 }
@@ -153,7 +154,7 @@ async fn another_python() {
       - the recipe requires numpy==2.5
       - numpy 2.5 cannot be used: it requires Python >=3.12, the base has 3.11.2
       - with numpy==2.4 in place of numpy==2.5 there is a solution
-      - the same holds for linux/arm64
+      - there is none for linux/arm64 either
     hint: write `numpy==2.4` for `numpy==2.5`
     ");
     insta::assert_snapshot!(failure(&wheels, &["numpy==2.6"]).await, @"
@@ -161,7 +162,7 @@ async fn another_python() {
       - the recipe requires numpy==2.6
       - numpy 2.6 cannot be used: no wheel fits: they are for cp312, cp313, the base has Python 3.11.2
       - with numpy==2.4 in place of numpy==2.6 there is a solution
-      - the same holds for linux/arm64
+      - there is none for linux/arm64 either
     hint: write `numpy==2.4` for `numpy==2.6`
     ");
 }
@@ -173,7 +174,7 @@ async fn urls_of_others() {
     error: no set of wheels for linux/amd64 satisfies every requirement
       - the recipe requires far
       - far 1.0 cannot be used: it requires lib from a URL, which only the recipe may do
-      - the same holds for linux/arm64
+      - there is none for linux/arm64 either
     hint: choose a version or base that fits, or offer alternatives with `[[wheels.choice]]`
     ");
 }

@@ -118,7 +118,9 @@ impl Builder {
                 None => found.push(Explanation { places: vec![place], answer }),
             }
         }
-        found.iter_mut().for_each(|explanation| explanation.places.sort());
+        for explanation in &mut found {
+            explanation.places.sort();
+        }
         // Where some images have it, nobody asks about those that do not.
         if found.iter().any(|explanation| !matches!(explanation.answer, Answer::Absent { .. })) {
             found.retain(|explanation| !matches!(explanation.answer, Answer::Absent { .. }));
@@ -418,7 +420,8 @@ mod tests {
         };
         let newer = |newer: &Newer| match newer {
             Newer::Rejected(list) => {
-                list.iter().map(|(version, why)| format!("  {version}: {why}\n")).collect::<String>()
+                let versions = list.iter().map(|(version, why)| format!("  {version}: {why}\n"));
+                versions.collect::<Vec<_>>().concat()
             }
             other => format!("  {other:?}\n"),
         };

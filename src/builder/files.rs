@@ -283,7 +283,7 @@ mod tests {
         ]);
         let check = |file: &str, more: &str, expect: &str| {
             let found = request(&bench, &format!("files = [\"{file}\"]\n{more}"));
-            assert_eq!(found.map(|found| shown(&found)).unwrap_or_else(|error| error), expect);
+            assert_eq!(found.map_or_else(|error| error, |found| shown(&found)), expect);
         };
         let index = |table: &str| format!("index = [{{ name = \"n\", {table} }}]");
         check(

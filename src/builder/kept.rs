@@ -137,7 +137,7 @@ fn each_wheel(lock: &Lock) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use crate::{
-        builder::testing::{Bench, wheels},
+        builder::testing::{Bench, base, wheels},
         hint::Advise as _,
         pypi::testing::Wheel,
     };
@@ -164,7 +164,7 @@ mod tests {
         check("[wheels]\nrequire = [\"app\"]\nconstraints = [\"lib>1,<2\"]\n", &[], "app 1.0, lib 1.5").await;
         check(recipe, &["lib"], "app 1.0, lib 2.0").await;
         check(recipe, &["app"], "app 2.0, lib 1.0").await;
-        let lock = bench.lock(&new, recipe, Some(&bench.base(&bench.project(recipe))), &[]).await.unwrap();
+        let lock = bench.lock(&new, recipe, Some(&base(&bench.project(recipe))), &[]).await.unwrap();
         assert_eq!(wheels(&lock, None, "linux/amd64"), "app 2.0, lib 2.0");
         let error = bench.lock(&new, recipe, Some(&first), &["libs"]).await.unwrap_err();
         assert_eq!(error.to_string(), "the lock has nothing called `libs`");

@@ -61,13 +61,6 @@ impl Bench {
         Project { recipe, folder: self.folder.path().to_owned() }
     }
 
-    /// A lock of the base of `project` and of nothing else.
-    pub(super) fn base(&self, project: &Project) -> Lock {
-        let platforms = project.recipe.platforms.iter().map(|platform| below(platform.get_ref())).collect();
-        let inputs = super::inputs::inputs(project).unwrap();
-        Lock { version: Lock::VERSION, inputs, platforms, images: Vec::new() }
-    }
-
     /// A builder over an index of `wheels`, whose log comes with it.
     pub(super) async fn builder(&self, wheels: &[Wheel]) -> (Builder, FakeIndex) {
         let server = FakeIndex::serve(wheels, Manner::Modern).await;
@@ -98,7 +91,7 @@ impl Bench {
         upgrade: &[&str],
     ) -> Result<Lock, BuildError> {
         let project = self.project(rest);
-        let known = before.cloned().unwrap_or_else(|| self.base(&project));
+        let known = before.cloned().unwrap_or_else(|| base(&project));
         let names: Vec<String> = upgrade.iter().map(|name| (*name).to_owned()).collect();
         self.builder(wheels).await.0.lock(&project, &Kept::but(&known, &names)?).await
     }
@@ -107,6 +100,13 @@ impl Bench {
     pub(super) fn warnings(&self) -> Vec<String> {
         std::mem::take(&mut *self.heard.0.lock().unwrap())
     }
+}
+
+/// A lock of the base of `project` and of nothing else.
+pub(super) fn base(project: &Project) -> Lock {
+    let platforms = project.recipe.platforms.iter().map(|platform| below(platform.get_ref())).collect();
+    let inputs = super::inputs::inputs(project).unwrap();
+    Lock { version: Lock::VERSION, inputs, platforms, images: Vec::new() }
 }
 
 /// `name version`, for each wheel of the image.

@@ -55,7 +55,7 @@ impl Builder {
         let mut images = Vec::new();
         for (variant, mut resolutions) in variants.iter().zip(found) {
             if !variant.request.from_lock.is_empty() {
-                resolutions = self.from_lock(project, variant, platforms).await?;
+                resolutions = self.given_by_lock(project, variant, platforms).await?;
             }
             self.judge(project, &resolutions)?;
             let mut resolutions = resolutions.into_iter();
@@ -64,7 +64,7 @@ impl Builder {
         Ok(images)
     }
 
-    async fn from_lock(
+    async fn given_by_lock(
         &self,
         project: &Project,
         variant: &Variant,

@@ -63,13 +63,15 @@ impl LayoutSink {
         let unwritable = |source| LayoutError::Write { path: path.clone(), source };
         // The folders must outlive a write that goes on in its thread after this call was given up.
         let file = AtomicFile::create(&path).map_err(unwritable)?;
-        let staged = Staged { file, _folders: Arc::clone(&self.made) };
+        let staged = Staged { file, folders: Arc::clone(&self.made) };
         let staged = save(blob, staged).await.map_err(|error| match error {
             SaveError::Blob(error) => error,
             SaveError::Write { source, .. } => unwritable(source).into(),
         })?;
-        let sealed = blocking(move || staged.file.seal()).await.map_err(unwritable)?;
-        self.waiting().insert(digest, sealed);
+        // The thread that seals holds on to the folders too: nobody else does, once this is given up.
+        let seal = move |Staged { file, folders }: Staged| (file.seal(), folders);
+        let (sealed, _folders) = blocking(move || seal(staged)).await;
+        self.waiting().insert(digest, sealed.map_err(unwritable)?);
         Ok(Moved::Sent(size))
     }
 
@@ -116,7 +118,7 @@ impl Sink for LayoutSink {
 /// A blob's file, and the folders that must stay until it is gone.
 struct Staged {
     file: AtomicFile,
-    _folders: Arc<MadeFolders>,
+    folders: Arc<MadeFolders>,
 }
 
 impl io::Write for Staged {

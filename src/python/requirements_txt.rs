@@ -160,18 +160,18 @@ fn option(line: &str) -> Result<Option<Entry>, Fault> {
         "-f" | "--find-links" => named(Entry::FindLinks),
         "--no-index" => Ok(Some(Entry::NoIndex)),
         "--only-binary" | "--prefer-binary" | "--require-hashes" => Ok(None),
-        _ => Err((format!("the option {name} cannot be obeyed here"), advice(name))),
+        _ => Err((format!("the option {name} cannot be obeyed here"), Some(advice(name)))),
     }
 }
 
-fn advice(option: &str) -> Option<&'static str> {
-    Some(match option {
+fn advice(option: &str) -> &'static str {
+    match option {
         "-e" | "--editable" => "build a wheel of it (`pip wheel --no-deps .`) and name that in `wheels.require`",
         "--pre" => "name the pre-release in the requirement: `torch>=2.9rc1`",
         "--no-binary" => "remove it: nothing is built from source",
         "--trusted-host" => "remove it: index an `http:` server under `wheels.index`, or give it a certificate",
         _ => "remove it, or keep it in a file of its own that only pip reads",
-    })
+    }
 }
 
 /// The requirement before the first ` --option`, and the digests behind it.

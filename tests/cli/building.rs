@@ -81,3 +81,34 @@ fn the_lock_is_written_once() {
     ----- stderr
     ");
 }
+
+#[test]
+fn a_stale_lock_is_refused_with_the_difference() {
+    let bench = Bench::new(&[("app.toml", RECIPE), ("hello.txt", "hello\n")]);
+    bench.run("lock app.toml --offline");
+    let changed = RECIPE.replace("[variants.two]", "[variants.three]").replace(", \"linux/arm64\"", "");
+    wheelwright::fs::write_atomic(&bench.project().join("app.toml"), changed.as_bytes()).unwrap();
+    insta::assert_snapshot!(bench.refuse("lock app.toml --offline --locked"), @"
+    exit code: 5
+    ----- stdout
+    ----- stderr
+    error: the lock `app.lock` is stale: `platforms` lost `linux/arm64`; `variants` gained `three` and lost `two`
+    hint: run `wheelwright lock` and commit the lock, or leave out `--locked`
+    ");
+    insta::assert_snapshot!(bench.refuse("lock app.toml --offline --upgrade ghost"), @"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: the lock has nothing called `ghost`
+    hint: name a distribution or Debian package of the lock, or `base` for the base image
+    ");
+    let exported = bench.run("lock app.toml --offline --export requirements --variant one");
+    insta::assert_snapshot!(exported, @"
+    exit code: 0
+    ----- stdout
+    # Written by `wheelwright lock --export requirements`, for linux/amd64.
+    ----- stderr
+    app.lock is stale (`platforms` lost `linux/arm64`; `variants` gained `three` and lost `two`): locking anew
+    wrote app.lock
+    ");
+}

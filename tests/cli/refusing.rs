@@ -241,7 +241,7 @@ fn a_lock_that_is_none() {
     ----- stdout
     ----- stderr
     error: wheelwright.lock:2: unknown field `platform`, expected one of `version`, `inputs`, `platforms`, `images`
-    hint: run `wheelwright lock` to write the lock anew
+    hint: restore it from version control, or choose everything anew with `wheelwright lock --upgrade`
     ");
     let bench = Bench::new(&[("wheelwright.toml", RECIPE), ("wheelwright.lock", "version = 99\n")]);
     insta::assert_snapshot!(bench.refuse("build -o oci:dist"), @"
@@ -249,7 +249,7 @@ fn a_lock_that_is_none() {
     ----- stdout
     ----- stderr
     error: wheelwright.lock has lock format 99, and this version reads up to 1
-    hint: upgrade wheelwright, or run `wheelwright lock` to write the lock anew
+    hint: update wheelwright, or choose everything anew with `wheelwright lock --upgrade`
     ");
 }
 

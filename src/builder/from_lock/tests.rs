@@ -3,7 +3,7 @@
 use crate::{
     builder::{
         BuildError, Kept,
-        testing::{Bench, wheels},
+        testing::{Bench, base, wheels},
     },
     hint::Advise as _,
     lock::{Lock, WheelSource},
@@ -50,7 +50,7 @@ fn recipe(wheels: &str) -> String {
 
 async fn lock(bench: &Bench, wheels: &str) -> Result<Lock, BuildError> {
     let project = bench.project(&recipe(wheels));
-    let base = bench.base(&project);
+    let base = base(&project);
     bench.builder(&[]).await.0.lock(&project, &Kept::of(&base)).await
 }
 

@@ -76,8 +76,8 @@ fn file(wheel: &LockedWheel) -> String {
 }
 
 fn told_chains(chains: &[Vec<Link>]) -> Vec<String> {
-    let link = |link: &Link| format!("{} requires {}", link.asking, link.requirement);
-    let line = |chain: &Vec<Link>| chain.iter().map(link).collect::<Vec<_>>().join(" → ");
+    let step = |link: &Link| format!("{} requires {}", link.asking, link.requirement);
+    let line = |chain: &Vec<Link>| chain.iter().map(step).collect::<Vec<_>>().join(" → ");
     let mut lines: Vec<String> = chains.iter().take(CHAINS).map(line).collect();
     if let Some(more) = chains.len().checked_sub(CHAINS).filter(|more| *more > 0) {
         lines.push(format!("and by {more} more"));

@@ -25,8 +25,8 @@ pub(super) enum Format {
 #[derive(Debug, Args)]
 pub(super) struct Export {
     /// Write the wheels of the lock for other tools, in place of what `lock` prints
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    pub(super) export: Option<Format>,
+    #[arg(id = "export", long = "export", value_name = "FORMAT", value_enum)]
+    pub(super) format: Option<Format>,
     /// Export this platform only; may be given several times [default: all of the recipe]
     #[arg(long, value_name = "P", value_parser = platform::parse, requires = "export")]
     platform: Vec<Platform>,
@@ -55,7 +55,7 @@ pub(super) async fn run(
         Some(_) => beside.unwrap_or(Path::new(".")),
     };
     let project = &file.project;
-    let text = match arguments.export {
+    let text = match arguments.format {
         None | Some(Format::Requirements) => builder.requirements(project, lock, &selection, folder)?,
         Some(Format::Pylock) => builder.pylock(project, lock, &selection, folder).await?,
     };

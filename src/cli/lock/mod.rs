@@ -32,7 +32,7 @@ pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<Stri
         let lock = fresh(session, &builder, &file, policy).await?;
         return explain::run(&builder, &file, &lock, &arguments.explain).await;
     }
-    if arguments.export.export.is_some() {
+    if arguments.export.format.is_some() {
         let lock = fresh(session, &builder, &file, policy).await?;
         return export::run(&builder, &file, &lock, &arguments.export).await;
     }

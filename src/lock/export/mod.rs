@@ -3,7 +3,10 @@
 mod pylock;
 mod requirements;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 pub use pylock::FilePlace;
 pub use requirements::IndexOption;
@@ -120,7 +123,7 @@ impl Export<'_> {
             .collect();
         if !brought.is_empty() {
             let list = brought.into_iter().collect::<Vec<_>>().join(", ");
-            text.push_str(&format!("# The base of the image brings, and this does not: {list}.\n"));
+            let _ = writeln!(text, "# The base of the image brings, and this does not: {list}.");
         }
         text
     }

@@ -20,6 +20,9 @@ pub enum FilePlace {
     Path(String),
 }
 
+/// From a path of the lock to one of the export.
+type PathOf<'a> = &'a dyn Fn(&str) -> String;
+
 impl Export<'_> {
     /// A `pylock.toml` for all platforms of the export. The format asks for a place of every wheel:
     /// `places` has those of wheels that come from indexes. `path` turns paths of the lock into paths of
@@ -27,7 +30,7 @@ impl Export<'_> {
     ///
     /// [pylock.toml](https://packaging.python.org/en/latest/specifications/pylock-toml/).
     #[must_use]
-    pub fn pylock(&self, places: &BTreeMap<Digest, FilePlace>, path: &dyn Fn(&str) -> String) -> String {
+    pub fn pylock(&self, places: &BTreeMap<Digest, FilePlace>, path: PathOf<'_>) -> String {
         let mut page = Page(self.heading("pylock"));
         page.pair("lock-version", &quoted("1.0"));
         let environments = self.targets.iter().map(|target| {
@@ -49,7 +52,7 @@ impl Export<'_> {
         &self,
         page: &mut Page,
         package: &Package<'_>,
-        (places, path): (&BTreeMap<Digest, FilePlace>, &dyn Fn(&str) -> String),
+        (places, path): (&BTreeMap<Digest, FilePlace>, PathOf<'_>),
     ) {
         page.header("[[packages]]");
         page.pair("name", &quoted(&package.first.name));

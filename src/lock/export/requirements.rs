@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Export, Package, WheelSource};
+use super::{Digest, Export, Package, WheelSource};
 
 /// An index that some of the wheels come from, other than the default one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Export<'_> {
             let what = what(&package, path);
             let when = self.when(&package).map(|marker| format!(" ; {marker}")).unwrap_or_default();
             let _ = write!(text, "{what}{when}");
-            let mut hashes: Vec<String> = package.files.keys().map(|digest| digest.hex()).collect();
+            let mut hashes: Vec<String> = package.files.keys().map(Digest::hex).collect();
             hashes.sort();
             for hash in hashes {
                 let _ = write!(text, " \\\n    --hash=sha256:{hash}");

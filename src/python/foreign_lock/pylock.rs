@@ -137,16 +137,13 @@ pub(super) fn plain_marker(
         let Some(length) = rest[start + 1..].find(quote) else { break };
         let end = start + 1 + length + 1;
         plain.push_str(&rest[..start]);
-        match member(&rest[end..]) {
-            Some((kind, negated, behind)) => {
-                let is = named(kind, &rest[start + 1..end - 1]) != negated;
-                plain.push_str(if is { "python_version > '0'" } else { "python_version < '0'" });
-                rest = behind;
-            }
-            None => {
-                plain.push_str(&rest[start..end]);
-                rest = &rest[end..];
-            }
+        if let Some((kind, negated, behind)) = member(&rest[end..]) {
+            let is = named(kind, &rest[start + 1..end - 1]) != negated;
+            plain.push_str(if is { "python_version > '0'" } else { "python_version < '0'" });
+            rest = behind;
+        } else {
+            plain.push_str(&rest[start..end]);
+            rest = &rest[end..];
         }
     }
     plain.push_str(rest);

@@ -109,7 +109,9 @@ fn graph(
         walk.follow("recipe", std::slice::from_ref(&edge))?;
     }
     walk.run()?;
-    roots.iter().for_each(|root| drop(walk.found.remove(root)));
+    for root in roots {
+        walk.found.remove(root);
+    }
     Ok(walk.found)
 }
 

@@ -87,7 +87,7 @@ pub(super) fn read(text: &str) -> Result<ForeignLock, PythonError> {
     let roots = roots(&document.package, &members)?;
     Ok(ForeignLock {
         requires_python: requires_python.transpose()?,
-        packages: document.package.into_iter().map(package).collect::<Result<_, _>>()?,
+        packages: document.package.iter().map(package).collect::<Result<_, _>>()?,
         shape: Shape::Graph(roots),
     })
 }
@@ -115,7 +115,7 @@ fn roots(packages: &[Package], members: &[String]) -> Result<Vec<usize>, PythonE
     }
 }
 
-fn package(package: Package) -> Result<ForeignPackage, PythonError> {
+fn package(package: &Package) -> Result<ForeignPackage, PythonError> {
     let span = package.name.span();
     let name = name(&package.name)?;
     let version = package.version.as_ref().map(|version| {

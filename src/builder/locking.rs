@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
-use super::{BuildError, Builder, Kept, Project, debian::add_to_tree, inputs};
+use super::{BuildError, Builder, Kept, Project, debian::add_to_tree, inputs, local_wheels};
 use crate::{
     base::{BaseError, Tree, read_base, read_tree},
     hint::Hint,
@@ -35,12 +35,15 @@ impl Builder {
         Ok(Lock { version: Lock::VERSION, inputs, platforms, images })
     }
 
-    /// What the recipe says differently than when `lock` was made; nothing when the lock is fresh.
+    /// What the recipe says differently than when `lock` was made, and which local wheels hold something
+    /// else; nothing when the lock is fresh.
     ///
     /// # Errors
-    /// When a file that the recipe names cannot be read.
+    /// When a file that the recipe or the lock names cannot be read.
     pub fn stale(&self, project: &Project, lock: &Lock) -> Result<Vec<Stale>, BuildError> {
-        Ok(lock.stale(&inputs::inputs(project)?))
+        let mut stale = lock.stale(&inputs::inputs(project)?);
+        stale.extend(local_wheels::changed(project, lock)?);
+        Ok(stale)
     }
 
     async fn lock_platform(

@@ -85,6 +85,29 @@ fn every_compression_makes_the_same_files() {
 }
 
 #[test]
+fn a_wheel_that_was_built_anew_is_noticed() {
+    let bench = project(&demo(), "");
+    let build = "build app.toml --offline --progress off -o oci:dist";
+    let digest = |line: &str| bench.run(line).stdout.lines().last().unwrap_or_default().to_owned();
+    let old = digest(build);
+    let other = Wheel::new("demo", "1.0").file("demo/__init__.py", b"print(2)\n");
+    bench.write("wheels/demo-1.0-py3-none-any.whl", &other.build());
+    insta::assert_snapshot!(bench.run(&format!("{build} --locked")), @"
+    exit code: 5
+    ----- stdout
+    ----- stderr
+    error: the lock `app.lock` is stale: `./wheels/demo-1.0-py3-none-any.whl` changed
+    hint: run `wheelwright lock` and commit the lock, or leave out `--locked`
+    ");
+    let new = digest(build);
+    assert_ne!(new, old);
+    assert_eq!(digest(&format!("{build} --locked")), new);
+    // What the store has needs no file.
+    std::fs::remove_file(bench.project().join("wheels/demo-1.0-py3-none-any.whl")).unwrap();
+    assert_eq!(digest(&format!("{build} --locked")), new);
+}
+
+#[test]
 fn files_are_held_against_record_where_that_is_asked_for() {
     let lying = Wheel::new("demo", "1.0").file("demo/a.py", b"print(1)\n").raw(ZipEntry::deflated("demo/b.py", b"1"));
     let bench = project(&lying, "");

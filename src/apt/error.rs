@@ -74,12 +74,12 @@ pub enum AptError {
         found: String,
     },
     /// The release file is out of date: a mirror that lags, or someone who replays it.
-    #[error("the release file of `{suite}` was valid until {until} (seconds since 1970)")]
+    #[error("the release file of `{suite}` was valid until {until}")]
     Expired {
         /// The suite.
         suite: String,
-        /// Seconds since 1970.
-        until: u64,
+        /// As the release file spells it.
+        until: String,
     },
     /// The suite has no packages for an architecture.
     #[error("`{suite}` has no packages for {architecture}")]

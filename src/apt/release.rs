@@ -98,8 +98,11 @@ fn check(release: &Release, suite: &str, query: &Query) -> Result<(), AptError> 
             found: found.cloned().unwrap_or_else(|| "a nameless suite".to_owned()),
         });
     }
-    match (release.valid_until, query.now) {
-        (Some(until), Some(now)) if until < now => Err(AptError::Expired { suite: suite.to_owned(), until }),
+    match (release.valid_until_seconds, query.now) {
+        (Some(end), Some(now)) if end < now => {
+            let until = release.valid_until.clone().unwrap_or_default();
+            Err(AptError::Expired { suite: suite.to_owned(), until })
+        }
         _ => Ok(()),
     }
 }

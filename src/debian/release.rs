@@ -18,8 +18,10 @@ pub struct Release {
     pub date: String,
     /// The same in seconds since 1970.
     pub date_seconds: u64,
-    /// From when on it must not be trusted, in seconds since 1970.
-    pub valid_until: Option<u64>,
+    /// From when on it must not be trusted, as spelled.
+    pub valid_until: Option<String>,
+    /// The same in seconds since 1970.
+    pub valid_until_seconds: Option<u64>,
     /// Whether indexes are also served under their digests.
     pub by_hash: bool,
     /// For which there are indexes.
@@ -55,7 +57,8 @@ impl Release {
             codename: own("Codename"),
             date_seconds: time("Date", &date)?,
             date,
-            valid_until: paragraph.get("Valid-Until").map(|value| time("Valid-Until", value)).transpose()?,
+            valid_until: own("Valid-Until"),
+            valid_until_seconds: paragraph.get("Valid-Until").map(|value| time("Valid-Until", value)).transpose()?,
             by_hash: paragraph.get("Acquire-By-Hash") == Some("yes"),
             architectures: words(paragraph.get("Architectures")),
             files: files(what, paragraph.require(what, "SHA256")?)?,

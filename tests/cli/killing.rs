@@ -79,8 +79,10 @@ async fn an_interrupted_push_moves_no_tag_and_cancels_its_uploads() {
         assert_eq!((run.code, run.stderr.as_str()), (Some(130), "error: interrupted\n"), "{run}");
         let mounts = world.seen().iter().filter(|seen| seen.query.contains("mount=")).count();
         let begun = world.count("POST", "/v2/app/") - started - mounts;
-        assert!(begun > 0);
-        assert_eq!(world.count("DELETE", "/v2/app/blobs/uploads/"), begun);
+        // Of an upload whose beginning was not answered yet, the program does not know the name.
+        let known = world.count("PUT", "/v2/app/blobs/uploads/");
+        let cancelled = world.count("DELETE", "/v2/app/blobs/uploads/");
+        assert!(0 < known && known <= cancelled && cancelled <= begun, "{known} {cancelled} {begun}");
         assert_eq!(world.count("PUT", "/manifests/"), world.count("PUT", "/v2/base/python/manifests/"));
         assert_eq!(temporary(&bench), Vec::<String>::new());
     }

@@ -7,11 +7,14 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
 };
 
-use super::{DefaultIndex, Location, Settings, testing::Wheel};
+use super::{
+    DefaultIndex, Location, Settings,
+    testing::{Wheel, read_head},
+};
 use crate::oci::Digest;
 
 /// One answer.
@@ -126,14 +129,7 @@ impl Scripted {
 }
 
 async fn answer(mut stream: TcpStream, shared: Arc<Shared>) {
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => request.push(byte),
-            Err(_) => return,
-        }
-    }
-    let request = String::from_utf8(request).unwrap();
+    let Some(request) = read_head(&mut stream).await else { return };
     let mut words = request.split(' ');
     let (method, path) = (words.next().unwrap(), words.next().unwrap());
     let header = |name: &str| {

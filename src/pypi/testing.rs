@@ -250,15 +250,17 @@ fn html_page(wheels: &[&Wheel], manner: Manner) -> String {
     format!("<!DOCTYPE html>\n{}", wheels.iter().map(anchor).collect::<String>())
 }
 
-async fn answer(mut stream: TcpStream, site: Arc<Site>, manner: Manner, log: Arc<Mutex<Vec<String>>>) {
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => request.push(byte),
-            Err(_) => return,
-        }
+/// A request up to its empty line; nothing when the client leaves before.
+pub(super) async fn read_head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
     }
-    let request = String::from_utf8(request).unwrap();
+    Some(String::from_utf8(head).unwrap())
+}
+
+async fn answer(mut stream: TcpStream, site: Arc<Site>, manner: Manner, log: Arc<Mutex<Vec<String>>>) {
+    let Some(request) = read_head(&mut stream).await else { return };
     let mut words = request.split(' ');
     let (method, path) = (words.next().unwrap().to_owned(), words.next().unwrap().to_owned());
     let header = |name: &str| {

@@ -79,7 +79,7 @@ impl Builder {
         let (store, strip) = (self.settings.store.clone(), strip(project.recipe.debian.as_ref()));
         let items = self.compute(move || {
             let packed: Result<Vec<Packed>, _> = blobs.par_iter().map(|blob| pack(&store, blob)).collect();
-            lay_out(&packed?, &Options { over: Over::Scratch, strip })
+            lay_out(&packed?, &Options { over: Over::Scratch, strip, ..Options::default() }).map(|laid| laid.items)
         });
         items.await?.map_err(|source| BuildError::Unpack { platform: platform.clone(), source })
     }

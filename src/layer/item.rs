@@ -1,7 +1,10 @@
 //! What a layer holds, before it is a tar.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
+use super::MTIME;
 pub use crate::zip::Method;
 use crate::{
     oci::Digest,
@@ -25,6 +28,16 @@ pub struct Item {
     pub gid: u64,
     /// Seconds since 1970.
     pub mtime: u64,
+    /// Extended attributes by their names, such as `security.capability`.
+    pub xattrs: BTreeMap<String, Vec<u8>>,
+}
+
+impl Item {
+    /// Something of root's, with the time and without the attributes that everything has.
+    #[must_use]
+    pub const fn new(path: String, node: Node, mode: u32) -> Self {
+        Self { path, node, mode, uid: 0, gid: 0, mtime: MTIME, xattrs: BTreeMap::new() }
+    }
 }
 
 /// What stands at a path.

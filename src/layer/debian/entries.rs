@@ -1,11 +1,17 @@
 //! The entries of a `data.tar`, with long names put together and everything bounded.
 
-use std::io::{self, Read};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+};
 
 use tar::EntryType;
 
 /// Most bytes of a name or of extended headers.
 const EXTENSION_LIMIT: u64 = 1 << 20;
+
+/// The one extended attribute that packages have.
+const CAPABILITY: &[u8] = b"SCHILY.xattr.security.capability";
 
 /// One entry, before its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +25,8 @@ pub(super) struct Header {
     pub(super) mtime: u64,
     /// Bytes of contents that follow.
     pub(super) size: u64,
+    /// Extended attributes by their names.
+    pub(super) xattrs: BTreeMap<String, Vec<u8>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +44,7 @@ pub(super) enum HeaderKind {
 struct Extensions {
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
+    xattrs: BTreeMap<String, Vec<u8>>,
 }
 
 /// Calls `visit` with each entry of `tar` and its contents.
@@ -68,8 +77,11 @@ impl Extensions {
             match extension.key_bytes() {
                 b"path" => self.path = Some(extension.value_bytes().to_vec()),
                 b"linkpath" => self.link = Some(extension.value_bytes().to_vec()),
+                CAPABILITY => {
+                    self.xattrs.insert("security.capability".to_owned(), extension.value_bytes().to_vec());
+                }
                 b"mtime" | b"atime" | b"ctime" | b"uname" | b"gname" | b"comment" => {}
-                // Sizes and owners that ustar cannot hold, extended attributes, sparse files.
+                // Sizes and owners that ustar cannot hold, other attributes, sparse files.
                 _ => {
                     return Err(io::Error::new(
                         io::ErrorKind::Unsupported,
@@ -100,6 +112,7 @@ fn header(header: &tar::Header, kind: EntryType, extensions: Extensions) -> io::
         gid: header.gid()?,
         mtime: header.mtime()?,
         size: header.entry_size()?,
+        xattrs: extensions.xattrs,
     })
 }
 

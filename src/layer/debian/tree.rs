@@ -24,6 +24,8 @@ pub(super) struct TreeNode {
     pub(super) gid: u64,
     /// Which package brought it.
     pub(super) owner: Option<usize>,
+    /// Extended attributes by their names.
+    pub(super) xattrs: BTreeMap<String, Vec<u8>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +41,8 @@ pub(super) enum TreeKind {
 }
 
 impl TreeNode {
-    fn made(kind: TreeKind, mode: u32) -> Self {
-        Self { kind, mode, uid: 0, gid: 0, owner: None }
+    pub(super) const fn made(kind: TreeKind, mode: u32) -> Self {
+        Self { kind, mode, uid: 0, gid: 0, owner: None, xattrs: BTreeMap::new() }
     }
 }
 
@@ -53,8 +55,26 @@ impl Tree {
         self.nodes.get(path)
     }
 
+    pub(super) fn get_mut(&mut self, path: &str) -> Option<&mut TreeNode> {
+        self.nodes.get_mut(path)
+    }
+
     pub(super) fn insert(&mut self, path: String, node: TreeNode) {
         self.nodes.insert(path, node);
+    }
+
+    pub(super) fn remove(&mut self, path: &str) -> Option<TreeNode> {
+        self.nodes.remove(path)
+    }
+
+    /// What stands at `path`, links followed.
+    pub(super) fn look(&self, path: &str) -> Option<&TreeNode> {
+        self.get(&self.resolve(path)?)
+    }
+
+    /// Where `path` stands when the links on the way to it are followed, but not itself.
+    pub(super) fn place(&self, path: &str) -> Option<String> {
+        links::through(path.trim_matches('/'), |path| self.link(path))
     }
 
     /// Paths below `folder`, at any depth.
@@ -72,10 +92,15 @@ impl Tree {
 
     /// Where `path` leads through the links of the tree.
     pub(super) fn resolve(&self, path: &str) -> Option<String> {
-        links::resolve(path, |path| match &self.nodes.get(path)?.kind {
-            TreeKind::Symlink(target) => Some(target.as_str()),
+        links::resolve(path, |path| self.link(path))
+    }
+
+    /// The text of the link at `path`, if it is one.
+    pub(super) fn link(&self, path: &str) -> Option<&str> {
+        match &self.nodes.get(path)?.kind {
+            TreeKind::Symlink(target) => Some(target),
             _ => None,
-        })
+        }
     }
 
     /// The contents of the file at `path`, through links.
@@ -127,7 +152,7 @@ impl Tree {
         self.add_parents()?;
         let mut first_names: BTreeMap<usize, String> = BTreeMap::new();
         let mut items = Vec::with_capacity(self.nodes.len());
-        for (path, TreeNode { kind, mode, uid, gid, .. }) in self.nodes {
+        for (path, TreeNode { kind, mode, uid, gid, xattrs, .. }) in self.nodes {
             let node = match kind {
                 TreeKind::Directory if exists(&path) => continue,
                 TreeKind::Directory => Node::Directory,
@@ -141,7 +166,7 @@ impl Tree {
                     None => Node::File(body),
                 },
             };
-            items.push(Item { path, node, mode, uid, gid, mtime: MTIME });
+            items.push(Item { path, node, mode, uid, gid, mtime: MTIME, xattrs });
         }
         Ok(items)
     }

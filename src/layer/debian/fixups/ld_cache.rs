@@ -27,6 +27,8 @@ const SYSTEM: [&str; 2] = ["/lib", "/usr/lib"];
 const MAGIC: &[u8; 20] = b"glibc-ld.so.cache1.1";
 const LITTLE_ENDIAN: u8 = 2;
 const EXTENSION_MAGIC: u32 = 0xeaa4_2174;
+/// Who made the cache: the program whose work this is says it, and what stands in its place without it.
+const LDCONFIG: &str = "usr/sbin/ldconfig";
 const GENERATOR: &[u8] = b"wheelwright";
 
 /// One line of `ldconfig -p`.
@@ -56,11 +58,20 @@ pub(super) fn apply(tree: &mut Tree) -> Result<(), UnpackError> {
         }
     }
     if !lines.is_empty()
-        && let Some(cache) = write(lines)
+        && let Some(cache) = write(lines, &generator(tree)?)
     {
         tree.add_file(CACHE, cache);
     }
     Ok(())
+}
+
+/// `ldconfig (Debian GLIBC 2.36-9) stable release version 2.36`, as the program itself has it.
+fn generator(tree: &Tree) -> Result<Vec<u8>, UnpackError> {
+    let program = tree.read(LDCONFIG)?.unwrap_or_default();
+    let start = b"ldconfig (";
+    let text = program.windows(start.len()).position(|window| window == start).map(|at| &program[at..]);
+    let text = text.and_then(|text| text.split(|byte| *byte == 0).next()).filter(|text| text.len() < 256);
+    Ok(text.unwrap_or(GENERATOR).to_vec())
 }
 
 /// Folders in the order in which they are searched, each once: as named, and as it is.
@@ -184,7 +195,7 @@ fn number(text: &mut &[u8]) -> u64 {
 }
 
 /// The file; none where it would not fit into 4 GiB.
-fn write(mut lines: Vec<Line>) -> Option<Vec<u8>> {
+fn write(mut lines: Vec<Line>, generator: &[u8]) -> Option<Vec<u8>> {
     lines.sort_by(|left, right| compare(&right.key, &left.key).then_with(|| right.flags.cmp(&left.flags)));
     let (strings, places) = string_table(lines.iter().flat_map(|line| [line.key.as_str(), line.path.as_str()]))?;
     let start = u32::try_from(48 + 24 * lines.len()).ok()?;
@@ -206,9 +217,9 @@ fn write(mut lines: Vec<Line>) -> Option<Vec<u8>> {
     file.extend(strings);
     file.resize(usize::try_from(extension).ok()?, 0);
     // One section, of kind 0: who made this.
-    let generator = [EXTENSION_MAGIC, 1, 0, 0, extension + 24, u32::try_from(GENERATOR.len()).ok()?];
-    file.extend(generator.iter().flat_map(|word| word.to_le_bytes()));
-    file.extend(GENERATOR);
+    let section = [EXTENSION_MAGIC, 1, 0, 0, extension + 24, u32::try_from(generator.len()).ok()?];
+    file.extend(section.iter().flat_map(|word| word.to_le_bytes()));
+    file.extend(generator);
     Some(file)
 }
 
@@ -241,7 +252,7 @@ mod tests {
     fn add_library(tree: &mut Tree, path: &str, soname: Option<&str>) {
         let library = Some(Library { machine: 62, bits: 64, soname: soname.map(str::to_owned) });
         let kind = TreeKind::File { body: Body::Literal(bytes::Bytes::new()), library, inode: None };
-        tree.insert(path.to_owned(), TreeNode { kind, mode: 0o644, uid: 0, gid: 0, owner: None });
+        tree.insert(path.to_owned(), TreeNode::made(kind, 0o644));
     }
 
     fn found(tree: &Tree, folder: &str) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The few files of a base whose bytes tell something, and what they tell.
 
 use std::{
+    borrow::Cow,
     io::{self, Read},
     path::Path,
 };
@@ -16,13 +17,17 @@ const METADATA_LIMIT: u64 = 1 << 20;
 
 /// What the bytes of one file tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Evidence {
+pub enum Evidence {
     /// The name and version of a distribution.
     Distribution {
+        /// As its metadata spells it.
         name: String,
+        /// As its metadata spells it.
         version: String,
     },
+    /// A small text, whole.
     Text(Bytes),
+    /// What stands between the lines of a program or library.
     Binary(Banners),
 }
 
@@ -39,6 +44,15 @@ pub fn wants(path: &str, size: u64) -> bool {
 }
 
 impl Evidence {
+    /// The file's text, if it was kept.
+    #[must_use]
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(bytes) => Some(String::from_utf8_lossy(bytes)),
+            _ => None,
+        }
+    }
+
     /// Reads what the file at `path` tells; nothing, and no byte, when it is none of the few.
     pub(super) fn read(path: &str, size: u64, content: &mut dyn Read) -> io::Result<Option<Self>> {
         match sort(path, size) {

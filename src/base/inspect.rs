@@ -35,7 +35,11 @@ pub async fn read_tree(base: &BaseImage) -> Result<Tree, BaseError> {
     Ok(tree)
 }
 
-async fn read_layer(layer: &Layer) -> Result<LayerEntries, BaseError> {
+/// What one layer holds, its bytes checked on the way.
+///
+/// # Errors
+/// When it cannot be read, or is not what its descriptor and the config say.
+pub async fn read_layer(layer: &Layer) -> Result<LayerEntries, BaseError> {
     let (descriptor, diff_id) = (layer.blob.descriptor().clone(), layer.diff_id);
     let digest = descriptor.digest;
     let stream = layer.blob.open(0).await?;

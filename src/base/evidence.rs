@@ -1,12 +1,11 @@
 //! The few files of a base whose bytes tell something, and what they tell.
 
 use std::{
-    borrow::Cow,
     io::{self, Read},
     path::Path,
 };
 
-use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::banner::{Banners, Scanner};
 
@@ -16,18 +15,21 @@ const TEXT_LIMIT: u64 = 64 << 20;
 const METADATA_LIMIT: u64 = 1 << 20;
 
 /// What the bytes of one file tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Evidence {
     /// The name and version of a distribution.
+    #[serde(rename = "d")]
     Distribution {
         /// As its metadata spells it.
         name: String,
         /// As its metadata spells it.
         version: String,
     },
-    /// A small text, whole.
-    Text(Bytes),
-    /// What stands between the lines of a program or library.
+    /// All of a file. Bytes that are no UTF-8 are replaced.
+    #[serde(rename = "t")]
+    Text(String),
+    /// What stands somewhere in a program or a library.
+    #[serde(rename = "b")]
     Binary(Banners),
 }
 
@@ -46,9 +48,9 @@ pub fn wants(path: &str, size: u64) -> bool {
 impl Evidence {
     /// The file's text, if it was kept.
     #[must_use]
-    pub fn text(&self) -> Option<Cow<'_, str>> {
+    pub fn text(&self) -> Option<&str> {
         match self {
-            Self::Text(bytes) => Some(String::from_utf8_lossy(bytes)),
+            Self::Text(text) => Some(text),
             _ => None,
         }
     }
@@ -61,9 +63,23 @@ impl Evidence {
             Some(Sort::Text) => {
                 let mut bytes = Vec::new();
                 content.take(TEXT_LIMIT).read_to_end(&mut bytes)?;
-                Ok(Some(Self::Text(bytes.into())))
+                let text = String::from_utf8(bytes);
+                Ok(Some(Self::Text(
+                    text.unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned()),
+                )))
             }
             Some(Sort::Binary) => binary(content).map(|banners| Some(Self::Binary(banners))),
+        }
+    }
+}
+
+impl Evidence {
+    /// About how many bytes this takes.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Distribution { name, version } => name.len() + version.len(),
+            Self::Text(text) => text.len(),
+            Self::Binary(_) => size_of::<Banners>(),
         }
     }
 }

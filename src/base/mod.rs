@@ -11,6 +11,7 @@ mod inspect;
 mod installed;
 mod interpreter;
 mod libc;
+mod memory;
 mod tree;
 
 pub use banner::Banners;
@@ -18,5 +19,5 @@ pub use entries::{Entry, Kind, LayerEntries};
 pub use error::{BaseError, LayerError};
 pub use evidence::{Evidence, wants};
 pub use image::{BaseImage, image_for, read_base};
-pub use inspect::{inspect, read_layer, read_tree};
+pub use inspect::{check_layer, inspect, read_layer, read_tree};
 pub use tree::{Hidden, Node, Tree};

@@ -127,7 +127,13 @@ impl Builder {
         let mut tree = Tree::new();
         let mut broken = !readable;
         for layer in &layers {
-            match base::read_layer(layer).await {
+            // Digests are those of bytes: whoever asks for them wants the bytes read.
+            let read = if checks.wanted.contains(&Check::Image) {
+                base::check_layer(layer, &self.settings.store).await
+            } else {
+                base::read_layer(layer, &self.settings.store).await
+            };
+            match read {
                 Ok(entries) => tree.merge(entries),
                 Err(error) => {
                     report.findings.push(about_layer(&platform, layer, error)?);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Owner;
 use crate::{
-    base::{Kind, Tree},
+    base::{Evidence, Kind, Tree},
     python::Record,
 };
 
@@ -24,7 +24,7 @@ impl Owners {
     pub fn of(tree: &Tree) -> Self {
         let mut owners = Self::default();
         for (path, node) in tree.iter().filter(|(_, node)| node.kind == Kind::File) {
-            let Some(text) = node.evidence.as_deref().and_then(|evidence| evidence.text()) else { continue };
+            let Some(text) = node.evidence.as_deref().and_then(Evidence::text) else { continue };
             if let Some(name) = path.strip_prefix(DPKG_LISTS).and_then(|name| name.strip_suffix(".list")) {
                 owners.add_package(tree, name, text.lines());
             } else if let Some(name) = path.strip_prefix(DPKG_SUMS).and_then(|name| name.strip_suffix(".md5sums")) {

@@ -36,7 +36,6 @@ Findings at the level of --fail-on end the program with exit code 8. A finding i
 
 /// `verify`.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Verify {
     /// HOST/REPOSITORY:TAG, oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:REF]
     /// (FILE.tar alone will do)

@@ -2,6 +2,7 @@
 //! layers stream through a [`Tree`] once, and [`Facts`](crate::lock::Facts) remain.
 
 mod banner;
+mod dpkg;
 mod entries;
 mod error;
 mod evidence;
@@ -13,6 +14,7 @@ mod interpreter;
 mod libc;
 mod tree;
 
+pub use dpkg::OsRelease;
 pub use entries::{Entry, Kind, LayerEntries};
 pub use error::{BaseError, LayerError};
 pub use evidence::wants;

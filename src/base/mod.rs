@@ -12,6 +12,7 @@ mod inspect;
 mod installed;
 mod interpreter;
 mod libc;
+mod memory;
 mod tree;
 
 pub use dpkg::OsRelease;
@@ -19,5 +20,5 @@ pub use entries::{Entry, Kind, LayerEntries};
 pub use error::{BaseError, LayerError};
 pub use evidence::wants;
 pub use image::{BaseImage, image_for, read_base};
-pub use inspect::{inspect, read_tree};
+pub use inspect::{inspect, read_layer, read_tree};
 pub use tree::Tree;

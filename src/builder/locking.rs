@@ -1,11 +1,10 @@
 //! From a recipe to a lock: read the base, choose packages, choose wheels, for every platform.
 
 use futures_util::future::try_join_all;
-use serde_json::Value;
 
 use super::{BuildError, Builder, Kept, Project, debian::add_to_tree, inputs, local_wheels};
 use crate::{
-    base::{BaseError, Tree, read_base, read_tree},
+    base::{BaseError, BaseImage, Tree, inspect, read_base, read_tree},
     hint::Hint,
     lock::{Lock, LockedPlatform, Stale},
     oci::{Digest, Platform},
@@ -53,42 +52,52 @@ impl Builder {
         kept: Option<Digest>,
     ) -> Result<LockedPlatform, BuildError> {
         let recipe = &project.recipe;
-        let (mut tree, settings, base) = self.read_below(project, platform, kept).await?;
-        let mut debian = Vec::new();
-        if let Some(wanted) = &recipe.debian {
-            debian = self.choose_packages(project, wanted, platform).await?;
-            let items = self.lay_out_packages(project, &debian, platform).await?;
-            let added = self.compute(move || add_to_tree(&mut tree, &items).map(|()| tree)).await?;
-            tree = added.map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
-        }
+        let base = self.find_base(project, platform, kept).await?;
+        let settings = base.as_ref().map(BaseImage::settings).unwrap_or_default();
         let fail = |source| BuildError::Base { platform: platform.clone(), source };
-        let facts = tree.facts(&settings, &inputs::targets(recipe)).map_err(fail)?;
+        let (targets, store) = (inputs::targets(recipe), &self.settings.store);
+        let mut debian = Vec::new();
+        let facts = match (&base, &recipe.debian) {
+            (Some(base), None) => inspect(base, &targets, store).await.map_err(fail)?,
+            (base, wanted) => {
+                let mut tree = match base {
+                    Some(base) => read_tree(base, store).await.map_err(fail)?,
+                    None => Tree::new(),
+                };
+                if let Some(wanted) = wanted {
+                    debian = self.choose_packages(project, wanted, platform).await?;
+                    let items = self.lay_out_packages(project, &debian, platform).await?;
+                    let added = self.compute(move || add_to_tree(&mut tree, &items).map(|()| tree)).await?;
+                    tree = added.map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
+                }
+                tree.facts(&settings, &targets).map_err(fail)?
+            }
+        };
         if facts.python.is_none() && recipe.images().iter().any(|image| !image.request.is_empty()) {
             return Err(fail(BaseError::no_python(&settings)));
         }
+        let base = base.map(|base| base.manifest.descriptor().digest);
         Ok(LockedPlatform { platform: platform.clone(), base, facts, debian })
     }
 
-    /// The files of the base, the settings of its config, and the digest of its manifest.
-    async fn read_below(
+    /// The base as it is now, or as it was when it was `kept`; nothing from scratch.
+    async fn find_base(
         &self,
         project: &Project,
         platform: &Platform,
         kept: Option<Digest>,
-    ) -> Result<(Tree, Value, Option<Digest>), BuildError> {
+    ) -> Result<Option<BaseImage>, BuildError> {
         let base = match (project.recipe.base.get_ref(), kept) {
             (Base::Registry(reference), Some(digest)) => &Base::Registry(reference.at(digest)),
             (base, _) => base,
         };
         if *base == Base::Scratch {
-            return Ok((Tree::new(), Value::Null, None));
+            return Ok(None);
         }
         self.stage("reading the base", format!("{base} for {platform}"));
-        let fail = |source| BuildError::Base { platform: platform.clone(), source };
         let source = self.source(base, &project.folder)?;
-        let image = read_base(&*source, platform).await.map_err(fail)?;
-        let tree = read_tree(&image).await.map_err(fail)?;
-        Ok((tree, image.settings(), Some(image.manifest.descriptor().digest)))
+        let image = read_base(&*source, platform).await;
+        image.map(Some).map_err(|source| BuildError::Base { platform: platform.clone(), source })
     }
 
     fn check_python(project: &Project, platforms: &[LockedPlatform]) -> Result<(), BuildError> {

@@ -197,7 +197,8 @@ fn absent(part: &Part, component: &str, query: &Query, release: &Release) -> Apt
 /// The suites that belong to the one that is asked for, itself first.
 fn parts(query: &Query) -> Vec<Part> {
     let suite = query.suite.as_str();
-    let part = |archive, end: &str, standing, optional| Part { archive, suite: format!("{suite}{end}"), standing, optional };
+    let part =
+        |archive, end: &str, standing, optional| Part { archive, suite: format!("{suite}{end}"), standing, optional };
     let mut parts = vec![part(DEBIAN, "", Standing::Regular, false)];
     // Unstable is its own update.
     if !matches!(suite, "sid" | "unstable" | "experimental") {
@@ -365,7 +366,8 @@ mod tests {
         );
         let online = server.archive(&store, crate::http::Options::default());
         let (universe, evidence) = run(online.universe(&query(Some(1_795_222_382)))).unwrap();
-        let highest = |name| universe.highest(name).map(|one| format!("{} {}", one.origin.archive, one.package.version));
+        let highest =
+            |name| universe.highest(name).map(|one| format!("{} {}", one.origin.archive, one.package.version));
         assert_eq!(highest("a").unwrap(), "debian-security 1+deb1");
         assert_eq!(highest("b").unwrap(), "debian 1");
         let found: Vec<_> = evidence

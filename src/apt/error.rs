@@ -252,9 +252,9 @@ impl Advise for AptError {
             )),
             Self::Signature { source, .. } => source.hint(),
             Self::NoArchitecture { .. } => Some(Hint::new("leave this platform out of `platforms`")),
-            Self::Unknown { suggestion, .. } => {
-                suggestion.clone().or_else(|| Some(Hint::new("correct the name, or add the component that has it to `debian.components`")))
-            }
+            Self::Unknown { suggestion, .. } => suggestion.clone().or_else(|| {
+                Some(Hint::new("correct the name, or add the component that has it to `debian.components`"))
+            }),
             Self::BaseUnfit { newer: Some(name), .. } => Some(Hint::new(format!(
                 "take a newer image as `base` (`lock --upgrade base`), or let it be replaced with `debian.allow-upgrade = [\"{name}\"]`"
             ))),
@@ -265,9 +265,9 @@ impl Advise for AptError {
             Self::Unmet { hint, .. } => {
                 hint.clone().or_else(|| Some(Hint::new("name an alternative in `debian.packages`")))
             }
-            Self::Conflict { .. } | Self::Endless { .. } => {
-                Some(Hint::new("name in `debian.packages` which alternative is meant, or leave one out with `debian.exclude`"))
-            }
+            Self::Conflict { .. } | Self::Endless { .. } => Some(Hint::new(
+                "name in `debian.packages` which alternative is meant, or leave one out with `debian.exclude`",
+            )),
             Self::NoChecksum { .. } | Self::Interrupted { .. } | Self::Read { .. } => None,
         }
     }

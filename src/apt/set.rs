@@ -162,7 +162,8 @@ mod tests {
     fn faults_are_what_dpkg_would_say() {
         let check = |lines: &str, expect: &[&str]| {
             let packages = packages_of(lines);
-            let faults: Vec<_> = Set::of(&packages).unwrap().faults().unwrap().iter().map(ToString::to_string).collect();
+            let faults: Vec<_> =
+                Set::of(&packages).unwrap().faults().unwrap().iter().map(ToString::to_string).collect();
             assert_eq!(faults, expect, "{lines}");
         };
         check("a 1 | Depends: b (>= 2) | v, c\nb 1\nc 1\nd 1 | Provides: v", &[]);

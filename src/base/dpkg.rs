@@ -83,7 +83,6 @@ impl Tree {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::base::tree::tests::tree;
 
     #[test]
@@ -102,7 +101,8 @@ mod tests {
     #[test]
     fn systems_say_their_names() {
         let check = |text: &str, expect: (&str, &str, Option<&str>)| {
-            let tree = tree(&[&["link etc/os-release ../usr/lib/os-release", &format!("file usr/lib/os-release {text}")]]);
+            let tree =
+                tree(&[&["link etc/os-release ../usr/lib/os-release", &format!("file usr/lib/os-release {text}")]]);
             let found = tree.os_release().unwrap();
             assert_eq!((found.id.as_str(), found.name.as_str(), found.codename.as_deref()), expect);
         };
@@ -120,7 +120,13 @@ mod tests {
 
     #[test]
     fn links_are_those_that_packages_go_through() {
-        let tree = tree(&[&["dir usr/lib", "link lib usr/lib", "link usr/lib/x ../share/x", "dir usr/share/x", "link opt data"]]);
+        let tree = tree(&[&[
+            "dir usr/lib",
+            "link lib usr/lib",
+            "link usr/lib/x ../share/x",
+            "dir usr/share/x",
+            "link opt data",
+        ]]);
         let links: Vec<_> = tree.links_on_the_way(["lib/x/y", "usr/bin"]).into_iter().map(|link| link.path).collect();
         assert_eq!(links, ["/lib", "/usr/lib/x"]);
     }

@@ -213,8 +213,20 @@ mod tests {
 
     #[test]
     fn malformed_fields_are_refused() {
-        for wrong in ["a b", "a (1)", "a (>= )", "a (>= 1", "a [amd64]", "a <!nocheck>", "| a", "-a", "a (=> 1)", "é", "a:", "a:b c"]
-        {
+        for wrong in [
+            "a b",
+            "a (1)",
+            "a (>= )",
+            "a (>= 1",
+            "a [amd64]",
+            "a <!nocheck>",
+            "| a",
+            "-a",
+            "a (=> 1)",
+            "é",
+            "a:",
+            "a:b c",
+        ] {
             assert!(Dependency::parse_field(wrong).is_err(), "{wrong}");
         }
     }

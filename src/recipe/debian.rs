@@ -266,7 +266,10 @@ fn package(text: &str) -> Result<String, Fault> {
     if let Some((name, version)) = text.split_once('=') {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b".+-~:".contains(&byte);
         if version.is_empty() || version.len() > 256 || !version.bytes().all(known) {
-            return wrong("names no version of a Debian package", "write it as Debian does: `ffmpeg=7:5.1.6-0+deb12u1`");
+            return wrong(
+                "names no version of a Debian package",
+                "write it as Debian does: `ffmpeg=7:5.1.6-0+deb12u1`",
+            );
         }
         return bare_package(name).map(|_| text.to_owned());
     }
@@ -309,7 +312,8 @@ fn refuse_other_suites(table: &Reader<'_>, packages: &[Spanned<String>], release
         let Some((_, suite)) = package.get_ref().split_once('/') else { continue };
         if !suite.strip_prefix(release.as_str()).is_some_and(|end| ends.contains(&end)) {
             let fault = Fault::new(format!("`{suite}` is no suite of {release}")).labelled("another release");
-            table.fault(fault.advised(format!("name `{release}-backports`, or another `debian.suite`")), package.span());
+            table
+                .fault(fault.advised(format!("name `{release}-backports`, or another `debian.suite`")), package.span());
         }
     }
 }

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use toml::Spanned;
 
 use super::{
-    Choice, Debian, Demand, Essential, Index, IndexFormat, Keyring, Listed, Recipe, Recommends, Request, Security, Wheels,
+    Choice, Debian, Demand, Essential, Index, IndexFormat, Keyring, Listed, Recipe, Recommends, Request, Security,
+    Wheels,
 };
 
 /// The value of every key that a lock depends on.

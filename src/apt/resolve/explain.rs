@@ -25,7 +25,12 @@ impl<'a> Work<'a> {
         let found: Vec<String> = names().filter_map(|name| self.versions(name)).collect();
         match (found.is_empty(), dependency.alternatives.as_slice()) {
             (true, [only]) => self.unknown(only, chain, parent),
-            (true, _) => AptError::Unmet { chain, dependency: text, found: "the archive has none of them".to_owned(), hint: None },
+            (true, _) => AptError::Unmet {
+                chain,
+                dependency: text,
+                found: "the archive has none of them".to_owned(),
+                hint: None,
+            },
             (false, _) => {
                 let found = taken.unwrap_or_else(|| format!("the archive has {}", found.join(", ")));
                 AptError::Unmet { chain, dependency: text, found, hint: self.from_backports(dependency) }
@@ -46,7 +51,12 @@ impl<'a> Work<'a> {
     pub(super) fn explain_broken(&self, package: &Package, dependency: &Dependency) -> AptError {
         let names = dependency.alternatives.iter().map(|wanted| wanted.name.as_str());
         let found = names.filter_map(|name| self.set.get(name)).map(titled).collect::<Vec<_>>().join(", ");
-        AptError::BaseBroken { package: titled(package), dependency: dependency.to_string(), found, name: package.name.clone() }
+        AptError::BaseBroken {
+            package: titled(package),
+            dependency: dependency.to_string(),
+            found,
+            name: package.name.clone(),
+        }
     }
 
     pub(super) fn explain_conflict(&self, package: &'a Package, field: &Alternative, other: &'a Package) -> AptError {
@@ -84,11 +94,8 @@ impl<'a> Work<'a> {
     /// `lib 1 (bookworm), 2 (bookworm-backports)`; nothing for a name that no package has.
     fn versions(&self, name: &str) -> Option<String> {
         let versions = self.universe.versions(name);
-        let told: Vec<String> = versions
-            .iter()
-            .take(TOLD)
-            .map(|one| format!("{} ({})", one.package.version, one.origin.suite))
-            .collect();
+        let told: Vec<String> =
+            versions.iter().take(TOLD).map(|one| format!("{} ({})", one.package.version, one.origin.suite)).collect();
         (!told.is_empty()).then(|| format!("{name} {}", told.join(", ")))
     }
 

@@ -157,8 +157,9 @@ impl<'a> Work<'a> {
     fn from_suite_of(&self, parent: &str, wanted: &Alternative) -> Option<&'a Candidate> {
         let origin = &self.new.get(parent)?.candidate.origin;
         let mut versions = self.universe.versions(&wanted.name).iter();
+        let same = |one: &Candidate| (&one.origin.archive, &one.origin.suite) == (&origin.archive, &origin.suite);
         (origin.standing == Standing::OnRequest)
-            .then(|| versions.find(|one| one.origin == *origin && fits(&one.package, wanted)))?
+            .then(|| versions.find(|one| same(one) && fits(&one.package, wanted)))?
     }
 
     /// Nothing that is there already is replaced by another version, unless the request allows it.
@@ -184,7 +185,12 @@ impl<'a> Work<'a> {
         dependency.alternatives.iter().any(|wanted| excluded(&wanted.name) || excluded_provider(wanted))
     }
 
-    fn select(&mut self, candidate: &'a Candidate, parent: Option<&'a str>, chosen: bool) -> Result<&'a str, Failure<'a>> {
+    fn select(
+        &mut self,
+        candidate: &'a Candidate,
+        parent: Option<&'a str>,
+        chosen: bool,
+    ) -> Result<&'a str, Failure<'a>> {
         let name = candidate.package.name.as_str();
         self.set.add(&candidate.package).map_err(|source| malformed(name, source))?;
         self.new.insert(name, New { candidate, parent, chosen, why: BTreeSet::new() });
@@ -206,7 +212,8 @@ impl<'a> Work<'a> {
         if !replaced {
             return Ok(false);
         }
-        let kept: Vec<_> = self.installed.values().filter(|own| !self.new.contains_key(own.name.as_str())).copied().collect();
+        let kept: Vec<_> =
+            self.installed.values().filter(|own| !self.new.contains_key(own.name.as_str())).copied().collect();
         let before = Set::of(self.request.installed).map_err(|source| malformed("the base", source))?;
         for package in kept {
             let name = package.name.as_str();

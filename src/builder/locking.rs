@@ -27,13 +27,10 @@ impl Builder {
         let inputs = inputs::inputs(project)?;
         let platforms = recipe.platforms.iter().map(async |platform| {
             let platform = platform.get_ref();
-            match kept.platform(recipe, &inputs, platform) {
-                Some(locked) => Ok(locked.clone()),
-                None => {
-                    let earlier = (kept.base(&inputs, platform), kept.suites(platform));
-                    self.lock_platform(project, platform, earlier).await
-                }
+            if let Some(locked) = kept.platform(recipe, &inputs, platform) {
+                return Ok(locked.clone());
             }
+            self.lock_platform(project, platform, (kept.base(&inputs, platform), kept.suites(platform))).await
         });
         let platforms = try_join_all(platforms).await?;
         Self::check_python(project, &platforms)?;

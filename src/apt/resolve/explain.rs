@@ -33,7 +33,7 @@ impl<'a> Work<'a> {
             },
             (false, _) => {
                 let found = taken.unwrap_or_else(|| format!("the archive has {}", found.join(", ")));
-                AptError::Unmet { chain, dependency: text, found, hint: self.from_backports(dependency) }
+                AptError::Unmet { chain, dependency: text, found, hint: self.on_request(dependency) }
             }
         }
     }
@@ -100,7 +100,7 @@ impl<'a> Work<'a> {
     }
 
     /// What of the suites that must be asked for would do.
-    fn from_backports(&self, dependency: &Dependency) -> Option<Hint> {
+    fn on_request(&self, dependency: &Dependency) -> Option<Hint> {
         let found = dependency.alternatives.iter().find_map(|wanted| {
             let mut versions = self.universe.versions(&wanted.name).iter();
             versions.find(|one| one.origin.standing == Standing::OnRequest && wanted.accepts(&one.package.version))

@@ -79,13 +79,12 @@ impl<'a> Work<'a> {
         let wish = Wish::parse(text).map_err(|source| malformed("debian.packages", source))?;
         let there = self.set.get(&wish.wanted.name).filter(|package| wish.is_met_by(package));
         let there = there.or_else(|| self.set.met_by(&wish.wanted).filter(|_| wish.suite.is_none()));
-        let name = match there {
-            Some(package) => package.name.as_str(),
-            None => {
-                let candidates = self.possible(wish.candidates(self.universe));
-                let candidate = candidates.first().ok_or_else(|| self.explain_wish(&wish))?;
-                self.select(candidate, None, candidates.len() > 1)?
-            }
+        let name = if let Some(package) = there {
+            package.name.as_str()
+        } else {
+            let candidates = self.possible(wish.candidates(self.universe));
+            let candidate = candidates.first().ok_or_else(|| self.explain_wish(&wish))?;
+            self.select(candidate, None, candidates.len() > 1)?
         };
         self.note(name, RECIPE);
         Ok(())
@@ -122,17 +121,16 @@ impl<'a> Work<'a> {
 
     /// Makes sure that `dependency` of the package `parent` is met.
     fn meet(&mut self, dependency: &Dependency, parent: &'a str, why: &str) -> Result<(), Failure<'a>> {
-        let met = match self.set.met(dependency) {
-            Some(package) => package.name.as_str(),
-            None => {
-                let options = self.options(dependency, parent);
-                match options.first() {
-                    Some(candidate) => self.select(candidate, Some(parent), options.len() > 1)?,
-                    None if self.is_excluded(dependency) => return Ok(()),
-                    None => {
-                        let error = self.explain(dependency, Some(parent));
-                        return Err(Failure { error, choice: self.choice_above(parent) });
-                    }
+        let met = if let Some(package) = self.set.met(dependency) {
+            package.name.as_str()
+        } else {
+            let options = self.options(dependency, parent);
+            match options.first() {
+                Some(candidate) => self.select(candidate, Some(parent), options.len() > 1)?,
+                None if self.is_excluded(dependency) => return Ok(()),
+                None => {
+                    let error = self.explain(dependency, Some(parent));
+                    return Err(Failure { error, choice: self.choice_above(parent) });
                 }
             }
         };
@@ -148,13 +146,13 @@ impl<'a> Work<'a> {
         let all: Vec<_> = dependency
             .alternatives
             .iter()
-            .flat_map(|wanted| universe.meeting(wanted).into_iter().chain(self.from_suite_of(parent, wanted)))
+            .flat_map(|wanted| universe.meeting(wanted).into_iter().chain(self.suite_of_parent(parent, wanted)))
             .collect();
         self.possible(all)
     }
 
     /// What was taken from a suite by request may take from there what it cannot do without.
-    fn from_suite_of(&self, parent: &str, wanted: &Alternative) -> Option<&'a Candidate> {
+    fn suite_of_parent(&self, parent: &str, wanted: &Alternative) -> Option<&'a Candidate> {
         let origin = &self.new.get(parent)?.candidate.origin;
         let mut versions = self.universe.versions(&wanted.name).iter();
         let same = |one: &Candidate| (&one.origin.archive, &one.origin.suite) == (&origin.archive, &origin.suite);

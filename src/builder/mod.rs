@@ -19,6 +19,7 @@ mod make;
 mod memo;
 mod over;
 mod paths;
+mod verifying;
 mod wheels;
 #[cfg(test)]
 mod testing;
@@ -36,6 +37,7 @@ pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
 use tokio::sync::Semaphore;
+pub use verifying::Checks;
 
 use crate::{
     apt::{Archive, Mirrors},

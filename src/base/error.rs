@@ -6,6 +6,7 @@ use crate::{
     hint::{Advise, Hint},
     image::{ManifestError, TransferError},
     oci::{Digest, Platform},
+    store::StoreError,
 };
 
 /// Why a base image cannot be understood.
@@ -66,6 +67,13 @@ pub enum BaseError {
         /// Why.
         source: LayerError,
     },
+    /// What was found could not be kept.
+    #[error("cannot keep what is known of the base image")]
+    Keep {
+        /// Why.
+        #[from]
+        source: StoreError,
+    },
     /// No directory of `PATH` has a `python3`.
     #[error("the image has no `python3` on its PATH `{path}`")]
     NoPython {
@@ -119,6 +127,12 @@ pub enum LayerError {
         /// The path, shortened.
         path: String,
     },
+    /// Its files say more about themselves than those of any image.
+    #[error("its metadata takes more than {limit} bytes")]
+    TooMuchText {
+        /// How many are kept.
+        limit: usize,
+    },
     /// There are more entries than an image could need.
     #[error("it has more than {limit} entries")]
     TooManyEntries {
@@ -131,6 +145,7 @@ impl Advise for BaseError {
     fn hint(&self) -> Option<Hint> {
         match self {
             Self::Transfer { source } => source.hint(),
+            Self::Keep { source } => source.hint(),
             Self::NoPlatform { available, .. } => {
                 Some(Hint::new(format!("choose with `--platform` from {}", available.join(", "))))
             }

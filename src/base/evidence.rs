@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::banner::{Banners, Scanner};
 
@@ -15,14 +15,21 @@ const TEXT_LIMIT: u64 = 64 << 20;
 const METADATA_LIMIT: u64 = 1 << 20;
 
 /// What the bytes of one file tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Evidence {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Evidence {
     /// The name and version of a distribution.
+    #[serde(rename = "d")]
     Distribution {
+        /// As its metadata spells it.
         name: String,
+        /// As its metadata spells it.
         version: String,
     },
-    Text(Bytes),
+    /// All of a file. Bytes that are no UTF-8 are replaced.
+    #[serde(rename = "t")]
+    Text(String),
+    /// What stands somewhere in a program or a library.
+    #[serde(rename = "b")]
     Binary(Banners),
 }
 
@@ -39,6 +46,15 @@ pub fn wants(path: &str, size: u64) -> bool {
 }
 
 impl Evidence {
+    /// The file's text, if it was kept.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Reads what the file at `path` tells; nothing, and no byte, when it is none of the few.
     pub(super) fn read(path: &str, size: u64, content: &mut dyn Read) -> io::Result<Option<Self>> {
         match sort(path, size) {
@@ -47,9 +63,23 @@ impl Evidence {
             Some(Sort::Text) => {
                 let mut bytes = Vec::new();
                 content.take(TEXT_LIMIT).read_to_end(&mut bytes)?;
-                Ok(Some(Self::Text(bytes.into())))
+                let text = String::from_utf8(bytes);
+                Ok(Some(Self::Text(
+                    text.unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned()),
+                )))
             }
             Some(Sort::Binary) => binary(content).map(|banners| Some(Self::Binary(banners))),
+        }
+    }
+}
+
+impl Evidence {
+    /// About how many bytes this takes.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Distribution { name, version } => name.len() + version.len(),
+            Self::Text(text) => text.len(),
+            Self::Binary(_) => size_of::<Banners>(),
         }
     }
 }
@@ -77,7 +107,7 @@ fn is_distribution(name: &str, parent: &str) -> bool {
 
 fn is_text(name: &str, path: &str) -> bool {
     match name {
-        "pyvenv.cfg" | "patchlevel.h" => true,
+        "pyvenv.cfg" | "patchlevel.h" | "os-release" => true,
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own.
         other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),
@@ -140,6 +170,7 @@ mod tests {
             "lib/ld-musl-x86_64.so.1",
             "usr/lib/python3.11/_sysconfigdata__x86_64-linux-gnu.py",
             "var/lib/dpkg/status.d/libc6",
+            "usr/lib/os-release",
         ] {
             assert!(wants(path, 4096), "{path}");
         }

@@ -2,6 +2,7 @@
 //! layers stream through a [`Tree`] once, and [`Facts`](crate::lock::Facts) remain.
 
 mod banner;
+mod dpkg;
 mod entries;
 mod error;
 mod evidence;
@@ -11,11 +12,14 @@ mod inspect;
 mod installed;
 mod interpreter;
 mod libc;
+mod memory;
 mod tree;
 
+pub use banner::Banners;
+pub use dpkg::OsRelease;
 pub use entries::{Entry, Kind, LayerEntries};
 pub use error::{BaseError, LayerError};
-pub use evidence::wants;
+pub use evidence::{Evidence, wants};
 pub use image::{BaseImage, image_for, read_base};
-pub use inspect::{inspect, read_tree};
-pub use tree::Tree;
+pub use inspect::{check_layer, inspect, read_layer, read_tree};
+pub use tree::{Hidden, Node, Tree};

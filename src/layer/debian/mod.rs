@@ -10,15 +10,15 @@ mod fixture;
 mod fixups;
 mod index;
 mod lay_out;
+mod library;
 mod links;
 mod pack;
 mod scripts;
-mod soname;
 mod tree;
 
 pub use error::UnpackError;
 pub use index::{Entry, Index, Kind, Packed, Stretch};
 pub use lay_out::{LaidOut, Options, Over, Strip, lay_out};
+pub use library::Library;
 pub use pack::pack;
 pub use scripts::Undone;
-pub use soname::Library;

@@ -16,6 +16,6 @@ pub use archive::{Archive, Evidence, Query, Trust};
 pub use error::AptError;
 pub use mirrors::{DEBIAN, Mirrors, SECURITY};
 pub use release::Signatures;
-pub use resolve::{Recommends, Request, Selected, resolve};
+pub use resolve::{Recommends, Request, Select, Selected, resolve};
 pub use set::{Fault, Set};
 pub use universe::{Candidate, Origin, Standing, Universe};

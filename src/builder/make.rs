@@ -51,13 +51,20 @@ impl Builder {
         if self.is_checked(&planned)
             && let Some(layer) = self.compute(move || memo::recall(&store, &key)).await?
         {
+            if matches!(planned.contents, Contents::Debian(_)) {
+                self.judge_noted(site.project, &key)?;
+            }
             return Ok(Finished { name: planned.name, layer, made: Made::Cached, time: start.elapsed() });
         }
         let platform = &site.below.platform;
         let fail = |source| BuildError::Layer { layer: planned.name.clone(), platform: platform.clone(), source };
         let records = self.settings.records;
         let items = match planned.contents {
-            Contents::Debian(_) => self.lay_out_packages(site.project, site.below).await?,
+            Contents::Debian(_) => {
+                let laid = self.lay_out_packages(site.project, site.below).await?;
+                self.note_undone(&key, &laid.undone).map_err(|source| fail(source.into()))?;
+                laid.items
+            }
             Contents::Wheels(wheels) => {
                 let inputs = self.fetch(site, wheels).await?;
                 let facts = site.below.facts.clone();

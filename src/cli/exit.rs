@@ -91,6 +91,7 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::OtherRelease { .. }
         | BuildError::OtherLibc { .. }
         | BuildError::NoPackageList { .. }
+        | BuildError::MaintainerScript { .. }
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
         BuildError::Scratch
         | BuildError::NotInLock { .. }

@@ -183,6 +183,20 @@ const WRONG: &[(&str, &[&str])] = &[
             "[[wheels.choice]] | `wheels.choice.any-of` is missing | add `any-of = [[\"a\"], [\"b\", \"c\"]]`",
         ],
     ),
+    (
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nselect = \"list\"\nshell = \"dash\"\ntimezone = \"CET 1\"\n\
+         certificates = [\"/etc/ca.crt\"]\nstrip = [\"/usr/../x\"]\n[debian.scripts]\nunknown = \"allow\"\nacknowledge = [\"A\"]\nmore = 1",
+        &[
+            "\"list\" | `debian.select` cannot be `list` | did you mean `listed`?",
+            "\"dash\" | `debian.shell` must be `true` or `false`, found a string | ",
+            "\"CET 1\" | `CET 1` is not the name of a time zone | write it as the time zone database does: `Europe/Berlin`",
+            "\"/etc/ca.crt\" | `/etc/ca.crt` is an absolute path | write it relative to the recipe",
+            "\"/usr/../x\" | `/usr/../x` is not a plain path | write it without `.`, `..` and a slash at its end: `/usr/share/icons`",
+            "\"allow\" | `debian.scripts.unknown` cannot be `allow` | use one of `warn`, `error`",
+            "\"A\" | `A` is not the name of a Debian package | write the name in lower case: letters, digits, `+`, `-` and `.`",
+            "more | unknown key `debian.scripts.more` | ",
+        ],
+    ),
     ("[debian]\npackages = [\"libgl1=1.0\"]", &["[debian] | `debian.suite` is missing | add `suite = \"bookworm\"`"]),
     (
         "[debian]\nsuite = \"bookworm-updates\"\npackages = [\"libgl1\", \"libgl1\"]\nstrip = [\"docs\"]\nsecurity = 1",
@@ -331,10 +345,9 @@ const WRONG: &[(&str, &[&str])] = &[
         &["\"bzip2\" | `layers.compression` cannot be `bzip2` | did you mean `gzip`?"],
     ),
     (
-        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nselect = \"elf\"\nkeyring = 1\nshell = false",
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nkeyring = 1\nshell = false",
         &[
             "auto | `debian.auto` is not supported yet | remove `debian.auto`",
-            "select | `debian.select` is not supported yet | remove `debian.select`",
             "1 | `debian.keyring` must be a file of keys or `false`, found an integer | ",
         ],
     ),
@@ -437,7 +450,15 @@ fn the_whole_grammar_is_read() {
     assert_eq!(names(&wheels.request.choices[0].any_of[1]), ["pylibjpeg", "pylibjpeg-libjpeg"]);
     assert!(matches!(wheels.request.constraints[1].get_ref(), Listed::File(path) if path == "constraints.txt"));
     let debian = recipe.debian.as_ref().unwrap();
-    assert_eq!(debian.strip.iter().map(|strip| *strip.get_ref()).collect::<Vec<_>>(), [Strip::Doc, Strip::Man]);
+    assert_eq!(
+        debian.strip.iter().map(|strip| strip.get_ref().as_str()).collect::<Vec<_>>(),
+        ["doc", "/usr/share/icons"]
+    );
+    assert_eq!((debian.select, debian.shell), (Select::Listed, Shell::Asked));
+    assert_eq!(debian.time_zone.as_ref().map(|zone| zone.get_ref().as_str()), Some("Europe/Berlin"));
+    assert_eq!(debian.certificates[0].get_ref(), "certificates/company.crt");
+    assert_eq!(debian.scripts.unknown, Unknown::Error);
+    assert_eq!(debian.scripts.acknowledge[0].get_ref(), "fontconfig");
     assert_eq!(debian.security, Security::Without);
     assert_eq!(debian.mirrors.len(), 1);
     assert_eq!((debian.components(), debian.wants_backports()), (vec!["main", "contrib"], true));
@@ -493,9 +514,13 @@ mirror = "https://example.org/debian"
 snapshot = "https://example.org/{archive}/{timestamp}"
 allow-upgrade = ["libc6"]
 security = false
-strip = ["doc", "man"]
+strip = ["doc", "/usr/share/icons"]
 exclude = ["libgl1-mesa-dri"]
-shell = false
+select = "listed"
+shell = true
+timezone = "Europe/Berlin"
+certificates = ["certificates/company.crt"]
+scripts = { unknown = "error", acknowledge = ["fontconfig"] }
 
 [[scripts]]
 from = "scripts/conversion"
@@ -624,6 +649,10 @@ fn inputs_follow_what_a_lock_depends_on_and_nothing_else() {
     check("https://example.org/debian", "https://example.org/mirror", &[]);
     check("\nsnapshot = \"https://example.org/{archive}/{timestamp}\"", "", &[]);
     check("\nessential = true", "", &["debian.essential"]);
+    check("\nselect = \"listed\"", "", &["debian.select"]);
+    check("\nshell = true", "", &["debian.shell"]);
+    check("\ntimezone = \"Europe/Berlin\"", "", &[]);
+    check("unknown = \"error\"", "unknown = \"warn\"", &[]);
     check("recommends = true", "recommends = [\"libgl1\"]", &["debian.recommends"]);
     check("allow-upgrade = [\"libc6\"]", "", &["debian.allow-upgrade"]);
     check("\"contrib\"]", "\"non-free\"]", &["debian.components"]);

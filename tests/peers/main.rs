@@ -18,6 +18,7 @@ mod openpgp;
 mod other_tools;
 mod pip;
 mod private_index;
+mod python_base;
 mod quickstart;
 mod root;
 mod tags;

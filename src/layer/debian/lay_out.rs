@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{
-    Entry, Kind, Packed, Undone, UnpackError, fixups, links,
+    Entry, Kind, Packed, Strip, Undone, UnpackError, fixups, links,
     scripts::{self, Diversions},
     tree::{Tree, TreeKind, TreeNode},
 };
@@ -41,40 +41,6 @@ pub enum Over<'a> {
     Scratch,
     /// A base with these directories and links.
     Base(&'a Facts),
-}
-
-/// Files that an image can do without. Licences (`copyright`) always stay.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Strip {
-    /// `/usr/share/doc`, `doc-base`, `info`, `lintian`, `bug`.
-    Documentation,
-    /// `/usr/share/man`.
-    Manuals,
-    /// Translations, `/usr/share/locale`.
-    Locales,
-    /// Everything at and below a path, given without a leading slash.
-    Below(String),
-}
-
-impl Strip {
-    fn folders(&self) -> &[&str] {
-        match self {
-            Self::Documentation => {
-                &["usr/share/doc", "usr/share/doc-base", "usr/share/info", "usr/share/lintian", "usr/share/bug"]
-            }
-            Self::Manuals => &["usr/share/man"],
-            Self::Locales => &["usr/share/locale"],
-            Self::Below(_) => &[],
-        }
-    }
-
-    fn takes(&self, path: &str) -> bool {
-        let within =
-            |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let licence = path.starts_with("usr/share/doc/") && path.ends_with("/copyright");
-        let own = matches!(self, Self::Below(folder) if within(folder));
-        !licence && (own || self.folders().iter().any(|folder| within(folder)))
-    }
 }
 
 /// Packages as they come to lie in a layer.
@@ -139,6 +105,7 @@ impl<'a> Layout<'a> {
                 let own = facts.symlinks.iter();
                 layout.links =
                     own.map(|link| (link.path.trim_start_matches('/').to_owned(), link.target.clone())).collect();
+                layout.tree = Tree::over(layout.links.clone());
             }
         }
         let links = layout.package_links()?;

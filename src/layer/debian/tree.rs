@@ -13,6 +13,8 @@ const READ_LIMIT: u64 = 8 << 20;
 /// Paths and what stands there, in the order of their bytes.
 pub(super) struct Tree {
     nodes: BTreeMap<String, TreeNode>,
+    /// Links of a base below, path → target.
+    below: BTreeMap<String, String>,
 }
 
 /// What stands at a path of the tree.
@@ -48,7 +50,12 @@ impl TreeNode {
 
 impl Tree {
     pub(super) const fn new() -> Self {
-        Self { nodes: BTreeMap::new() }
+        Self::over(BTreeMap::new())
+    }
+
+    /// Nothing yet, over a base with these links.
+    pub(super) const fn over(below: BTreeMap<String, String>) -> Self {
+        Self { nodes: BTreeMap::new(), below }
     }
 
     pub(super) fn get(&self, path: &str) -> Option<&TreeNode> {
@@ -97,9 +104,10 @@ impl Tree {
 
     /// The text of the link at `path`, if it is one.
     pub(super) fn link(&self, path: &str) -> Option<&str> {
-        match &self.nodes.get(path)?.kind {
-            TreeKind::Symlink(target) => Some(target),
-            _ => None,
+        match self.nodes.get(path).map(|node| &node.kind) {
+            Some(TreeKind::Symlink(target)) => Some(target),
+            Some(_) => None,
+            None => self.below.get(path).map(String::as_str),
         }
     }
 

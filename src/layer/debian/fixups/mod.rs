@@ -12,16 +12,15 @@ mod time_zone;
 
 use super::{Options, Over, Packed, Undone, UnpackError, scripts, tree::Tree};
 
-/// Applies them all. Over a base, only those that concern the packages themselves: the base has its own
-/// directories, accounts and configuration.
+/// Applies them all, and says what scripts would have done besides. Over a base, only those that concern the
+/// packages themselves: the base has its own directories, accounts and configuration.
 pub(super) fn apply(tree: &mut Tree, packages: &[&Packed], options: &Options<'_>) -> Result<Vec<Undone>, UnpackError> {
-    let mut undone = Vec::new();
     if matches!(options.over, Over::Scratch) {
         directories::apply(tree)?;
         name_service::apply(tree)?;
         time_zone::apply(tree, options.time_zone.as_deref())?;
-        undone = scripts::apply(tree, packages)?;
     }
+    let undone = scripts::apply(tree, packages, options.over)?;
     python::apply(tree);
     certificates::apply(tree, &options.certificates)?;
     status::apply(tree, packages);

@@ -90,14 +90,12 @@ impl Accounts {
         }
     }
 
-    /// The number of a user, who may be given by it.
     pub(super) fn uid(&self, name: &str) -> Option<u64> {
-        name.parse().ok().or_else(|| self.user(name).map(|user| user.uid))
+        self.user(name).map(|user| user.uid)
     }
 
-    /// The number of a group, which may be given by it.
     pub(super) fn gid(&self, name: &str) -> Option<u64> {
-        name.parse().ok().or_else(|| self.group(name).map(|group| group.gid))
+        self.group(name).map(|group| group.gid)
     }
 
     /// Questions about accounts.
@@ -209,35 +207,36 @@ fn add_home(tree: &mut Tree, user: &User, mode: u32) {
 
 pub(super) fn call(machine: &mut Machine<'_>, words: &[&str]) -> Answer {
     let (name, words) = words.split_first()?;
-    let done = match *name {
-        "adduser" => adduser(machine, words),
-        "addgroup" => addgroup(machine, words),
-        "groupadd" => groupadd(machine, words),
-        "useradd" => useradd(machine, words),
-        "systemd-sysusers" => sysusers(machine, words),
+    let act = match *name {
+        "adduser" => adduser,
+        "addgroup" => addgroup,
+        "groupadd" => groupadd,
+        "useradd" => useradd,
+        "systemd-sysusers" => sysusers,
         _ => return None,
     };
+    let done = machine.accounts.as_mut().is_some_and(|accounts| act(accounts, machine.tree, words));
     Some(if done { Called::done() } else { Called::undone() })
 }
 
 /// adduser(8): users of packages, or a user's entry into a group.
-fn adduser(machine: &mut Machine<'_>, words: &[&str]) -> bool {
+fn adduser(accounts: &mut Accounts, tree: &mut Tree, words: &[&str]) -> bool {
     let valued =
         ["--home", "--shell", "--uid", "--gid", "--ingroup", "--gecos", "--comment", "--firstuid", "--lastuid"];
     let arguments = Arguments::parse(words, &valued);
     match arguments.rest[..] {
-        [user, group] => machine.accounts.add_member(user, group),
+        [user, group] => accounts.add_member(user, group),
         [name] if arguments.has(&["--system"]) => {
-            if machine.accounts.user(name).is_some() {
+            if accounts.user(name).is_some() {
                 return true;
             }
             let number = arguments.value(&["--uid"]).and_then(|number| number.parse().ok());
-            let Some(uid) = number.or_else(|| machine.accounts.free(End::Low)) else { return false };
+            let Some(uid) = number.or_else(|| accounts.free(End::Low)) else { return false };
             let gid = if arguments.has(&["--group"]) {
-                machine.accounts.add_group(name, Some(uid), End::Low)
+                accounts.add_group(name, Some(uid), End::Low)
             } else {
                 match arguments.value(&["--ingroup", "--gid"]) {
-                    Some(group) => machine.accounts.gid(group),
+                    Some(group) => accounts.gid(group),
                     None => Some(NOBODY),
                 }
             };
@@ -245,12 +244,12 @@ fn adduser(machine: &mut Machine<'_>, words: &[&str]) -> bool {
             let mut user = User::new(name, uid, gid, arguments.value(&["--home"]).unwrap_or(NO_HOME));
             add_details(&mut user, &arguments);
             if user.home != NO_HOME && !arguments.has(&["--no-create-home"]) {
-                add_home(machine.tree, &user, 0o755);
+                add_home(tree, &user, 0o755);
             }
-            machine.accounts.users.push(user);
+            accounts.users.push(user);
             true
         }
-        [name] if arguments.has(&["--group"]) => addgroup(machine, &["--system", name]),
+        [name] if arguments.has(&["--group"]) => addgroup(accounts, tree, &["--system", name]),
         _ => false,
     }
 }
@@ -264,26 +263,26 @@ fn add_details(user: &mut User, arguments: &Arguments<'_>) {
     }
 }
 
-fn addgroup(machine: &mut Machine<'_>, words: &[&str]) -> bool {
+fn addgroup(accounts: &mut Accounts, _: &mut Tree, words: &[&str]) -> bool {
     let arguments = Arguments::parse(words, &["--gid", "--firstgid", "--lastgid"]);
     match arguments.rest[..] {
-        [user, group] => machine.accounts.add_member(user, group),
+        [user, group] => accounts.add_member(user, group),
         [name] => {
             let number = arguments.value(&["--gid"]).and_then(|number| number.parse().ok());
-            machine.accounts.add_group(name, number, End::Low).is_some()
+            accounts.add_group(name, number, End::Low).is_some()
         }
         _ => false,
     }
 }
 
-fn groupadd(machine: &mut Machine<'_>, words: &[&str]) -> bool {
+fn groupadd(accounts: &mut Accounts, _: &mut Tree, words: &[&str]) -> bool {
     let arguments = Arguments::parse(words, &["-g", "--gid", "-K", "--key"]);
     let [name] = arguments.rest[..] else { return false };
     let number = arguments.value(&["-g", "--gid"]).and_then(|number| number.parse().ok());
-    machine.accounts.add_group(name, number, End::High).is_some()
+    accounts.add_group(name, number, End::High).is_some()
 }
 
-fn useradd(machine: &mut Machine<'_>, words: &[&str]) -> bool {
+fn useradd(accounts: &mut Accounts, tree: &mut Tree, words: &[&str]) -> bool {
     let valued = [
         "-d",
         "--home-dir",
@@ -305,32 +304,32 @@ fn useradd(machine: &mut Machine<'_>, words: &[&str]) -> bool {
     if !arguments.has(&["r", "--system"]) || arguments.has(&["-G", "--groups"]) {
         return false;
     }
-    if machine.accounts.user(name).is_some() {
+    if accounts.user(name).is_some() {
         return true;
     }
     let number = arguments.value(&["-u", "--uid"]).and_then(|number| number.parse().ok());
-    let Some(uid) = number.or_else(|| machine.accounts.free(End::High)) else { return false };
+    let Some(uid) = number.or_else(|| accounts.free(End::High)) else { return false };
     let gid = match arguments.value(&["-g", "--gid"]) {
-        Some(group) => machine.accounts.gid(group),
-        None => machine.accounts.add_group(name, Some(uid), End::High),
+        Some(group) => accounts.gid(group),
+        None => accounts.add_group(name, Some(uid), End::High),
     };
     let Some(gid) = gid else { return false };
     let mut user = User::new(name, uid, gid, arguments.value(&["-d", "--home-dir", "--home"]).unwrap_or(NO_HOME));
     add_details(&mut user, &arguments);
     if arguments.has(&["m", "--create-home"]) {
-        add_home(machine.tree, &user, 0o755);
+        add_home(tree, &user, 0o755);
     }
-    machine.accounts.users.push(user);
+    accounts.users.push(user);
     true
 }
 
 /// The files of sysusers.d(5) that are named.
-fn sysusers(machine: &mut Machine<'_>, words: &[&str]) -> bool {
+fn sysusers(accounts: &mut Accounts, tree: &mut Tree, words: &[&str]) -> bool {
     let arguments = Arguments::parse(words, &["--root"]);
     arguments.rest.iter().all(|name| {
         let path = if name.starts_with('/') { name[1..].to_owned() } else { format!("usr/lib/sysusers.d/{name}") };
-        let Ok(Some(text)) = machine.tree.read(&path) else { return false };
-        String::from_utf8_lossy(&text).lines().all(|line| sysusers_line(&mut machine.accounts, line))
+        let Ok(Some(text)) = tree.read(&path) else { return false };
+        String::from_utf8_lossy(&text).lines().all(|line| sysusers_line(accounts, line))
     })
 }
 

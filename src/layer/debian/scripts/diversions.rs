@@ -58,7 +58,7 @@ fn override_attributes(machine: &mut Machine<'_>, words: &[&str]) -> Called {
         return Called::done();
     }
     let [user, group, mode, path] = arguments.rest[..] else { return Called::undone() };
-    let (uid, gid, mode) = (machine.accounts.uid(user), machine.accounts.gid(group), super::files::octal(mode));
+    let (uid, gid, mode) = (machine.uid(user), machine.gid(group), super::files::octal(mode));
     let place = path.strip_prefix('/').and_then(|path| machine.tree.resolve(path));
     let node = place.and_then(|place| machine.tree.get_mut(&place));
     let (Some(uid), Some(gid), Some(mode), Some(node)) = (uid, gid, mode, node) else { return Called::undone() };

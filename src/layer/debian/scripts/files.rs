@@ -5,38 +5,25 @@ use bytes::Bytes;
 use super::{
     super::tree::{Tree, TreeKind, TreeNode},
     Answer, Machine,
-    accounts::Accounts,
     arguments::Arguments,
 };
 use crate::{debian::shell::Called, layer::Body};
 
 pub(super) fn call(machine: &mut Machine<'_>, words: &[&str]) -> Answer {
     let (name, words) = words.split_first()?;
-    let tree = &mut *machine.tree;
+    let arguments = |valued: &[&str]| Arguments::parse(words, valued);
     let done = match *name {
-        "mkdir" => make_directories(tree, &Arguments::parse(words, &["-m", "--mode"])),
-        "install" => install(
-            tree,
-            &machine.accounts,
-            &Arguments::parse(words, &["-m", "--mode", "-o", "-g", "--owner", "--group"]),
-        ),
-        "ln" => link(tree, &Arguments::parse(words, &[])),
-        "touch" => Arguments::parse(words, &["-r", "-d", "-t"])
-            .rest
-            .iter()
-            .all(|path| exists(tree, path) || write(tree, path, "")),
-        "rm" => remove(tree, &Arguments::parse(words, &[])),
-        "rmdir" => remove_empty(tree, &Arguments::parse(words, &[])),
-        "cp" => copy(tree, &Arguments::parse(words, &[])),
-        "mv" => {
-            copy(tree, &Arguments::parse(words, &[])) && words.last().is_some() && {
-                let arguments = Arguments::parse(words, &[]);
-                remove_all(tree, arguments.rest[0])
-            }
-        }
-        "ucf" => keep_configuration(tree, &Arguments::parse(words, &["--src-dir", "-s", "--debconf-template"])),
-        "chmod" => change_modes(tree, words),
-        "chown" | "chgrp" => change_owners(tree, &machine.accounts, name, words),
+        "install" => install(machine, &arguments(&["-m", "--mode", "-o", "-g", "--owner", "--group"])),
+        "chown" | "chgrp" => change_owners(machine, name, &arguments(&[])),
+        "mkdir" => make_directories(machine.tree, &arguments(&["-m", "--mode"])),
+        "ln" => link(machine.tree, &arguments(&[])),
+        "touch" => touch(machine.tree, &arguments(&["-r", "-d", "-t"])),
+        "rm" => remove(machine.tree, &arguments(&[])),
+        "rmdir" => remove_empty(machine.tree, &arguments(&[])),
+        "cp" => copy(machine.tree, &arguments(&[])),
+        "mv" => rename(machine.tree, &arguments(&[])),
+        "ucf" => keep_configuration(machine.tree, &arguments(&["--src-dir", "-s", "--debconf-template"])),
+        "chmod" => change_modes(machine.tree, words),
         _ => return None,
     };
     Some(if done { Called::done() } else { Called::undone() })
@@ -68,6 +55,14 @@ fn place(tree: &Tree, path: &str) -> Option<String> {
     (fits && !place.is_empty()).then_some(place)
 }
 
+fn touch(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
+    arguments.rest.iter().all(|path| exists(tree, path) || write(tree, path, ""))
+}
+
+fn rename(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
+    copy(tree, arguments) && remove_all(tree, arguments.rest[0])
+}
+
 fn exists(tree: &Tree, path: &str) -> bool {
     path.strip_prefix('/').is_some_and(|path| tree.look(path).is_some())
 }
@@ -97,12 +92,13 @@ fn make_directory(tree: &mut Tree, path: &str, mode: u32) -> bool {
 }
 
 /// `install -d`, and `install` of one file.
-fn install(tree: &mut Tree, accounts: &Accounts, arguments: &Arguments<'_>) -> bool {
+fn install(machine: &mut Machine<'_>, arguments: &Arguments<'_>) -> bool {
     let mode = arguments.value(&["-m", "--mode"]).map_or(Some(0o755), |mode| octal(mode));
-    let owner = arguments.value(&["-o", "--owner"]).map_or(Some(0), |name| accounts.uid(name));
-    let group = arguments.value(&["-g", "--group"]).map_or(Some(0), |name| accounts.gid(name));
+    let owner = arguments.value(&["-o", "--owner"]).map_or(Some(0), |name| machine.uid(name));
+    let group = arguments.value(&["-g", "--group"]).map_or(Some(0), |name| machine.gid(name));
     let known = arguments.only(&["d", "D", "p", "v", "--directory", "-m", "--mode", "-o", "-g", "--owner", "--group"]);
     let (Some(mode), Some(owner), Some(group), true) = (mode, owner, group, known) else { return false };
+    let tree = &mut *machine.tree;
     let targets: Vec<&str> = if arguments.has(&["d", "--directory"]) {
         if !arguments.rest.iter().all(|path| make_directory(tree, path, mode)) {
             return false;
@@ -201,8 +197,7 @@ fn change_modes(tree: &mut Tree, words: &[&str]) -> bool {
     paths.iter().all(|path| each(tree, path, options.contains(&"-R"), |node| node.mode = change.of(node)))
 }
 
-fn change_owners(tree: &mut Tree, accounts: &Accounts, name: &str, words: &[&str]) -> bool {
-    let arguments = Arguments::parse(words, &[]);
+fn change_owners(machine: &mut Machine<'_>, name: &str, arguments: &Arguments<'_>) -> bool {
     if !arguments.only(&["R", "h", "f", "v", "c", "--recursive", "--no-dereference"]) {
         return false;
     }
@@ -212,12 +207,12 @@ fn change_owners(tree: &mut Tree, accounts: &Accounts, name: &str, words: &[&str
     } else {
         owner.split_once([':', '.']).map_or((*owner, None), |(user, group)| (user, Some(group)))
     };
-    let uid = if user.is_empty() { Some(None) } else { accounts.uid(user).map(Some) };
-    let gid = group.map_or(Some(None), |group| accounts.gid(group).map(Some));
+    let uid = if user.is_empty() { Some(None) } else { machine.uid(user).map(Some) };
+    let gid = group.map_or(Some(None), |group| machine.gid(group).map(Some));
     let (Some(uid), Some(gid)) = (uid, gid) else { return false };
     let recursive = arguments.has(&["R", "--recursive"]);
     paths.iter().all(|path| {
-        each(tree, path, recursive, |node| {
+        each(machine.tree, path, recursive, |node| {
             node.uid = uid.unwrap_or(node.uid);
             node.gid = gid.unwrap_or(node.gid);
         })

@@ -13,7 +13,7 @@ mod unneeded;
 
 use self::{accounts::Accounts, alternatives::Alternatives};
 use super::{
-    Packed, UnpackError, contents,
+    Over, Packed, UnpackError, contents,
     tree::{Tree, TreeKind},
 };
 use crate::debian::{
@@ -39,7 +39,7 @@ pub(super) use diversions::Diversions;
 /// Follows the scripts that run before `packages` are unpacked, for what they divert.
 pub(super) fn diversions(packages: &[&Packed]) -> Result<Diversions, UnpackError> {
     let mut tree = Tree::new();
-    let mut machine = Machine::new(&mut tree, Accounts::default());
+    let mut machine = Machine::new(&mut tree, None);
     for package in packages {
         machine.enter(package);
         for (script, argument) in [("preinst", "install"), ("postinst", "configure")] {
@@ -52,9 +52,11 @@ pub(super) fn diversions(packages: &[&Packed]) -> Result<Diversions, UnpackError
     Ok(machine.diversions)
 }
 
-/// Follows the scripts of `packages`, which lie in `tree`, and does what they would have done.
-pub(super) fn apply(tree: &mut Tree, packages: &[&Packed]) -> Result<Vec<Undone>, UnpackError> {
-    let accounts = Accounts::read(tree)?;
+/// Follows the scripts of `packages`, which lie in `tree`, and does what they would have done. Over a base,
+/// whose files are not at hand, users and shells stay as they are there.
+pub(super) fn apply(tree: &mut Tree, packages: &[&Packed], over: Over<'_>) -> Result<Vec<Undone>, UnpackError> {
+    let from_scratch = matches!(over, Over::Scratch);
+    let accounts = if from_scratch { Some(Accounts::read(tree)?) } else { None };
     let mut machine = Machine::new(tree, accounts);
     let mut all = Vec::new();
     for package in packages {
@@ -68,9 +70,11 @@ pub(super) fn apply(tree: &mut Tree, packages: &[&Packed]) -> Result<Vec<Undone>
         }
     }
     let Machine { tree, accounts, alternatives, .. } = machine;
-    accounts.write(tree);
     alternatives.write(tree);
-    shells::apply(tree)?;
+    if let Some(accounts) = accounts {
+        accounts.write(tree);
+        shells::apply(tree)?;
+    }
     Ok(all)
 }
 
@@ -88,7 +92,8 @@ fn text(package: &Packed, script: &str) -> Result<String, UnpackError> {
 /// The system that scripts find: the tree, and what of it is written at the end.
 struct Machine<'a> {
     tree: &'a mut Tree,
-    accounts: Accounts,
+    /// None where they are a base's.
+    accounts: Option<Accounts>,
     alternatives: Alternatives,
     diversions: Diversions,
     package: String,
@@ -99,7 +104,17 @@ struct Machine<'a> {
 type Answer = Option<Called>;
 
 impl<'a> Machine<'a> {
-    fn new(tree: &'a mut Tree, accounts: Accounts) -> Self {
+    /// The number of a user, who may be given by it.
+    fn uid(&self, name: &str) -> Option<u64> {
+        name.parse().ok().or_else(|| if name == "root" { Some(0) } else { self.accounts.as_ref()?.uid(name) })
+    }
+
+    /// The number of a group, which may be given by it.
+    fn gid(&self, name: &str) -> Option<u64> {
+        name.parse().ok().or_else(|| if name == "root" { Some(0) } else { self.accounts.as_ref()?.gid(name) })
+    }
+
+    fn new(tree: &'a mut Tree, accounts: Option<Accounts>) -> Self {
         let (alternatives, diversions) = (Alternatives::default(), Diversions::default());
         Self { tree, accounts, alternatives, diversions, package: String::new(), architecture: String::new() }
     }
@@ -143,7 +158,7 @@ impl<'a> Machine<'a> {
             ["readlink", "-f" | "-e", path] => {
                 self.tree.resolve(path).map_or(Called::answered(false), |path| Called::said(format!("/{path}")))
             }
-            _ => return self.accounts.ask(words),
+            _ => return self.accounts.as_ref()?.ask(words),
         })
     }
 

@@ -1,8 +1,9 @@
 //! Packages with scripts, laid out.
 
-use super::super::{LaidOut, Options, fixture::FakeDeb, lay_out};
+use super::super::{LaidOut, Options, Over, fixture::FakeDeb, lay_out};
 use crate::{
     layer::{Body, Item, Node},
+    lock::{Facts, Symlink},
     store::Store,
 };
 
@@ -180,6 +181,29 @@ fn what_is_left_undone_is_named() {
     assert_eq!(
         undone(&laid_out(vec![two, one])),
         ["one: build-a-cache --all >/dev/null", "two: a script for perl; sed -i s/a/b/ /etc/passwd; chown ghost /etc"]
+    );
+}
+
+#[test]
+fn over_a_base_links_are_made_and_users_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let blas = FakeDeb::new("libblas3").file("./usr/lib/blas/libblas.so.3", b"b").script(
+        "postinst",
+        "update-alternatives --install /lib/libblas.so.3 libblas.so.3 /usr/lib/blas/libblas.so.3 10\nadduser --system blas",
+    );
+    let link = Symlink { path: "/lib".to_owned(), target: "usr/lib".to_owned() };
+    let facts = Facts { symlinks: vec![link], ..Facts::default() };
+    let options = Options { over: Over::Base(&facts), ..Options::default() };
+    let laid = lay_out(&[blas.pack(&store).unwrap()], &options).unwrap();
+    assert_eq!(undone(&laid), ["libblas3: adduser --system blas"]);
+    assert_eq!(
+        shown(&laid, &["usr/lib/libblas.so.3", "etc/alternatives/libblas.so.3", "etc/passwd"]),
+        [
+            "usr/lib/libblas.so.3 -> /etc/alternatives/libblas.so.3 777 0:0",
+            "etc/alternatives/libblas.so.3 -> /usr/lib/blas/libblas.so.3 777 0:0",
+            "etc/passwd is not there"
+        ]
     );
 }
 

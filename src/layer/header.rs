@@ -196,14 +196,14 @@ mod tests {
     #[test]
     fn extended_attributes_are_records_of_any_bytes() {
         let mut plain = item("ping", Node::File(Body::Literal(Bytes::new())));
-        plain.xattrs.insert("security.capability".to_owned(), vec![1, 0, b'\n', 0xff]);
+        plain.xattrs.insert("security.capability".to_owned(), vec![1, 0, b'=', 0xff]);
         let mut tar = header(&plain);
         tar.resize(tar.len() + 1024, 0);
         let mut archive = tar::Archive::new(&tar[..]);
         let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
         let records: Vec<_> = entry.pax_extensions().unwrap().unwrap().map(Result::unwrap).collect();
         assert_eq!(records[0].key_bytes(), b"SCHILY.xattr.security.capability");
-        assert_eq!(records[0].value_bytes(), [1, 0, b'\n', 0xff]);
+        assert_eq!(records[0].value_bytes(), [1, 0, b'=', 0xff]);
     }
 
     #[test]

@@ -194,7 +194,7 @@ const WRONG: &[(&str, &[&str])] = &[
             "\"/usr/../x\" | `/usr/../x` is not a plain path | write it without `.`, `..` and a slash at its end: `/usr/share/icons`",
             "\"allow\" | `debian.scripts.unknown` cannot be `allow` | use one of `warn`, `error`",
             "\"A\" | `A` is not the name of a Debian package | write the name in lower case: letters, digits, `+`, `-` and `.`",
-            "more | unknown key `debian.scripts.more` | ",
+            "more | unknown key `debian.scripts.more` | use one of `acknowledge`, `unknown`",
         ],
     ),
     ("[debian]\npackages = [\"libgl1=1.0\"]", &["[debian] | `debian.suite` is missing | add `suite = \"bookworm\"`"]),

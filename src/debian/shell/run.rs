@@ -219,6 +219,10 @@ impl<'a, P: Programs> Run<'a, P> {
             return status;
         }
         let called = self.programs.call(&words, self.certainty == Certainty::Certain);
+        if program == "db_get" {
+            // debconf(7): the answer is in this variable.
+            self.variables.insert("RET".to_owned(), called.output.clone());
+        }
         match target {
             Some(target) => {
                 let text = self.input_or_output(simple, &program, called.output);

@@ -83,6 +83,7 @@ fn words_are_expanded() {
     );
     check("one ${PACKAGE##*-} ${PACKAGE%-*} \"\" \\\n  1.0~ a\\\\~b", &["one 15 demo  1.0~ a\\~b"], &[]);
     check("one \"$@\"; set -- a b; two \"$@\" $#; shift; three $1", &["one configure ", "two a b 2", "three b"], &[]);
+    check("A=$(($(echo \"$1\" | two '(') * 100)); one x$((1 + 2))x || three", &[], &["one x$((1 + 2))x", "three"]);
     check("A=`echo hi`; one $A $(echo a b) | two", &["one hi a b", "two"], &[]);
 }
 

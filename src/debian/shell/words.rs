@@ -108,8 +108,7 @@ impl Parser<'_> {
     /// What follows a `$`.
     fn expansion(&mut self, quoting: Quoting) -> Parsed<Piece> {
         if self.take("((") {
-            self.at += self.rest().find("))").ok_or(Malformed)? + 2;
-            return Ok(Piece::Unknown);
+            return self.arithmetic();
         }
         if self.take("(") {
             let list = self.deeper(|parser| parser.list(&[]))?;
@@ -128,6 +127,20 @@ impl Parser<'_> {
             _ => return Ok(Piece::Text("$".to_owned())),
         };
         Ok(Piece::Variable(Variable { name, operation: None }, quoting))
+    }
+
+    /// What follows `$((`, up to the brackets that close it.
+    fn arithmetic(&mut self) -> Parsed<Piece> {
+        let mut open = 2;
+        while open > 0 {
+            match self.next().ok_or(Malformed)? {
+                '(' => open += 1,
+                ')' => open -= 1,
+                '\'' => self.at += self.rest().find('\'').ok_or(Malformed)? + 1,
+                _ => {}
+            }
+        }
+        Ok(Piece::Unknown)
     }
 
     /// What follows `${`.

@@ -42,6 +42,7 @@ pub(super) fn apply(tree: &mut Tree, own: &[(String, Bytes)]) -> Result<(), Unpa
     if all.is_empty() {
         return Ok(());
     }
+    tree.add_directory(LOCAL, 0o755);
     let mut bundle = Vec::new();
     let mut links = BTreeMap::new();
     for path in &all {

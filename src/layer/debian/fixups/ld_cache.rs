@@ -125,11 +125,10 @@ fn libraries(tree: &Tree, folder: &str) -> BTreeMap<String, Found> {
             continue;
         };
         let Some(flags) = flags(library) else { continue };
-        let real_name = real.rsplit('/').next().unwrap_or(&real);
         let soname = library.soname.clone().unwrap_or_else(|| name.to_owned());
-        // The development link `libz.so` is asked for by its own name, `libz.so.1.2` by its SONAME.
-        let own_name = real_name == soname
-            || (real_name.rsplit_once('.').is_some_and(|(_, end)| end == "so") && soname.starts_with(real_name));
+        // The development link `libz.so` is asked for by its own name; every other file by its SONAME.
+        let is_development = name.strip_suffix(".so").is_some() && soname.starts_with(name);
+        let own_name = name == soname || is_development;
         let is_link = matches!(node.kind, TreeKind::Symlink(_)) && own_name;
         let key = if is_link { name.to_owned() } else { soname };
         let candidate = Found { file: name.to_owned(), is_link, flags };
@@ -281,16 +280,18 @@ mod tests {
         add_library(&mut tree, "usr/lib/plugin.so", Some("plugin.so"));
         tree.add_file("usr/lib/libtext.so", "INPUT(libz.so.1)");
         tree.add_symlink("usr/lib/libz.so", "libz.so.1.10");
+        tree.add_symlink("usr/lib/libother-9.so", "libz.so.1.10");
         tree.add_symlink("usr/lib/libnone.so", "libnone.so.3");
         tree.add_symlink("lib", "usr/lib");
-        let expect = ["libnone.so libnone.so", "libnone.so.3 libnone.so.3", "libz.so.1 libz.so.1.10"];
+        let expect =
+            ["libnone.so libnone.so", "libnone.so.3 libnone.so.3", "libz.so libz.so", "libz.so.1 libz.so.1.10"];
         assert_eq!(found(&tree, "usr/lib"), expect);
         tree.add_parents().unwrap();
         apply(&mut tree).unwrap();
         assert_eq!(tree.resolve("usr/lib/libz.so.1").unwrap(), "usr/lib/libz.so.1.10");
         let cache = tree.read(CACHE).unwrap().unwrap();
         assert!(cache.starts_with(MAGIC));
-        assert_eq!(cache[20..24], 3_u32.to_le_bytes());
+        assert_eq!(cache[20..24], 4_u32.to_le_bytes());
         let text = String::from_utf8_lossy(&cache).into_owned();
         assert!(text.contains("/lib/libz.so.1\0") && !text.contains("\0libz.so.1\0"), "suffixes are shared");
     }

@@ -8,8 +8,12 @@ mod arguments;
 mod capabilities;
 mod diversions;
 mod files;
+mod known;
+mod order;
 mod shells;
 mod unneeded;
+
+use std::collections::BTreeMap;
 
 use self::{accounts::Accounts, alternatives::Alternatives};
 use super::{
@@ -58,8 +62,14 @@ pub(super) fn apply(tree: &mut Tree, packages: &[&Packed], over: Over<'_>) -> Re
     let from_scratch = matches!(over, Over::Scratch);
     let accounts = if from_scratch { Some(Accounts::read(tree)?) } else { None };
     let mut machine = Machine::new(tree, accounts);
-    let mut all = Vec::new();
     for package in packages {
+        machine.read_answers(&text(package, "templates")?);
+    }
+    let mut all = Vec::new();
+    for package in order::by_dependencies(packages)? {
+        if known::is_done(&package.index.package) {
+            continue;
+        }
         machine.enter(package);
         let mut commands = Vec::new();
         for (script, argument) in [("preinst", "install"), ("postinst", "configure")] {
@@ -75,6 +85,7 @@ pub(super) fn apply(tree: &mut Tree, packages: &[&Packed], over: Over<'_>) -> Re
         accounts.write(tree);
         shells::apply(tree)?;
     }
+    all.sort_by(|left: &Undone, right| left.package.cmp(&right.package));
     Ok(all)
 }
 
@@ -98,6 +109,8 @@ struct Machine<'a> {
     diversions: Diversions,
     package: String,
     architecture: String,
+    /// Questions to the administrator, and what packages answer for him.
+    answers: BTreeMap<String, String>,
 }
 
 /// Answers of one unit: none where the program is another's.
@@ -116,13 +129,26 @@ impl<'a> Machine<'a> {
 
     fn new(tree: &'a mut Tree, accounts: Option<Accounts>) -> Self {
         let (alternatives, diversions) = (Alternatives::default(), Diversions::default());
-        Self { tree, accounts, alternatives, diversions, package: String::new(), architecture: String::new() }
+        let (package, architecture, answers) = (String::new(), String::new(), BTreeMap::new());
+        Self { tree, accounts, alternatives, diversions, package, architecture, answers }
     }
 
     fn enter(&mut self, package: &Packed) {
         self.package.clone_from(&package.index.package);
         if package.index.architecture != "all" || self.architecture.is_empty() {
             self.architecture.clone_from(&package.index.architecture);
+        }
+    }
+
+    /// The defaults of questions: debconf-devel(7), "templates".
+    fn read_answers(&mut self, templates: &str) {
+        let mut question = None;
+        for line in templates.lines() {
+            if let Some(name) = line.strip_prefix("Template:") {
+                question = Some(name.trim());
+            } else if let (Some(name), Some(answer)) = (question, line.strip_prefix("Default:")) {
+                self.answers.insert(name.to_owned(), answer.trim().to_owned());
+            }
         }
     }
 
@@ -145,6 +171,8 @@ impl<'a> Machine<'a> {
             ["printf", text] if !text.contains(['%', '\\']) => Called::said((*text).to_owned()),
             ["basename", path] => Called::said(path.rsplit('/').next().unwrap_or(path).to_owned()),
             ["dirname", path] => Called::said(path.rsplit_once('/').map_or(".", |(parent, _)| parent).to_owned()),
+            ["uname"] | ["uname", "-s"] => Called::said("Linux".to_owned()),
+            ["db_get", question] => self.answers.get(*question).cloned().map_or(Called::harmless(), Called::said),
             ["dpkg", "--print-architecture"] => Called::said(self.architecture.clone()),
             ["dpkg", "--compare-versions", rest @ ..] => compare_versions(rest),
             ["dpkg-divert", .., "--truename", path] => Called::said((*path).to_owned()),
@@ -203,17 +231,18 @@ impl Programs for Machine<'_> {
     fn call(&mut self, words: &[Option<String>], certain: bool) -> Called {
         let name = words.first().and_then(Option::as_deref).unwrap_or_default();
         let name = name.rsplit('/').next().unwrap_or(name).to_owned();
+        let given: Vec<&str> = words[1..].iter().flatten().map(String::as_str).collect();
         let known: Option<Vec<String>> = words[1..].iter().cloned().collect();
         let words: Option<Vec<&str>> =
             known.as_ref().map(|known| [name.as_str()].into_iter().chain(known.iter().map(String::as_str)).collect());
         let answer = words.as_ref().and_then(|words| self.ask(words));
-        if let Some(called) = answer.or_else(|| unneeded::call(&name)) {
+        if let Some(called) = answer.or_else(|| unneeded::call(&name, &given)) {
             return called;
         }
-        let Some(words) = words else { return Called::undone() };
-        if !certain {
-            return Called::undone();
-        }
+        let Some(words) = words.filter(|_| certain) else {
+            // A file too many does less harm than one too few: what is removed are leftovers of earlier versions.
+            return if ["rm", "rmdir"].contains(&name.as_str()) { Called::harmless() } else { Called::undone() };
+        };
         self.perform(&words).unwrap_or_else(Called::undone)
     }
 

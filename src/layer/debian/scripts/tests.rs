@@ -208,6 +208,19 @@ fn over_a_base_links_are_made_and_users_are_not() {
 }
 
 #[test]
+fn what_others_depend_on_comes_first_and_questions_have_their_defaults() {
+    let needing = FakeDeb::new("a").field("Depends: b (>= 1), c | d").directory("./etc/").script(
+        "postinst",
+        "chown maker /etc; db_get a/link || true; if [ \"$RET\" = Slight ]; then ln -s to /etc/link; fi",
+    );
+    let needing = needing.script("templates", "Template: a/link\nType: select\nDefault: Slight\n");
+    let needed = FakeDeb::new("b").field("Depends: a").script("postinst", "adduser --system maker");
+    let laid = laid_out(vec![needing, needed]);
+    assert_eq!(undone(&laid), [""; 0]);
+    assert_eq!(shown(&laid, &["etc", "etc/link"]), ["etc/ 755 100:0", "etc/link -> to 777 0:0"]);
+}
+
+#[test]
 fn shells_are_listed() {
     let list = FakeDeb::new("debianutils").file("./usr/share/debianutils/shells", b"# shells\n/bin/sh\n");
     let dash = FakeDeb::new("dash")

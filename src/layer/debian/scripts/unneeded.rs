@@ -32,12 +32,12 @@ const SERVICES: &[&str] = &[
     "deb-systemd-helper",
     "deb-systemd-invoke",
     "systemctl",
+    "systemd-tmpfiles",
     "update-rc.d",
     "invoke-rc.d",
     "service",
     "init",
     "telinit",
-    "pam-auth-update",
     "dbus-send",
     "udevadm",
     "update-initramfs",
@@ -81,12 +81,14 @@ const CACHES: &[&str] = &[
     "update-fonts-dir",
     "update-fonts-scale",
     "update-fonts-alias",
-    "update-mime-database",
 ];
 
 /// Programs that only read, or speak to whoever watches.
 const READERS: &[&str] = &[
     "cat",
+    "echo",
+    "realpath",
+    "dpkg-realpath",
     "grep",
     "egrep",
     "awk",
@@ -131,11 +133,16 @@ const READERS: &[&str] = &[
     "dbus-uuidgen",
 ];
 
-/// What a call of `name` comes to, if it needs not be done.
-pub(super) fn call(name: &str) -> Option<Called> {
+/// What a call of `name` comes to, if it needs not be done; `words` are those of its arguments that are known.
+pub(super) fn call(name: &str, words: &[&str]) -> Option<Called> {
     let done = [QUESTIONS, SERVICES, UPGRADES, CACHES];
     if done.iter().any(|names| names.contains(&name)) {
         return Some(if name == "db_get" { Called::harmless() } else { Called::done() });
     }
-    READERS.contains(&name).then(Called::harmless)
+    let reads = match name {
+        "sed" => !words.iter().any(|word| word.starts_with("-i") || word.starts_with("--in-place")),
+        "find" => !words.iter().any(|word| ["-delete", "-exec", "-execdir", "-fprint"].contains(word)),
+        _ => READERS.contains(&name),
+    };
+    reads.then(Called::harmless)
 }

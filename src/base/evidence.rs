@@ -40,6 +40,12 @@ pub fn wants(path: &str, size: u64) -> bool {
     sort(path, size).is_some()
 }
 
+/// Whether the bytes of a regular file at `path` are needed to know what a base is: they are fetched
+/// where a layer need not be read whole.
+pub(super) fn tells_of_base(path: &str, size: u64) -> bool {
+    size > 0 && wants(path, size)
+}
+
 impl Evidence {
     /// Reads what the file at `path` tells; nothing, and no byte, when it is none of the few.
     pub(super) fn read(path: &str, size: u64, content: &mut dyn Read) -> io::Result<Option<Self>> {
@@ -94,6 +100,7 @@ fn is_distribution(name: &str, parent: &str) -> bool {
 fn is_text(name: &str, path: &str) -> bool {
     match name {
         "pyvenv.cfg" | "patchlevel.h" => true,
+        "os-release" => matches!(path, "etc/os-release" | "usr/lib/os-release"),
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own.
         other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),
@@ -156,6 +163,7 @@ mod tests {
             "lib/ld-musl-x86_64.so.1",
             "usr/lib/python3.11/_sysconfigdata__x86_64-linux-gnu.py",
             "var/lib/dpkg/status.d/libc6",
+            "usr/lib/os-release",
         ] {
             assert!(wants(path, 4096), "{path}");
         }

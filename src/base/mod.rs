@@ -7,11 +7,13 @@ mod error;
 mod evidence;
 mod facts;
 mod image;
+mod index;
 mod inspect;
 mod installed;
 mod interpreter;
 mod libc;
 mod memory;
+mod system;
 mod tree;
 
 pub use entries::{Entry, Kind, LayerEntries};

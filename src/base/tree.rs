@@ -94,6 +94,11 @@ impl Tree {
         Ok(())
     }
 
+    /// Everything that stands in the tree, by its path, sorted.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.nodes.iter().map(|(path, node)| (path.as_str(), node))
+    }
+
     /// What stands at `path` itself, which leads through no symbolic link.
     pub(super) fn node(&self, path: &str) -> Option<&Node> {
         self.nodes.get(path)

@@ -54,6 +54,7 @@ fn sample() -> Lock {
         installed: vec![Installed { name: "pip".to_owned(), version: "23.0.1".to_owned() }],
         directories: vec![directory("/", 0o755), directory("/tmp", 0o1777)],
         symlinks: vec![Symlink { path: "/lib".to_owned(), target: "usr/lib".to_owned() }],
+        ..Facts::default()
     };
     let package = LockedPackage {
         name: "python3".to_owned(),

@@ -39,6 +39,7 @@ pub mod apt;
 pub mod base;
 pub mod resolve;
 pub mod layer;
+pub mod verify;
 // Facade.
 pub mod builder;
 #[cfg(feature = "cli")]

@@ -40,18 +40,21 @@ const HOUSE: &[(&str, &[&str])] = &[
         "layer",
         &["oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "lock", "plan", "store", "image"],
     ),
+    ("verify", &["oci", "hint", "python", "recipe", "lock", "plan", "image", "base"]),
     (
         "builder",
         &[
             "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "store", "http",
             "image", "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer",
+            "verify",
         ],
     ),
     (
         "cli",
         &[
             "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "store", "http", "image",
-            "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer", "builder",
+            "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer", "verify",
+            "builder",
         ],
     ),
 ];

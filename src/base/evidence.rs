@@ -16,10 +16,15 @@ const METADATA_LIMIT: u64 = 1 << 20;
 
 /// What the bytes of one file tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Evidence {
+pub enum Evidence {
     /// The name and version of a distribution.
     #[serde(rename = "d")]
-    Distribution { name: String, version: String },
+    Distribution {
+        /// As its metadata spells it.
+        name: String,
+        /// As its metadata spells it.
+        version: String,
+    },
     /// All of a file. Bytes that are no UTF-8 are replaced.
     #[serde(rename = "t")]
     Text(String),
@@ -47,6 +52,15 @@ pub(super) fn tells_of_base(path: &str, size: u64) -> bool {
 }
 
 impl Evidence {
+    /// The file's text, if it was kept.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Reads what the file at `path` tells; nothing, and no byte, when it is none of the few.
     pub(super) fn read(path: &str, size: u64, content: &mut dyn Read) -> io::Result<Option<Self>> {
         match sort(path, size) {

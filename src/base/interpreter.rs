@@ -74,8 +74,8 @@ pub(super) fn find(tree: &Tree, config: &Value) -> Result<Option<Found>, BaseErr
 /// Every interpreter of the image, whatever `PATH` says, by path. What has no standard library, or
 /// none that is certainly its own, is none.
 pub(super) fn find_all(tree: &Tree, config: &Value) -> Vec<Installation> {
-    let programs = tree.paths().filter(|(path, node)| is_interpreter(path) && is_program(node));
-    let environments = tree.paths().filter_map(|(path, _)| path.strip_suffix("pyvenv.cfg"));
+    let programs = tree.iter().filter(|(path, node)| is_interpreter(path) && is_program(node));
+    let environments = tree.iter().filter_map(|(path, _)| path.strip_suffix("pyvenv.cfg"));
     let environments = environments.filter_map(|prefix| {
         let path = format!("{prefix}bin/python3");
         tree.find(&path).filter(|(_, node)| is_program(node)).map(|_| path)
@@ -519,6 +519,50 @@ mod tests {
                 .interpreter
                 .free_threaded
         );
+    }
+
+    #[test]
+    fn every_interpreter_is_found() {
+        let (debian, pyenv, copy) = (
+            binary("usr/bin/python3.11", "3.11.2"),
+            binary("opt/pyenv/versions/3.13.1/bin/python3.13t", "3.13.1"),
+            binary("srv/app/bin/python3", "3.13.1"),
+        );
+        let files: &[&str] = &[
+            &debian,
+            "link usr/bin/python3 python3.11",
+            "file usr/lib/python3.11/os.py",
+            "file usr/lib/python3.11/EXTERNALLY-MANAGED x",
+            "file usr/lib/python3.11/_sysconfigdata__x86_64-linux-gnu.py  'SOABI': 'cpython-311-x86_64-linux-gnu',\\n",
+            "dir usr/lib/python3/dist-packages",
+            &pyenv,
+            "link opt/pyenv/versions/3.13.1/bin/python3 python3.13t",
+            "file opt/pyenv/versions/3.13.1/lib/python3.13t/os.py",
+            "file opt/pyenv/versions/3.13.1/lib/python3.13t/lib-dynload/_csv.cpython-313t-x86_64-linux-gnu.so",
+            "file srv/app/pyvenv.cfg home = /opt/pyenv/versions/3.13.1/bin\\n",
+            &copy,
+            "link opt/venv/bin/python3 /usr/bin/python3",
+            "file opt/venv/pyvenv.cfg home = /usr/bin\\ninclude-system-site-packages = true\\n",
+            "file usr/share/bin/python3 too small",
+        ];
+        let found = find_all(&tree(&[files]), &Value::Null);
+        let shown: Vec<_> = found
+            .iter()
+            .map(|found| {
+                let flags = (found.externally_managed, found.system_site_packages);
+                format!("{} {} {:?} {:?} {} {flags:?}", found.path, found.version, found.kind, found.abi, found.prefix)
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "/opt/pyenv/versions/3.13.1/bin/python3.13t 3.13.1 Standard Some(\"cpython-313t-x86_64-linux-gnu\") /opt/pyenv/versions/3.13.1 (false, false)",
+                "/opt/venv/bin/python3 3.11.2 Venv Some(\"cpython-311-x86_64-linux-gnu\") /opt/venv (false, true)",
+                "/srv/app/bin/python3 3.13.1 Venv Some(\"cpython-313t-x86_64-linux-gnu\") /srv/app (false, false)",
+                "/usr/bin/python3.11 3.11.2 Debian Some(\"cpython-311-x86_64-linux-gnu\") /usr (true, false)",
+            ]
+        );
+        assert_eq!(found[2].purelib, "/srv/app/lib/python3.13t/site-packages");
     }
 
     #[test]

@@ -16,9 +16,10 @@ mod memory;
 mod system;
 mod tree;
 
+pub use banner::Banners;
 pub use entries::{Entry, Kind, LayerEntries};
 pub use error::{BaseError, LayerError};
-pub use evidence::wants;
+pub use evidence::{Evidence, wants};
 pub use image::{BaseImage, image_for, read_base};
-pub use inspect::{inspect, read_layer, read_tree};
-pub use tree::Tree;
+pub use inspect::{check_layer, inspect, read_layer, read_tree};
+pub use tree::{Hidden, Node, Tree};

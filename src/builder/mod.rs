@@ -18,6 +18,7 @@ mod locking;
 mod make;
 mod memo;
 mod paths;
+mod verifying;
 mod wheels;
 #[cfg(test)]
 mod testing;
@@ -35,6 +36,7 @@ pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
 use tokio::sync::Semaphore;
+pub use verifying::Checks;
 
 use crate::{
     apt::{Archive, Mirrors},

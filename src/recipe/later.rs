@@ -27,7 +27,6 @@ enum What {
 
 const LATER: &[Later] = &[
     Later { key: "extends", what: What::Key },
-    Later { key: "check", what: What::Key },
     Later { key: "wheels.into", what: What::Key },
     Later { key: "wheels.bytecode", what: What::Switch },
     Later { key: "wheels.allow-replace", what: What::Key },

@@ -5,6 +5,7 @@
 //! that asked for it: [`Recipe::problem_at`].
 
 mod base;
+mod check;
 mod debian;
 mod demand;
 mod image;
@@ -24,6 +25,7 @@ use std::{collections::BTreeMap, ops::Range};
 use serde_json::Value;
 
 pub use base::{Base, BaseError};
+pub use check::{Accepted, Check};
 pub use debian::{Debian, Keyring, Security, Strip};
 pub use demand::{Demand, Listed};
 pub use image::ImageSettings;
@@ -60,6 +62,8 @@ pub struct Recipe {
     pub layers: Layers,
     /// `[image]`.
     pub image: ImageSettings,
+    /// `[check]`. No byte of an image depends on it.
+    pub check: Check,
     variants: Vec<variant::Written>,
     file: String,
     text: String,

@@ -291,10 +291,25 @@ const WRONG: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = true\ncompression = \"zstd\"\n[check]\nimport = [\"a\"]",
+        "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = true\ncompression = \"zstd\"",
+        &["true | `layers.lazy` does not go with `layers.compression = \"zstd\"` | remove `compression`, or `lazy`"],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\n[check]\nimport = [\"python-gdcm\"]\nallow-missing = [\"cuda\"]\nmax-size = \"4 gb\"\nacept = []",
         &[
-            "true | `layers.lazy` does not go with `layers.compression = \"zstd\"` | remove `compression`, or `lazy`",
-            "check | `check` is not supported yet | remove `check`",
+            "\"python-gdcm\" | `python-gdcm` is not the name of a module | write it as in `import`: `package.module`; the name of a distribution may differ",
+            "\"cuda\" | `cuda` is not the name of a library | write it as it is needed: `libcuda.so.1`",
+            "\"4 gb\" | `4 gb` is not a size | write it with its unit: `\"800 MB\"`, `\"1.5 GiB\"`",
+            "acept | unknown key `check.acept` | did you mean `accept`?",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\n[check]\naccept = [{ code = \"204\", path = \"x\", reason = \" \" }, { code = \"WW204\" }]",
+        &[
+            "\"204\" | `204` is not the code of a finding | write it as it is reported: `WW204`; `wheelwright verify --explain` lists them",
+            "\"x\" | `x` is not an absolute path | write `/x`",
+            "\" \" | a finding is accepted without a reason | say why it does no harm",
+            "{ code = \"WW204\" } | `check.accept.reason` is missing | add `reason = \"…\"`",
         ],
     ),
     (
@@ -423,6 +438,13 @@ fn the_whole_grammar_is_read() {
     assert_eq!(script.owner, Owner { uid: 10001, gid: 0 });
     assert_eq!(recipe.image.ports.iter().map(ToString::to_string).collect::<Vec<_>>(), ["8080/tcp", "53/udp"]);
     assert_eq!(recipe.variants().collect::<Vec<_>>(), ["full", "pytorch", "tensorflow"]);
+    assert_eq!(recipe.check.max_size.as_ref().map(|size| *size.get_ref()), Some(4_000_000_000));
+    let accepted = &recipe.check.accept[0];
+    assert_eq!(
+        (accepted.code.get_ref().as_str(), accepted.reason.get_ref().as_str()),
+        ("WW308", "holds defaults alone")
+    );
+    assert_eq!(accepted.path.as_ref().map(|path| path.get_ref().as_str()), Some("/axon/scripts/.env"));
 }
 
 const FULL: &str = r#"
@@ -479,6 +501,12 @@ labels = { "org.example.team" = "x" }
 ports = [8080, "53/udp"]
 volumes = ["/data"]
 stop-signal = "SIGINT"
+
+[check]
+import = ["torch", "gdcm"]
+allow-missing = ["libcuda.so.1"]
+max-size = "4 GB"
+accept = [{ code = "WW308", path = "/axon/scripts/.env", reason = "holds defaults alone" }]
 
 [variants.pytorch]
 require = ["torch==2.3.1"]
@@ -584,6 +612,7 @@ fn inputs_follow_what_a_lock_depends_on_and_nothing_else() {
         &["variants", "variants.all.include", "variants.all.require", "variants.full.include", "variants.full.require"],
     );
     check("SIGINT", "SIGTERM", &[]);
+    check("4 GB", "5 GB", &[]);
     check("\"0755\"", "\"0700\"", &[]);
     check("own = [\"torch\", ", "own = [", &[]);
     check("name = \"axon-converter\"", "name = \"other\"", &[]);

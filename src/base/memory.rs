@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// Raised when [`LayerEntries`] or the evidence in it mean something else than before, or more.
-const LAYER_FORMAT: u32 = 2;
+const LAYER_FORMAT: u32 = 3;
 /// Raised when the facts of the same files would come out differently than before.
-const FACTS_FORMAT: u32 = 2;
+const FACTS_FORMAT: u32 = 3;
 
 /// The entries of the layer with this diff id, if they are known.
 pub(super) fn layer(store: &Store, diff_id: DiffId) -> Option<LayerEntries> {

@@ -28,6 +28,7 @@ impl Tree {
         let python = found.map(|found| found.interpreter);
         let (directories, symlinks) = self.ways(python.as_ref().map(|python| &python.scheme), targets);
         Ok(Facts {
+            stated: false,
             python,
             libc,
             system: system::find(self),

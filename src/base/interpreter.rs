@@ -13,8 +13,8 @@ use super::{
     tree::{Node, Tree},
 };
 use crate::{
-    lock::{Installation, Interpreter, InterpreterKind, Scheme},
-    python::PythonVersion,
+    lock::{Installation, Interpreter, Scheme},
+    python::{InterpreterKind, PythonVersion},
 };
 
 /// What runtimes search when a config has no `PATH`.
@@ -273,34 +273,25 @@ impl Home {
 
     /// The scheme of `pip install` outside of any environment, and where imports look.
     fn scheme(&self, tree: &Tree) -> (Scheme, Vec<String>) {
-        let absolute = |path: &str| format!("/{}", self.below(path));
-        let name = &self.name;
-        let kind = self.kind(tree);
-        if kind == InterpreterKind::Debian {
-            let local = scheme("/usr/local", ["lib", "lib"], name, "dist-packages");
-            // Debian's sysconfig redirects everything to /usr/local but headers.
-            let scheme = Scheme { headers: format!("/usr/include/{name}"), ..local };
-            let sites = vec![
-                scheme.purelib.clone(),
-                "/usr/lib/python3/dist-packages".to_owned(),
-                format!("/usr/lib/{name}/dist-packages"),
-            ];
-            (scheme, sites)
-        } else if kind == InterpreterKind::RedHat {
-            let scheme = scheme("/usr/local", ["lib", "lib64"], name, "site-packages");
-            let sites = vec![
-                scheme.platlib.clone(),
-                scheme.purelib.clone(),
-                format!("/usr/lib64/{name}/site-packages"),
-                format!("/usr/lib/{name}/site-packages"),
-            ];
-            (scheme, sites)
-        } else {
-            let prefix = absolute("");
-            let scheme = scheme(prefix.trim_end_matches('/'), ["lib", self.library], name, "site-packages");
-            let sites = vec![scheme.purelib.clone(), scheme.platlib.clone()];
-            (scheme, sites)
-        }
+        let (name, kind, prefix) = (&self.name, self.kind(tree), format!("/{}", self.prefix));
+        let scheme = scheme_of(kind, prefix.trim_end_matches('/'), self.library, name);
+        let own = match kind {
+            InterpreterKind::Debian => {
+                vec!["/usr/lib/python3/dist-packages".to_owned(), format!("/usr/lib/{name}/dist-packages")]
+            }
+            InterpreterKind::RedHat => {
+                vec![format!("/usr/lib64/{name}/site-packages"), format!("/usr/lib/{name}/site-packages")]
+            }
+            _ => Vec::new(),
+        };
+        // Red Hat's looks into `lib64` first.
+        let mut sites = match kind {
+            InterpreterKind::RedHat => vec![scheme.platlib.clone(), scheme.purelib.clone()],
+            _ => vec![scheme.purelib.clone(), scheme.platlib.clone()],
+        };
+        sites.dedup();
+        sites.extend(own);
+        (scheme, sites)
     }
 }
 
@@ -331,9 +322,7 @@ impl Venv {
 
     fn scheme(&self, tree: &Tree, home: &Home) -> (Scheme, Vec<String>) {
         let prefix = format!("/{}", self.prefix);
-        let prefix = prefix.trim_end_matches('/');
-        let mut scheme = scheme(prefix, ["lib", home.library], &home.name, "site-packages");
-        scheme.headers = format!("{prefix}/include/site/python3.{}", home.minor);
+        let scheme = scheme_of(InterpreterKind::Venv, prefix.trim_end_matches('/'), home.library, &home.name);
         let mut sites = vec![scheme.purelib.clone(), scheme.platlib.clone()];
         if self.sees_system {
             sites.extend(home.scheme(tree).1);
@@ -347,13 +336,27 @@ fn quoted_after<'t>(text: &'t str, key: &str) -> Option<&'t str> {
     text.split_once(key)?.1.trim_start().strip_prefix('\'')?.split_once('\'').map(|(value, _)| value)
 }
 
-fn scheme(prefix: &str, [pure, platform]: [&str; 2], name: &str, packages: &str) -> Scheme {
+/// Where an interpreter installs to: `prefix` has no trailing slash, `library` is `lib` or `lib64`, `name`
+/// that of the standard library's folder.
+pub(super) fn scheme_of(kind: InterpreterKind, prefix: &str, library: &str, name: &str) -> Scheme {
+    let (below, packages) = match kind {
+        InterpreterKind::Debian => ("/usr/local", "dist-packages"),
+        InterpreterKind::RedHat => ("/usr/local", "site-packages"),
+        _ => (prefix, "site-packages"),
+    };
+    let library = if kind == InterpreterKind::Debian { "lib" } else { library };
+    let headers = match kind {
+        // Debian's sysconfig redirects everything to /usr/local but headers.
+        InterpreterKind::Debian => format!("/usr/include/{name}"),
+        InterpreterKind::Venv => format!("{prefix}/include/site/{}", name.trim_end_matches('t')),
+        _ => format!("{below}/include/{name}"),
+    };
     Scheme {
-        purelib: format!("{prefix}/{pure}/{name}/{packages}"),
-        platlib: format!("{prefix}/{platform}/{name}/{packages}"),
-        scripts: format!("{prefix}/bin"),
-        data: if prefix.is_empty() { "/".to_owned() } else { prefix.to_owned() },
-        headers: format!("{prefix}/include/{name}"),
+        purelib: format!("{below}/lib/{name}/{packages}"),
+        platlib: format!("{below}/{library}/{name}/{packages}"),
+        scripts: format!("{below}/bin"),
+        data: if below.is_empty() { "/".to_owned() } else { below.to_owned() },
+        headers,
     }
 }
 

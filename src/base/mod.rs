@@ -14,6 +14,7 @@ mod installed;
 mod interpreter;
 mod libc;
 mod memory;
+mod stated;
 mod system;
 mod tree;
 
@@ -24,4 +25,5 @@ pub use error::{BaseError, LayerError};
 pub use evidence::{Evidence, wants};
 pub use image::{BaseImage, image_for, read_base};
 pub use inspect::{check_layer, inspect, read_layer, read_tree};
+pub use stated::Stated;
 pub use tree::{Hidden, Node, Tree};

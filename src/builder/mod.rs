@@ -19,6 +19,7 @@ mod make;
 mod memo;
 mod over;
 mod paths;
+mod stated;
 mod verifying;
 mod wheels;
 #[cfg(test)]

@@ -4,13 +4,16 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::python::{Libc, PythonVersion};
+use crate::python::{InterpreterKind, Libc, PythonVersion};
 
 /// What a base image, with the Debian packages on top, offers to what is laid over it.
 /// Every list is sorted; paths are absolute, without a trailing slash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Facts {
+    /// Set where nothing was read, and the recipe's `[base.facts]` was taken for true.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stated: bool,
     /// The interpreter that `python3` is on the image's `PATH`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<Interpreter>,
@@ -109,22 +112,6 @@ pub struct Installation {
     /// Whether a virtual environment sees the distributions of the interpreter below it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub system_site_packages: bool,
-}
-
-/// How the folders of an interpreter are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum InterpreterKind {
-    /// As CPython does by itself: `PREFIX/lib/python3.X/site-packages`.
-    Standard,
-    /// Debian's own: `dist-packages`, and what is installed goes to `/usr/local`.
-    Debian,
-    /// Red Hat's own: compiled modules in `lib64`, and what is installed goes to `/usr/local`.
-    RedHat,
-    /// As CPython does, with conda's records beside it.
-    Conda,
-    /// A virtual environment.
-    Venv,
 }
 
 /// A shared library: its soname and, of each family of symbol versions that it defines, the highest.

@@ -18,8 +18,8 @@ pub use changes::{LockChange, LockedKind, Place};
 pub use error::LockError;
 pub use export::{Export, FilePlace, IndexOption};
 pub use facts::{
-    Directory, Facts, Installation, Installed, Interpreter, InterpreterKind, Library, LibraryError, PackageDatabase,
-    Scheme, Symlink, System,
+    Directory, Facts, Installation, Installed, Interpreter, Library, LibraryError, PackageDatabase, Scheme, Symlink,
+    System,
 };
 pub use input::Input;
 pub use stale::{Change, Stale};

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     hint::Advise as _,
-    python::{Libc, PythonVersion},
+    python::{InterpreterKind, Libc, PythonVersion},
 };
 
 fn platform(text: &str) -> Platform {

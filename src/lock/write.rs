@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Directory, Facts, Input, Installation, Interpreter, InterpreterKind, Lock, LockedImage, LockedPackage,
-    LockedPlatform, LockedSuite, LockedWheel, PackageDatabase, Symlink, System, WheelSource,
+    Directory, Facts, Input, Installation, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedSuite,
+    LockedWheel, PackageDatabase, Symlink, System, WheelSource,
 };
 
 const HEADER: &str = "\
@@ -84,6 +84,9 @@ fn symlink(link: &Symlink) -> String {
 
 fn facts(page: &mut Page, facts: &Facts) {
     page.header("[platforms.facts]");
+    if facts.stated {
+        page.pair("stated", "true");
+    }
     if let Some(libc) = &facts.libc {
         page.pair("libc", &quoted(&libc.to_string()));
     }
@@ -117,15 +120,8 @@ fn system(system: &System) -> Inline {
 }
 
 fn installation(found: &Installation) -> Inline {
-    let kind = match found.kind {
-        InterpreterKind::Standard => "standard",
-        InterpreterKind::Debian => "debian",
-        InterpreterKind::RedHat => "red-hat",
-        InterpreterKind::Conda => "conda",
-        InterpreterKind::Venv => "venv",
-    };
     let line = Inline::default().text("path", &found.path).text("version", &found.version.to_string());
-    let line = line.text("kind", kind).text_if("abi", found.abi.as_ref()).text("prefix", &found.prefix);
+    let line = line.text("kind", found.kind.as_str()).text_if("abi", found.abi.as_ref()).text("prefix", &found.prefix);
     let mut line = line.text("purelib", &found.purelib).text_if("platlib", found.platlib.as_ref());
     for (key, set) in
         [("externally-managed", found.externally_managed), ("system-site-packages", found.system_site_packages)]

@@ -178,6 +178,6 @@ fn file(path: &str, rows: &[Row], offsets: &[u64], end: u64) -> Result<File, Ind
     Ok(File { path: path.to_owned(), size: first.size, digest: whole, pieces })
 }
 
-fn malformed(problem: String) -> IndexError {
-    IndexError::Malformed { problem: problem.chars().take(200).collect() }
+fn malformed(problem: impl AsRef<str>) -> IndexError {
+    IndexError::Malformed { problem: problem.as_ref().chars().take(200).collect() }
 }

@@ -62,14 +62,18 @@ fn zstd_frame(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 1).unwrap()
 }
 
-/// Header, contents and padding of each file, and its row so far.
-fn parts<'f>(files: Files<'f>) -> Vec<(Vec<u8>, &'f [u8], Vec<u8>, Value)> {
+/// Header, contents and padding of a file, and its row so far.
+type Part<'f> = (Vec<u8>, &'f [u8], Vec<u8>, Value);
+
+fn parts<'f>(files: Files<'f>) -> Vec<Part<'f>> {
     let part = |(path, contents): &(&'f str, &'f [u8])| {
         let mut header = tar::Header::new_gnu();
         header.set_path(path).unwrap();
         header.set_size(contents.len() as u64);
         header.set_mode(0o755);
-        (header.set_uid(0), header.set_gid(0), header.set_mtime(0));
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         header.set_cksum();
         let padding = vec![0; contents.len().next_multiple_of(512) - contents.len()];
         let row = json!({ "type": "reg", "name": path, "mode": 0o755, "size": contents.len(), "digest": Digest::of(contents) });
@@ -117,7 +121,10 @@ fn close_estargz(written: &mut Written) {
     let mut header = tar::Header::new_gnu();
     header.set_path("stargz.index.json").unwrap();
     header.set_size(table.len() as u64);
-    (header.set_mode(0o644), header.set_uid(0), header.set_gid(0), header.set_mtime(0));
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     header.set_cksum();
     let padding = vec![0; table.len().next_multiple_of(512) - table.len()];
     let end = [header.as_bytes(), table.as_bytes(), &padding, &[0; 1024]].concat();
@@ -171,7 +178,7 @@ fn noise(size: usize) -> Vec<u8> {
 }
 
 fn python() -> Vec<u8> {
-    [&b"\x7fELF\x003.12.1\0/lib64/ld-linux-x86-64.so.2\0"[..], &[b'x'; 20_000]].concat()
+    [&b"\x7fELF\x003.12.1\0/lib64/ld-linux-x86-64.so.2\0"[..], &[b'x'; 10_000], &[b'x'; 10_000]].concat()
 }
 
 const METADATA: &[u8] = b"Name: demo\nVersion: 1.0\n\n";

@@ -48,7 +48,7 @@ pub fn wants(path: &str, size: u64) -> bool {
 /// Whether the bytes of a regular file at `path` are needed to know what a base is: they are fetched
 /// where a layer need not be read whole.
 pub(super) fn tells_of_base(path: &str, size: u64) -> bool {
-    size > 0 && wants(path, size)
+    size > 0 && matches!(sort(path, size), Some(Sort::Distribution | Sort::Text | Sort::Binary))
 }
 
 impl Evidence {

@@ -407,10 +407,7 @@ fn bases_may_be_described() {
         "`2.36` is not a C library such as `glibc 2.36` or `musl 1.2`",
     );
     check("base = { image = \"a\", facts = { path = \"python3\" } }", "`python3` is not the path of an interpreter");
-    check(
-        "base = { image = \"a\", facts = { scheme = \"alpine\" } }",
-        "`base.facts.scheme` cannot be `alpine`",
-    );
+    check("base = { image = \"a\", facts = { scheme = \"alpine\" } }", "`base.facts.scheme` cannot be `alpine`");
     check("base = 1", "`base` must be a string, found an integer");
 }
 

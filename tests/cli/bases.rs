@@ -22,11 +22,15 @@ fn put_lazy_base(world: &World) {
     let files: [(&str, Vec<u8>); 5] = [
         ("usr/local/bin/python3", program("/lib64/ld-linux-x86-64.so.2\x003.12.1\0")),
         ("usr/local/lib/python3.12/os.py", b"pass".to_vec()),
-        ("usr/local/lib/python3.12/site-packages/known-1.0.dist-info/METADATA", b"Name: known\nVersion: 1.0\n".to_vec()),
+        (
+            "usr/local/lib/python3.12/site-packages/known-1.0.dist-info/METADATA",
+            b"Name: known\nVersion: 1.0\n".to_vec(),
+        ),
         ("usr/lib/libc.so.6", program("GNU C Library (GNU libc) stable release version 2.36.\n\0")),
         ("opt/data", noise(1, LARGE)),
     ];
-    let mut recipe = "name = \"base\"\nbase = \"scratch\"\nplatforms = [\"linux/amd64\"]\nlayers.lazy = true\n".to_owned();
+    let mut recipe =
+        "name = \"base\"\nbase = \"scratch\"\nplatforms = [\"linux/amd64\"]\nlayers.lazy = true\n".to_owned();
     let bench = Bench::new(&[]);
     for (number, (path, bytes)) in files.iter().enumerate() {
         write_atomic(&bench.project().join(format!("file{number}")), bytes).unwrap();

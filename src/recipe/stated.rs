@@ -33,7 +33,7 @@ impl StatedFacts {
             scheme: table.parsed("scheme", scheme),
             libc: table.parsed("libc", libc),
         };
-        if facts == Self::default() {
+        if !["python", "path", "scheme", "libc"].iter().any(|key| table.has(key)) {
             let problem = Problem::new(ProblemKind::Missing, table.span(), "`base.facts` states nothing");
             table.add(problem.labelled("empty").hinted(Hint::new("add `python`, `path`, `scheme` and `libc`")));
         }

@@ -15,9 +15,11 @@ use std::{
 
 use serde_json::{Value, json};
 use wheelwright::{
-    base::Tree,
+    base::{Tree, inspect, read_base},
+    layout::LayoutSource,
     lock::{Facts, Installation},
     python::InterpreterKind,
+    store::Store,
 };
 
 use super::{
@@ -181,6 +183,33 @@ fn copy(from: &Path, to: &Path) {
     output(call("cp", ["-a", "-l", "-T"]).args([from, to]));
 }
 
+/// What is known of an image in a layout, found with an empty store, and the names of what is kept there.
+fn known(layout: &Path, name: &str) -> (Facts, Vec<String>) {
+    let store = fresh("bases/store");
+    let source = LayoutSource::open(layout, Some(name)).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let facts = runtime.block_on(async {
+        let base = read_base(&source, &"linux/amd64".parse().unwrap()).await.unwrap();
+        inspect(&base, &[], &Store::open(&store).unwrap()).await.unwrap()
+    });
+    let notes = fs::read_dir(store.join("v1/bases")).unwrap().map(|note| note.unwrap().file_name());
+    (facts, notes.map(|name| name.into_string().unwrap()).collect())
+}
+
+#[test]
+fn tables_of_other_tools_say_the_same_as_the_layer() {
+    let base = debian_base();
+    let (layout, name) = base.strip_prefix("oci:").and_then(|rest| rest.rsplit_once(':')).unwrap();
+    let chunked = fresh("bases/zstd-chunked").join("layout");
+    let format = ["copy", "--override-arch", "amd64", "--dest-compress", "--dest-compress-format", "zstd:chunked"];
+    output(call("skopeo", format).arg(&base).arg(format!("oci:{}:chunked", chunked.display())));
+    let (expect, whole) = known(Path::new(layout), name);
+    let (found, table) = known(&chunked, "chunked");
+    assert_eq!(found, expect);
+    let starts = |notes: &[String], with: &str| notes.iter().any(|note| note.starts_with(with));
+    assert!(starts(&whole, "layer-") && starts(&table, "table-") && !starts(&table, "layer-"), "{whole:?} {table:?}");
+}
+
 #[test]
 fn debian_is_known() {
     for (architecture, root) in roots("debian") {
@@ -206,6 +235,36 @@ fn debian_is_known() {
         let facts = base.check(&[InterpreterKind::Debian]);
         assert_eq!(facts.libc.unwrap().to_string(), format!("glibc {}", base.glibc()));
         assert!(!facts.symlinks.iter().any(|link| link.path == "/lib"), "{:?}", facts.symlinks);
+    }
+}
+
+/// The files of torch for arm64, as its wheel brings them; for amd64 it would be 1.6 GB.
+fn torch() -> PathBuf {
+    let folder = kept("torch-wheel");
+    if !folder.join("files").exists() {
+        let options = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--python-version", "311"];
+        let download = ["--platform", "manylinux2014_aarch64", "torch==2.3.1", "--dest"];
+        output(call("python3", options).args(download).arg(&folder));
+        let wheel = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_file());
+        output(call("python3", ["-m", "zipfile", "-e"]).arg(wheel.unwrap()).arg(folder.join("part")));
+        fs::rename(folder.join("part"), folder.join("files")).unwrap();
+    }
+    folder.join("files")
+}
+
+#[test]
+fn a_base_with_torch_is_known() {
+    for (architecture, root) in roots("torch") {
+        copy(&bookworm(architecture), &root);
+        let site = root.join("usr/local/lib/python3.11/dist-packages");
+        let metadata = "torch-2.3.1.dist-info";
+        match architecture {
+            "arm64" => copy(&torch(), &site),
+            _ => copy(&torch().join(metadata), &site.join(metadata)),
+        }
+        let facts = Base { root, architecture, path: USUAL.to_owned() }.check(&[InterpreterKind::Debian]);
+        let torch = facts.installed.iter().find(|found| found.name == "torch").unwrap();
+        assert_eq!(torch.version, "2.3.1");
     }
 }
 

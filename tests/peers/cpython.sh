@@ -58,7 +58,7 @@ build() { # NAME PREFIX TRIPLET [OPTION …]
     COMPILER=$(echo "${MULTIARCH%%-*}" | sed 's/x86_64/gcc/; s/aarch64/aarch64-linux-gnu-gcc/')
     case $MULTIARCH in
         *-musl)
-            sed "s|/usr/\(lib\|include\)/$MULTIARCH|$work/musl&|g" "musl/usr/lib/$MULTIARCH/musl-gcc.specs" >"$name.specs"
+            sed "s#/usr/\(lib\|include\)/$MULTIARCH#$work/musl&#g" "musl/usr/lib/$MULTIARCH/musl-gcc.specs" >"$name.specs"
             COMPILER="$COMPILER -specs $work/$name.specs" ;;
     esac
     export MULTIARCH COMPILER

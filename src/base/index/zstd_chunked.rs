@@ -9,9 +9,11 @@ use crate::{
     oci::{Descriptor, Digest},
 };
 
-const CHECKSUM: &str = "io.github.containers.zstd-chunked.manifest-checksum";
+/// What the annotations begin with: today's writers, and those before.
+const PREFIXES: [&str; 2] = ["io.github.containers.zstd-chunked", "io.containers.zstd-chunked"];
+const CHECKSUM: &str = "manifest-checksum";
 /// `OFFSET:STORED SIZE:SIZE:TYPE`.
-const POSITION: &str = "io.github.containers.zstd-chunked.manifest-position";
+const POSITION: &str = "manifest-position";
 /// The only type of table there is.
 const TYPE: u64 = 1;
 
@@ -26,9 +28,11 @@ pub(in crate::base) struct Place {
 
 impl Place {
     pub(super) fn find(descriptor: &Descriptor) -> Option<Self> {
-        let digest = descriptor.annotations.get(CHECKSUM)?.parse().ok()?;
-        let numbers: Option<Vec<u64>> =
-            descriptor.annotations.get(POSITION)?.split(':').map(|number| number.parse().ok()).collect();
+        let annotation = |prefix: &str, name: &str| descriptor.annotations.get(&format!("{prefix}.{name}"));
+        let mut both = PREFIXES.iter().map(|prefix| annotation(prefix, CHECKSUM).zip(annotation(prefix, POSITION)));
+        let (checksum, position) = both.find_map(|both| both)?;
+        let digest = checksum.parse().ok()?;
+        let numbers: Option<Vec<u64>> = position.split(':').map(|number| number.parse().ok()).collect();
         let [start, stored, size, TYPE] = numbers?[..] else { return None };
         let fits = start.checked_add(stored).is_some_and(|end| end <= descriptor.size);
         (fits && stored > 0 && size <= TABLE_LIMIT).then_some(Self { digest, start, stored, size })

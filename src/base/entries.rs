@@ -190,13 +190,16 @@ impl Recorded {
     }
 }
 
+/// A program or library, or why none can load it.
+pub(super) type Loadable = Result<Elf, Malformed>;
+
 /// What a file's bytes tell, read once.
 fn read_file(
     path: &str,
     size: u64,
     source: &mut impl Read,
     collector: &mut Collector,
-) -> io::Result<(Option<Evidence>, Option<Result<Elf, Malformed>>)> {
+) -> io::Result<(Option<Evidence>, Option<Loadable>)> {
     collector.begin(size);
     let mut seen = Seen { inner: source, collector };
     let mut first = Vec::new();

@@ -131,10 +131,10 @@ mod tests {
             bytes.chunks(100).for_each(|piece| recorder.contents(piece));
         }
         let read = LayerEntries::read(&builder.into_inner().unwrap()[..]).unwrap();
-        let recorded = recorder.finish().unwrap();
-        assert_eq!(recorded, read);
-        assert!(recorded.entries["usr/lib/libx.so.1"].elf.as_ref().unwrap().is_ok());
-        assert!(recorded.entries["usr/lib/cut.so"].elf.as_ref().unwrap().is_err());
+        let found = recorder.finish().unwrap();
+        assert_eq!(found, read);
+        assert!(found.entries["usr/lib/libx.so.1"].elf.as_ref().unwrap().is_ok());
+        assert!(found.entries["usr/lib/cut.so"].elf.as_ref().unwrap().is_err());
     }
 
     #[test]

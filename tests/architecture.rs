@@ -35,7 +35,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("serve", &["oci", "hint", "fs", "image", "layout"]),
     ("pypi", &["oci", "hint", "progress", "fs", "python", "zip", "lock", "store", "http"]),
     ("apt", &["oci", "hint", "progress", "debian", "lock", "store", "http"]),
-    ("base", &["oci", "hint", "python", "debian", "elf", "lock", "store", "image"]),
+    ("base", &["oci", "hint", "testing", "python", "debian", "elf", "lock", "store", "image"]),
     ("resolve", &["oci", "hint", "progress", "python", "debian", "lock", "http", "pypi", "apt"]),
     (
         "layer",

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     entries::{Kind, join},
     error::BaseError,
-    installed, interpreter, libc, system,
+    installed, interpreter, libc, libraries, system,
     tree::{Tree, Walk},
 };
 use crate::lock::{Directory, Facts, Scheme, Symlink};
@@ -33,7 +33,7 @@ impl Tree {
             libc,
             system: system::find(self),
             interpreters: interpreter::find_all(self, config),
-            libraries: Vec::new(),
+            libraries: libraries::find(self),
             installed,
             directories,
             symlinks,

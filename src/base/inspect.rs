@@ -50,7 +50,7 @@ pub async fn read_tree(base: &BaseImage, store: &Store) -> Result<Tree, BaseErro
 /// What a layer holds, as far as it says what a base is: of a layer that carries a table of its files
 /// only those few are fetched.
 async fn read_for_facts(layer: &Layer, store: &Store) -> Result<LayerEntries, BaseError> {
-    if let Some(known) = memory::layer(store, layer.diff_id) {
+    if let Some(known) = memory::known_layer(store, layer.diff_id) {
         return Ok(known);
     }
     let digest = layer.blob.descriptor().digest;
@@ -75,7 +75,7 @@ async fn read_for_facts(layer: &Layer, store: &Store) -> Result<LayerEntries, Ba
 /// When the layer cannot be read, or is not what its descriptor and its diff id say, and when the
 /// store cannot be written.
 pub async fn read_layer(layer: &Layer, store: &Store) -> Result<LayerEntries, BaseError> {
-    match memory::layer(store, layer.diff_id) {
+    match memory::known_layer(store, layer.diff_id) {
         Some(known) => Ok(known),
         None => check_layer(layer, store).await,
     }

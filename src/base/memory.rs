@@ -7,7 +7,7 @@
 //! bases/facts-N-<64 hex>-<64 hex>      JSON: the facts of the image with this manifest digest, for these targets
 //! ```
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde_json::json;
@@ -16,21 +16,24 @@ use super::{BaseError, entries::LayerEntries};
 use crate::{
     lock::Facts,
     oci::{DiffId, Digest, canonical_json},
-    store::{Bucket, Store},
+    store::{Bucket, Store, StoreError},
 };
 
 /// Raised when [`LayerEntries`] or the evidence in it mean something else than before, or more.
-const LAYER_FORMAT: u32 = 3;
+const LAYER_FORMAT: u32 = 5;
 /// Raised when the facts of the same files would come out differently than before.
-const FACTS_FORMAT: u32 = 3;
+const FACTS_FORMAT: u32 = 5;
 
 /// The entries of the layer with this diff id, if they are known.
-pub(super) fn layer(store: &Store, diff_id: DiffId) -> Option<LayerEntries> {
+pub fn known_layer(store: &Store, diff_id: DiffId) -> Option<LayerEntries> {
     entries(store, &layer_key(diff_id))
 }
 
 /// Keeps the entries of the layer with this diff id.
-pub(super) fn keep_layer(store: &Store, diff_id: DiffId, entries: &LayerEntries) -> Result<(), BaseError> {
+///
+/// # Errors
+/// When the store cannot be written.
+pub fn keep_layer(store: &Store, diff_id: DiffId, entries: &LayerEntries) -> Result<(), StoreError> {
     keep_entries(store, &layer_key(diff_id), entries)
 }
 
@@ -46,7 +49,7 @@ pub(super) fn keep_indexed(
     blob: &Digest,
     table: &Digest,
     entries: &LayerEntries,
-) -> Result<(), BaseError> {
+) -> Result<(), StoreError> {
     keep_entries(store, &table_key(blob, table), entries)
 }
 
@@ -58,12 +61,10 @@ fn entries(store: &Store, key: &str) -> Option<LayerEntries> {
     serde_json::from_slice(&json).ok()
 }
 
-fn keep_entries(store: &Store, key: &str, entries: &LayerEntries) -> Result<(), BaseError> {
+fn keep_entries(store: &Store, key: &str, entries: &LayerEntries) -> Result<(), StoreError> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    let json = serde_json::to_vec(entries).expect("paths and texts are strings");
-    encoder.write_all(&json).expect("a vector takes everything");
-    let note = encoder.finish().expect("a vector takes everything");
-    Ok(store.remember(Bucket::Bases, key, &note)?)
+    serde_json::to_writer(&mut encoder, entries).expect("strings and numbers go into a vector");
+    store.remember(Bucket::Bases, key, &encoder.finish().expect("a vector takes everything"))
 }
 
 /// The facts of the image with this manifest, if they are known.

@@ -242,7 +242,8 @@ fn debian_is_known() {
 fn torch() -> PathBuf {
     let folder = kept("torch-wheel");
     if !folder.join("files").exists() {
-        let options = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--python-version", "311"];
+        let options =
+            ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--python-version", "311"];
         let download = ["--platform", "manylinux2014_aarch64", "torch==2.3.1", "--dest"];
         output(call("python3", options).args(download).arg(&folder));
         let wheel = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_file());

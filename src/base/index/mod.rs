@@ -92,9 +92,9 @@ impl Index {
         }
         let found = stream::iter(runs).map(|run| fetch(blob, run, codec)).buffered(PARALLEL);
         let found: Vec<_> = found.try_collect().await?;
-        for (path, evidence) in found.into_iter().flatten() {
+        for (path, (evidence, elf)) in found.into_iter().flatten() {
             if let Some(recorded) = entries.entries.get_mut(&path) {
-                recorded.evidence = evidence;
+                (recorded.evidence, recorded.elf) = (evidence, elf);
             }
         }
         Ok(entries)

@@ -7,7 +7,11 @@ use super::{
     table::{File, Piece},
 };
 use crate::{
-    base::evidence::Evidence,
+    base::{
+        entries::{Loadable, read_file},
+        evidence::Evidence,
+    },
+    elf::{Collector, Detail},
     image::PieceReader,
     oci::{Digest, Hasher},
 };
@@ -16,7 +20,7 @@ use crate::{
 const UNIT_LIMIT: u64 = 64 << 20;
 
 /// A path, and what the bytes there tell.
-pub(super) type Read = (String, Option<Evidence>);
+pub(super) type Read = (String, (Option<Evidence>, Option<Loadable>));
 
 /// How pieces are compressed.
 #[derive(Clone, Copy)]
@@ -43,19 +47,20 @@ impl Codec {
 /// Reads the files of `run` out of its bytes.
 pub(super) fn read_run(bytes: &mut PieceReader, run: &Run, codec: Codec) -> Result<Vec<Read>, IndexError> {
     let mut window = Window { bytes, position: run.start, codec, unit: None };
-    run.files.iter().map(|file| read_file(&mut window, file)).collect()
+    let mut collector = Collector::new(Detail::Symbols);
+    run.files.iter().map(|file| told(&mut window, file, &mut collector)).collect()
 }
 
-fn read_file(window: &mut Window<'_>, file: &File) -> Result<Read, IndexError> {
+fn told(window: &mut Window<'_>, file: &File, collector: &mut Collector) -> Result<Read, IndexError> {
     let mut content =
         Content { window, pieces: file.pieces.iter(), current: io::Cursor::default(), hasher: Hasher::new() };
-    let evidence = Evidence::read(&file.path, file.size, &mut content)?;
+    let told = read_file(&file.path, file.size, &mut content, collector)?;
     // What nobody wanted to see is checked nevertheless.
     io::copy(&mut content, &mut io::sink())?;
     let found = content.hasher.finish();
     match file.digest {
         Some(expected) if expected != found => Err(IndexError::Digest { subject: file.path.clone(), expected }),
-        _ => Ok((file.path.clone(), evidence)),
+        _ => Ok((file.path.clone(), told)),
     }
 }
 

@@ -138,7 +138,7 @@ impl Table {
             self.files.push(file(&path, rows, offsets, end)?);
         }
         let entry = Entry { kind, mode: first.mode & 0o7777, uid: first.uid, gid: first.gid, size };
-        self.entries.entries.insert(path, Recorded { entry, evidence: None });
+        self.entries.entries.insert(path, Recorded { entry, evidence: None, elf: None });
         Ok(())
     }
 }

@@ -1,0 +1,6 @@
+//! Debian packages from archives on loopback: the same image on another day, whatever the mirrors have become,
+//! and over bases that hold some of them already.
+
+mod bases;
+mod days;
+mod world;

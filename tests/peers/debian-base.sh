@@ -47,12 +47,11 @@ bootstrap() {
 cat >"$work/list" <<'SHELL'
 #!/bin/sh
 set -eu
-: >"$1/var/lib/dpkg/status"
 for deb in "$1"/var/cache/apt/archives/*.deb; do
     dpkg-deb --field "$deb" | sed '1a Status: install ok installed'
     echo
-done >"$1/var/lib/dpkg/status"
-[ -s "$1/var/lib/dpkg/status" ]
+done >>"$1/var/lib/dpkg/status"
+grep -q '^Package: libc6$' "$1/var/lib/dpkg/status"
 SHELL
 chmod +x "$work/list"
 

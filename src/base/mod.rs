@@ -13,6 +13,7 @@ mod installed;
 mod interpreter;
 mod libc;
 mod memory;
+mod recorder;
 mod tree;
 
 pub use banner::Banners;
@@ -22,4 +23,6 @@ pub use error::{BaseError, LayerError};
 pub use evidence::{Evidence, wants};
 pub use image::{BaseImage, image_for, read_base};
 pub use inspect::{check_layer, inspect, read_layer, read_tree};
+pub use memory::{keep_layer, known_layer};
+pub use recorder::Recorder;
 pub use tree::{Hidden, Node, Tree};

@@ -13,6 +13,7 @@ mod from_lock;
 mod gathering;
 mod inputs;
 mod kept;
+mod listing;
 mod local_wheels;
 mod locking;
 mod make;

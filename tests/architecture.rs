@@ -48,7 +48,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "builder",
         &[
-            "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "store", "http",
+            "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "recipe", "lock", "plan", "store", "http",
             "image", "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer",
             "verify",
         ],

@@ -48,9 +48,9 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "builder",
         &[
-            "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "recipe", "lock", "plan", "store", "http",
-            "image", "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer",
-            "verify",
+            "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "recipe", "lock", "plan", "store",
+            "http", "image", "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve",
+            "layer", "verify",
         ],
     ),
     (

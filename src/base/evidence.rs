@@ -136,9 +136,7 @@ fn is_text(name: &str, path: &str) -> bool {
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own.
         other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),
-        other => {
-            other.starts_with("_sysconfigdata_") && has_ending(other, "py")
-        }
+        other => other.starts_with("_sysconfigdata_") && has_ending(other, "py"),
     }
 }
 

@@ -412,13 +412,11 @@ fn scripts(table: Reader<'_>) -> MaintainerScripts {
 /// `key = true`; anything but a truth value is a problem.
 fn switch(table: &Reader<'_>, key: &'static str) -> bool {
     let Some(value) = table.value(key) else { return false };
-    match value.get_ref() {
-        DeValue::Boolean(wanted) => *wanted,
-        _ => {
-            table.wrong_type(&table.subject(key), "`true` or `false`", value);
-            false
-        }
+    if let DeValue::Boolean(wanted) = value.get_ref() {
+        return *wanted;
     }
+    table.wrong_type(&table.subject(key), "`true` or `false`", value);
+    false
 }
 
 /// Packages can be asked for from the suites that belong to the release, and from no other.

@@ -207,7 +207,10 @@ impl<'a, P: Programs> Run<'a, P> {
         if let Some(target) = target.as_ref().filter(|_| empty) {
             self.write(target, Some(String::new()), &simple.text);
         }
-        let Some(program) = words.first() else { return self.assign(&simple.assignments) };
+        let Some(program) = words.first() else {
+            self.assign(&simple.assignments);
+            return Some(true);
+        };
         let Some(program) = program.clone() else {
             self.leave(&simple.text);
             return None;
@@ -243,12 +246,11 @@ impl<'a, P: Programs> Run<'a, P> {
         }
     }
 
-    fn assign(&mut self, assignments: &[(String, Word)]) -> Status {
+    fn assign(&mut self, assignments: &[(String, Word)]) {
         for (name, word) in assignments {
             let value = self.joined(word);
             self.set(name, value);
         }
-        Some(true)
     }
 
     pub(super) fn set(&mut self, name: &str, value: Option<String>) {
@@ -274,7 +276,7 @@ impl<'a, P: Programs> Run<'a, P> {
         Some(match name {
             "[" => test::test(self.programs, words.strip_suffix(&[Some("]".to_owned())]).unwrap_or(words)),
             "test" => test::test(self.programs, words),
-            "true" | ":" | "trap" | "umask" | "wait" | "cd" => Some(true),
+            "true" | ":" | "trap" | "umask" | "wait" | "cd" | "continue" => Some(true),
             "false" => Some(false),
             "[[" | "]]" | "let" => None,
             "exit" | "return" => self.end(name, words),
@@ -282,7 +284,6 @@ impl<'a, P: Programs> Run<'a, P> {
                 self.flow = Flow::Break;
                 Some(true)
             }
-            "continue" => Some(true),
             "set" => {
                 if words.first().is_some_and(|word| word.as_deref() == Some("--")) {
                     self.arguments = words[1..].to_vec();
@@ -309,17 +310,17 @@ impl<'a, P: Programs> Run<'a, P> {
                 }
                 None
             }
-            "command" | "which" | "type" => return self.lookup(words),
+            "command" | "which" | "type" => self.lookup(words),
             _ => return None,
         })
     }
 
     /// `command -v NAME` finds what lies in the tree, and functions; `command NAME` is a call like any other.
-    fn lookup(&mut self, words: &[Option<String>]) -> Option<Status> {
-        let names: Vec<_> =
-            words.iter().filter(|word| !word.as_ref().is_some_and(|word| word.starts_with('-'))).collect();
-        let [Some(name)] = &names[..] else { return Some(None) };
-        Some(Some(self.functions.contains_key(name) || self.programs.find(name).is_some()))
+    fn lookup(&mut self, words: &[Option<String>]) -> Status {
+        let is_option = |word: &Option<String>| word.as_ref().is_some_and(|word| word.starts_with('-'));
+        let names: Vec<_> = words.iter().filter(|word| !is_option(word)).collect();
+        let [Some(name)] = &names[..] else { return None };
+        Some(self.functions.contains_key(name) || self.programs.find(name).is_some())
     }
 
     /// A failure ends the installation, so what comes after it is what happens otherwise.

@@ -58,12 +58,12 @@ pub(super) fn apply(tree: &mut Tree, own: &[(String, Bytes)]) -> Result<(), Unpa
     tree.add_file(BUNDLE, bundle);
     add_hashes(tree, &links);
     if !debians.is_empty() {
-        let listed: String = debians
-            .iter()
-            .filter_map(|path| path.strip_prefix(SOURCE))
-            .map(|path| format!("{}\n", &path[1..]))
-            .collect();
-        tree.add_file(CONFIGURATION, format!("{CONFIGURATION_HEAD}{listed}"));
+        let mut text = CONFIGURATION_HEAD.to_owned();
+        for name in debians.iter().filter_map(|path| path.strip_prefix(SOURCE)?.strip_prefix('/')) {
+            text += name;
+            text.push('\n');
+        }
+        tree.add_file(CONFIGURATION, text);
     }
     Ok(())
 }

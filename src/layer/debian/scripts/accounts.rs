@@ -327,7 +327,7 @@ fn useradd(accounts: &mut Accounts, tree: &mut Tree, words: &[&str]) -> bool {
 fn sysusers(accounts: &mut Accounts, tree: &mut Tree, words: &[&str]) -> bool {
     let arguments = Arguments::parse(words, &["--root"]);
     arguments.rest.iter().all(|name| {
-        let path = if name.starts_with('/') { name[1..].to_owned() } else { format!("usr/lib/sysusers.d/{name}") };
+        let path = name.strip_prefix('/').map_or_else(|| format!("usr/lib/sysusers.d/{name}"), str::to_owned);
         let Ok(Some(text)) = tree.read(&path) else { return false };
         String::from_utf8_lossy(&text).lines().all(|line| sysusers_line(accounts, line))
     })

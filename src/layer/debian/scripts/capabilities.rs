@@ -78,7 +78,7 @@ fn set(tree: &mut Tree, path: &str, value: Option<Vec<u8>>) -> bool {
     true
 }
 
-/// The bytes for `cap_net_raw,cap_net_admin+ep`: one clause, as cap_text_formats(7) has it.
+/// The bytes for `cap_net_raw,cap_net_admin+ep`: one clause, as `cap_text_formats(7)` has it.
 fn attribute(text: &str) -> Option<Vec<u8>> {
     let at = text.find(['+', '='])?;
     let (names, flags) = (&text[..at], &text[at + 1..]);

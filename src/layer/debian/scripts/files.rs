@@ -68,7 +68,7 @@ fn exists(tree: &Tree, path: &str) -> bool {
 }
 
 fn make_directories(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
-    let mode = arguments.value(&["-m", "--mode"]).map_or(Some(0o755), |mode| octal(mode));
+    let mode = arguments.value(&["-m", "--mode"]).map_or(Some(0o755), octal);
     let known = arguments.only(&["p", "--parents", "v", "--verbose", "-m", "--mode"]);
     let Some(mode) = mode.filter(|_| known) else { return false };
     arguments.rest.iter().all(|path| make_directory(tree, path, mode))
@@ -93,7 +93,7 @@ fn make_directory(tree: &mut Tree, path: &str, mode: u32) -> bool {
 
 /// `install -d`, and `install` of one file.
 fn install(machine: &mut Machine<'_>, arguments: &Arguments<'_>) -> bool {
-    let mode = arguments.value(&["-m", "--mode"]).map_or(Some(0o755), |mode| octal(mode));
+    let mode = arguments.value(&["-m", "--mode"]).map_or(Some(0o755), octal);
     let owner = arguments.value(&["-o", "--owner"]).map_or(Some(0), |name| machine.uid(name));
     let group = arguments.value(&["-g", "--group"]).map_or(Some(0), |name| machine.gid(name));
     let known = arguments.only(&["d", "D", "p", "v", "--directory", "-m", "--mode", "-o", "-g", "--owner", "--group"]);

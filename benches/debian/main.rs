@@ -62,7 +62,7 @@ fn compare(folder: &Path) -> Outcome<()> {
     let store = tempfile::tempdir()?;
     let mut floor = None;
     for (name, way, workers) in WAYS {
-        let mut run = || -> Outcome<Usage> {
+        let run = || -> Outcome<Usage> {
             if way == "whole" {
                 // What was packed before must not help.
                 fs::remove_dir_all(store.path())?;

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn capabilities_are_as_setcap_writes_them() {
         let check = |text: &str, expect: Option<&str>| {
-            let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
             assert_eq!(attribute(text).map(hex).as_deref(), expect, "{text}");
         };
         // What getfattr shows after setcap(8) was run.

@@ -30,7 +30,7 @@ fn shown(laid: &LaidOut, wanted: &[&str]) -> Vec<String> {
             Node::Symlink(target) => format!(" -> {target}"),
             Node::Hardlink(target) => format!(" == {target}"),
         };
-        let attributes: String = item.xattrs.keys().map(|name| format!(" +{name}")).collect();
+        let attributes = item.xattrs.keys().map(|name| format!(" +{name}")).collect::<Vec<_>>().concat();
         format!("{}{node} {:o} {}:{}{attributes}", item.path, item.mode, item.uid, item.gid)
     };
     let find = |path: &&str| laid.items.iter().find(|item| item.path == *path);

@@ -26,6 +26,8 @@ pub(super) struct Found {
     pub(super) interpreter: Interpreter,
     /// The directories it imports from, those for wheels first.
     pub(super) sites: Vec<String>,
+    /// The directory of its standard library.
+    pub(super) library: String,
     pub(super) loader: Option<Loader>,
 }
 
@@ -78,7 +80,8 @@ fn describe(tree: &Tree, config: &Value, path: String, executable: String) -> Re
     };
     let loader = tree.node(&home.executable).and_then(banners).and_then(|banners| banners.loader);
     let free_threaded = home.name.ends_with('t') || home.is_built_without_lock(tree);
-    Ok(Found { interpreter: Interpreter { path, version, free_threaded, scheme }, sites, loader })
+    let library = format!("/{}", home.below(&format!("{}/{}", home.library, home.name)));
+    Ok(Found { interpreter: Interpreter { path, version, free_threaded, scheme }, sites, library, loader })
 }
 
 impl Home {

@@ -18,6 +18,7 @@ pub use banner::Banners;
 pub use entries::{Entry, Kind, LayerEntries};
 pub use error::{BaseError, LayerError};
 pub use evidence::{Evidence, wants};
+pub use facts::Python;
 pub use image::{BaseImage, image_for, read_base};
 pub use inspect::{check_layer, inspect, read_layer, read_tree};
 pub use tree::{Hidden, Node, Tree};

@@ -9,8 +9,8 @@ use crate::{
     base::{self, BaseError, Tree},
     image::{Layer, Manifest, Mismatch, Source, TransferError, platform_of, read_whole},
     oci::{DiffId, Platform},
-    recipe::{self, Base},
-    verify::{self, Check, Code, Finding, Report, Skipped, Subject, SubjectLayer, layer_names},
+    recipe::Base,
+    verify::{self, Check, Code, Demands, Finding, Report, Skipped, Subject, SubjectLayer, layer_names},
 };
 
 /// Configs are at most this large.
@@ -43,7 +43,7 @@ impl Builder {
         image: &Base,
         folder: &Path,
         checks: &Checks,
-        demands: &recipe::Check,
+        demands: &Demands,
     ) -> Result<Report, BuildError> {
         let fail = |source| BuildError::Fetch { source };
         let source = self.source(image, folder)?;
@@ -71,7 +71,7 @@ impl Builder {
                 return Err(BuildError::OtherPlatforms { platform: platform.clone(), available: others });
             }
         }
-        Ok(report.settled(&demands.accept))
+        Ok(report.settled(&demands.check.accept))
     }
 
     /// The image with its config, whose platform must be that in the index.
@@ -114,7 +114,7 @@ impl Builder {
         source: &dyn Source,
         candidate: Candidate,
         checks: &Checks,
-        demands: &recipe::Check,
+        demands: &Demands,
     ) -> Result<Report, BuildError> {
         let Candidate { platform, manifest, config } = candidate;
         let mut report = Report::default();

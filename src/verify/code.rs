@@ -103,8 +103,9 @@ codes! {
     METADATA_UNREADABLE = 214, Warning, "metadata cannot be understood",
         "The metadata, list of files or entry points of a distribution are malformed, and what depends on them \
          was not checked.";
-    SHADOWED_DISTRIBUTION = 215, Note, "a distribution hides one of the base",
-        "The interpreter finds a distribution in two folders of its path: the first one counts.";
+    CLOBBERED_DATA = 215, Warning, "two distributions write one file that is no code",
+        "Two installed distributions list one file with different contents, such as `LICENSE` or a folder `tests` \
+         at the top: nothing breaks, and one of the two files is lost.";
 
     DIGEST = 301, Error, "bytes do not have their digest",
         "A blob of the image is not what its descriptor says, or is not there: whoever pulls it, fails.";

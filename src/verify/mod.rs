@@ -8,6 +8,7 @@ mod code;
 mod finding;
 mod image;
 mod owners;
+mod python;
 mod report;
 mod subject;
 
@@ -18,17 +19,36 @@ pub use owners::Owners;
 pub use report::{Check, Report, Skipped};
 pub use subject::{Subject, SubjectLayer, layer_names};
 
-use crate::recipe;
+use crate::{python::NamePattern, recipe};
+
+/// What a recipe says that an image must be.
+#[derive(Clone, Debug, Default)]
+pub struct Demands {
+    /// `[check]`.
+    pub check: recipe::Check,
+    /// Distributions that `[wheels] exclude` leaves out.
+    pub exclude: Vec<NamePattern>,
+}
+
+impl Demands {
+    /// What `recipe` says.
+    #[must_use]
+    pub fn of(recipe: &recipe::Recipe) -> Self {
+        let exclude = recipe.wheels.exclude.iter().map(|pattern| pattern.get_ref().clone()).collect();
+        Self { check: recipe.check.clone(), exclude }
+    }
+}
 
 /// Makes the checks `wanted` of one image. What the recipe accepts is not settled yet:
 /// [`Report::settled`].
 #[must_use]
-pub fn check(subject: &Subject, wanted: &[Check], demands: &recipe::Check) -> Report {
+pub fn check(subject: &Subject, wanted: &[Check], demands: &Demands) -> Report {
     let mut report = Report::default();
     for check in wanted {
         match check {
-            Check::Image => report.findings.extend(image::files(subject, demands)),
-            Check::Libraries | Check::Python | Check::Run => continue,
+            Check::Image => report.findings.extend(image::files(subject, &demands.check)),
+            Check::Python => report.extend(python::check(subject, demands)),
+            Check::Libraries | Check::Run => continue,
         }
         report.checked.push((subject.platform.clone(), *check));
     }

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     builder::Checks,
     oci::Platform,
-    recipe::{self, Base, Recipe},
-    verify::{Check, Code, Level, Report},
+    recipe::{Base, Recipe},
+    verify::{Check, Code, Demands, Level, Report},
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -114,15 +114,15 @@ fn wanted(arguments: &Verify) -> Vec<Check> {
     if chosen.is_empty() { Check::STATIC.to_vec() } else { chosen }
 }
 
-/// The recipe's `[check]`, if every code in it is one.
-fn demands(recipe: &Recipe) -> Result<recipe::Check, CliError> {
+/// What the recipe demands, if every code in it is one.
+fn demands(recipe: &Recipe) -> Result<Demands, CliError> {
     for entry in &recipe.check.accept {
         if let Err(error) = entry.code.get_ref().parse::<Code>() {
             let hint = crate::hint::Hint::new("`wheelwright verify --explain` lists them");
             return Err(recipe.problem_at(entry.code.span(), error.to_string(), Some(hint)).into());
         }
     }
-    Ok(recipe.check.clone())
+    Ok(Demands::of(recipe))
 }
 
 fn outcome(image: &str, report: &Report, arguments: &Verify) -> Outcome {

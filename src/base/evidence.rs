@@ -107,7 +107,7 @@ fn is_distribution(name: &str, parent: &str) -> bool {
 
 fn is_text(name: &str, path: &str) -> bool {
     match name {
-        "pyvenv.cfg" | "patchlevel.h" => true,
+        "pyvenv.cfg" | "patchlevel.h" | "os-release" => true,
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own.
         other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),
@@ -170,6 +170,7 @@ mod tests {
             "lib/ld-musl-x86_64.so.1",
             "usr/lib/python3.11/_sysconfigdata__x86_64-linux-gnu.py",
             "var/lib/dpkg/status.d/libc6",
+            "usr/lib/os-release",
         ] {
             assert!(wants(path, 4096), "{path}");
         }

@@ -2,6 +2,7 @@
 //! layers stream through a [`Tree`] once, and [`Facts`](crate::lock::Facts) remain.
 
 mod banner;
+mod dpkg;
 mod entries;
 mod error;
 mod evidence;
@@ -15,6 +16,7 @@ mod memory;
 mod tree;
 
 pub use banner::Banners;
+pub use dpkg::OsRelease;
 pub use entries::{Entry, Kind, LayerEntries};
 pub use error::{BaseError, LayerError};
 pub use evidence::{Evidence, wants};

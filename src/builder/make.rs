@@ -57,7 +57,7 @@ impl Builder {
         let fail = |source| BuildError::Layer { layer: planned.name.clone(), platform: platform.clone(), source };
         let records = self.settings.records;
         let items = match planned.contents {
-            Contents::Debian(packages) => self.lay_out_packages(site.project, &packages, platform).await?,
+            Contents::Debian(_) => self.lay_out_packages(site.project, site.below).await?,
             Contents::Wheels(wheels) => {
                 let inputs = self.fetch(site, wheels).await?;
                 let facts = site.below.facts.clone();

@@ -17,6 +17,7 @@ mod local_wheels;
 mod locking;
 mod make;
 mod memo;
+mod over;
 mod paths;
 mod verifying;
 mod wheels;

@@ -84,9 +84,14 @@ fn build(error: &BuildError) -> Option<Code> {
     match error {
         BuildError::NotLocked { .. } => Some(Code::Lock),
         BuildError::File { .. } | BuildError::Circle { .. } | BuildError::Keyring { .. } => Some(Code::Recipe),
-        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } | BuildError::OtherPython { .. } => {
-            Some(Code::Unresolved)
-        }
+        BuildError::Skew { .. }
+        | BuildError::OtherPlatforms { .. }
+        | BuildError::OtherPython { .. }
+        | BuildError::NotDebian { .. }
+        | BuildError::OtherRelease { .. }
+        | BuildError::OtherLibc { .. }
+        | BuildError::NoPackageList { .. }
+        | BuildError::Overlaid { .. } => Some(Code::Unresolved),
         BuildError::Scratch
         | BuildError::NotInLock { .. }
         | BuildError::NotForThisMachine { .. }
@@ -147,6 +152,8 @@ fn archive(error: &AptError) -> Option<Code> {
         AptError::Fetch { .. } | AptError::Gone { .. } => Code::Network,
         AptError::Malformed { .. }
         | AptError::OtherSuite { .. }
+        | AptError::Corrupt { .. }
+        | AptError::WrongSize { .. }
         | AptError::Expired { .. }
         | AptError::Unsigned { .. }
         | AptError::Signature { .. }
@@ -154,6 +161,9 @@ fn archive(error: &AptError) -> Option<Code> {
         | AptError::NoChecksum { .. } => Code::Refused,
         AptError::Place { .. } => Code::Lock,
         AptError::NoArchitecture { .. }
+        | AptError::NoComponent { .. }
+        | AptError::BaseBroken { .. }
+        | AptError::Endless { .. }
         | AptError::Unknown { .. }
         | AptError::Unmet { .. }
         | AptError::BaseUnfit { .. }

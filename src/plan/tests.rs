@@ -27,7 +27,14 @@ fn frame(others: usize) -> Frame<'static> {
 
 fn planned_in(wheels: Vec<LockedWheel>, frame: Frame<'_>) -> Result<Vec<PlannedLayer>, PlanError> {
     let platform = "linux/amd64".parse().unwrap();
-    let below = LockedPlatform { platform, base: None, facts: Facts::default(), debian: Vec::new() };
+    let below = LockedPlatform {
+        platform,
+        base: None,
+        facts: Facts::default(),
+        below: None,
+        suites: Vec::new(),
+        debian: Vec::new(),
+    };
     let platform = below.platform.clone();
     let image = LockedImage { variant: None, platform, choices: Vec::new(), wheels };
     plan(&below, &image, frame)

@@ -32,7 +32,6 @@ const LATER: &[Later] = &[
     Later { key: "wheels.allow-replace", what: What::Key },
     Later { key: "debian.auto", what: What::Key },
     Later { key: "debian.select", what: What::Key },
-    Later { key: "debian.snapshot", what: What::Key },
     Later { key: "debian.timezone", what: What::Key },
     Later { key: "debian.shell", what: What::Switch },
     Later { key: "debian.scripts", what: What::Key },

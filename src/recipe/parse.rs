@@ -140,7 +140,10 @@ fn check_interpreter(recipe: &Recipe, has_debian: bool, log: &Log) {
 
 /// Looked at only when all else is well: a part that is wrong is not a part that is missing.
 fn check_contents(recipe: &Recipe, log: &Log) {
-    let has_packages = recipe.debian.as_ref().is_some_and(|debian| !debian.packages.is_empty());
+    let has_packages = recipe
+        .debian
+        .as_ref()
+        .is_some_and(|debian| !debian.packages.is_empty() || debian.essential == super::Essential::All);
     let has_scripts = !recipe.scripts.is_empty() || recipe.variants.iter().any(|variant| !variant.scripts.is_empty());
     if log.is_empty() && !has_packages && !has_scripts && !asks_wheels(recipe) {
         let problem = Problem::new(ProblemKind::Missing, recipe.name.span(), "the recipe puts nothing into the image");

@@ -183,13 +183,7 @@ const WRONG: &[(&str, &[&str])] = &[
             "[[wheels.choice]] | `wheels.choice.any-of` is missing | add `any-of = [[\"a\"], [\"b\", \"c\"]]`",
         ],
     ),
-    (
-        "[debian]\npackages = [\"libgl1=1.0\"]",
-        &[
-            "[debian] | `debian.suite` is missing | add `suite = \"bookworm\"`",
-            "\"libgl1=1.0\" | `libgl1=1.0` is not the name of a Debian package | write the bare name, in lower case: versions stand in the lock",
-        ],
-    ),
+    ("[debian]\npackages = [\"libgl1=1.0\"]", &["[debian] | `debian.suite` is missing | add `suite = \"bookworm\"`"]),
     (
         "[debian]\nsuite = \"bookworm-updates\"\npackages = [\"libgl1\", \"libgl1\"]\nstrip = [\"docs\"]\nsecurity = 1",
         &[
@@ -197,6 +191,22 @@ const WRONG: &[(&str, &[&str])] = &[
             "\"libgl1\" | the package `libgl1` is named twice | remove one of the two",
             "\"docs\" | `debian.strip` cannot be `docs` | did you mean `doc`?",
             "1 | `debian.security` must be a URL or `false`, found an integer | ",
+        ],
+    ),
+    (
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"a1=\", \"b1/trixie-backports\", \"c1/X\", \"Git\", \"d1=1\", \"d1\"]\n\
+         components = [\"Main\"]\nessential = 1\nrecommends = 1\nexclude = [\"e1=1\"]\nsnapshot = \"https://x/{archive}\"",
+        &[
+            "\"a1=\" | `a1=` names no version of a Debian package | write it as Debian does: `ffmpeg=7:5.1.6-0+deb12u1`",
+            "\"b1/trixie-backports\" | `trixie-backports` is no suite of bookworm | name `bookworm-backports`, or another `debian.suite`",
+            "\"c1/X\" | `c1/X` names no suite of Debian | write `git/bookworm-backports`",
+            "\"Git\" | `Git` is not the name of a Debian package | write the name in lower case: letters, digits, `+`, `-` and `.`",
+            "\"d1\" | the package `d1` is named twice | remove one of the two",
+            "\"Main\" | `Main` is not a component of an archive | write `main`, `contrib`, `non-free` or `non-free-firmware`",
+            "1 | `debian.essential` must be `true` or `false`, found an integer | ",
+            "1 | `debian.recommends` must be `true` or a list of packages, found an integer | ",
+            "\"e1=1\" | `e1=1` is not the name of a Debian package | write the name in lower case: letters, digits, `+`, `-` and `.`",
+            "\"https://x/{archive}\" | `https://x/{archive}` does not say where the moment stands | write `https://…/{archive}/{timestamp}`",
         ],
     ),
     (
@@ -430,6 +440,8 @@ fn the_whole_grammar_is_read() {
     assert_eq!(debian.strip.iter().map(|strip| *strip.get_ref()).collect::<Vec<_>>(), [Strip::Doc, Strip::Man]);
     assert_eq!(debian.security, Security::Without);
     assert_eq!(debian.mirrors.len(), 1);
+    assert_eq!((debian.components(), debian.wants_backports()), (vec!["main", "contrib"], true));
+    assert_eq!((debian.essential, &debian.recommends), (Essential::All, &Recommends::All));
     let script = &recipe.scripts[0];
     assert_eq!(
         (script.to.get_ref().as_str(), script.mode.as_ref().map(|mode| *mode.get_ref())),
@@ -473,8 +485,13 @@ any-of = [["python-gdcm"], ["pylibjpeg", "pylibjpeg-libjpeg"]]
 
 [debian]
 suite = "bookworm"
-packages = ["libgl1", "libgomp1"]
+components = ["main", "contrib"]
+packages = ["libgl1", "libgomp1", "git/bookworm-backports"]
+essential = true
+recommends = true
 mirror = "https://example.org/debian"
+snapshot = "https://example.org/{archive}/{timestamp}"
+allow-upgrade = ["libc6"]
 security = false
 strip = ["doc", "man"]
 exclude = ["libgl1-mesa-dri"]
@@ -605,6 +622,11 @@ fn inputs_follow_what_a_lock_depends_on_and_nothing_else() {
     check("\"wheelhouse\"", "\"other\"", &["wheels.index"]);
     check("security = false", "", &["debian.security"]);
     check("https://example.org/debian", "https://example.org/mirror", &[]);
+    check("\nsnapshot = \"https://example.org/{archive}/{timestamp}\"", "", &[]);
+    check("\nessential = true", "", &["debian.essential"]);
+    check("recommends = true", "recommends = [\"libgl1\"]", &["debian.recommends"]);
+    check("allow-upgrade = [\"libc6\"]", "", &["debian.allow-upgrade"]);
+    check("\"contrib\"]", "\"non-free\"]", &["debian.components"]);
     check("torch==2.3.1", "torch==2.4.0", &["variants.pytorch.require"]);
     check(
         "[variants.full]\ninclude",

@@ -117,6 +117,8 @@ mod tests {
             platform,
             base: Some(Digest::of(base.as_bytes())),
             facts: crate::lock::Facts::default(),
+            below: None,
+            suites: Vec::new(),
             debian: Vec::new(),
         };
         let platforms = platforms.map(below).into();

@@ -1,0 +1,123 @@
+//! Debian packages over a base: what the base must be for that, what it holds already, and what of its files
+//! stays as it is.
+
+use std::collections::BTreeSet;
+
+use super::BuildError;
+use crate::{
+    apt::Universe,
+    base::{Kind, Tree},
+    debian::{Package, Version},
+    layer::{
+        Item, Node,
+        debian::{Index, Kind as Packaged},
+    },
+    lock::{Below, Directory, Facts},
+    oci::Platform,
+};
+
+/// Names that Debian gives to a release for a time, or to none: they say nothing about a base.
+const MOVING: [&str; 6] = ["stable", "oldstable", "oldoldstable", "testing", "unstable", "sid"];
+/// Whose version is that of a release.
+const LIBC: &str = "libc6";
+
+/// The packages of the base, which must be of the release `suite`, for `architecture`.
+pub(super) fn installed(
+    tree: &Tree,
+    suite: &str,
+    architecture: &str,
+    platform: &Platform,
+) -> Result<Vec<Package>, BuildError> {
+    let system = tree.os_release().unwrap_or_default();
+    if !matches!(system.id.as_str(), "debian" | "") {
+        return Err(BuildError::NotDebian { platform: platform.clone(), found: system.name });
+    }
+    if let Some(base) = system.codename.filter(|codename| codename != suite && !MOVING.contains(&suite)) {
+        let (platform, suite) = (platform.clone(), suite.to_owned());
+        return Err(BuildError::OtherRelease { platform, base, suite });
+    }
+    let malformed = |source| BuildError::PackageList { platform: platform.clone(), source };
+    let mut packages = tree.debian_packages().map_err(malformed)?;
+    // Those of a second architecture are other packages of the same names.
+    packages.retain(|package| [architecture, "all", ""].contains(&package.architecture.as_str()));
+    if packages.is_empty() { Err(BuildError::NoPackageList { platform: platform.clone() }) } else { Ok(packages) }
+}
+
+/// Makes sure that the base has the C library of the release, whatever it calls itself.
+pub(super) fn check_libc(
+    universe: &Universe,
+    installed: &[Package],
+    suite: &str,
+    platform: &Platform,
+) -> Result<(), BuildError> {
+    let own = installed.iter().find(|package| package.name == LIBC).map(|package| &package.version);
+    let theirs = universe.highest(LIBC).map(|highest| &highest.package.version);
+    match own.zip(theirs) {
+        Some((own, theirs)) if upstream(own) != upstream(theirs) => Err(BuildError::OtherLibc {
+            platform: platform.clone(),
+            suite: suite.to_owned(),
+            base: own.to_string(),
+            theirs: theirs.to_string(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// `2.36` of `2.36-9+deb12u14`.
+fn upstream(version: &Version) -> &str {
+    let text = version.as_str();
+    text.rsplit_once('-').map_or(text, |(upstream, _)| upstream)
+}
+
+/// The directories of a package, and those that its files lie in.
+pub(super) fn directories(index: &Index) -> impl Iterator<Item = &str> {
+    index.entries.iter().map(|entry| match entry.kind {
+        Packaged::Directory => entry.path.as_str(),
+        _ => entry.path.rsplit_once('/').map_or("", |(parent, _)| parent),
+    })
+}
+
+/// The directories of the base that items bring too, but with other attributes.
+///
+/// # Errors
+/// When an item would take the place of something of another kind, with all that lies in it.
+pub(super) fn settled(tree: &Tree, items: &[Item], platform: &Platform) -> Result<Vec<Directory>, BuildError> {
+    let mut directories = Vec::new();
+    let mut passable = BTreeSet::new();
+    for item in items {
+        let parents = item.path.match_indices('/').map(|(end, _)| &item.path[..end]);
+        for parent in parents.filter(|parent| passable.insert(parent.to_owned())) {
+            if tree.entry(parent).is_some_and(|entry| entry.kind != Kind::Directory) {
+                return Err(BuildError::Overlaid {
+                    platform: platform.clone(),
+                    path: parent.to_owned(),
+                    kind: "a directory",
+                });
+            }
+        }
+        let Some(there) = tree.entry(&item.path) else { continue };
+        match (&item.node, &there.kind) {
+            (Node::Directory, Kind::Directory) => {
+                let (path, attributes) = (format!("/{}", item.path), (there.mode, there.uid, there.gid));
+                if attributes != (item.mode, item.uid, item.gid) {
+                    directories.push(Directory { path, mode: there.mode, uid: there.uid, gid: there.gid });
+                }
+            }
+            (Node::Directory, _) => {
+                let path = item.path.clone();
+                return Err(BuildError::Overlaid { platform: platform.clone(), path, kind: "a directory" });
+            }
+            (_, Kind::Directory) => {
+                let path = item.path.clone();
+                return Err(BuildError::Overlaid { platform: platform.clone(), path, kind: "a file" });
+            }
+            _ => {}
+        }
+    }
+    Ok(directories)
+}
+
+/// What layers need to know of the base.
+pub(super) fn facts(below: Below) -> Facts {
+    Facts { directories: below.directories, symlinks: below.symlinks, ..Facts::default() }
+}

@@ -40,7 +40,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         "layer",
         &["oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "lock", "plan", "store", "image"],
     ),
-    ("verify", &["oci", "hint", "python", "recipe", "lock", "plan", "image", "base"]),
+    ("verify", &["oci", "hint", "fs", "python", "recipe", "lock", "plan", "image", "base"]),
     (
         "builder",
         &[

@@ -33,7 +33,7 @@ fn distribution(tree: &Tree, site: &str, name: &str, node: &Node) -> Option<(Str
     };
     let path = join(site, name);
     let path = if node.kind == Kind::File { path } else { join(&path, document) };
-    if let Some(Evidence::Distribution { name, version }) =
+    if let Some(Evidence::Distribution { name, version, .. }) =
         tree.find(&path).and_then(|(_, node)| node.evidence.as_deref())
     {
         return Some((name.clone(), version.clone()));

@@ -11,6 +11,7 @@ use super::{
     quantity,
     session::Session,
     table::{Align, Table},
+    verify,
 };
 use crate::{
     builder::{Built, Destination, Made, Selection, Settings},
@@ -47,6 +48,7 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     for order in &orders {
         images.push(builder.build(&file.project, &lock, &order.selection).await?);
     }
+    verify::after_build(session, &builder, &file.project.recipe, (&images, arguments.verify)).await?;
     let mut delivered: Vec<Delivered<'_>> = Vec::new();
     for (order, built) in orders.iter().zip(&images) {
         let mut deliveries = Vec::new();
@@ -174,6 +176,7 @@ mod tests {
             loading: Loading::default(),
             metadata_file: None,
             verify_record: false,
+            verify: verify::Checking::Quick,
         }
     }
 

@@ -85,6 +85,15 @@ impl ModuleSource {
         scan.found
     }
 
+    /// About how many bytes this takes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let imports = self.imports.iter().map(|import| {
+            size_of::<Import>() + import.module.len() + import.names.iter().map(String::len).sum::<usize>()
+        });
+        imports.sum::<usize>() + self.names.iter().map(|name| size_of::<String>() + name.len()).sum::<usize>()
+    }
+
     /// Whether the module may bind `name`.
     #[must_use]
     pub fn may_bind(&self, name: &str) -> bool {

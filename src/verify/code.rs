@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -14,7 +16,8 @@ pub enum Level {
 }
 
 /// A kind of finding. Its number never changes and is never given to another kind.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Code(u16);
 
 /// One line of the table.
@@ -189,6 +192,20 @@ impl FromStr for Code {
 
     fn from_str(text: &str) -> Result<Self, UnknownCode> {
         Self::all().find(|code| code.to_string() == text).ok_or_else(|| UnknownCode { text: text.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Code {
+    type Error = UnknownCode;
+
+    fn try_from(text: String) -> Result<Self, UnknownCode> {
+        text.parse()
+    }
+}
+
+impl From<Code> for String {
+    fn from(code: Code) -> Self {
+        code.to_string()
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Code, Level};
 use crate::{hint::Hint, oci::Platform};
 
 /// One thing that was found in the image for one platform.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What kind of thing.
     pub code: Code,
@@ -27,7 +29,7 @@ pub struct Finding {
 }
 
 /// What brought a file into an image.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Owner {
     /// A Python distribution, by name and version: `numpy 1.26.4`.
     Wheel(String),

@@ -10,6 +10,7 @@ mod image;
 mod owners;
 mod python;
 mod report;
+pub mod run;
 mod subject;
 
 pub use code::{Code, Level, UnknownCode};

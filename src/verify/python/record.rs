@@ -22,9 +22,10 @@ fn compare(view: &View<'_>, distribution: &Distribution<'_>) -> Vec<Finding> {
         if has_ending(&path, ".pyc") || entry.path.starts_with("..") {
             continue;
         }
-        match view.subject.tree.find(&path) {
+        let tree = &view.subject.tree;
+        match tree.node(&path).or_else(|| Some(tree.find(&path)?.1)) {
             None => missing.push(path),
-            Some((_, node)) if node.kind == Kind::File && entry.size.is_some_and(|size| size != node.size) => {
+            Some(node) if node.kind == Kind::File && entry.size.is_some_and(|size| size != node.size) => {
                 different.push(path);
             }
             Some(_) => {}

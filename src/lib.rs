@@ -15,6 +15,7 @@ pub mod testing;
 pub mod python;
 pub mod zip;
 pub mod debian;
+pub mod elf;
 // Documents.
 pub mod recipe;
 pub mod lock;

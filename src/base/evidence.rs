@@ -21,6 +21,8 @@ pub(super) enum Evidence {
     Distribution {
         name: String,
         version: String,
+        /// `Requires-Dist`, as written.
+        requires: Vec<String>,
     },
     Text(Bytes),
     Binary(Banners),
@@ -78,6 +80,8 @@ fn is_distribution(name: &str, parent: &str) -> bool {
 fn is_text(name: &str, path: &str) -> bool {
     match name {
         "pyvenv.cfg" | "patchlevel.h" => true,
+        "RECORD" => path.ends_with(".dist-info/RECORD"),
+        other if other.ends_with(".json") => path.rsplit('/').nth(1) == Some("conda-meta"),
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own.
         other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),
@@ -109,7 +113,12 @@ fn distribution(content: &mut dyn Read) -> io::Result<Option<Evidence>> {
     let field = |wanted: &str| {
         fields().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim().to_owned())
     };
-    Ok(field("Name").zip(field("Version")).map(|(name, version)| Evidence::Distribution { name, version }))
+    let requires = || {
+        let lines = fields().filter(|(name, _)| name.eq_ignore_ascii_case("Requires-Dist"));
+        lines.map(|(_, value)| value.trim().to_owned()).collect()
+    };
+    let told = field("Name").zip(field("Version"));
+    Ok(told.map(|(name, version)| Evidence::Distribution { name, version, requires: requires() }))
 }
 
 fn binary(content: &mut dyn Read) -> io::Result<Banners> {
@@ -140,6 +149,8 @@ mod tests {
             "lib/ld-musl-x86_64.so.1",
             "usr/lib/python3.11/_sysconfigdata__x86_64-linux-gnu.py",
             "var/lib/dpkg/status.d/libc6",
+            "x/demo-1.0.dist-info/RECORD",
+            "opt/conda/conda-meta/zlib-1.3-0.json",
         ] {
             assert!(wants(path, 4096), "{path}");
         }
@@ -149,6 +160,8 @@ mod tests {
             "usr/lib/libcrypto.so.3",
             "usr/lib/python3.11/os.py",
             "var/lib/dpkg/status-old",
+            "x/RECORD",
+            "x/package.json",
             "",
         ] {
             assert!(!wants(path, 4096), "{path}");
@@ -157,9 +170,12 @@ mod tests {
 
     #[test]
     fn descriptions_are_no_fields() {
-        let text = b"Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\n\nVersion: 2.0\n";
+        let text = b"Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\nRequires-Dist: a>=1\n\nVersion: 2.0\n";
         let found = Evidence::read("a.dist-info/METADATA", 1, &mut &text[..]).unwrap();
-        assert_eq!(found, Some(Evidence::Distribution { name: "Demo.Thing".into(), version: "1.0".into() }));
+        assert_eq!(
+            found,
+            Some(Evidence::Distribution { name: "Demo.Thing".into(), version: "1.0".into(), requires: vec!["a>=1".into()] })
+        );
         assert_eq!(Evidence::read("a.dist-info/METADATA", 1, &mut &b"\nName: x\nVersion: 1"[..]).unwrap(), None);
     }
 }

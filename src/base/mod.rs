@@ -11,11 +11,14 @@ mod inspect;
 mod installed;
 mod interpreter;
 mod libc;
+mod replace;
+mod requirements;
 mod tree;
 
 pub use entries::{Entry, Kind, LayerEntries};
 pub use error::{BaseError, LayerError};
 pub use evidence::wants;
 pub use image::{BaseImage, image_for, read_base};
+pub use requirements::{Declared, Unmet, unmet};
 pub use inspect::{inspect, read_tree};
 pub use tree::Tree;

@@ -94,6 +94,15 @@ impl Tree {
         Ok(())
     }
 
+    /// Whether something new can be made at the absolute `path`: nothing stands there, or an empty folder.
+    #[must_use]
+    pub fn is_vacant(&self, path: &str) -> bool {
+        match self.find(path) {
+            None => self.node(&self.through_parent_links(path.trim_start_matches('/'))).is_none(),
+            Some((_, node)) => node.kind == Kind::Directory && self.children(path).is_empty(),
+        }
+    }
+
     /// What stands at `path` itself, which leads through no symbolic link.
     pub(super) fn node(&self, path: &str) -> Option<&Node> {
         self.nodes.get(path)
@@ -120,6 +129,14 @@ impl Tree {
             .map_while(|(path, node)| Some((path.strip_prefix(prefix.as_str())?, node)))
             .filter(|(name, _)| !name.contains('/'))
             .collect()
+    }
+
+    /// Everything below the directory at `path`, which leads through no symbolic link; paths from the root.
+    pub(super) fn below(&self, path: &str) -> impl Iterator<Item = (String, &Node)> {
+        let prefix = format!("{path}/");
+        let rest = self.nodes.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
+        let inside: Vec<_> = rest.take_while(|(path, _)| path.starts_with(&prefix)).collect();
+        inside.into_iter().map(|(path, node)| (path.clone(), node))
     }
 
     /// Goes along `path`, through symbolic links, as far as it leads.

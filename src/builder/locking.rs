@@ -3,7 +3,12 @@
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
-use super::{BuildError, Builder, Kept, Project, debian::add_to_tree, inputs, local_wheels};
+use super::{
+    BuildError, Builder, Kept, Project,
+    debian::add_to_tree,
+    inputs, local_wheels,
+    over::{Seen, move_into},
+};
 use crate::{
     base::{BaseError, Tree, read_base, read_tree},
     hint::Hint,
@@ -25,13 +30,13 @@ impl Builder {
         let platforms = recipe.platforms.iter().map(async |platform| {
             let platform = platform.get_ref();
             match kept.platform(recipe, &inputs, platform) {
-                Some(locked) => Ok(locked.clone()),
+                Some(locked) => Ok((locked.clone(), None)),
                 None => self.lock_platform(project, platform, kept.base(&inputs, platform)).await,
             }
         });
-        let platforms = try_join_all(platforms).await?;
+        let (platforms, seen): (Vec<_>, Vec<_>) = try_join_all(platforms).await?.into_iter().unzip();
         Self::check_python(project, &platforms)?;
-        let images = self.lock_images(project, &platforms, (kept, &inputs)).await?;
+        let images = self.lock_images(project, (&platforms, &seen), (kept, &inputs)).await?;
         Ok(Lock { version: Lock::VERSION, inputs, platforms, images })
     }
 
@@ -50,10 +55,10 @@ impl Builder {
         &self,
         project: &Project,
         platform: &Platform,
-        kept: Option<Digest>,
-    ) -> Result<LockedPlatform, BuildError> {
+        kept: Option<(Digest, Option<Digest>)>,
+    ) -> Result<(LockedPlatform, Option<Seen>), BuildError> {
         let recipe = &project.recipe;
-        let (mut tree, settings, base) = self.read_below(project, platform, kept).await?;
+        let (mut tree, settings, base) = self.read_below(project, platform, kept.map(|(base, _)| base)).await?;
         let mut debian = Vec::new();
         if let Some(wanted) = &recipe.debian {
             debian = self.choose_packages(project, wanted, platform).await?;
@@ -62,20 +67,29 @@ impl Builder {
             tree = added.map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
         }
         let fail = |source| BuildError::Base { platform: platform.clone(), source };
-        let facts = tree.facts(&settings, &inputs::targets(recipe)).map_err(fail)?;
+        let mut targets = inputs::targets(recipe);
+        targets.extend(recipe.wheels.into.iter().map(|into| into.path.get_ref().clone()));
+        let mut facts = tree.facts(&settings, &targets).map_err(fail)?;
         if facts.python.is_none() && recipe.images().iter().any(|image| !image.request.is_empty()) {
             return Err(fail(BaseError::no_python(&settings)));
         }
-        Ok(LockedPlatform { platform: platform.clone(), base, facts, debian })
+        let venv = move_into(project, &mut facts, &tree)?;
+        let (base, base_index) = base.unzip();
+        let base_index = kept.and_then(|(_, index)| index).or(base_index.flatten());
+        let locked = LockedPlatform { base_index, debian, venv, ..LockedPlatform::new(platform.clone(), base, facts) };
+        // Whether anything is replaced is known when the wheels are.
+        let may_replace = !recipe.wheels.allow_replace.is_empty() || recipe.wheels.into.is_some();
+        Ok((locked, may_replace.then_some(Seen { tree, settings })))
     }
 
-    /// The files of the base, the settings of its config, and the digest of its manifest.
-    async fn read_below(
+    /// The files of the base, the settings of its config, and the digests of its manifest and of the index
+    /// above that.
+    pub(super) async fn read_below(
         &self,
         project: &Project,
         platform: &Platform,
         kept: Option<Digest>,
-    ) -> Result<(Tree, Value, Option<Digest>), BuildError> {
+    ) -> Result<(Tree, Value, Option<(Digest, Option<Digest>)>), BuildError> {
         let base = match (project.recipe.base.get_ref(), kept) {
             (Base::Registry(reference), Some(digest)) => &Base::Registry(reference.at(digest)),
             (base, _) => base,
@@ -88,7 +102,7 @@ impl Builder {
         let source = self.source(base, &project.folder)?;
         let image = read_base(&*source, platform).await.map_err(fail)?;
         let tree = read_tree(&image).await.map_err(fail)?;
-        Ok((tree, image.settings(), Some(image.manifest.descriptor().digest)))
+        Ok((tree, image.settings(), Some((image.manifest.descriptor().digest, image.index))))
     }
 
     fn check_python(project: &Project, platforms: &[LockedPlatform]) -> Result<(), BuildError> {

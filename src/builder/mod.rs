@@ -3,6 +3,7 @@
 
 mod build;
 mod check;
+mod config;
 mod debian;
 mod destination;
 mod error;
@@ -17,6 +18,7 @@ mod local_wheels;
 mod locking;
 mod make;
 mod memo;
+mod over;
 mod paths;
 mod wheels;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
-use super::{BuildError, Builder, Kept, Project, inputs};
+use super::{BuildError, Builder, Kept, Project, inputs, over::Seen};
 use crate::{
     base::BaseError,
     lock::{Input, LockedImage, LockedPlatform, LockedWheel},
@@ -19,7 +19,7 @@ impl Builder {
     pub(super) async fn lock_images(
         &self,
         project: &Project,
-        platforms: &[LockedPlatform],
+        (platforms, seen): (&[LockedPlatform], &[Option<Seen>]),
         (kept, inputs): (&Kept<'_>, &BTreeMap<String, Input>),
     ) -> Result<Vec<LockedImage>, BuildError> {
         let variants = project.recipe.images();
@@ -59,7 +59,13 @@ impl Builder {
             }
             self.judge(project, &resolutions)?;
             let mut resolutions = resolutions.into_iter();
-            images.extend(platforms.iter().map(|locked| image(variant, locked, resolutions.next())));
+            let request = inputs::request(project, variant, index.settings())?;
+            for (locked, seen) in platforms.iter().zip(seen) {
+                let mut image = image(variant, locked, resolutions.next());
+                let known = (kept, seen.as_ref());
+                self.note_replaced(project, (locked, &mut image), &request, known).await?;
+                images.push(image);
+            }
         }
         Ok(images)
     }
@@ -115,7 +121,7 @@ fn taken_first(choice: &Choice, taken: &[Vec<String>]) -> Choice {
 fn image(variant: &Variant, locked: &LockedPlatform, resolution: Option<Resolution>) -> LockedImage {
     let (wheels, choices) = resolution.map(|found| (found.wheels, found.choices)).unwrap_or_default();
     let wheels: Vec<LockedWheel> = wheels.into_iter().map(LockedWheel::from).collect();
-    LockedImage { variant: variant.name.clone(), platform: locked.platform.clone(), choices, wheels }
+    LockedImage { choices, ..LockedImage::new(variant.name.clone(), locked.platform.clone(), wheels) }
 }
 
 fn tell_skew(skew: &resolve::Skew) -> String {

@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Facts, Input, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedWheel, WheelSource};
+use super::{
+    Facts, Input, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedWheel, Replaced, Venv, WheelSource,
+};
 
 const HEADER: &str = "\
 # Written by `wheelwright lock`. Keep it beside the recipe, under version control; do not edit it.
@@ -51,10 +53,21 @@ fn platform(page: &mut Page, locked: &LockedPlatform) {
     if let Some(base) = &locked.base {
         page.pair("base", &quoted(&base.to_string()));
     }
+    if let Some(index) = &locked.base_index {
+        page.pair("base-index", &quoted(&index.to_string()));
+    }
     let mut packages: Vec<&LockedPackage> = locked.debian.iter().collect();
     packages.sort_by(|one, other| one.name.cmp(&other.name));
     page.list("debian", packages.into_iter().map(|locked| package(locked).finish()));
+    if let Some(venv) = &locked.venv {
+        page.pair("venv", &self::venv(venv));
+    }
     facts(page, &locked.facts);
+}
+
+fn venv(venv: &Venv) -> String {
+    let line = Inline::default().text("prefix", &venv.prefix).text("python", &venv.python);
+    if venv.system_site_packages { line.value("system-site-packages", "true") } else { line }.finish()
 }
 
 fn facts(page: &mut Page, facts: &Facts) {
@@ -114,6 +127,12 @@ fn image(page: &mut Page, locked: &LockedImage) {
         let taken: Vec<String> = locked.choices.iter().map(|choice| texts(choice)).collect();
         page.pair("choices", &format!("[{}]", taken.join(", ")));
     }
+    let mut replaced: Vec<&Replaced> = locked.replaced.iter().collect();
+    replaced.sort_by(|one, other| one.name.cmp(&other.name));
+    page.list("replaced", replaced.into_iter().map(|one| {
+        let line = Inline::default().text("name", &one.name).text("version", &one.version);
+        line.value("hides", &sorted_texts(&one.hides)).finish()
+    }));
     let mut wheels: Vec<&LockedWheel> = locked.wheels.iter().collect();
     wheels.sort_by(|one, other| one.name.cmp(&other.name));
     page.list("wheels", wheels.into_iter().map(|locked| wheel(locked).finish()));

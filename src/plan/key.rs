@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Encoding, Frame};
 use crate::{
-    lock::{Facts, LockedPackage, LockedWheel, WheelSource},
+    lock::{Facts, LockedPackage, LockedPlatform, LockedWheel, Venv, WheelSource},
     oci::{Digest, canonical_json},
 };
 
@@ -42,6 +42,29 @@ pub(super) fn of_debian(packages: &[LockedPackage], base: Option<&Digest>, frame
         "strip": frame.strip,
         // Over a base, its directories decide which of ours are brought.
         "base": base.map(Digest::to_string),
+    }))
+}
+
+pub(super) fn of_whiteouts(hidden: &[String], encoding: Encoding) -> LayerKey {
+    LayerKey::of(&json!({
+        "format": encoding.format,
+        "compression": encoding.compression.to_string(),
+        "kind": "whiteouts",
+        "hidden": hidden,
+    }))
+}
+
+pub(super) fn of_venv(venv: &Venv, platform: &LockedPlatform, encoding: Encoding) -> LayerKey {
+    let python = platform.facts.python.as_ref();
+    LayerKey::of(&json!({
+        "format": encoding.format,
+        "compression": encoding.compression.to_string(),
+        "kind": "venv",
+        "venv": venv,
+        "version": python.map(|python| python.version.to_string()),
+        "purelib": python.map(|python| &python.scheme.purelib),
+        "wide": platform.platform.is_64_bit(),
+        "below": below(&platform.facts),
     }))
 }
 

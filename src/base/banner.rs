@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 /// Longer than any banner: what must be seen again when a piece ends within one.
 const OVERLAP: usize = 512;
 /// A file with more versions than this tells nothing.
 const VERSIONS: usize = 64;
 
 /// What the bytes of a binary say about versions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Banners {
     /// Every NUL-terminated `3.X.Y`: `(X, Y)`.
     pub(super) python: BTreeSet<(u8, u8)>,
@@ -23,7 +26,7 @@ pub(super) struct Banners {
 }
 
 /// Which C library an executable asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Loader {
     Glibc,
     Musl,

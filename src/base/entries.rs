@@ -9,6 +9,7 @@ use std::{
     rc::Rc,
 };
 
+use serde::{Deserialize, Serialize};
 use tar::EntryType as Type;
 
 use super::{error::LayerError, evidence::Evidence};
@@ -17,6 +18,8 @@ use super::{error::LayerError, evidence::Evidence};
 const ENTRY_LIMIT: usize = 4_000_000;
 /// Linux allows 4096 bytes, its NUL included.
 const PATH_LIMIT: usize = 4096;
+/// Bytes of evidence that one layer's files may leave in memory.
+const EVIDENCE_LIMIT: usize = 256 << 20;
 /// Bytes of headers, long names and attributes of one entry.
 const HEADER_LIMIT: u64 = 8 << 20;
 
@@ -26,43 +29,69 @@ const WHITEOUT: &str = ".wh.";
 const OPAQUE: &str = ".wh..wh..opq";
 
 /// Something that stands at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// What it is.
+    #[serde(rename = "k", default, skip_serializing_if = "Kind::is_file")]
     pub kind: Kind,
     /// Permission bits, set-id and sticky included.
+    #[serde(rename = "m")]
     pub mode: u32,
     /// Numeric owner.
+    #[serde(rename = "u", default, skip_serializing_if = "is_zero")]
     pub uid: u64,
     /// Numeric group.
+    #[serde(rename = "g", default, skip_serializing_if = "is_zero")]
     pub gid: u64,
     /// Bytes of a regular file, else 0.
+    #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
     pub size: u64,
 }
 
 /// The kinds of thing that stand at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// A directory.
+    #[serde(rename = "d")]
     Directory,
     /// A regular file.
+    #[default]
+    #[serde(rename = "f")]
     File,
     /// A symbolic link with this text.
+    #[serde(rename = "l")]
     Symlink(String),
     /// Another name of the file at this path from the root.
+    #[serde(rename = "h")]
     Hardlink(String),
     /// A device, a pipe.
+    #[serde(rename = "o")]
     Other,
 }
 
-/// The entries of one layer. Paths have no leading or trailing slash.
-#[derive(Debug, Default)]
+/// What one layer holds: its entries, what it takes away from the layers below, and what the bytes of
+/// its files told while they passed. Paths have no leading or trailing slash.
+///
+/// The listing of a layer that was read once is kept in the store by the layer's diff id, so that
+/// nothing asks for the layer's bytes again: [`read_layer`](super::read_layer).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerEntries {
-    pub(super) entries: BTreeMap<String, (Entry, Option<Evidence>)>,
+    pub(super) entries: BTreeMap<String, Recorded>,
     /// Paths that are gone from the layers below.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) whiteouts: BTreeSet<String>,
     /// Directories of whose contents in the layers below nothing is left.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) opaque: BTreeSet<String>,
+}
+
+/// An entry, and what its bytes told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Recorded {
+    #[serde(rename = "n")]
+    pub(super) entry: Entry,
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub(super) evidence: Option<Evidence>,
 }
 
 /// Lets only so many bytes through until it is told anew.
@@ -81,6 +110,7 @@ impl LayerEntries {
         let mut archive = tar::Archive::new(Guarded { inner: tar, allowed: Rc::clone(&allowed) });
         let mut layer = Self::default();
         let mut stream = archive.entries()?;
+        let mut evidence = 0;
         for count in 0.. {
             let Some(entry) = stream.next() else { break };
             let mut entry = entry?;
@@ -91,30 +121,70 @@ impl LayerEntries {
             let stored =
                 if entry.header().entry_type().is_gnu_sparse() { entry.header().entry_size()? } else { entry.size() };
             allowed.set(stored.saturating_add(HEADER_LIMIT));
-            layer.add(&mut entry)?;
+            evidence += layer.add(&mut entry)?;
+            if evidence > EVIDENCE_LIMIT {
+                return Err(LayerError::TooMuchText { limit: EVIDENCE_LIMIT });
+            }
         }
         Ok(layer)
     }
 
-    fn add<R: Read>(&mut self, source: &mut tar::Entry<'_, R>) -> Result<(), LayerError> {
-        let Some(path) = clean_path(&source.path_bytes())? else { return Ok(()) };
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
+    /// Everything that stands in the layer, by its path, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries.iter().map(|(path, recorded)| (path.as_str(), &recorded.entry))
+    }
+
+    /// The paths that are gone from the layers below, sorted.
+    pub fn whiteouts(&self) -> impl Iterator<Item = &str> {
+        self.whiteouts.iter().map(String::as_str)
+    }
+
+    /// The directories of whose contents in the layers below nothing is left, sorted; the root is empty.
+    pub fn opaque(&self) -> impl Iterator<Item = &str> {
+        self.opaque.iter().map(String::as_str)
+    }
+
+    /// Adds an entry, and says how many bytes of evidence it left.
+    fn add<R: Read>(&mut self, source: &mut tar::Entry<'_, R>) -> Result<usize, LayerError> {
+        let Some(path) = clean_path(&source.path_bytes())? else { return Ok(0) };
+        if self.take_mark(&path) {
+            return Ok(0);
+        }
+        let Some(entry) = entry(source)? else { return Ok(0) };
+        let evidence = match entry.kind {
+            Kind::File => Evidence::read(&path, entry.size, source)?,
+            _ => None,
+        };
+        let weight = evidence.as_ref().map_or(0, Evidence::weight);
+        self.entries.insert(path, Recorded { entry, evidence });
+        Ok(weight)
+    }
+
+    /// Whether `path` is no file but a mark that something below is gone, which is then noted.
+    pub(super) fn take_mark(&mut self, path: &str) -> bool {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         if name == OPAQUE {
             self.opaque.insert(parent.to_owned());
-        } else if let Some(name) = name.strip_prefix(WHITEOUT) {
-            // Other names of this form are the private notes of a storage driver.
-            if !name.starts_with(WHITEOUT) && !name.is_empty() {
-                self.whiteouts.insert(join(parent, name));
-            }
-        } else if let Some(entry) = entry(source)? {
-            let evidence = match entry.kind {
-                Kind::File => Evidence::read(&path, entry.size, source)?,
-                _ => None,
-            };
-            self.entries.insert(path, (entry, evidence));
+            return true;
         }
-        Ok(())
+        let Some(name) = name.strip_prefix(WHITEOUT) else { return false };
+        // Other names of this form are the private notes of a storage driver.
+        if !name.starts_with(WHITEOUT) && !name.is_empty() {
+            self.whiteouts.insert(join(parent, name));
+        }
+        true
     }
+}
+
+impl Kind {
+    fn is_file(&self) -> bool {
+        *self == Self::File
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl<R: Read> Read for Guarded<R> {

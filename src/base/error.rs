@@ -7,6 +7,7 @@ use crate::{
     image::{ManifestError, TransferError},
     oci::{Digest, Platform},
     python::PackageName,
+    store::StoreError,
 };
 
 /// Why a base image cannot be understood.
@@ -66,6 +67,13 @@ pub enum BaseError {
         digest: Digest,
         /// Why.
         source: LayerError,
+    },
+    /// What was found could not be kept.
+    #[error("cannot keep what is known of the base image")]
+    Keep {
+        /// Why.
+        #[from]
+        source: StoreError,
     },
     /// No directory of `PATH` has a `python3`.
     #[error("the image has no `python3` on its PATH `{path}`")]
@@ -146,6 +154,12 @@ pub enum LayerError {
         /// The path, shortened.
         path: String,
     },
+    /// Its files say more about themselves than those of any image.
+    #[error("its metadata takes more than {limit} bytes")]
+    TooMuchText {
+        /// How many are kept.
+        limit: usize,
+    },
     /// There are more entries than an image could need.
     #[error("it has more than {limit} entries")]
     TooManyEntries {
@@ -158,6 +172,7 @@ impl Advise for BaseError {
     fn hint(&self) -> Option<Hint> {
         match self {
             Self::Transfer { source } => source.hint(),
+            Self::Keep { source } => source.hint(),
             Self::NoPlatform { available, .. } => {
                 Some(Hint::new(format!("choose with `--platform` from {}", available.join(", "))))
             }

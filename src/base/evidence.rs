@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::banner::{Banners, Scanner};
 
@@ -15,16 +15,22 @@ const TEXT_LIMIT: u64 = 64 << 20;
 const METADATA_LIMIT: u64 = 1 << 20;
 
 /// What the bytes of one file tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Evidence {
     /// The name and version of a distribution.
+    #[serde(rename = "d")]
     Distribution {
         name: String,
         version: String,
         /// `Requires-Dist`, as written.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         requires: Vec<String>,
     },
-    Text(Bytes),
+    /// All of a file. Bytes that are no UTF-8 are replaced.
+    #[serde(rename = "t")]
+    Text(String),
+    /// What stands somewhere in a program or a library.
+    #[serde(rename = "b")]
     Binary(Banners),
 }
 
@@ -49,9 +55,25 @@ impl Evidence {
             Some(Sort::Text) => {
                 let mut bytes = Vec::new();
                 content.take(TEXT_LIMIT).read_to_end(&mut bytes)?;
-                Ok(Some(Self::Text(bytes.into())))
+                let text = String::from_utf8(bytes);
+                Ok(Some(Self::Text(
+                    text.unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned()),
+                )))
             }
             Some(Sort::Binary) => binary(content).map(|banners| Some(Self::Binary(banners))),
+        }
+    }
+}
+
+impl Evidence {
+    /// About how many bytes this takes.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Distribution { name, version, requires } => {
+                name.len() + version.len() + requires.iter().map(String::len).sum::<usize>()
+            }
+            Self::Text(text) => text.len(),
+            Self::Binary(_) => size_of::<Banners>(),
         }
     }
 }

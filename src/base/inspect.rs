@@ -1,33 +1,44 @@
-//! A base image's layers, streamed through a tree: several at the same time, checked on the way.
+//! A base image's layers, streamed through a tree: several at the same time, checked on the way. A
+//! layer that was read before is not asked for again.
 
 use std::io::{self, BufRead as _, BufReader, Read};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{BaseError, BaseImage, Tree, entries::LayerEntries, error::LayerError};
+use super::{BaseError, BaseImage, Tree, entries::LayerEntries, error::LayerError, memory};
 use crate::{
     image::{Check, Layer, consume},
     lock::Facts,
     oci::{Descriptor, DiffId, Hasher},
+    store::Store,
 };
 
 /// Layers read at the same time.
 const PARALLEL_LAYERS: usize = 4;
 
-/// What matters of a base image to layers that write to `targets` (absolute paths).
+/// What matters of a base image to layers that write to `targets` (absolute paths). What was found
+/// once is kept in `store`.
 ///
 /// # Errors
-/// When a layer cannot be read, is not what it should be, or the interpreter is not understood.
-pub async fn inspect(base: &BaseImage, targets: &[String]) -> Result<Facts, BaseError> {
-    read_tree(base).await?.facts(&base.settings(), targets)
+/// When a layer cannot be read, is not what it should be, or the interpreter is not understood, and
+/// when the store cannot be written.
+pub async fn inspect(base: &BaseImage, targets: &[String], store: &Store) -> Result<Facts, BaseError> {
+    let digest = base.manifest.descriptor().digest;
+    if let Some(facts) = memory::facts(store, &digest, targets) {
+        return Ok(facts);
+    }
+    let facts = read_tree(base, store).await?.facts(&base.settings(), targets)?;
+    memory::keep_facts(store, &digest, targets, &facts)?;
+    Ok(facts)
 }
 
 /// The merged files of a base image.
 ///
 /// # Errors
-/// When a layer cannot be read, or is not what its descriptor and the config say.
-pub async fn read_tree(base: &BaseImage) -> Result<Tree, BaseError> {
-    let mut layers = stream::iter(&base.layers).map(read_layer).buffered(PARALLEL_LAYERS);
+/// When a layer cannot be read, or is not what its descriptor and the config say, and when the store
+/// cannot be written.
+pub async fn read_tree(base: &BaseImage, store: &Store) -> Result<Tree, BaseError> {
+    let mut layers = stream::iter(&base.layers).map(|layer| read_layer(layer, store)).buffered(PARALLEL_LAYERS);
     let mut tree = Tree::new();
     while let Some(layer) = layers.try_next().await? {
         tree.merge(layer);
@@ -35,12 +46,22 @@ pub async fn read_tree(base: &BaseImage) -> Result<Tree, BaseError> {
     Ok(tree)
 }
 
-async fn read_layer(layer: &Layer) -> Result<LayerEntries, BaseError> {
+/// What a layer holds: out of `store`, or read now and kept there.
+///
+/// # Errors
+/// When the layer cannot be read, or is not what its descriptor and its diff id say, and when the
+/// store cannot be written.
+pub async fn read_layer(layer: &Layer, store: &Store) -> Result<LayerEntries, BaseError> {
     let (descriptor, diff_id) = (layer.blob.descriptor().clone(), layer.diff_id);
+    if let Some(known) = memory::layer(store, diff_id) {
+        return Ok(known);
+    }
     let digest = descriptor.digest;
     let stream = layer.blob.open(0).await?;
     let read = consume(stream, move |reader| read_entries(reader, &descriptor, diff_id)).await;
-    read.map_err(|source| BaseError::Layer { digest, source })
+    let entries = read.map_err(|source| BaseError::Layer { digest, source })?;
+    memory::keep_layer(store, diff_id, &entries)?;
+    Ok(entries)
 }
 
 fn read_entries(blob: impl Read, descriptor: &Descriptor, diff_id: DiffId) -> Result<LayerEntries, LayerError> {
@@ -209,20 +230,68 @@ mod tests {
         let source = shelf(vec![image("linux/arm64", &[]), image("linux/amd64", &layers)]);
         let base = read_base(&source, &"linux/amd64".parse().unwrap()).await.unwrap();
         assert_eq!(base.layers[0].blob.descriptor().media_type, MediaType::ImageLayerGzip);
-        let facts = inspect(&base, &[]).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let facts = inspect(&base, &[], &store).await.unwrap();
         assert_eq!(facts.python.unwrap().version.to_string(), "3.12.1");
         assert_eq!(facts.installed.iter().map(|found| found.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         let error = read_base(&source, &"linux/s390x".parse().unwrap()).await.err().unwrap();
         assert_eq!(error.to_string(), "the base image is not made for linux/s390x, only for linux/amd64, linux/arm64");
     }
 
+    /// A layer that counts how often its bytes are asked for.
+    struct Counted(Arc<dyn BlobSource>, Arc<std::sync::atomic::AtomicUsize>);
+
+    impl BlobSource for Counted {
+        fn descriptor(&self) -> &Descriptor {
+            self.0.descriptor()
+        }
+
+        fn open(&self, from: u64) -> BoxFuture<'_, Result<crate::image::ByteStream, TransferError>> {
+            self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.0.open(from)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_layer_is_asked_for_once() {
+        let python = format!("file usr/local/bin/python3.12 \\03.12.1\\0{}", "x".repeat(2000));
+        let lower = layer(&[&python, "link usr/local/bin/python3 python3.12", "file usr/local/lib/python3.12/os.py"]);
+        let upper = layer(&["dir usr/local/share", "file usr/.wh.old", "file opt/.wh..wh..opq"]);
+        let blobs =
+            [("application/vnd.oci.image.layer.v1.tar", lower.clone(), &lower[..]), (DOCKER, gzip(&upper), &upper)];
+        let source = shelf(vec![image("linux/amd64", &blobs)]);
+        let mut base = read_base(&source, &"linux/amd64".parse().unwrap()).await.unwrap();
+        let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        for layer in &mut base.layers {
+            layer.blob = Arc::new(Counted(Arc::clone(&layer.blob), Arc::clone(&asked)));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let first = inspect(&base, &[], &store).await.unwrap();
+        let count = || asked.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(count(), 2);
+        assert_eq!(inspect(&base, &[], &store).await.unwrap(), first);
+        assert_eq!(inspect(&base, &["/usr/local/share/x".to_owned()], &store).await.unwrap().python, first.python);
+        let again = read_layer(&base.layers[1], &store).await.unwrap();
+        assert_eq!(again, LayerEntries::read(&upper[..]).unwrap());
+        assert_eq!(again.whiteouts().chain(again.opaque()).collect::<Vec<_>>(), ["usr/old", "opt"]);
+        assert_eq!(count(), 2);
+        // What the store lost is read again.
+        let elsewhere = tempfile::tempdir().unwrap();
+        inspect(&base, &[], &Store::open(elsewhere.path()).unwrap()).await.unwrap();
+        assert_eq!(count(), 4);
+    }
+
     #[tokio::test]
     async fn wrong_layers_are_refused() {
         let tar = layer(&["dir a"]);
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
         let check = async |media_type: &str, blob: Vec<u8>, promised: &[u8], expect: &str| {
             let source = shelf(vec![image("linux/amd64", &[(media_type, blob, promised)])]);
             let error = match read_base(&source, &"linux/amd64".parse().unwrap()).await {
-                Ok(base) => inspect(&base, &[]).await.unwrap_err(),
+                Ok(base) => inspect(&base, &[], &store).await.unwrap_err(),
                 Err(error) => error,
             };
             let text = format!("{error:?}");

@@ -300,9 +300,9 @@ fn banners(node: &Node) -> Option<&Banners> {
 }
 
 /// The text of the file that `path` leads to, if it was kept.
-pub(super) fn text(tree: &Tree, path: &str) -> Option<String> {
+pub(super) fn text<'t>(tree: &'t Tree, path: &str) -> Option<&'t str> {
     match tree.find(path)?.1.evidence.as_deref() {
-        Some(Evidence::Text(bytes)) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Some(Evidence::Text(text)) => Some(text),
         _ => None,
     }
 }

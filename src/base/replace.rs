@@ -138,7 +138,7 @@ impl Tree {
 
     fn text(&self, path: &str) -> Option<String> {
         match self.find(path)?.1.evidence.as_deref()? {
-            Evidence::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            Evidence::Text(text) => Some(text.clone()),
             _ => None,
         }
     }

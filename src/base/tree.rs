@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Read, ops::Bound, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    entries::{Entry, Kind, LayerEntries, clean_path, join},
+    entries::{Entry, Kind, LayerEntries, Recorded, clean_path, join},
     error::LayerError,
     evidence::Evidence,
 };
@@ -67,9 +67,9 @@ impl Tree {
             self.remove(&path);
         }
         let (links, others): (Vec<_>, Vec<_>) =
-            layer.entries.into_iter().partition(|(_, (entry, _))| matches!(entry.kind, Kind::Hardlink(_)));
+            layer.entries.into_iter().partition(|(_, recorded)| matches!(recorded.entry.kind, Kind::Hardlink(_)));
         let mut folder = (String::new(), String::new());
-        for (path, (entry, evidence)) in others.into_iter().chain(links) {
+        for (path, Recorded { entry, evidence }) in others.into_iter().chain(links) {
             let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
             if folder.0 != parent {
                 folder = (parent.to_owned(), self.through_links(parent));
@@ -347,7 +347,7 @@ pub(super) mod tests {
         tree.insert("/lib/venv/pyvenv.cfg", entry.clone(), Some(&text)).unwrap();
         let (path, node) = tree.find("lib/venv/pyvenv.cfg").unwrap();
         assert_eq!(path, "usr/lib/venv/pyvenv.cfg");
-        assert_eq!(node.evidence.as_deref(), Some(&Evidence::Text(text)));
+        assert_eq!(node.evidence.as_deref(), Some(&Evidence::Text("version=1".to_owned())));
         assert!(tree.insert("a/../../b", entry, None).is_err());
     }
 }

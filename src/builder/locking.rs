@@ -1,16 +1,15 @@
 //! From a recipe to a lock: read the base, choose packages, choose wheels, for every platform.
 
 use futures_util::future::try_join_all;
-use serde_json::Value;
 
 use super::{
     BuildError, Builder, Kept, Project,
     debian::add_to_tree,
     inputs, local_wheels,
-    over::{Seen, move_into},
+    over::move_into,
 };
 use crate::{
-    base::{BaseError, Tree, read_base, read_tree},
+    base::{BaseError, BaseImage, Tree, inspect, read_base, read_tree},
     hint::Hint,
     lock::{Lock, LockedPlatform, Stale},
     oci::{Digest, Platform},
@@ -30,13 +29,13 @@ impl Builder {
         let platforms = recipe.platforms.iter().map(async |platform| {
             let platform = platform.get_ref();
             match kept.platform(recipe, &inputs, platform) {
-                Some(locked) => Ok((locked.clone(), None)),
+                Some(locked) => Ok(locked.clone()),
                 None => self.lock_platform(project, platform, kept.base(&inputs, platform)).await,
             }
         });
-        let (platforms, seen): (Vec<_>, Vec<_>) = try_join_all(platforms).await?.into_iter().unzip();
+        let platforms = try_join_all(platforms).await?;
         Self::check_python(project, &platforms)?;
-        let images = self.lock_images(project, (&platforms, &seen), (kept, &inputs)).await?;
+        let images = self.lock_images(project, &platforms, (kept, &inputs)).await?;
         Ok(Lock { version: Lock::VERSION, inputs, platforms, images })
     }
 
@@ -56,53 +55,61 @@ impl Builder {
         project: &Project,
         platform: &Platform,
         kept: Option<(Digest, Option<Digest>)>,
-    ) -> Result<(LockedPlatform, Option<Seen>), BuildError> {
+    ) -> Result<LockedPlatform, BuildError> {
         let recipe = &project.recipe;
-        let (mut tree, settings, base) = self.read_below(project, platform, kept.map(|(base, _)| base)).await?;
-        let mut debian = Vec::new();
-        if let Some(wanted) = &recipe.debian {
-            debian = self.choose_packages(project, wanted, platform).await?;
-            let items = self.lay_out_packages(project, &debian, platform).await?;
-            let added = self.compute(move || add_to_tree(&mut tree, &items).map(|()| tree)).await?;
-            tree = added.map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
-        }
+        let base = self.find_base(project, platform, kept.map(|(base, _)| base)).await?;
+        let settings = base.as_ref().map(BaseImage::settings).unwrap_or_default();
         let fail = |source| BuildError::Base { platform: platform.clone(), source };
-        let mut targets = inputs::targets(recipe);
+        let (mut targets, store) = (inputs::targets(recipe), &self.settings.store);
         targets.extend(recipe.wheels.into.iter().map(|into| into.path.get_ref().clone()));
-        let mut facts = tree.facts(&settings, &targets).map_err(fail)?;
+        let mut debian = Vec::new();
+        let mut venv = None;
+        let facts = match (&base, &recipe.debian) {
+            (Some(base), None) if recipe.wheels.into.is_none() => {
+                inspect(base, &targets, store).await.map_err(fail)?
+            }
+            (base, wanted) => {
+                let mut tree = match base {
+                    Some(base) => read_tree(base, store).await.map_err(fail)?,
+                    None => Tree::new(),
+                };
+                if let Some(wanted) = wanted {
+                    debian = self.choose_packages(project, wanted, platform).await?;
+                    let items = self.lay_out_packages(project, &debian, platform).await?;
+                    let added = self.compute(move || add_to_tree(&mut tree, &items).map(|()| tree)).await?;
+                    tree = added.map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
+                }
+                let mut facts = tree.facts(&settings, &targets).map_err(fail)?;
+                venv = move_into(project, &mut facts, &tree)?;
+                facts
+            }
+        };
         if facts.python.is_none() && recipe.images().iter().any(|image| !image.request.is_empty()) {
             return Err(fail(BaseError::no_python(&settings)));
         }
-        let venv = move_into(project, &mut facts, &tree)?;
-        let (base, base_index) = base.unzip();
-        let base_index = kept.and_then(|(_, index)| index).or(base_index.flatten());
-        let locked = LockedPlatform { base_index, debian, venv, ..LockedPlatform::new(platform.clone(), base, facts) };
-        // Whether anything is replaced is known when the wheels are.
-        let may_replace = !recipe.wheels.allow_replace.is_empty() || recipe.wheels.into.is_some();
-        Ok((locked, may_replace.then_some(Seen { tree, settings })))
+        let base_index = base.as_ref().and_then(|base| kept.map_or(base.index, |(_, index)| index));
+        let base = base.map(|base| base.manifest.descriptor().digest);
+        Ok(LockedPlatform { base_index, debian, venv, ..LockedPlatform::new(platform.clone(), base, facts) })
     }
 
-    /// The files of the base, the settings of its config, and the digests of its manifest and of the index
-    /// above that.
-    pub(super) async fn read_below(
+    /// The base as it is now, or as it was when it was `kept`; nothing from scratch.
+    pub(super) async fn find_base(
         &self,
         project: &Project,
         platform: &Platform,
         kept: Option<Digest>,
-    ) -> Result<(Tree, Value, Option<(Digest, Option<Digest>)>), BuildError> {
+    ) -> Result<Option<BaseImage>, BuildError> {
         let base = match (project.recipe.base.get_ref(), kept) {
             (Base::Registry(reference), Some(digest)) => &Base::Registry(reference.at(digest)),
             (base, _) => base,
         };
         if *base == Base::Scratch {
-            return Ok((Tree::new(), Value::Null, None));
+            return Ok(None);
         }
         self.stage("reading the base", format!("{base} for {platform}"));
-        let fail = |source| BuildError::Base { platform: platform.clone(), source };
         let source = self.source(base, &project.folder)?;
-        let image = read_base(&*source, platform).await.map_err(fail)?;
-        let tree = read_tree(&image).await.map_err(fail)?;
-        Ok((tree, image.settings(), Some((image.manifest.descriptor().digest, image.index))))
+        let image = read_base(&*source, platform).await;
+        image.map(Some).map_err(|source| BuildError::Base { platform: platform.clone(), source })
     }
 
     fn check_python(project: &Project, platforms: &[LockedPlatform]) -> Result<(), BuildError> {

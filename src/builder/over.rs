@@ -6,18 +6,18 @@ use serde_json::Value;
 
 use super::{BuildError, Builder, Kept, Project, debian::add_to_tree, wheels::target};
 use crate::{
-    base::{Declared, Tree, Unmet, unmet},
+    base::{BaseImage, Declared, Tree, Unmet, read_tree, unmet},
     hint::Hint,
     lock::{Facts, Interpreter, LockedImage, LockedPlatform, Replaced, Scheme, Venv},
     python::{PackageName, marker_environment},
     resolve::Request,
 };
 
-/// What lies below the wheels of a platform, as it was read for the facts.
-pub(super) struct Seen {
-    pub(super) tree: Tree,
+/// What lies below the wheels of a platform.
+struct Seen {
+    tree: Tree,
     /// Of the base's config.
-    pub(super) settings: Value,
+    settings: Value,
 }
 
 /// Makes `facts` those of the environment that the recipe wants, if it wants one.
@@ -64,14 +64,13 @@ fn inside(Venv { prefix, .. }: &Venv, python: &Interpreter) -> Interpreter {
 
 impl Builder {
     /// Notes in `image` what of the base its wheels take the place of, and makes sure that nothing else of
-    /// the base breaks by it. `seen` is what was read of the base in this run, if it was; what `kept` has
-    /// is not looked up again.
+    /// the base breaks by it. What `kept` has is not looked up again.
     pub(super) async fn note_replaced(
         &self,
         project: &Project,
         (locked, image): (&LockedPlatform, &mut LockedImage),
         request: &Request,
-        (kept, seen): (&Kept<'_>, Option<&Seen>),
+        kept: &Kept<'_>,
     ) -> Result<(), BuildError> {
         let wheels: BTreeMap<PackageName, String> =
             image.wheels.iter().filter_map(|wheel| Some((wheel.name.parse().ok()?, wheel.version.clone()))).collect();
@@ -85,14 +84,7 @@ impl Builder {
             image.replaced = before.to_vec();
             return Ok(());
         }
-        let read;
-        let seen = match seen {
-            Some(seen) => seen,
-            None => {
-                read = self.see_again(project, locked).await?;
-                &read
-            }
-        };
+        let seen = self.see(project, locked).await?;
         let fail = |source| BuildError::Base { platform: locked.platform.clone(), source };
         let declared = seen.tree.declared(&seen.settings).map_err(fail)?;
         let broken = broken(locked, &declared, (&installed, &wheels), request)?;
@@ -113,10 +105,16 @@ impl Builder {
         }
     }
 
-    /// What lies below the wheels, read once more.
-    async fn see_again(&self, project: &Project, locked: &LockedPlatform) -> Result<Seen, BuildError> {
+    /// What lies below the wheels. It was read for the facts, and comes out of the store.
+    async fn see(&self, project: &Project, locked: &LockedPlatform) -> Result<Seen, BuildError> {
         let platform = &locked.platform;
-        let (mut tree, settings, _) = self.read_below(project, platform, locked.base).await?;
+        let fail = |source| BuildError::Base { platform: platform.clone(), source };
+        let base = self.find_base(project, platform, locked.base).await?;
+        let settings = base.as_ref().map(BaseImage::settings).unwrap_or_default();
+        let mut tree = match &base {
+            Some(base) => read_tree(base, &self.settings.store).await.map_err(fail)?,
+            None => Tree::new(),
+        };
         if !locked.debian.is_empty() {
             let items = self.lay_out_packages(project, &locked.debian, platform).await?;
             add_to_tree(&mut tree, &items)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
-use super::{BuildError, Builder, Kept, Project, inputs, over::Seen};
+use super::{BuildError, Builder, Kept, Project, inputs};
 use crate::{
     base::BaseError,
     lock::{Input, LockedImage, LockedPlatform, LockedWheel},
@@ -19,7 +19,7 @@ impl Builder {
     pub(super) async fn lock_images(
         &self,
         project: &Project,
-        (platforms, seen): (&[LockedPlatform], &[Option<Seen>]),
+        platforms: &[LockedPlatform],
         (kept, inputs): (&Kept<'_>, &BTreeMap<String, Input>),
     ) -> Result<Vec<LockedImage>, BuildError> {
         let variants = project.recipe.images();
@@ -60,10 +60,9 @@ impl Builder {
             self.judge(project, &resolutions)?;
             let mut resolutions = resolutions.into_iter();
             let request = inputs::request(project, variant, index.settings())?;
-            for (locked, seen) in platforms.iter().zip(seen) {
+            for locked in platforms {
                 let mut image = image(variant, locked, resolutions.next());
-                let known = (kept, seen.as_ref());
-                self.note_replaced(project, (locked, &mut image), &request, known).await?;
+                self.note_replaced(project, (locked, &mut image), &request, kept).await?;
                 images.push(image);
             }
         }

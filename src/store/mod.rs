@@ -55,6 +55,8 @@ pub enum Bucket {
     Packed,
     /// What was checked and found well.
     Checks,
+    /// What layers of base images hold, by diff id, and what is known of base images, by digest.
+    Bases,
 }
 
 /// What can go wrong in the store.
@@ -235,6 +237,7 @@ impl Bucket {
             Self::Pages => "pages",
             Self::Packed => "packed",
             Self::Checks => "checks",
+            Self::Bases => "bases",
         }
     }
 }

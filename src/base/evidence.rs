@@ -196,7 +196,11 @@ mod tests {
         let found = Evidence::read("a.dist-info/METADATA", 1, &mut &text[..]).unwrap();
         assert_eq!(
             found,
-            Some(Evidence::Distribution { name: "Demo.Thing".into(), version: "1.0".into(), requires: vec!["a>=1".into()] })
+            Some(Evidence::Distribution {
+                name: "Demo.Thing".into(),
+                version: "1.0".into(),
+                requires: vec!["a>=1".into()]
+            })
         );
         assert_eq!(Evidence::read("a.dist-info/METADATA", 1, &mut &b"\nName: x\nVersion: 1"[..]).unwrap(), None);
     }

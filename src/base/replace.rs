@@ -106,7 +106,8 @@ impl Tree {
             let text = self.text(&note).filter(|text| text.contains(inside))?;
             let value: Value = serde_json::from_str(&text).ok()?;
             let files: Vec<&str> = value.get("files")?.as_array()?.iter().filter_map(Value::as_str).collect();
-            let is_its = |path: &&str| path.strip_prefix(inside).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            let is_its =
+                |path: &&str| path.strip_prefix(inside).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
             files.iter().any(is_its).then(|| {
                 let listed = files.iter().map(|path| join(&scheme.data, path)).collect();
                 Some((self.standing(&note)?, listed))
@@ -120,7 +121,9 @@ impl Tree {
         let Some(stem) = name.strip_suffix(".py") else { return Vec::new() };
         let cache = join(folder, "__pycache__");
         let start = format!("{stem}.");
-        let is_its = |name: &str| name.starts_with(&start) && name.strip_suffix(".pyc").is_some_and(|rest| rest.matches('.').count() <= 2);
+        let is_its = |name: &str| {
+            name.starts_with(&start) && name.strip_suffix(".pyc").is_some_and(|rest| rest.matches('.').count() <= 2)
+        };
         self.children(&cache).into_iter().filter(|(name, _)| is_its(name)).map(|(name, _)| join(&cache, name)).collect()
     }
 
@@ -154,8 +157,13 @@ impl Tree {
             let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
             for folder in folders.filter(|folder| root.is_some_and(|root| folder.len() > root)) {
                 if !empty.contains(folder) && !full.contains(folder) {
-                    let gone = self.below(folder).all(|(path, node)| node.kind == Kind::Directory || all.contains(&path));
-                    if gone { empty.insert(folder) } else { full.insert(folder) };
+                    let gone =
+                        self.below(folder).all(|(path, node)| node.kind == Kind::Directory || all.contains(&path));
+                    if gone {
+                        empty.insert(folder)
+                    } else {
+                        full.insert(folder)
+                    };
                 }
                 if empty.contains(folder) {
                     hides.insert(format!("/{folder}"));
@@ -182,7 +190,8 @@ mod tests {
             "file opt/conda/lib/python3.11/os.py",
             "dir opt/conda/lib/python3.11/site-packages",
         ];
-        let inner: Vec<String> = more.iter().map(|line| line.replace("SITE", "opt/conda/lib/python3.11/site-packages")).collect();
+        let inner: Vec<String> =
+            more.iter().map(|line| line.replace("SITE", "opt/conda/lib/python3.11/site-packages")).collect();
         let lines: Vec<&str> = common.into_iter().chain(inner.iter().map(String::as_str)).collect();
         tree(&[&lines])
     }
@@ -194,7 +203,9 @@ mod tests {
         let short = |path: &String| path.replace("/opt/conda/lib/python3.11/site-packages", "SITE");
         Ok(replaced
             .iter()
-            .map(|one| format!("{} {}: {}", one.name, one.version, one.hides.iter().map(short).collect::<Vec<_>>().join(" ")))
+            .map(|one| {
+                format!("{} {}: {}", one.name, one.version, one.hides.iter().map(short).collect::<Vec<_>>().join(" "))
+            })
             .collect())
     }
 
@@ -251,7 +262,10 @@ mod tests {
         );
         let note = "file opt/conda/conda-meta/py-old-3.0-0.json {\"files\":[\"lib/python3.11/site-packages/old-3.0-py3.11.egg-info/PKG-INFO\",\"lib/python3.11/site-packages/old/a.py\"]}";
         let found = hidden(&base(&[&egg[..], &[note]].concat()), &["old"]).unwrap();
-        assert_eq!(found, ["old 3.0: /opt/conda/conda-meta/py-old-3.0-0.json SITE/old-3.0-py3.11.egg-info SITE/old/a.py"]);
+        assert_eq!(
+            found,
+            ["old 3.0: /opt/conda/conda-meta/py-old-3.0-0.json SITE/old-3.0-py3.11.egg-info SITE/old/a.py"]
+        );
     }
 
     #[test]

@@ -4,12 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{
-    error::BaseError,
-    evidence::Evidence,
-    installed, interpreter,
-    tree::Tree,
-};
+use super::{error::BaseError, evidence::Evidence, installed, interpreter, tree::Tree};
 use crate::python::{MarkerEnvironment, PackageName, Requirement, Version};
 
 /// A distribution that is there, and what it says that it requires.

@@ -58,7 +58,8 @@ fn environment(
     for (name, value) in &settings.env {
         let expanded = expanded(value.get_ref(), &known).map_err(|missing| {
             let message = format!("the base sets no variable `{missing}` on {}", below.platform);
-            let hint = Hint::new(format!("write `${{{missing}:-}}` if there need be none, or `$${{` for the two signs"));
+            let hint =
+                Hint::new(format!("write `${{{missing}:-}}` if there need be none, or `$${{` for the two signs"));
             project.recipe.problem_at(value.span(), message, Some(hint))
         })?;
         changed.insert(name.clone(), expanded);

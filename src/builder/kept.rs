@@ -110,7 +110,8 @@ impl<'l> Kept<'l> {
         let lock = self.lock?;
         let before = lock.image(image.variant.as_deref(), &image.platform)?;
         let same_below = lock.platform(&locked.platform).is_some_and(|before| before == locked);
-        let same = same_below && before.wheels == image.wheels && (!before.replaced.is_empty() || locked.venv.is_some());
+        let same =
+            same_below && before.wheels == image.wheels && (!before.replaced.is_empty() || locked.venv.is_some());
         same.then_some(&before.replaced)
     }
 

@@ -2,12 +2,7 @@
 
 use futures_util::future::try_join_all;
 
-use super::{
-    BuildError, Builder, Kept, Project,
-    debian::add_to_tree,
-    inputs, local_wheels,
-    over::move_into,
-};
+use super::{BuildError, Builder, Kept, Project, debian::add_to_tree, inputs, local_wheels, over::move_into};
 use crate::{
     base::{BaseError, BaseImage, Tree, inspect, read_base, read_tree},
     hint::Hint,
@@ -65,9 +60,7 @@ impl Builder {
         let mut debian = Vec::new();
         let mut venv = None;
         let facts = match (&base, &recipe.debian) {
-            (Some(base), None) if recipe.wheels.into.is_none() => {
-                inspect(base, &targets, store).await.map_err(fail)?
-            }
+            (Some(base), None) if recipe.wheels.into.is_none() => inspect(base, &targets, store).await.map_err(fail)?,
             (base, wanted) => {
                 let mut tree = match base {
                     Some(base) => read_tree(base, store).await.map_err(fail)?,
@@ -87,7 +80,9 @@ impl Builder {
         if facts.python.is_none() && recipe.images().iter().any(|image| !image.request.is_empty()) {
             return Err(fail(BaseError::no_python(&settings)));
         }
-        let base_index = base.as_ref().and_then(|base| kept.map_or(base.index, |(_, index)| index));
+        // The index of a local base is a file like any other, and has no name elsewhere.
+        let named = base.as_ref().filter(|_| matches!(recipe.base.get_ref(), Base::Registry(_)));
+        let base_index = named.and_then(|base| kept.map_or(base.index, |(_, index)| index));
         let base = base.map(|base| base.manifest.descriptor().digest);
         Ok(LockedPlatform { base_index, debian, venv, ..LockedPlatform::new(platform.clone(), base, facts) })
     }

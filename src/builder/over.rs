@@ -35,11 +35,8 @@ pub(super) fn move_into(project: &Project, facts: &mut Facts, tree: &Tree) -> Re
         let message = format!("the base's {} is in an environment already, which wheels go to", python.path);
         return refuse(message, "remove `into`, or put the interpreter first on the base's PATH");
     }
-    let venv = Venv {
-        prefix: prefix.clone(),
-        python: python.path.clone(),
-        system_site_packages: into.system_site_packages,
-    };
+    let venv =
+        Venv { prefix: prefix.clone(), python: python.path.clone(), system_site_packages: into.system_site_packages };
     *python = inside(&venv, python);
     if !venv.system_site_packages {
         facts.installed.clear();
@@ -74,9 +71,14 @@ impl Builder {
     ) -> Result<(), BuildError> {
         let wheels: BTreeMap<PackageName, String> =
             image.wheels.iter().filter_map(|wheel| Some((wheel.name.parse().ok()?, wheel.version.clone()))).collect();
-        let installed: BTreeMap<PackageName, String> =
-            locked.facts.installed.iter().filter_map(|one| Some((one.name.parse().ok()?, one.version.clone()))).collect();
-        let names: BTreeSet<PackageName> = wheels.keys().filter(|name| installed.contains_key(*name)).cloned().collect();
+        let installed: BTreeMap<PackageName, String> = locked
+            .facts
+            .installed
+            .iter()
+            .filter_map(|one| Some((one.name.parse().ok()?, one.version.clone())))
+            .collect();
+        let names: BTreeSet<PackageName> =
+            wheels.keys().filter(|name| installed.contains_key(*name)).cloned().collect();
         if names.is_empty() {
             return Ok(());
         }
@@ -117,8 +119,7 @@ impl Builder {
         };
         if !locked.debian.is_empty() {
             let items = self.lay_out_packages(project, &locked.debian, platform).await?;
-            add_to_tree(&mut tree, &items)
-                .map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
+            add_to_tree(&mut tree, &items).map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
         }
         Ok(Seen { tree, settings })
     }

@@ -5,10 +5,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach, template::Template};
-use crate::{
-    oci::Platform,
-    recipe::Base,
-};
+use crate::{oci::Platform, recipe::Base};
 
 const EXAMPLES: &str = "\
 Examples:

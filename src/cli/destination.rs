@@ -102,8 +102,7 @@ pub(super) fn all(
 ) -> Result<Vec<Destination>, CliError> {
     let suffix = |template: &Template| variant.filter(|_| !template.tells_variant());
     let outputs = outputs.iter().map(|output| of_variant(&destination_of(output, words)?, suffix(output)));
-    let pushes =
-        pushes.iter().map(|push| pushed(&reference_of(push, words)?, suffix(push)).map(Destination::Registry));
+    let pushes = pushes.iter().map(|push| pushed(&reference_of(push, words)?, suffix(push)).map(Destination::Registry));
     outputs.chain(pushes).collect()
 }
 
@@ -236,7 +235,8 @@ mod tests {
             ["oci:d", "oci:d:x", "oci-archive:a/b.tar:n", "c.tar", "docker-archive:d.tar:h.example/e:1"]
                 .map(|text| Template::output(text).unwrap())
                 .into();
-        let pushes = ["h.example/a", "h.example/a:1", "h.example/{name}:{variant}-1"].map(|text| Template::push(text).unwrap());
+        let pushes =
+            ["h.example/a", "h.example/a:1", "h.example/{name}:{variant}-1"].map(|text| Template::push(text).unwrap());
         let words = Words { name: "app", variant: Some("full") };
         let shown = |variant| -> Vec<String> {
             all(&outputs, &pushes, words, variant).unwrap().iter().map(ToString::to_string).collect()

@@ -82,9 +82,10 @@ fn build(error: &BuildError) -> Option<Code> {
     match error {
         BuildError::NotLocked { .. } => Some(Code::Lock),
         BuildError::File { .. } | BuildError::Circle { .. } | BuildError::Keyring { .. } => Some(Code::Recipe),
-        BuildError::Skew { .. } | BuildError::OtherPlatforms { .. } | BuildError::OtherPython { .. } => {
-            Some(Code::Unresolved)
-        }
+        BuildError::Skew { .. }
+        | BuildError::Breaks { .. }
+        | BuildError::OtherPlatforms { .. }
+        | BuildError::OtherPython { .. } => Some(Code::Unresolved),
         BuildError::Scratch
         | BuildError::NotInLock { .. }
         | BuildError::NotForThisMachine { .. }

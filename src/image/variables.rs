@@ -34,10 +34,13 @@ pub fn expanded(text: &str, variables: &BTreeMap<String, String>) -> Result<Stri
             continue;
         }
         out.push_str(before);
-        let reference = after.split_once('}').map(|(inner, rest)| (inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default))), rest));
+        let reference = after.split_once('}').map(|(inner, rest)| {
+            (inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default))), rest)
+        });
         match reference {
             Some(((name, default), behind)) if is_name(name) => {
-                let value = variables.get(name).map(String::as_str).filter(|value| default.is_none() || !value.is_empty());
+                let value =
+                    variables.get(name).map(String::as_str).filter(|value| default.is_none() || !value.is_empty());
                 out.push_str(value.or(default).ok_or_else(|| name.to_owned())?);
                 rest = behind;
             }

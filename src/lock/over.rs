@@ -51,7 +51,8 @@ impl LockedPlatform {
     /// What lies below the wheels of `image`: the same without what the image hides.
     #[must_use]
     pub fn under(&self, image: &LockedImage) -> Cow<'_, Self> {
-        let hidden: Vec<&str> = image.replaced.iter().flat_map(|replaced| &replaced.hides).map(String::as_str).collect();
+        let hidden: Vec<&str> =
+            image.replaced.iter().flat_map(|replaced| &replaced.hides).map(String::as_str).collect();
         if hidden.is_empty() {
             return Cow::Borrowed(self);
         }

@@ -167,8 +167,11 @@ fn a_lock_of_format_1_is_read_and_written_again_as_it_was() {
 fn what_images_do_to_their_base_reads_back() {
     let mut lock = sample();
     lock.platforms[0].base_index = Some(Digest::of(b"index"));
-    lock.platforms[0].venv =
-        Some(Venv { prefix: "/opt/venv".to_owned(), python: "/usr/bin/python3".to_owned(), system_site_packages: true });
+    lock.platforms[0].venv = Some(Venv {
+        prefix: "/opt/venv".to_owned(),
+        python: "/usr/bin/python3".to_owned(),
+        system_site_packages: true,
+    });
     let hides = ["/usr/lib/site/torch", "/usr/bin/torchrun"].map(str::to_owned).to_vec();
     lock.images[0].replaced = vec![Replaced { name: "torch".to_owned(), version: "2.0".to_owned(), hides }];
     let text = lock.to_toml();

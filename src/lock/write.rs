@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Facts, Input, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedWheel, Replaced, Venv, WheelSource,
+    Facts, Input, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedWheel, Replaced, Venv,
+    WheelSource,
 };
 
 const HEADER: &str = "\
@@ -129,10 +130,13 @@ fn image(page: &mut Page, locked: &LockedImage) {
     }
     let mut replaced: Vec<&Replaced> = locked.replaced.iter().collect();
     replaced.sort_by(|one, other| one.name.cmp(&other.name));
-    page.list("replaced", replaced.into_iter().map(|one| {
-        let line = Inline::default().text("name", &one.name).text("version", &one.version);
-        line.value("hides", &sorted_texts(&one.hides)).finish()
-    }));
+    page.list(
+        "replaced",
+        replaced.into_iter().map(|one| {
+            let line = Inline::default().text("name", &one.name).text("version", &one.version);
+            line.value("hides", &sorted_texts(&one.hides)).finish()
+        }),
+    );
     let mut wheels: Vec<&LockedWheel> = locked.wheels.iter().collect();
     wheels.sort_by(|one, other| one.name.cmp(&other.name));
     page.list("wheels", wheels.into_iter().map(|locked| wheel(locked).finish()));

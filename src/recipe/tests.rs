@@ -289,10 +289,7 @@ const WRONG: &[(&str, &[&str])] = &[
             "\"a\" | `wheels.allow-replace` does not go with `wheels.into` | remove `allow-replace`: wheels in /opt/venv stand beside the base's",
         ],
     ),
-    (
-        "[wheels]\nrequire = [\"a\"]\ninto = \"venv\"",
-        &["\"venv\" | `venv` is not an absolute path | write `/venv`"],
-    ),
+    ("[wheels]\nrequire = [\"a\"]\ninto = \"venv\"", &["\"venv\" | `venv` is not an absolute path | write `/venv`"]),
     (
         "[wheels]\nrequire = [\"a\"]\ninto = { system-site-packages = 1, site = \"\" }",
         &[

@@ -37,7 +37,8 @@ impl Venv {
             Self { path: table.parsed("into", absolute_path)?, system_site_packages: false }
         };
         if venv.path.get_ref() == "/" {
-            let problem = Problem::new(ProblemKind::Invalid, venv.path.span(), "an environment needs a folder of its own");
+            let problem =
+                Problem::new(ProblemKind::Invalid, venv.path.span(), "an environment needs a folder of its own");
             table.add(problem.labelled("the root").hinted(Hint::new("write `into = \"/opt/venv\"`")));
         }
         Some(venv)

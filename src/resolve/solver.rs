@@ -339,7 +339,8 @@ impl Solver {
         for (id, versions) in self.state.partial_solution.prioritized_packages() {
             let Some(name) = self.state.package_store[id].name() else { continue };
             if self.brought.version(name).is_some_and(|version| versions.contains(version))
-                || self.warmed.get(name) == Some(versions) {
+                || self.warmed.get(name) == Some(versions)
+            {
                 continue;
             }
             self.warmed.insert(name.clone(), versions.clone());

@@ -179,7 +179,11 @@ async fn a_file_that_the_recipe_names_stands_against_the_base() {
     let facts: Vec<String> = error.facts().iter().map(ToString::to_string).collect();
     assert_eq!(
         facts,
-        ["the recipe requires lib", "the base brings lib 1.0, which cannot be replaced", "the recipe names the file of lib 0.9+house"]
+        [
+            "the recipe requires lib",
+            "the base brings lib 1.0, which cannot be replaced",
+            "the recipe names the file of lib 0.9+house"
+        ]
     );
     request.replace = vec!["lib".parse().unwrap()];
     assert_eq!(names(&resolve(&request, &linux, &index).await.unwrap()), "lib 0.9+house");

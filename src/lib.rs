@@ -15,6 +15,7 @@ pub mod testing;
 pub mod python;
 pub mod zip;
 pub mod debian;
+pub mod elf;
 // Documents.
 pub mod recipe;
 pub mod lock;
@@ -39,6 +40,7 @@ pub mod apt;
 pub mod base;
 pub mod resolve;
 pub mod layer;
+pub mod verify;
 // Facade.
 pub mod builder;
 #[cfg(feature = "cli")]

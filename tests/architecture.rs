@@ -20,6 +20,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("python", &["oci", "hint"]),
     ("zip", &["oci", "hint", "testing"]),
     ("debian", &["oci", "hint"]),
+    ("elf", &["testing"]),
     ("recipe", &["oci", "hint", "python"]),
     ("lock", &["oci", "hint", "python"]),
     ("plan", &["oci", "hint", "python", "recipe", "lock"]),
@@ -34,24 +35,30 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("serve", &["oci", "hint", "fs", "image", "layout"]),
     ("pypi", &["oci", "hint", "progress", "fs", "python", "zip", "lock", "store", "http"]),
     ("apt", &["oci", "hint", "progress", "debian", "lock", "store", "http"]),
-    ("base", &["oci", "hint", "python", "debian", "lock", "store", "image"]),
+    ("base", &["oci", "hint", "python", "debian", "elf", "lock", "store", "image"]),
     ("resolve", &["oci", "hint", "progress", "python", "debian", "lock", "http", "pypi", "apt"]),
     (
         "layer",
-        &["oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "lock", "plan", "store", "image"],
+        &[
+            "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "elf", "lock", "plan", "store",
+            "image",
+        ],
     ),
+    ("verify", &["oci", "hint", "python", "recipe", "lock", "plan", "image", "base"]),
     (
         "builder",
         &[
             "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "store", "http",
             "image", "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer",
+            "verify",
         ],
     ),
     (
         "cli",
         &[
             "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "store", "http", "image",
-            "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer", "builder",
+            "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer", "verify",
+            "builder",
         ],
     ),
 ];

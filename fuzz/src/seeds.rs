@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use flate2::{Compression, write::DeflateEncoder};
-use wheelwright::testing::{Wheel, Zip64End, ZipEntry, ZipWriter};
+use wheelwright::testing::{Library, Wheel, Zip64End, ZipEntry, ZipWriter};
 
 /// Wheels of every kind that is accepted, and some that are not.
 pub fn wheels() -> Vec<(&'static str, Vec<u8>)> {
@@ -47,5 +47,30 @@ pub fn splices() -> Vec<(&'static str, Vec<u8>)> {
         ("empty", vec![3, 0]),
         ("empty-stored", vec![1, 0, 0, 0xff, 0xff]),
         ("empty-blocks", [[0, 0, 0, 0xff, 0xff].repeat(3), vec![2, 4, 0]].concat()),
+    ]
+}
+
+/// Programs and libraries of every class and byte order.
+pub fn libraries() -> Vec<(&'static str, Vec<u8>)> {
+    let library = || {
+        Library::new("libdemo.so.1")
+            .needs("libc.so.6")
+            .runpath("$ORIGIN/../lib")
+            .requires("libc.so.6", &["GLIBC_2.34", "GLIBC_2.2.5"])
+            .would_like("libm.so.6", "GLIBC_2.29")
+            .provides("libdemo.so.1")
+            .provides("DEMO_1.0")
+            .defines("PyInit_demo")
+            .undefined("printf")
+            .undefined_weak("__gmon_start__")
+    };
+    vec![
+        ("wide", library().build()),
+        ("narrow", library().narrow().build()),
+        ("big-endian", library().big_endian().build()),
+        ("narrow-big-endian", library().narrow().big_endian().build()),
+        ("program", Library::new("").interpreter("/lib64/ld-linux-x86-64.so.2").needs("libc.so.6").build()),
+        ("plain", Library::new("").build()),
+        ("old-path", library().rpath("/opt/lib").flags_1(0x800).build()),
     ]
 }

@@ -2,10 +2,11 @@
 
 use std::{io::BufReader, sync::Arc};
 
-use super::{AptError, DEBIAN, Mirrors, SECURITY, Signatures, Universe, release::Checked};
+use super::{AptError, DEBIAN, Mirrors, Origin, SECURITY, Signatures, Standing, Universe, release::Checked};
 use crate::{
-    debian::{Compression, DebianError, IndexFile, decompress, packages},
+    debian::{Compression, DebianError, IndexFile, Release, Timestamp, decompress, packages},
     http::{Client, HttpError, StatusCode},
+    lock::LockedSuite,
     oci::Digest,
     progress::Observer,
     store::{Blob, Store},
@@ -30,15 +31,21 @@ pub struct Archive {
 pub struct Query {
     /// `bookworm`: its updates and security updates come with it.
     pub suite: String,
+    /// `main`, `non-free-firmware` …
+    pub components: Vec<String>,
     /// Debian's name: `amd64`, `arm64` …
     pub architecture: String,
     /// Whether security updates are asked for.
     pub security: bool,
+    /// Whether backports are asked for; they are taken only where they are named.
+    pub backports: bool,
     /// Who must have signed the suites.
     pub signatures: Signatures,
     /// The time in seconds since 1970, against which the validity of release files is held; not
     /// checked where there is none.
     pub now: Option<u64>,
+    /// The suites of an earlier lock: release files older than those are refused.
+    pub locked: Vec<LockedSuite>,
 }
 
 /// What the packages of a suite were read from.
@@ -47,20 +54,18 @@ pub struct Evidence {
     /// `bookworm`, `bookworm-updates` …
     pub suite: String,
     /// `debian` or `debian-security`.
-    pub archive: &'static str,
+    pub archive: String,
     /// What was found there; none where the archive has no such suite, or not for the architecture.
     pub found: Option<Found>,
 }
 
-/// An index that was read.
+/// A suite that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// When the suite was last changed, as the release file spells it.
-    pub date: String,
-    /// Of `InRelease`.
+    /// When the suite was last changed.
+    pub date: Timestamp,
+    /// Of `InRelease`, which vouches for everything else.
     pub release: Digest,
-    /// Of the compressed index.
-    pub packages: Digest,
     /// How far the bytes can be trusted.
     pub trust: Trust,
 }
@@ -73,6 +78,33 @@ pub enum Trust {
     Signed(String),
     /// Everything agrees with the release file; whose that is was *not* verified.
     ChecksumsOnly,
+}
+
+/// A suite that belongs to the one that is asked for.
+struct Part {
+    archive: &'static str,
+    suite: String,
+    standing: Standing,
+    /// Whether there may be no such suite.
+    optional: bool,
+}
+
+/// An index that was fetched and checked.
+struct Listing {
+    component: String,
+    file: String,
+    blob: Blob,
+}
+
+impl Evidence {
+    /// What a lock keeps of it; nothing of a suite that was not there.
+    #[must_use]
+    pub fn locked(&self) -> Option<LockedSuite> {
+        let found = self.found.as_ref()?;
+        let signed_by = if let Trust::Signed(key) = &found.trust { Some(key.clone()) } else { None };
+        let (archive, suite, date) = (self.archive.clone(), self.suite.clone(), found.date.to_string());
+        Some(LockedSuite { archive, suite, date, release: found.release, signed_by })
+    }
 }
 
 impl Archive {
@@ -89,17 +121,23 @@ impl Archive {
     pub async fn universe(&self, query: &Query) -> Result<(Universe, Vec<Evidence>), AptError> {
         let mut universe = Universe::default();
         let mut evidence = Vec::new();
-        for (archive, suite, folder) in suites(query) {
-            let index = match self.index(archive, &suite, &folder, query).await {
-                Err(error) if suite != query.suite && is_missing(&error) => None,
-                index => Some(index?),
+        for part in parts(query) {
+            let found = match self.part(&part, query).await {
+                Err(error) if part.optional && is_missing(&error) => None,
+                found => Some(found?),
             };
-            let found = match index {
-                Some((found, file, blob)) => {
-                    universe = read(universe, archive, file, blob).await?;
+            let Part { archive, suite, standing, .. } = part;
+            let archive = archive.to_owned();
+            let found = match found {
+                None => None,
+                Some((found, listings)) => {
+                    for Listing { component, file, blob } in listings {
+                        let (archive, suite) = (archive.clone(), suite.clone());
+                        let origin = Arc::new(Origin { archive, suite, component, standing });
+                        universe = read(universe, origin, file, blob).await?;
+                    }
                     Some(found)
                 }
-                None => None,
             };
             evidence.push(Evidence { suite, archive, found });
         }
@@ -107,57 +145,68 @@ impl Archive {
         Ok((universe, evidence))
     }
 
-    /// The compressed index of a suite, checked.
-    async fn index(
-        &self,
-        archive: &'static str,
-        suite: &str,
-        folder: &str,
-        query: &Query,
-    ) -> Result<(Found, String, Blob), AptError> {
-        let Checked { release, digest, trust } = self.release(archive, suite, folder, query).await?;
-        let (name, file) = FORMS
-            .iter()
-            .map(|form| format!("main/binary-{}/{form}", query.architecture))
-            .find_map(|name| release.files.get(&name).map(|file| (name.clone(), *file)))
-            .ok_or_else(|| AptError::NoArchitecture {
-                suite: suite.to_owned(),
-                architecture: query.architecture.clone(),
-            })?;
-        let path = match name.rsplit_once('/') {
-            Some((parent, _)) if release.by_hash => format!("{folder}/{parent}/by-hash/SHA256/{}", file.sha256.hex()),
-            _ => format!("{folder}/{name}"),
-        };
-        let blob = self.checked(archive, &path, &file).await?;
-        let found = Found { date: release.date, release: digest, packages: file.sha256, trust };
-        Ok((found, name, blob))
+    /// The compressed indexes of a suite, checked.
+    async fn part(&self, part: &Part, query: &Query) -> Result<(Found, Vec<Listing>), AptError> {
+        let folder = format!("dists/{}", part.suite);
+        let Checked { release, digest, trust } = self.release(part.archive, &part.suite, &folder, query).await?;
+        let mut listings = Vec::new();
+        for component in &query.components {
+            let Some((file, listed)) = listing(&release, component, &query.architecture) else {
+                let has_component = release.components.is_empty() || release.components.contains(component);
+                // Updates have only the components that they update.
+                if part.optional && !has_component {
+                    continue;
+                }
+                return Err(absent(part, component, query, &release));
+            };
+            let path = match file.rsplit_once('/') {
+                Some((parent, _)) if release.by_hash => {
+                    format!("{folder}/{parent}/by-hash/SHA256/{}", listed.sha256.hex())
+                }
+                _ => format!("{folder}/{file}"),
+            };
+            let blob = self.checked(part.archive, &path, &listed).await?;
+            listings.push(Listing { component: component.clone(), file, blob });
+        }
+        let date = release.timestamp();
+        Ok((Found { date, release: digest, trust }, listings))
     }
 
     /// A file whose checksum is known, from the store or a mirror.
-    async fn checked(&self, archive: &str, path: &str, file: &IndexFile) -> Result<Blob, AptError> {
-        if let Some(blob) = self.store.blob(&file.sha256).filter(|blob| blob.size() == file.size) {
-            return Ok(blob);
-        }
+    pub(super) async fn checked(&self, archive: &str, path: &str, file: &IndexFile) -> Result<Blob, AptError> {
         let limit = file.size.min(INDEX_LIMIT);
-        self.bring(archive, path, &super::download::Wanted { name: path, sha256: file.sha256, size: file.size, limit })
-            .await
+        let wanted = super::download::Wanted { name: path, sha256: file.sha256, size: file.size, limit };
+        self.bring((archive, path), self.mirrors.urls(archive, path), &wanted).await
     }
 }
 
-/// Archive, suite and its folder of each suite that belongs to `suite`.
-fn suites(query: &Query) -> Vec<(&'static str, String, String)> {
+/// The smallest form of an index that the release file lists.
+fn listing(release: &Release, component: &str, architecture: &str) -> Option<(String, IndexFile)> {
+    let names = FORMS.iter().map(|form| format!("{component}/binary-{architecture}/{form}"));
+    names.into_iter().find_map(|name| release.files.get(&name).map(|file| (name.clone(), *file)))
+}
+
+fn absent(part: &Part, component: &str, query: &Query, release: &Release) -> AptError {
+    let suite = part.suite.clone();
+    if release.components.is_empty() || release.components.iter().any(|known| known == component) {
+        return AptError::NoArchitecture { suite, architecture: query.architecture.clone() };
+    }
+    AptError::NoComponent { suite, component: component.to_owned(), available: release.components.clone() }
+}
+
+/// The suites that belong to the one that is asked for, itself first.
+fn parts(query: &Query) -> Vec<Part> {
     let suite = query.suite.as_str();
-    let folder = |suite: &str| format!("dists/{suite}");
-    let mut suites = vec![(DEBIAN, suite.to_owned(), folder(suite))];
+    let part =
+        |archive, end: &str, standing, optional| Part { archive, suite: format!("{suite}{end}"), standing, optional };
+    let mut parts = vec![part(DEBIAN, "", Standing::Regular, false)];
     // Unstable is its own update.
     if !matches!(suite, "sid" | "unstable" | "experimental") {
-        let updates = [(DEBIAN, "updates"), (SECURITY, "security")];
-        for (archive, end) in updates.into_iter().filter(|(archive, _)| query.security || *archive != SECURITY) {
-            let suite = format!("{suite}-{end}");
-            suites.push((archive, suite.clone(), folder(&suite)));
-        }
+        parts.push(part(DEBIAN, "-updates", Standing::Regular, true));
+        parts.extend(query.security.then(|| part(SECURITY, "-security", Standing::Regular, true)));
     }
-    suites
+    parts.extend(query.backports.then(|| part(DEBIAN, "-backports", Standing::OnRequest, false)));
+    parts
 }
 
 fn is_missing(error: &AptError) -> bool {
@@ -178,7 +227,7 @@ pub(super) fn unfetched(archive: &str, path: &str, last: Option<HttpError>) -> A
 }
 
 /// Adds an index to the universe, on a thread that may take its time.
-async fn read(mut universe: Universe, archive: &'static str, file: String, blob: Blob) -> Result<Universe, AptError> {
+async fn read(mut universe: Universe, origin: Arc<Origin>, file: String, blob: Blob) -> Result<Universe, AptError> {
     let name = file.clone();
     let task = tokio::task::spawn_blocking(move || {
         let unreadable = |source| AptError::Read { file: file.clone(), source };
@@ -187,7 +236,7 @@ async fn read(mut universe: Universe, archive: &'static str, file: String, blob:
         let compression = Compression::of(&file, stem).map_err(malformed)?;
         let plain = decompress(compression, blob.open().map_err(unreadable)?).map_err(unreadable)?;
         for package in packages(&file, BufReader::with_capacity(64 << 10, plain)) {
-            universe.add(archive, package.map_err(malformed)?);
+            universe.add(&origin, package.map_err(malformed)?);
         }
         Ok(universe)
     });
@@ -285,10 +334,13 @@ mod tests {
     fn query(now: Option<u64>) -> Query {
         Query {
             suite: "demo".to_owned(),
+            components: vec!["main".to_owned()],
             architecture: "amd64".to_owned(),
             security: true,
+            backports: false,
             signatures: Signatures::Unchecked,
             now,
+            locked: Vec::new(),
         }
     }
 
@@ -314,7 +366,8 @@ mod tests {
         );
         let online = server.archive(&store, crate::http::Options::default());
         let (universe, evidence) = run(online.universe(&query(Some(1_795_222_382)))).unwrap();
-        let highest = |name| universe.highest(name).map(|one| format!("{} {}", one.archive, one.package.version));
+        let highest =
+            |name| universe.highest(name).map(|one| format!("{} {}", one.origin.archive, one.package.version));
         assert_eq!(highest("a").unwrap(), "debian-security 1+deb1");
         assert_eq!(highest("b").unwrap(), "debian 1");
         let found: Vec<_> = evidence
@@ -352,7 +405,7 @@ mod tests {
         let mut index = server.files.lock().unwrap()[&by_hash].clone();
         index[12] ^= 1;
         server.serve(&by_hash, &index);
-        assert!(matches!(fails(), AptError::Keep { source: crate::store::StoreError::Mismatch { .. }, .. }));
+        assert!(matches!(fails(), AptError::Corrupt { .. }));
     }
 
     fn chain(error: &dyn std::error::Error) -> String {
@@ -434,6 +487,7 @@ mod tests {
             name: "a".to_owned(),
             version: "1".to_owned(),
             archive: archive.to_owned(),
+            suite: None,
             path: path.to_owned(),
             sha256: Digest::of(bytes),
             size: bytes.len() as u64,
@@ -441,16 +495,23 @@ mod tests {
         };
         let good = package(DEBIAN, "pool/a.deb", b"contents");
         let mut text = Vec::new();
-        let blob = run(archive.download(&good)).unwrap();
+        let blob = run(archive.download(&good, &[])).unwrap();
         blob.open().unwrap().read_to_end(&mut text).unwrap();
         assert_eq!(text, b"contents");
-        run(archive.download(&good)).unwrap();
+        run(archive.download(&good, &[])).unwrap();
         assert_eq!(server.asked(), ["main/pool/a.deb"]);
 
-        let fails = |package: &LockedPackage| run(archive.download(package)).unwrap_err();
+        let fails = |package: &LockedPackage| run(archive.download(package, &[])).unwrap_err();
         let gone = fails(&package(SECURITY, "pool/a.deb", b"other"));
         assert_eq!(gone.to_string(), "a 1: `pool/a.deb` has gone from the archive `debian-security`");
-        assert!(matches!(fails(&package(DEBIAN, "pool/a.deb", b"CONTENTS")), AptError::Keep { .. }));
+        let url = format!("{}main/pool/a.deb", server.url);
+        let corrupt = fails(&package(DEBIAN, "pool/a.deb", b"CONTENTS")).to_string();
+        assert!(corrupt.starts_with(&format!("{url} sends other bytes than were promised: sha256:")), "{corrupt}");
+        let sizes = [(&b"more contents"[..], "8 bytes", 13), (b"less", "more", 4)];
+        for (promised, found, size) in sizes {
+            let error = fails(&package(DEBIAN, "pool/a.deb", promised)).to_string();
+            assert_eq!(error, format!("{url} sends {found} in place of the {size} bytes that were promised"));
+        }
         assert!(matches!(fails(&package(DEBIAN, "../a.deb", b"x")), AptError::Place { .. }));
         assert!(matches!(fails(&package("elsewhere", "pool/a.deb", b"x")), AptError::Place { .. }));
     }

@@ -4,6 +4,7 @@ use crate::{
     debian::{DebianError, openpgp::OpenPgpError},
     hint::{Advise, Hint},
     http::HttpError,
+    oci::Digest,
     store::StoreError,
 };
 
@@ -32,6 +33,26 @@ pub enum AptError {
         path: String,
         /// What the last mirror said.
         source: Box<HttpError>,
+    },
+    /// What a mirror sends has another length than was promised.
+    #[error("{url} sends {found} in place of the {expected} bytes that were promised")]
+    WrongSize {
+        /// Without credentials and query.
+        url: String,
+        /// Bytes, as the lock or the release file says.
+        expected: u64,
+        /// What came.
+        found: String,
+    },
+    /// What a mirror sends has the right length and other bytes than were promised.
+    #[error("{url} sends other bytes than were promised: {found} in place of {expected}")]
+    Corrupt {
+        /// Without credentials and query.
+        url: String,
+        /// As the lock or the release file says.
+        expected: Digest,
+        /// Of what came.
+        found: String,
     },
     /// A lock names an archive that is not known, or a path that leaves it.
     #[error("`{path}` in the archive `{archive}` is no place that packages come from")]
@@ -89,6 +110,16 @@ pub enum AptError {
         /// Debian's name of it.
         architecture: String,
     },
+    /// A suite that has no such component.
+    #[error("`{suite}` has no component `{component}`, only {}", .available.join(", "))]
+    NoComponent {
+        /// The suite.
+        suite: String,
+        /// The component.
+        component: String,
+        /// What it has.
+        available: Vec<String>,
+    },
     /// A release file without a signature.
     #[error("the archive's suite `{suite}` is not signed")]
     Unsigned {
@@ -124,14 +155,16 @@ pub enum AptError {
         suggestion: Option<Hint>,
     },
     /// A package exists, but not in a version that would do.
-    #[error("{chain} needs `{dependency}`, but the archive has {found}")]
+    #[error("{chain} needs `{dependency}`, but {found}")]
     Unmet {
         /// From the recipe to the package whose dependency it is.
         chain: String,
         /// As the package spells it.
         dependency: String,
-        /// What there is.
+        /// `the archive has …`, or what stands in the way.
         found: String,
+        /// What would do.
+        hint: Option<Hint>,
     },
     /// The base has a package in a version that does not do.
     #[error("{chain} needs `{dependency}`, but the base has {found}")]
@@ -142,9 +175,23 @@ pub enum AptError {
         dependency: String,
         /// Name and version in the base.
         found: String,
+        /// Its name, where the archive has a later version.
+        newer: Option<String>,
+    },
+    /// A package of the base does not go with the new version of another one.
+    #[error("the base's {package} needs `{dependency}`, and would get {found}")]
+    BaseBroken {
+        /// Name and version.
+        package: String,
+        /// The name.
+        name: String,
+        /// As the package spells it.
+        dependency: String,
+        /// Name and version of what takes the place of the base's.
+        found: String,
     },
     /// Two packages exclude each other.
-    #[error("{left} conflicts with {right} (`{field}`)")]
+    #[error("{left} conflicts with {right} (`{field}`): {because}")]
     Conflict {
         /// Name and version.
         left: String,
@@ -152,6 +199,14 @@ pub enum AptError {
         right: String,
         /// What the first one excludes.
         field: String,
+        /// Who needs either of them.
+        because: String,
+    },
+    /// Too many choices lead nowhere.
+    #[error("after {choices} choices among packages, no set was found that goes together")]
+    Endless {
+        /// How many were tried.
+        choices: usize,
     },
     /// An archive has no checksum of a package.
     #[error("the archive gives no checksum of {package}")]
@@ -174,8 +229,16 @@ impl Advise for AptError {
                 Some(Hint::new("check `debian.suite`, or name another mirror in `debian.mirrors`"))
             }
             Self::Fetch { source, .. } => source.hint(),
-            Self::Gone { .. } => {
-                Some(Hint::new("lock again with `lock --upgrade`, the archive keeps only current versions"))
+            Self::Gone { package, .. } => Some(Hint::new(format!(
+                "archives keep only current versions: lock anew with `lock --upgrade {}`, or name an archive of past \
+                 states in `debian.snapshot`, `https://…/{{archive}}/{{timestamp}}`",
+                package.split(' ').next().unwrap_or(package)
+            ))),
+            Self::WrongSize { .. } | Self::Corrupt { .. } => {
+                Some(Hint::new("try again, or name another mirror in `debian.mirrors`"))
+            }
+            Self::NoComponent { available, .. } => {
+                Some(Hint::new(format!("name some of {} in `debian.components`", available.join(", "))))
             }
             Self::Place { .. } => Some(Hint::new("lock again with `lock --upgrade`")),
             Self::Keep { source, .. } => source.hint(),
@@ -189,13 +252,22 @@ impl Advise for AptError {
             )),
             Self::Signature { source, .. } => source.hint(),
             Self::NoArchitecture { .. } => Some(Hint::new("leave this platform out of `platforms`")),
-            Self::Unknown { suggestion, .. } => {
-                suggestion.clone().or_else(|| Some(Hint::new("correct the name in `debian.packages`")))
+            Self::Unknown { suggestion, .. } => suggestion.clone().or_else(|| {
+                Some(Hint::new("correct the name, or add the component that has it to `debian.components`"))
+            }),
+            Self::BaseUnfit { newer: Some(name), .. } => Some(Hint::new(format!(
+                "take a newer image as `base` (`lock --upgrade base`), or let it be replaced with `debian.allow-upgrade = [\"{name}\"]`"
+            ))),
+            Self::BaseUnfit { .. } => Some(Hint::new("take another image as `base`")),
+            Self::BaseBroken { name, .. } => {
+                Some(Hint::new(format!("add `{name}` to `debian.allow-upgrade`, or take a newer image as `base`")))
             }
-            Self::BaseUnfit { .. } => Some(Hint::new("name a newer image in `base`")),
-            Self::Unmet { .. } | Self::Conflict { .. } => {
-                Some(Hint::new("name an alternative first in `debian.packages`"))
+            Self::Unmet { hint, .. } => {
+                hint.clone().or_else(|| Some(Hint::new("name an alternative in `debian.packages`")))
             }
+            Self::Conflict { .. } | Self::Endless { .. } => Some(Hint::new(
+                "name in `debian.packages` which alternative is meant, or leave one out with `debian.exclude`",
+            )),
             Self::NoChecksum { .. } | Self::Interrupted { .. } | Self::Read { .. } => None,
         }
     }

@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use crate::debian::Timestamp;
+
 /// The name of the main archive in a lock.
 pub const DEBIAN: &str = "debian";
 /// The name of the archive of security updates in a lock.
@@ -17,6 +19,7 @@ const PUBLIC_HOST: &str = concat!("http", "://", "deb", ".", "debian", ".", "org
 pub struct Mirrors {
     debian: Vec<Url>,
     security: Vec<Url>,
+    snapshot: Option<String>,
 }
 
 impl Mirrors {
@@ -25,14 +28,36 @@ impl Mirrors {
     #[must_use]
     pub fn new(debian: Vec<Url>, security: Vec<Url>) -> Self {
         let or_public = |mirrors: Vec<Url>, archive| if mirrors.is_empty() { public(archive) } else { mirrors };
-        Self { debian: or_public(debian, DEBIAN), security: or_public(security, SECURITY) }
+        Self { debian: or_public(debian, DEBIAN), security: or_public(security, SECURITY), snapshot: None }
     }
 
     /// These mirrors in place of `self`'s, archive by archive, wherever a list is not empty.
     #[must_use]
     pub fn preferring(self, debian: Vec<Url>, security: Vec<Url>) -> Self {
         let or = |preferred: Vec<Url>, own: Vec<Url>| if preferred.is_empty() { own } else { preferred };
-        Self { debian: or(debian, self.debian), security: or(security, self.security) }
+        Self { debian: or(debian, self.debian), security: or(security, self.security), snapshot: self.snapshot }
+    }
+
+    /// The same with an archive of past states of the archives: a URL with `{archive}` and `{timestamp}` in
+    /// it, which stand for the name of the archive and the moment.
+    #[must_use]
+    pub fn remembering(self, snapshot: Option<String>) -> Self {
+        Self { snapshot: snapshot.or(self.snapshot), ..self }
+    }
+
+    /// The URLs of `path` of `archive` as it was at `moment`.
+    ///
+    /// What a release file of that moment lists may have come into the archive with it, and an archive of
+    /// past states has it only from its next visit on: it is asked for the state of a day later too, before
+    /// which no archive removes what it has listed.
+    #[must_use]
+    pub fn past_urls(&self, archive: &str, moment: Timestamp, path: &str) -> Vec<Url> {
+        let base = |moment: Timestamp| {
+            let template = self.snapshot.as_ref()?;
+            let text = template.replace("{archive}", archive).replace("{timestamp}", &moment.to_string());
+            below(&Url::parse(&text).ok()?, path)
+        };
+        [moment, moment.next_day()].into_iter().filter_map(base).collect()
     }
 
     /// The URLs of `path` of `archive` on each of its mirrors; none for an archive that is not known.
@@ -82,6 +107,20 @@ mod tests {
             assert!(urls(wrong).is_empty(), "{wrong}");
         }
         assert!(mirrors.urls("other", "x").is_empty());
+    }
+
+    #[test]
+    fn past_states_are_found_by_their_moment() {
+        let moment = "20261121T005302Z".parse().unwrap();
+        let urls = |template: Option<&str>| {
+            let mirrors = Mirrors::default().remembering(template.map(str::to_owned));
+            mirrors.past_urls(DEBIAN, moment, "pool/a.deb").iter().map(Url::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            urls(Some("https://past/{archive}/{timestamp}/")),
+            ["https://past/debian/20261121T005302Z/pool/a.deb", "https://past/debian/20261122T005302Z/pool/a.deb"]
+        );
+        assert!(urls(None).is_empty());
     }
 
     #[test]

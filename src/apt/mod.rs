@@ -7,11 +7,15 @@ mod error;
 mod mirrors;
 mod release;
 mod resolve;
+mod set;
+#[cfg(test)]
+mod testing;
 mod universe;
 
 pub use archive::{Archive, Evidence, Query, Trust};
 pub use error::AptError;
 pub use mirrors::{DEBIAN, Mirrors, SECURITY};
 pub use release::Signatures;
-pub use resolve::{Request, Selected, resolve};
-pub use universe::{Candidate, Universe};
+pub use resolve::{Recommends, Request, Selected, resolve};
+pub use set::{Fault, Set};
+pub use universe::{Candidate, Origin, Standing, Universe};

@@ -55,6 +55,7 @@ impl Archive {
                 Err(error) => unreached = Some(error),
                 Ok(fetched) => match accept(suite, &path, &fetched.body, query)
                     .and_then(|found| not_older(suite, found, newest.as_ref()))
+                    .and_then(|found| not_before(archive, suite, found, query))
                 {
                     Err(error) => refused = refused.or(Some(error)),
                     Ok(found) => {
@@ -115,4 +116,15 @@ fn not_older(suite: &str, found: Checked, seen: Option<&Checked>) -> Result<Chec
         }
         _ => Ok(found),
     }
+}
+
+/// The same for the file that an earlier lock was made from, perhaps on another machine.
+fn not_before(archive: &str, suite: &str, found: Checked, query: &Query) -> Result<Checked, AptError> {
+    let mut locked = query.locked.iter().filter(|locked| locked.archive == archive && locked.suite == suite);
+    let Some(locked) = locked.next().filter(|_| query.signatures != Signatures::Unchecked) else { return Ok(found) };
+    let malformed = |source| AptError::Malformed { file: "lock".to_owned(), source };
+    if found.release.timestamp() < locked.date.parse().map_err(malformed)? {
+        return Err(AptError::Older { suite: suite.to_owned(), date: found.release.date, seen: locked.date.clone() });
+    }
+    Ok(found)
 }

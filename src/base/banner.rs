@@ -12,7 +12,7 @@ const VERSIONS: usize = 64;
 /// What the bytes of a binary say about versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Banners {
+pub struct Banners {
     /// Every NUL-terminated `3.X.Y`: `(X, Y)`.
     pub(super) python: BTreeSet<(u8, u8)>,
     /// From GNU libc's greeting.

@@ -16,11 +16,13 @@ const METADATA_LIMIT: u64 = 1 << 20;
 
 /// What the bytes of one file tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Evidence {
+pub enum Evidence {
     /// The name and version of a distribution.
     #[serde(rename = "d")]
     Distribution {
+        /// As its metadata spells it.
         name: String,
+        /// As its metadata spells it.
         version: String,
         /// `Requires-Dist`, as written.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -47,6 +49,15 @@ pub fn wants(path: &str, size: u64) -> bool {
 }
 
 impl Evidence {
+    /// The file's text, if it was kept.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Reads what the file at `path` tells; nothing, and no byte, when it is none of the few.
     pub(super) fn read(path: &str, size: u64, content: &mut dyn Read) -> io::Result<Option<Self>> {
         match sort(path, size) {
@@ -101,7 +112,7 @@ fn is_distribution(name: &str, parent: &str) -> bool {
 
 fn is_text(name: &str, path: &str) -> bool {
     match name {
-        "pyvenv.cfg" | "patchlevel.h" => true,
+        "pyvenv.cfg" | "patchlevel.h" | "os-release" => true,
         "RECORD" => path.ends_with(".dist-info/RECORD"),
         other if other.ends_with(".json") => path.rsplit('/').nth(1) == Some("conda-meta"),
         "status" => path.ends_with("var/lib/dpkg/status"),
@@ -173,6 +184,7 @@ mod tests {
             "var/lib/dpkg/status.d/libc6",
             "x/demo-1.0.dist-info/RECORD",
             "opt/conda/conda-meta/zlib-1.3-0.json",
+            "usr/lib/os-release",
         ] {
             assert!(wants(path, 4096), "{path}");
         }

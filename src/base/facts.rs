@@ -84,7 +84,7 @@ impl Tree {
         Some(Directory { path: format!("/{path}"), mode: node.mode & 0o7777, uid: node.uid, gid: node.gid })
     }
 
-    fn symlink(&self, path: &str) -> Option<Symlink> {
+    pub(super) fn symlink(&self, path: &str) -> Option<Symlink> {
         match &self.node(path)?.kind {
             Kind::Symlink(target) => Some(Symlink { path: format!("/{path}"), target: target.clone() }),
             _ => None,

@@ -52,10 +52,18 @@ pub async fn read_tree(base: &BaseImage, store: &Store) -> Result<Tree, BaseErro
 /// When the layer cannot be read, or is not what its descriptor and its diff id say, and when the
 /// store cannot be written.
 pub async fn read_layer(layer: &Layer, store: &Store) -> Result<LayerEntries, BaseError> {
-    let (descriptor, diff_id) = (layer.blob.descriptor().clone(), layer.diff_id);
-    if let Some(known) = memory::layer(store, diff_id) {
-        return Ok(known);
+    match memory::layer(store, layer.diff_id) {
+        Some(known) => Ok(known),
+        None => check_layer(layer, store).await,
     }
+}
+
+/// What a layer holds, read now whether it is known or not, and kept in `store`.
+///
+/// # Errors
+/// As for [`read_layer`].
+pub async fn check_layer(layer: &Layer, store: &Store) -> Result<LayerEntries, BaseError> {
+    let (descriptor, diff_id) = (layer.blob.descriptor().clone(), layer.diff_id);
     let digest = descriptor.digest;
     let stream = layer.blob.open(0).await?;
     let read = consume(stream, move |reader| read_entries(reader, &descriptor, diff_id)).await;

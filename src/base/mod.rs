@@ -2,6 +2,7 @@
 //! layers stream through a [`Tree`] once, and [`Facts`](crate::lock::Facts) remain.
 
 mod banner;
+mod dpkg;
 mod entries;
 mod error;
 mod evidence;
@@ -16,10 +17,12 @@ mod replace;
 mod requirements;
 mod tree;
 
+pub use banner::Banners;
+pub use dpkg::OsRelease;
 pub use entries::{Entry, Kind, LayerEntries};
 pub use error::{BaseError, LayerError};
-pub use evidence::wants;
+pub use evidence::{Evidence, wants};
 pub use image::{BaseImage, image_for, read_base};
-pub use inspect::{inspect, read_layer, read_tree};
+pub use inspect::{check_layer, inspect, read_layer, read_tree};
 pub use requirements::{Declared, Unmet, unmet};
-pub use tree::Tree;
+pub use tree::{Hidden, Node, Tree};

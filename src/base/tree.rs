@@ -17,16 +17,41 @@ const HOP_LIMIT: usize = 40;
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
     nodes: BTreeMap<String, Node>,
+    /// Layers merged so far.
+    layers: usize,
+    hidden: Vec<Hidden>,
 }
 
+/// What stands at a path of an image.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub struct Node {
     /// Never a hard link: those are the files they lead to.
-    pub(super) kind: Kind,
-    pub(super) mode: u32,
-    pub(super) uid: u64,
-    pub(super) gid: u64,
-    pub(super) evidence: Option<Arc<Evidence>>,
+    pub kind: Kind,
+    /// Permission bits, set-id and sticky included.
+    pub mode: u32,
+    /// Numeric owner.
+    pub uid: u64,
+    /// Numeric group.
+    pub gid: u64,
+    /// Bytes of a regular file, else 0.
+    pub size: u64,
+    /// The layer that brought it, counted from 0, the lowest.
+    pub layer: usize,
+    /// What its bytes tell, where they were read.
+    pub evidence: Option<Arc<Evidence>>,
+}
+
+/// A file that a later layer replaced or removed: it is moved with the image, and nobody sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// Without a leading slash.
+    pub path: String,
+    /// Bytes of the file.
+    pub size: u64,
+    /// The layer that brought it.
+    pub lower: usize,
+    /// The layer that hides it.
+    pub upper: usize,
 }
 
 /// Where a walk along a path went.
@@ -76,6 +101,7 @@ impl Tree {
             }
             self.place(join(&folder.1, name), entry, evidence);
         }
+        self.layers += 1;
     }
 
     /// Puts one thing at `path`, as a layer of its own would; `content` are a file's bytes, needed
@@ -98,30 +124,55 @@ impl Tree {
     #[must_use]
     pub fn is_vacant(&self, path: &str) -> bool {
         match self.find(path) {
-            None => self.node(&self.through_parent_links(path.trim_start_matches('/'))).is_none(),
+            None => self.find_itself(path).is_none(),
             Some((_, node)) => node.kind == Kind::Directory && self.children(path).is_empty(),
         }
     }
 
+    /// Everything, sorted by path.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.nodes.iter().map(|(path, node)| (path.as_str(), node))
+    }
+
+    /// Files of lower layers that later layers hide, in the order of the layers that do.
+    #[must_use]
+    pub fn hidden(&self) -> &[Hidden] {
+        &self.hidden
+    }
+
     /// What stands at `path` itself, which leads through no symbolic link.
-    pub(super) fn node(&self, path: &str) -> Option<&Node> {
+    #[must_use]
+    pub fn node(&self, path: &str) -> Option<&Node> {
         self.nodes.get(path)
     }
 
     /// What `path` leads to, through symbolic links, and where that stands.
-    pub(super) fn find(&self, path: &str) -> Option<(String, &Node)> {
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<(String, &Node)> {
         let end = self.walk(path).end?;
         let node = self.nodes.get(&end)?;
         Some((end, node))
     }
 
+    /// What stands at `path`, links on the way followed, but not one that stands there itself.
+    #[must_use]
+    pub fn find_itself(&self, path: &str) -> Option<(String, &Node)> {
+        let path = path.trim_matches('/');
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let place = join(&self.walk(parent).end?, name);
+        let node = self.nodes.get(&place)?;
+        Some((place, node))
+    }
+
     /// Whether `path` leads to a directory.
-    pub(super) fn has_directory(&self, path: &str) -> bool {
+    #[must_use]
+    pub fn has_directory(&self, path: &str) -> bool {
         self.find(path).is_some_and(|(_, node)| node.kind == Kind::Directory)
     }
 
     /// The names in the directory that `path` leads to, sorted, with what stands there.
-    pub(super) fn children(&self, path: &str) -> Vec<(&str, &Node)> {
+    #[must_use]
+    pub fn children(&self, path: &str) -> Vec<(&str, &Node)> {
         let Some(end) = self.walk(path).end else { return Vec::new() };
         let prefix = if end.is_empty() { end } else { end + "/" };
         self.nodes
@@ -199,19 +250,29 @@ impl Tree {
     }
 
     fn place(&mut self, path: String, entry: Entry, evidence: Option<Evidence>) {
-        let Entry { kind, mode, uid, gid, .. } = entry;
+        let Entry { kind, mode, uid, gid, size } = entry;
+        let layer = self.layers;
         let node = match &kind {
             Kind::Hardlink(target) => match self.nodes.get(&self.through_parent_links(target)) {
-                Some(node) => node.clone(),
+                Some(node) => Node { layer, ..node.clone() },
                 None => return,
             },
-            _ => Node { kind, mode, uid, gid, evidence: evidence.map(Arc::new) },
+            _ => Node { kind, mode, uid, gid, size, layer, evidence: evidence.map(Arc::new) },
         };
         self.make_parents(&path);
         if node.kind != Kind::Directory {
             self.remove_below(&path);
         }
-        self.nodes.insert(path, node);
+        if let Some(before) = self.nodes.insert(path.clone(), node) {
+            self.hide(path, &before);
+        }
+    }
+
+    /// Notes that `node` is gone from `path`, if that was a file of a lower layer.
+    fn hide(&mut self, path: String, node: &Node) {
+        if node.kind == Kind::File && node.layer < self.layers {
+            self.hidden.push(Hidden { path, size: node.size, lower: node.layer, upper: self.layers });
+        }
     }
 
     /// Directories that a layer does not mention come to be with these attributes.
@@ -221,13 +282,16 @@ impl Tree {
             if self.nodes.get(parent).is_some_and(|node| node.kind == Kind::Directory) {
                 return;
             }
-            let node = Node { kind: Kind::Directory, mode: 0o755, uid: 0, gid: 0, evidence: None };
+            let (kind, layer) = (Kind::Directory, self.layers);
+            let node = Node { kind, mode: 0o755, uid: 0, gid: 0, size: 0, layer, evidence: None };
             self.nodes.insert(parent.to_owned(), node);
         }
     }
 
     fn remove(&mut self, path: &str) {
-        self.nodes.remove(path);
+        if let Some(node) = self.nodes.remove(path) {
+            self.hide(path.to_owned(), &node);
+        }
         self.remove_below(path);
     }
 
@@ -241,7 +305,9 @@ impl Tree {
             .cloned()
             .collect();
         for path in below {
-            self.nodes.remove(&path);
+            if let Some(node) = self.nodes.remove(&path) {
+                self.hide(path, &node);
+            }
         }
     }
 }
@@ -337,6 +403,21 @@ pub(super) mod tests {
         check("/sbin/python", Some("sbin/python"));
         check("/loop/a", None);
         check("/bin/python3/more", None);
+    }
+
+    #[test]
+    fn what_later_layers_hide_is_noted() {
+        let below: &[&str] = &["dir a", "file a/old xx", "file a/same x", "file b/deep/x abc", "file c x"];
+        let above: &[&str] = &["file a/.wh.old", "file a/same y", "file .wh.b", "file new z", "link c a"];
+        let tree = tree(&[below, above, &["file a/same zz"]]);
+        let found: Vec<_> = tree
+            .hidden()
+            .iter()
+            .map(|hidden| format!("{} {} {}>{}", hidden.path, hidden.size, hidden.lower, hidden.upper))
+            .collect();
+        assert_eq!(found, ["a/old 2 0>1", "b/deep/x 3 0>1", "a/same 1 0>1", "c 1 0>1", "a/same 1 1>2"]);
+        let layers: Vec<_> = tree.iter().map(|(path, node)| format!("{path} {}", node.layer)).collect();
+        assert_eq!(layers, ["a 0", "a/same 2", "c 1", "new 1"]);
     }
 
     #[test]

@@ -1,22 +1,23 @@
 //! Debian packages of an image: chosen and downloaded, packed, laid out.
 
-use std::{fs::File, io::Read as _, path::PathBuf};
+use std::{collections::BTreeSet, fs::File, io::Read as _, path::PathBuf};
 
 use futures_util::future::try_join_all;
 use rayon::prelude::*;
 
-use super::{BuildError, Builder, Project};
+use super::{BuildError, Builder, Project, over};
 use crate::{
-    apt::{self, Query, Signatures, Trust},
+    apt::{self, Evidence, Query, Signatures, Trust},
     base::{self, Tree},
-    debian::openpgp::Keyring,
+    debian::{Package, openpgp::Keyring},
+    hint::Hint,
     layer::{
         Body, Item, Node,
         debian::{Options, Over, Packed, Strip, lay_out, pack},
     },
-    lock::LockedPackage,
+    lock::{Below, LockedPlatform, LockedSuite},
     oci::Platform,
-    recipe::{self, Debian, Security},
+    recipe::{self, Debian, Essential, Security},
     store::Blob,
 };
 
@@ -25,64 +26,164 @@ const LARGEST_KEYRING: u64 = 4 << 20;
 /// Files that say something about an image are not larger than this.
 const LARGEST_EVIDENCE: u64 = 128 << 20;
 
+/// What packages are chosen beside.
+pub(super) struct Beside<'a> {
+    /// The files of the base; nothing from scratch.
+    pub(super) base: Option<&'a Tree>,
+    /// The suites of an earlier lock.
+    pub(super) earlier: &'a [LockedSuite],
+}
+
 impl Builder {
-    /// Chooses the packages of `debian` and all they depend on.
+    /// Chooses the packages of `debian` and all they depend on, and says so in `locked`.
     pub(super) async fn choose_packages(
         &self,
         project: &Project,
         debian: &Debian,
-        platform: &Platform,
-    ) -> Result<Vec<LockedPackage>, BuildError> {
+        beside: Beside<'_>,
+        locked: &mut LockedPlatform,
+    ) -> Result<(), BuildError> {
+        let platform = locked.platform.clone();
         let fail = |source| BuildError::Debian { platform: platform.clone(), source };
-        self.stage("choosing Debian packages", platform);
-        let query = Query {
-            suite: debian.suite.get_ref().clone(),
-            architecture: platform.debian_architecture().to_owned(),
-            security: debian.security != Security::Without,
-            signatures: signatures(project, debian)?,
-            now: self.settings.now,
+        self.stage("choosing Debian packages", &platform);
+        let query = Query { locked: beside.earlier.to_vec(), ..self.query(project, debian, &platform)? };
+        let installed = match beside.base {
+            Some(tree) => over::installed(tree, query.suite.as_str(), &query.architecture, &platform)?,
+            None => Vec::new(),
         };
         let _turn = self.indexes.acquire().await.map_err(|_| BuildError::Worker)?;
         let (universe, evidence) = self.archive(project).universe(&query).await.map_err(fail)?;
+        self.warn_of(&evidence, &query, &platform);
+        over::check_libc(&universe, &installed, &query.suite, &platform)?;
+        let (names, exclude, upgrade) = (words(&debian.packages), words(&debian.exclude), words(&debian.allow_upgrade));
+        let recommending = if let recipe::Recommends::Of(list) = &debian.recommends { words(list) } else { Vec::new() };
+        let request = apt::Request {
+            names: &names,
+            essential: debian.essential == Essential::All,
+            recommends: match debian.recommends {
+                recipe::Recommends::None => apt::Recommends::None,
+                recipe::Recommends::Of(_) => apt::Recommends::Of(&recommending),
+                recipe::Recommends::All => apt::Recommends::All,
+            },
+            installed: &installed,
+            upgrade: &upgrade,
+            exclude: &exclude,
+        };
+        let selected = apt::resolve(&universe, request).map_err(fail)?;
+        self.warn_of_replaced(&selected, &installed, &platform);
+        locked.suites = evidence.iter().filter_map(Evidence::locked).collect();
+        locked.debian = selected.into_iter().map(|one| one.locked(&locked.suites)).collect();
+        Ok(())
+    }
+
+    /// What is asked of the archives.
+    pub(super) fn query(&self, project: &Project, debian: &Debian, platform: &Platform) -> Result<Query, BuildError> {
+        Ok(Query {
+            suite: debian.suite.get_ref().clone(),
+            components: debian.components().into_iter().map(str::to_owned).collect(),
+            architecture: platform.debian_architecture().to_owned(),
+            security: debian.security != Security::Without,
+            backports: debian.wants_backports(),
+            signatures: signatures(project, debian)?,
+            now: self.settings.now,
+            locked: Vec::new(),
+        })
+    }
+
+    fn warn_of(&self, evidence: &[Evidence], query: &Query, platform: &Platform) {
         for missing in evidence.iter().filter(|suite| suite.found.is_none()) {
             self.warn(&format!("the archive has no {} for {platform}: its updates are missing", missing.suite), None);
         }
-        let unsigned =
-            |found: &apt::Evidence| found.found.as_ref().is_some_and(|found| found.trust == Trust::ChecksumsOnly);
+        let unsigned = |suite: &Evidence| suite.found.as_ref().is_some_and(|found| found.trust == Trust::ChecksumsOnly);
         if evidence.iter().any(unsigned) {
             self.warn(
                 &format!("the signature of Debian {} was not verified, only its checksums", query.suite),
-                Some(&crate::hint::Hint::new("remove `keyring = false`, or lock on a network you trust")),
+                Some(&Hint::new("remove `keyring = false`, or lock on a network you trust")),
             );
         }
-        let words = |list: &[toml::Spanned<String>]| list.iter().map(|name| name.get_ref().clone()).collect::<Vec<_>>();
-        let (names, exclude) = (words(&debian.packages), words(&debian.exclude));
-        let request = apt::Request { names: &names, installed: &[], exclude: &exclude };
-        let selected = apt::resolve(&universe, request).map_err(fail)?;
-        Ok(selected.into_iter().map(LockedPackage::from).collect())
     }
 
-    /// Downloads packages and turns them into layer items.
+    /// The base's own list of packages lies in the base: it cannot be mended from above without it.
+    fn warn_of_replaced(&self, selected: &[apt::Selected], installed: &[Package], platform: &Platform) {
+        for new in selected {
+            if let Some(old) = installed.iter().find(|old| old.name == new.name) {
+                let replaced =
+                    format!("{} {} of the base for {platform} is replaced by {}", old.name, old.version, new.version);
+                self.warn(
+                    &format!(
+                        "{replaced}; its old files stay in the base's layers, and scanners may name both versions"
+                    ),
+                    Some(&Hint::new("take a newer image as `base` in the long run")),
+                );
+            }
+        }
+    }
+
+    /// Lays the packages of `locked` over the files of its base, and notes there what of the base decides
+    /// how they come to lie.
+    pub(super) async fn settle_packages(
+        &self,
+        project: &Project,
+        base: Option<&Tree>,
+        locked: &mut LockedPlatform,
+    ) -> Result<Vec<Item>, BuildError> {
+        let packed = self.packed(project, locked).await?;
+        let Some(tree) = base else { return self.lay_out(project, packed, locked).await };
+        let directories: BTreeSet<&str> = packed.iter().flat_map(|package| over::directories(&package.index)).collect();
+        let symlinks = tree.links_on_the_way(directories);
+        locked.below = Some(Below { directories: Vec::new(), symlinks });
+        let items = self.lay_out(project, packed, locked).await?;
+        let directories = over::settled(tree, &items, &locked.platform)?;
+        let own: BTreeSet<&str> = directories.iter().map(|own| own.path.trim_start_matches('/')).collect();
+        let items = items.into_iter().filter(|item| !own.contains(item.path.as_str())).collect();
+        locked.below = locked.below.take().map(|below| Below { directories, ..below });
+        locked.below = locked.below.take().filter(|below| *below != Below::default());
+        Ok(items)
+    }
+
+    /// The layer items of the packages of `locked`.
     pub(super) async fn lay_out_packages(
         &self,
         project: &Project,
-        packages: &[LockedPackage],
-        platform: &Platform,
+        locked: &LockedPlatform,
     ) -> Result<Vec<Item>, BuildError> {
-        let archive = self.archive(project);
+        let packed = self.packed(project, locked).await?;
+        self.lay_out(project, packed, locked).await
+    }
+
+    /// Downloads the packages of `locked`, and packs them.
+    async fn packed(&self, project: &Project, locked: &LockedPlatform) -> Result<Vec<Packed>, BuildError> {
+        let (archive, platform) = (self.archive(project), &locked.platform);
         let fetch = async |package| {
             let _turn = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
             let fail = |source| BuildError::Debian { platform: platform.clone(), source };
-            archive.download(package).await.map_err(fail)
+            archive.download(package, &locked.suites).await.map_err(fail)
         };
-        let blobs: Vec<Blob> = try_join_all(packages.iter().map(fetch)).await?;
-        let (store, strip) = (self.settings.store.clone(), strip(project.recipe.debian.as_ref()));
-        let items = self.compute(move || {
-            let packed: Result<Vec<Packed>, _> = blobs.par_iter().map(|blob| pack(&store, blob)).collect();
-            lay_out(&packed?, &Options { over: Over::Scratch, strip })
-        });
-        items.await?.map_err(|source| BuildError::Unpack { platform: platform.clone(), source })
+        let blobs: Vec<Blob> = try_join_all(locked.debian.iter().map(fetch)).await?;
+        let store = self.settings.store.clone();
+        let pack_all = move || blobs.par_iter().map(|blob| pack(&store, blob)).collect::<Result<Vec<Packed>, _>>();
+        let packed = self.compute(pack_all);
+        packed.await?.map_err(|source| BuildError::Unpack { platform: platform.clone(), source })
     }
+
+    async fn lay_out(
+        &self,
+        project: &Project,
+        packed: Vec<Packed>,
+        locked: &LockedPlatform,
+    ) -> Result<Vec<Item>, BuildError> {
+        let strip = strip(project.recipe.debian.as_ref());
+        let below = locked.base.map(|_| over::facts(locked.below.clone().unwrap_or_default()));
+        let items = self.compute(move || {
+            let over = below.as_ref().map_or(Over::Scratch, Over::Base);
+            lay_out(&packed, &Options { over, strip })
+        });
+        items.await?.map_err(|source| BuildError::Unpack { platform: locked.platform.clone(), source })
+    }
+}
+
+fn words(list: &[toml::Spanned<String>]) -> Vec<String> {
+    list.iter().map(|word| word.get_ref().clone()).collect()
 }
 
 /// Whose signatures of the archive count.

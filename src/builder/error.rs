@@ -6,7 +6,7 @@ use crate::{
     apt::AptError,
     archive::ArchiveError,
     base::{BaseError, Unmet},
-    debian::openpgp::OpenPgpError,
+    debian::{DebianError, openpgp::OpenPgpError},
     engine::EngineError,
     hint::{Advise, Hint},
     image::TransferError,
@@ -104,6 +104,60 @@ pub enum BuildError {
         platform: Platform,
         /// Why.
         source: crate::base::LayerError,
+    },
+    /// The base is another system than Debian.
+    #[error("the base for {platform} is {found}, and `[debian]` brings packages of Debian")]
+    NotDebian {
+        /// For which platform.
+        platform: Platform,
+        /// What it calls itself.
+        found: String,
+    },
+    /// The base is of another release.
+    #[error("the base for {platform} is of Debian {base}, and `debian.suite` is {suite}")]
+    OtherRelease {
+        /// For which platform.
+        platform: Platform,
+        /// Code name of the base's.
+        base: String,
+        /// The recipe's.
+        suite: String,
+    },
+    /// The base has the C library of another release.
+    #[error("the base for {platform} has libc6 {base}, and {suite} has {theirs}")]
+    OtherLibc {
+        /// For which platform.
+        platform: Platform,
+        /// The recipe's suite.
+        suite: String,
+        /// Version in the base.
+        base: String,
+        /// Version in the archive.
+        theirs: String,
+    },
+    /// Nothing says which packages a base has.
+    #[error("the base for {platform} does not say which Debian packages it holds")]
+    NoPackageList {
+        /// For which platform.
+        platform: Platform,
+    },
+    /// The base's list of packages is malformed.
+    #[error("the list of Debian packages in the base for {platform} cannot be read")]
+    PackageList {
+        /// For which platform.
+        platform: Platform,
+        /// Why.
+        source: DebianError,
+    },
+    /// Something of the base would disappear under a package, with all that lies in it.
+    #[error("Debian packages for {platform} bring `/{path}` as {kind}, and the base has something else there")]
+    Overlaid {
+        /// For which platform.
+        platform: Platform,
+        /// Without a leading slash.
+        path: String,
+        /// What packages bring.
+        kind: &'static str,
     },
     /// The base is no longer what was locked.
     #[error("the base for {platform} is not the one that was locked, {locked}")]
@@ -267,6 +321,18 @@ impl Advise for BuildError {
                 ))
             }),
             Self::Debian { source, .. } => source.hint(),
+            Self::NotDebian { .. } => Some(Hint::new("take an image of Debian as `base`, or `scratch`")),
+            Self::OtherRelease { base, .. } => {
+                Some(Hint::new(format!("write `suite = \"{base}\"` in `[debian]`, or take another `base`")))
+            }
+            Self::OtherLibc { .. } => Some(Hint::new("name the release of the base in `debian.suite`")),
+            Self::NoPackageList { .. } => {
+                Some(Hint::new("take a `base` with `/var/lib/dpkg/status` or `/var/lib/dpkg/status.d`, or `scratch`"))
+            }
+            Self::PackageList { source, .. } => source.hint(),
+            Self::Overlaid { .. } => {
+                Some(Hint::new("leave the package out with `debian.exclude`, or take another `base`"))
+            }
             Self::Unpack { source, .. } => source.hint(),
             Self::Resolve(error) => error.hint(),
             Self::Variant { source, .. } => source.hint(),

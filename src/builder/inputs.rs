@@ -99,7 +99,8 @@ pub(super) fn mirrors(project: &Project, users: &Mirrors) -> Mirrors {
         Security::Mirror(location) => url(location.get_ref()).into_iter().collect(),
         _ => Vec::new(),
     };
-    users.clone().preferring(main, security)
+    let snapshot = debian.snapshot.as_ref().map(|template| template.get_ref().clone());
+    users.clone().preferring(main, security).remembering(snapshot)
 }
 
 /// The paths in the image that layers of this recipe write to.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::BuildError;
 use crate::{
     hint::Hint,
-    lock::{Input, Lock, LockedImage, LockedPlatform, Replaced, WheelSource},
+    lock::{Input, Lock, LockedImage, LockedPlatform, LockedSuite, Replaced, WheelSource},
     oci::{Digest, Platform},
     python::{PackageName, Version},
     recipe::{Base, Recipe},
@@ -91,6 +91,11 @@ impl<'l> Kept<'l> {
         let local = matches!(recipe.base.get_ref(), Base::Layout { .. } | Base::Archive { .. });
         let open = self.base == Openness::Open || self.debian == Openness::Open;
         if stale || local || open { None } else { lock.platform(platform) }
+    }
+
+    /// The suites that Debian packages of `platform` were chosen from: older ones shall not be taken for new.
+    pub(super) fn suites(&self, platform: &Platform) -> &'l [LockedSuite] {
+        self.lock.and_then(|lock| lock.platform(platform)).map_or(&[], |locked| &locked.suites)
     }
 
     /// The digest of the base and that of its index, if the recipe still names the same.

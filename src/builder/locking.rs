@@ -2,11 +2,16 @@
 
 use futures_util::future::try_join_all;
 
-use super::{BuildError, Builder, Kept, Project, debian::add_to_tree, inputs, local_wheels, over::move_into};
+use super::{
+    BuildError, Builder, Kept, Project,
+    debian::{Beside, add_to_tree},
+    inputs, local_wheels,
+    replacing::move_into,
+};
 use crate::{
     base::{BaseError, BaseImage, Tree, inspect, read_base, read_tree},
     hint::Hint,
-    lock::{Lock, LockedPlatform, Stale},
+    lock::{Facts, Lock, LockedPlatform, LockedSuite, Stale},
     oci::{Digest, Platform},
     recipe::{Base, Location, Recipe, Security},
 };
@@ -23,10 +28,10 @@ impl Builder {
         let inputs = inputs::inputs(project)?;
         let platforms = recipe.platforms.iter().map(async |platform| {
             let platform = platform.get_ref();
-            match kept.platform(recipe, &inputs, platform) {
-                Some(locked) => Ok(locked.clone()),
-                None => self.lock_platform(project, platform, kept.base(&inputs, platform)).await,
+            if let Some(locked) = kept.platform(recipe, &inputs, platform) {
+                return Ok(locked.clone());
             }
+            self.lock_platform(project, platform, (kept.base(&inputs, platform), kept.suites(platform))).await
         });
         let platforms = try_join_all(platforms).await?;
         Self::check_python(project, &platforms)?;
@@ -49,7 +54,7 @@ impl Builder {
         &self,
         project: &Project,
         platform: &Platform,
-        kept: Option<(Digest, Option<Digest>)>,
+        (kept, earlier): (Option<(Digest, Option<Digest>)>, &[LockedSuite]),
     ) -> Result<LockedPlatform, BuildError> {
         let recipe = &project.recipe;
         let base = self.find_base(project, platform, kept.map(|(base, _)| base)).await?;
@@ -57,9 +62,12 @@ impl Builder {
         let fail = |source| BuildError::Base { platform: platform.clone(), source };
         let (mut targets, store) = (inputs::targets(recipe), &self.settings.store);
         targets.extend(recipe.wheels.into.iter().map(|into| into.path.get_ref().clone()));
-        let mut debian = Vec::new();
-        let mut venv = None;
-        let facts = match (&base, &recipe.debian) {
+        let digest = base.as_ref().map(|base| base.manifest.descriptor().digest);
+        let mut locked = LockedPlatform::new(platform.clone(), digest, Facts::default());
+        // The index of a local base is a file like any other, and has no name elsewhere.
+        let named = base.as_ref().filter(|_| matches!(recipe.base.get_ref(), Base::Registry(_)));
+        locked.base_index = named.and_then(|base| kept.map_or(base.index, |(_, index)| index));
+        locked.facts = match (&base, &recipe.debian) {
             (Some(base), None) if recipe.wheels.into.is_none() => inspect(base, &targets, store).await.map_err(fail)?,
             (base, wanted) => {
                 let mut tree = match base {
@@ -67,24 +75,21 @@ impl Builder {
                     None => Tree::new(),
                 };
                 if let Some(wanted) = wanted {
-                    debian = self.choose_packages(project, wanted, platform).await?;
-                    let items = self.lay_out_packages(project, &debian, platform).await?;
+                    let below = base.as_ref().map(|_| &tree);
+                    self.choose_packages(project, wanted, Beside { base: below, earlier }, &mut locked).await?;
+                    let items = self.settle_packages(project, below, &mut locked).await?;
                     let added = self.compute(move || add_to_tree(&mut tree, &items).map(|()| tree)).await?;
                     tree = added.map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
                 }
                 let mut facts = tree.facts(&settings, &targets).map_err(fail)?;
-                venv = move_into(project, &mut facts, &tree)?;
+                locked.venv = move_into(project, &mut facts, &tree)?;
                 facts
             }
         };
-        if facts.python.is_none() && recipe.images().iter().any(|image| !image.request.is_empty()) {
+        if locked.facts.python.is_none() && recipe.images().iter().any(|image| !image.request.is_empty()) {
             return Err(fail(BaseError::no_python(&settings)));
         }
-        // The index of a local base is a file like any other, and has no name elsewhere.
-        let named = base.as_ref().filter(|_| matches!(recipe.base.get_ref(), Base::Registry(_)));
-        let base_index = named.and_then(|base| kept.map_or(base.index, |(_, index)| index));
-        let base = base.map(|base| base.manifest.descriptor().digest);
-        Ok(LockedPlatform { base_index, debian, venv, ..LockedPlatform::new(platform.clone(), base, facts) })
+        Ok(locked)
     }
 
     /// The base as it is now, or as it was when it was `kept`; nothing from scratch.
@@ -134,12 +139,5 @@ fn check_debian(recipe: &Recipe) -> Result<(), BuildError> {
     if let Some(mirror) = debian.mirrors.iter().chain(security).find(is_folder) {
         return not_yet(mirror.span(), "a folder as a mirror", "name a server, `https://…`");
     }
-    if *recipe.base.get_ref() == Base::Scratch {
-        return Ok(());
-    }
-    not_yet(
-        debian.suite.span(),
-        "`[debian]` over a base image",
-        "set `base = \"scratch\"`, or take a base with the packages",
-    )
+    Ok(())
 }

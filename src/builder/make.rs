@@ -60,7 +60,7 @@ impl Builder {
         let items = match planned.contents {
             Contents::Whiteouts(hidden) => whiteouts(&hidden),
             Contents::Venv(made) => venv::lay_out(&made, &site.below.facts, &site.below.platform),
-            Contents::Debian(packages) => self.lay_out_packages(site.project, &packages, platform).await?,
+            Contents::Debian(_) => self.lay_out_packages(site.project, site.below).await?,
             Contents::Wheels(wheels) => {
                 let inputs = self.fetch(site, wheels).await?;
                 let facts = site.below.facts.clone();

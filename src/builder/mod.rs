@@ -19,7 +19,9 @@ mod locking;
 mod make;
 mod memo;
 mod over;
+mod replacing;
 mod paths;
+mod verifying;
 mod wheels;
 #[cfg(test)]
 mod testing;
@@ -37,6 +39,7 @@ pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
 use tokio::sync::Semaphore;
+pub use verifying::Checks;
 
 use crate::{
     apt::{Archive, Mirrors},

@@ -1,145 +1,123 @@
-//! What an image does to its base: an environment of its own for the wheels, and distributions replaced.
+//! Debian packages over a base: what the base must be for that, what it holds already, and what of its files
+//! stays as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use serde_json::Value;
-
-use super::{BuildError, Builder, Kept, Project, debian::add_to_tree, wheels::target};
+use super::BuildError;
 use crate::{
-    base::{BaseImage, Declared, Tree, Unmet, read_tree, unmet},
-    hint::Hint,
-    lock::{Facts, Interpreter, LockedImage, LockedPlatform, Replaced, Scheme, Venv},
-    python::{PackageName, marker_environment},
-    resolve::Request,
+    apt::Universe,
+    base::{Kind, Tree},
+    debian::{Package, Version},
+    layer::{
+        Item, Node,
+        debian::{Index, Kind as Packaged},
+    },
+    lock::{Below, Directory, Facts},
+    oci::Platform,
 };
 
-/// What lies below the wheels of a platform.
-struct Seen {
-    tree: Tree,
-    /// Of the base's config.
-    settings: Value,
+/// Names that Debian gives to a release for a time, or to none: they say nothing about a base.
+const MOVING: [&str; 6] = ["stable", "oldstable", "oldoldstable", "testing", "unstable", "sid"];
+/// Whose version is that of a release.
+const LIBC: &str = "libc6";
+
+/// The packages of the base, which must be of the release `suite`, for `architecture`.
+pub(super) fn installed(
+    tree: &Tree,
+    suite: &str,
+    architecture: &str,
+    platform: &Platform,
+) -> Result<Vec<Package>, BuildError> {
+    let system = tree.os_release().unwrap_or_default();
+    if !matches!(system.id.as_str(), "debian" | "") {
+        return Err(BuildError::NotDebian { platform: platform.clone(), found: system.name });
+    }
+    if let Some(base) = system.codename.filter(|codename| codename != suite && !MOVING.contains(&suite)) {
+        let (platform, suite) = (platform.clone(), suite.to_owned());
+        return Err(BuildError::OtherRelease { platform, base, suite });
+    }
+    let malformed = |source| BuildError::PackageList { platform: platform.clone(), source };
+    let mut packages = tree.debian_packages().map_err(malformed)?;
+    // Those of a second architecture are other packages of the same names.
+    packages.retain(|package| [architecture, "all", ""].contains(&package.architecture.as_str()));
+    if packages.is_empty() { Err(BuildError::NoPackageList { platform: platform.clone() }) } else { Ok(packages) }
 }
 
-/// Makes `facts` those of the environment that the recipe wants, if it wants one.
-pub(super) fn move_into(project: &Project, facts: &mut Facts, tree: &Tree) -> Result<Option<Venv>, BuildError> {
-    let Some(into) = &project.recipe.wheels.into else { return Ok(None) };
-    let refuse = |message: String, hint: &str| {
-        Err(project.recipe.problem_at(into.path.span(), message, Some(Hint::new(hint))).into())
-    };
-    let prefix = into.path.get_ref();
-    let Some(python) = &mut facts.python else { return Ok(None) };
-    if !tree.is_vacant(prefix) {
-        return refuse(format!("the base has something in {prefix}"), "name another folder");
-    }
-    if python.scheme.headers.contains("/include/site/") {
-        let message = format!("the base's {} is in an environment already, which wheels go to", python.path);
-        return refuse(message, "remove `into`, or put the interpreter first on the base's PATH");
-    }
-    let venv =
-        Venv { prefix: prefix.clone(), python: python.path.clone(), system_site_packages: into.system_site_packages };
-    *python = inside(&venv, python);
-    if !venv.system_site_packages {
-        facts.installed.clear();
-    }
-    Ok(Some(venv))
-}
-
-/// The interpreter of an environment made from `python`.
-fn inside(Venv { prefix, .. }: &Venv, python: &Interpreter) -> Interpreter {
-    // `python3.13t` where the build is free-threaded: as in the scheme outside.
-    let library = python.scheme.purelib.rsplit('/').nth(1).unwrap_or("python3");
-    let site = format!("{prefix}/lib/{library}/site-packages");
-    let scheme = Scheme {
-        purelib: site.clone(),
-        platlib: site,
-        scripts: format!("{prefix}/bin"),
-        data: prefix.clone(),
-        headers: format!("{prefix}/include/site/python3.{}", python.version.minor),
-    };
-    Interpreter { path: format!("{prefix}/bin/python3"), scheme, ..python.clone() }
-}
-
-impl Builder {
-    /// Notes in `image` what of the base its wheels take the place of, and makes sure that nothing else of
-    /// the base breaks by it. What `kept` has is not looked up again.
-    pub(super) async fn note_replaced(
-        &self,
-        project: &Project,
-        (locked, image): (&LockedPlatform, &mut LockedImage),
-        request: &Request,
-        kept: &Kept<'_>,
-    ) -> Result<(), BuildError> {
-        let wheels: BTreeMap<PackageName, String> =
-            image.wheels.iter().filter_map(|wheel| Some((wheel.name.parse().ok()?, wheel.version.clone()))).collect();
-        let installed: BTreeMap<PackageName, String> = locked
-            .facts
-            .installed
-            .iter()
-            .filter_map(|one| Some((one.name.parse().ok()?, one.version.clone())))
-            .collect();
-        let names: BTreeSet<PackageName> =
-            wheels.keys().filter(|name| installed.contains_key(*name)).cloned().collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        if let Some(before) = kept.replaced(image, locked) {
-            image.replaced = before.to_vec();
-            return Ok(());
-        }
-        let seen = self.see(project, locked).await?;
-        let fail = |source| BuildError::Base { platform: locked.platform.clone(), source };
-        let declared = seen.tree.declared(&seen.settings).map_err(fail)?;
-        let broken = broken(locked, &declared, (&installed, &wheels), request)?;
-        if !broken.is_empty() {
-            return Err(BuildError::Breaks { platform: locked.platform.clone(), broken });
-        }
-        if locked.venv.is_none() {
-            image.replaced = seen.tree.replaced(&seen.settings, &names).map_err(fail)?;
-            self.tell_replaced(image);
-        }
-        Ok(())
-    }
-
-    fn tell_replaced(&self, image: &LockedImage) {
-        for Replaced { name, version, .. } in &image.replaced {
-            let new = image.wheels.iter().find(|wheel| wheel.name == *name).map_or("", |wheel| &wheel.version);
-            self.stage("replacing", format!("{name} {version} of the base by {new} on {}", image.platform));
-        }
-    }
-
-    /// What lies below the wheels. It was read for the facts, and comes out of the store.
-    async fn see(&self, project: &Project, locked: &LockedPlatform) -> Result<Seen, BuildError> {
-        let platform = &locked.platform;
-        let fail = |source| BuildError::Base { platform: platform.clone(), source };
-        let base = self.find_base(project, platform, locked.base).await?;
-        let settings = base.as_ref().map(BaseImage::settings).unwrap_or_default();
-        let mut tree = match &base {
-            Some(base) => read_tree(base, &self.settings.store).await.map_err(fail)?,
-            None => Tree::new(),
-        };
-        if !locked.debian.is_empty() {
-            let items = self.lay_out_packages(project, &locked.debian, platform).await?;
-            add_to_tree(&mut tree, &items).map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
-        }
-        Ok(Seen { tree, settings })
+/// Makes sure that the base has the C library of the release, whatever it calls itself.
+pub(super) fn check_libc(
+    universe: &Universe,
+    installed: &[Package],
+    suite: &str,
+    platform: &Platform,
+) -> Result<(), BuildError> {
+    let own = installed.iter().find(|package| package.name == LIBC).map(|package| &package.version);
+    let theirs = universe.highest(LIBC).map(|highest| &highest.package.version);
+    match own.zip(theirs) {
+        Some((own, theirs)) if upstream(own) != upstream(theirs) => Err(BuildError::OtherLibc {
+            platform: platform.clone(),
+            suite: suite.to_owned(),
+            base: own.to_string(),
+            theirs: theirs.to_string(),
+        }),
+        _ => Ok(()),
     }
 }
 
-/// What of the base requires something that the image would not have any more.
-fn broken(
-    locked: &LockedPlatform,
-    declared: &[Declared],
-    (installed, wheels): (&BTreeMap<PackageName, String>, &BTreeMap<PackageName, String>),
-    request: &Request,
-) -> Result<Vec<Unmet>, BuildError> {
-    let environment = marker_environment(&target(locked)?);
-    let stay: Vec<Declared> = declared.iter().filter(|one| !wheels.contains_key(&one.name)).cloned().collect();
-    let mut present = installed.clone();
-    present.extend(wheels.clone());
-    // What was broken before is the base's own business.
-    let before = unmet(&stay, installed, &environment);
-    let was_broken = |now: &Unmet| before.iter().any(|then| (&then.owner, &then.wanted) == (&now.owner, &now.wanted));
-    let overridden = |now: &Unmet| request.overrides.iter().any(|wanted| wanted.name == now.name);
-    let broken = unmet(&stay, &present, &environment).into_iter();
-    Ok(broken.filter(|now| !was_broken(now) && !overridden(now)).collect())
+/// `2.36` of `2.36-9+deb12u14`.
+fn upstream(version: &Version) -> &str {
+    let text = version.as_str();
+    text.rsplit_once('-').map_or(text, |(upstream, _)| upstream)
+}
+
+/// The directories of a package, and those that its files lie in.
+pub(super) fn directories(index: &Index) -> impl Iterator<Item = &str> {
+    index.entries.iter().map(|entry| match entry.kind {
+        Packaged::Directory => entry.path.as_str(),
+        _ => entry.path.rsplit_once('/').map_or("", |(parent, _)| parent),
+    })
+}
+
+/// The directories of the base that items bring too, but with other attributes.
+///
+/// # Errors
+/// When an item would take the place of something of another kind, with all that lies in it.
+pub(super) fn settled(tree: &Tree, items: &[Item], platform: &Platform) -> Result<Vec<Directory>, BuildError> {
+    let mut directories = Vec::new();
+    let mut passable = BTreeSet::new();
+    for item in items {
+        let parents = item.path.match_indices('/').map(|(end, _)| &item.path[..end]);
+        for parent in parents.filter(|parent| passable.insert(parent.to_owned())) {
+            if tree.entry(parent).is_some_and(|entry| entry.kind != Kind::Directory) {
+                return Err(BuildError::Overlaid {
+                    platform: platform.clone(),
+                    path: parent.to_owned(),
+                    kind: "a directory",
+                });
+            }
+        }
+        let Some(there) = tree.entry(&item.path) else { continue };
+        match (&item.node, &there.kind) {
+            (Node::Directory, Kind::Directory) => {
+                let (path, attributes) = (format!("/{}", item.path), (there.mode, there.uid, there.gid));
+                if attributes != (item.mode, item.uid, item.gid) {
+                    directories.push(Directory { path, mode: there.mode, uid: there.uid, gid: there.gid });
+                }
+            }
+            (Node::Directory, _) => {
+                let path = item.path.clone();
+                return Err(BuildError::Overlaid { platform: platform.clone(), path, kind: "a directory" });
+            }
+            (_, Kind::Directory) => {
+                let path = item.path.clone();
+                return Err(BuildError::Overlaid { platform: platform.clone(), path, kind: "a file" });
+            }
+            _ => {}
+        }
+    }
+    Ok(directories)
+}
+
+/// What layers need to know of the base.
+pub(super) fn facts(below: Below) -> Facts {
+    Facts { directories: below.directories, symlinks: below.symlinks, ..Facts::default() }
 }

@@ -4,7 +4,9 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach, template::Template};
+use super::{
+    copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach, template::Template, verify,
+};
 use crate::{oci::Platform, recipe::Base};
 
 const EXAMPLES: &str = "\
@@ -14,6 +16,7 @@ Examples:
   wheelwright build --locked --push ghcr.io/me/app:1   the same in CI: only what the lock names
   wheelwright lock app.toml                            choose wheels and packages, write app.lock
   wheelwright inspect ghcr.io/me/app:1                 what is in an image, without pulling it
+  wheelwright verify ghcr.io/me/app:1                  what is wrong with an image, without running it
   wheelwright copy oci:dist ghcr.io/me/app:1           bring an image somewhere else, as it is
 
 ";
@@ -127,6 +130,9 @@ pub(super) enum Command {
     /// Show what is in an image: platforms, configuration, layers
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    /// Check whether an image will run and is what it should be, from its files alone
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Verify),
     /// Copy an image between registries, layouts, archives and engines
     #[command(visible_alias = "push", after_help = copy::EXAMPLES)]
     Copy(copy::Copy),

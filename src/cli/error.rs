@@ -30,6 +30,8 @@ pub(super) enum CliError {
     Write { path: PathBuf, source: io::Error },
     #[error("nothing says where the image shall go")]
     NoDestination,
+    #[error("nothing says which image is to be checked")]
+    NoImage,
     #[error("nothing says what the engine shall call the image")]
     NoName,
     #[error("{file} is not for {platform}")]
@@ -99,6 +101,7 @@ impl CliError {
             Self::NoRecipe
             | Self::RecipeFile { .. }
             | Self::NoDestination
+            | Self::NoImage
             | Self::NoName
             | Self::Platform { .. }
             | Self::PushToDigest { .. }
@@ -130,6 +133,7 @@ impl Advise for CliError {
             }
             #[cfg(feature = "serve")]
             Self::ServePlace { .. } => "write it as `oci:DIR`, or name a folder",
+            Self::NoImage => "name an image: `wheelwright verify oci:DIR`",
             Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();

@@ -31,11 +31,12 @@ pub(super) enum Code {
     Lock = 5,
     Network = 6,
     Refused = 7,
+    Findings = 8,
     Interrupted = 130,
 }
 
 /// Every code with its meaning, as `--help` shows them.
-const TABLE: [(Code, &str); 9] = [
+const TABLE: [(Code, &str); 10] = [
     (Code::Success, "done"),
     (Code::Failure, "something unexpected, or a file could not be read or written"),
     (Code::Usage, "the command line, or a setting of the environment, makes no sense"),
@@ -44,6 +45,7 @@ const TABLE: [(Code, &str); 9] = [
     (Code::Lock, "the lock is unreadable; with --locked also: missing or stale"),
     (Code::Network, "a registry, package index or archive could not be reached or refused"),
     (Code::Refused, "an input was refused: wrong checksum, damaged or hostile contents"),
+    (Code::Findings, "the image was checked, and errors were found; `verify --fail-on` says from which level on"),
     (Code::Interrupted, "interrupted"),
 ];
 
@@ -85,7 +87,12 @@ fn build(error: &BuildError) -> Option<Code> {
         BuildError::Skew { .. }
         | BuildError::Breaks { .. }
         | BuildError::OtherPlatforms { .. }
-        | BuildError::OtherPython { .. } => Some(Code::Unresolved),
+        | BuildError::OtherPython { .. }
+        | BuildError::NotDebian { .. }
+        | BuildError::OtherRelease { .. }
+        | BuildError::OtherLibc { .. }
+        | BuildError::NoPackageList { .. }
+        | BuildError::Overlaid { .. } => Some(Code::Unresolved),
         BuildError::Scratch
         | BuildError::NotInLock { .. }
         | BuildError::NotForThisMachine { .. }
@@ -146,6 +153,8 @@ fn archive(error: &AptError) -> Option<Code> {
         AptError::Fetch { .. } | AptError::Gone { .. } => Code::Network,
         AptError::Malformed { .. }
         | AptError::OtherSuite { .. }
+        | AptError::Corrupt { .. }
+        | AptError::WrongSize { .. }
         | AptError::Expired { .. }
         | AptError::Unsigned { .. }
         | AptError::Signature { .. }
@@ -153,6 +162,9 @@ fn archive(error: &AptError) -> Option<Code> {
         | AptError::NoChecksum { .. } => Code::Refused,
         AptError::Place { .. } => Code::Lock,
         AptError::NoArchitecture { .. }
+        | AptError::NoComponent { .. }
+        | AptError::BaseBroken { .. }
+        | AptError::Endless { .. }
         | AptError::Unknown { .. }
         | AptError::Unmet { .. }
         | AptError::BaseUnfit { .. }
@@ -215,7 +227,7 @@ mod tests {
     #[test]
     fn every_code_is_explained_once() {
         let codes: Vec<u8> = TABLE.iter().map(|(code, _)| *code as u8).collect();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 130]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
         assert!(help().contains("\n    7  an input was refused"), "{}", help());
     }
 

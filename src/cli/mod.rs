@@ -26,6 +26,7 @@ mod summary;
 mod build;
 mod lock;
 mod inspect;
+mod verify;
 mod copy;
 mod index;
 #[cfg(feature = "serve")]
@@ -53,6 +54,18 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Threads for the network; layers have their own.
 const NETWORK_THREADS: usize = 2;
 
+/// What a command that did what it was asked prints, and how the program ends.
+struct Outcome {
+    text: String,
+    code: Code,
+}
+
+impl From<String> for Outcome {
+    fn from(text: String) -> Self {
+        Self { text, code: Code::Success }
+    }
+}
+
 /// Runs the program with the arguments and the environment of this process.
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -68,10 +81,10 @@ pub fn run() -> ExitCode {
     let (reporter, screen) = progress::reporter(arguments.global.progress, color);
     listen(&arguments, &environment, &screen);
     let session = Session::new(arguments.global, environment, Arc::clone(&reporter));
-    let outcome = execute(&session, &arguments.command).and_then(|text| print(&text));
+    let outcome = execute(&session, &arguments.command).and_then(|outcome| print(&outcome.text).map(|()| outcome.code));
     reporter.finish();
     match outcome {
-        Ok(()) => Code::Success.into(),
+        Ok(code) => code.into(),
         Err(error) => {
             screen.text(&report::render(&error, color));
             exit::code(&error).into()
@@ -79,8 +92,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// What the command prints.
-fn execute(session: &Session, command: &Command) -> Result<String, CliError> {
+/// What the command prints, and how it ends.
+fn execute(session: &Session, command: &Command) -> Result<Outcome, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(NETWORK_THREADS)
         .enable_all()
@@ -101,8 +114,9 @@ fn execute(session: &Session, command: &Command) -> Result<String, CliError> {
     outcome
 }
 
-async fn perform(session: &Session, command: &Command) -> Result<String, CliError> {
-    match command {
+async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliError> {
+    let text = match command {
+        Command::Verify(arguments) => return verify::run(session, arguments).await,
         Command::Build(arguments) => build::run(session, arguments).await,
         Command::Lock(arguments) => lock::run(session, arguments).await,
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
@@ -110,7 +124,8 @@ async fn perform(session: &Session, command: &Command) -> Result<String, CliErro
         Command::Index(arguments) => index::run(session, arguments).await,
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => serve::run(session, arguments, interruption(), print).await,
-    }
+    };
+    text.map(Outcome::from)
 }
 
 /// Listens at once for the signals by which somebody ends the program; the future returns when one comes.

@@ -7,7 +7,8 @@ use super::{DebianError, Version};
 /// One demand of a `Depends` field: any of the alternatives meets it, the first is preferred.
 ///
 /// Policy, "Syntax of relationship fields".
-/// Architecture qualifiers (`python3:any`) read as the name alone: one image has one architecture.
+/// The qualifiers `:any` and `:native` read as the name alone: one image has one architecture. One that
+/// names an architecture is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependency {
     /// At least one.
@@ -19,6 +20,8 @@ pub struct Dependency {
 pub struct Alternative {
     /// A package, or something that packages provide.
     pub name: String,
+    /// For which architecture it must be; none where any one of the image's will do.
+    pub architecture: Option<String>,
     /// Which versions of it.
     pub requirement: Option<Requirement>,
 }
@@ -61,7 +64,7 @@ impl Alternative {
     /// Any version of `name`.
     #[must_use]
     pub fn any(name: impl Into<String>) -> Self {
-        Self { name: name.into(), requirement: None }
+        Self { name: name.into(), architecture: None, requirement: None }
     }
 
     /// Whether `version` of the package of this name would do.
@@ -125,9 +128,13 @@ impl FromStr for Alternative {
             }
             None => (text, None),
         };
-        let name = name.split_once(':').map_or(name, |(name, _)| name);
+        let (name, qualifier) = name.split_once(':').map_or((name, None), |(name, after)| (name, Some(after)));
         let name = package_name(name).map_err(|_| malformed())?.to_owned();
-        Ok(Self { name, requirement })
+        let architecture = qualifier.filter(|word| !matches!(*word, "any" | "native")).map(str::to_owned);
+        if architecture.as_deref().is_some_and(|word| package_name(word).is_err()) {
+            return Err(malformed());
+        }
+        Ok(Self { name, architecture, requirement })
     }
 }
 
@@ -164,6 +171,9 @@ impl fmt::Display for Dependency {
 impl fmt::Display for Alternative {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.name)?;
+        if let Some(architecture) = &self.architecture {
+            write!(formatter, ":{architecture}")?;
+        }
         match &self.requirement {
             Some(requirement) => write!(formatter, " ({requirement})"),
             None => Ok(()),
@@ -198,12 +208,25 @@ mod tests {
         check("libc6 (>= 2.36), python3:any", &["libc6 (>= 2.36)", "python3"]);
         check("a|b ( <<1:2.0~ ) |c,\n d(=1)", &["a | b (<< 1:2.0~) | c", "d (= 1)"]);
         check("old (> 1), older (< 2),", &["old (>= 1)", "older (<= 2)"]);
+        check("gcc:native, wine:i386 (= 1)", &["gcc", "wine:i386 (= 1)"]);
     }
 
     #[test]
     fn malformed_fields_are_refused() {
-        for wrong in ["a b", "a (1)", "a (>= )", "a (>= 1", "a [amd64]", "a <!nocheck>", "| a", "-a", "a (=> 1)", "é"]
-        {
+        for wrong in [
+            "a b",
+            "a (1)",
+            "a (>= )",
+            "a (>= 1",
+            "a [amd64]",
+            "a <!nocheck>",
+            "| a",
+            "-a",
+            "a (=> 1)",
+            "é",
+            "a:",
+            "a:b c",
+        ] {
             assert!(Dependency::parse_field(wrong).is_err(), "{wrong}");
         }
     }

@@ -26,6 +26,12 @@ pub enum DebianError {
         /// As found.
         text: String,
     },
+    /// Not a moment.
+    #[error("`{text}` is not a moment such as `20261121T005302Z`")]
+    Timestamp {
+        /// As found.
+        text: String,
+    },
     /// Not a dependency field.
     #[error("`{text}` is not a dependency")]
     Dependency {

@@ -19,5 +19,5 @@ pub use dependency::{Alternative, Dependency, Relation, Requirement, package_nam
 pub use error::DebianError;
 pub use packages::{Package, PoolFile, installed, packages};
 pub use paragraph::{Paragraph, Paragraphs};
-pub use release::{IndexFile, Release};
+pub use release::{IndexFile, Release, Timestamp};
 pub use version::Version;

@@ -12,6 +12,7 @@ const FIELDS: &[&str] = &[
     "Architecture",
     "Depends",
     "Pre-Depends",
+    "Recommends",
     "Provides",
     "Conflicts",
     "Breaks",
@@ -44,6 +45,7 @@ pub struct Package {
     // Read when they are needed: an index holds many times more packages than anyone selects.
     depends: Option<Box<str>>,
     pre_depends: Option<Box<str>>,
+    recommends: Option<Box<str>>,
     provides: Option<Box<str>>,
     conflicts: Option<Box<str>>,
     breaks: Option<Box<str>>,
@@ -103,6 +105,7 @@ impl Package {
             file: PoolFile::of(&name, paragraph)?,
             depends: field("Depends"),
             pre_depends: field("Pre-Depends"),
+            recommends: field("Recommends"),
             provides: field("Provides"),
             conflicts: field("Conflicts"),
             breaks: field("Breaks"),
@@ -118,6 +121,14 @@ impl Package {
         let mut all = parse(self.pre_depends.as_deref())?;
         all.append(&mut parse(self.depends.as_deref())?);
         Ok(all)
+    }
+
+    /// What is found beside this package in all but unusual installations.
+    ///
+    /// # Errors
+    /// When the field is malformed.
+    pub fn recommendations(&self) -> Result<Vec<Dependency>, DebianError> {
+        parse(self.recommends.as_deref())
     }
 
     /// Names that this package also goes by; a version there is that of the name.
@@ -178,7 +189,7 @@ mod tests {
     fn an_index_is_read_package_by_package() {
         let text = format!(
             "Package: demo\nVersion: 1:2.0-1\nArchitecture: amd64\nMulti-Arch: same\nPre-Depends: pre\n\
-             Depends: libc6 (>= 2.36), a | b\nProvides: virtual (= 3)\nConflicts: c\nBreaks: d (<< 1)\n\
+             Depends: libc6 (>= 2.36), a | b\nRecommends: nice\nProvides: virtual (= 3)\nConflicts: c\nBreaks: d (<< 1)\n\
              Priority: standard\nEssential: yes\nFilename: pool/d.deb\nSize: 12\nSHA256: {ZEROS}\nDescription: x\n"
         );
         let demo = packages("index", text.as_bytes()).next().unwrap().unwrap();
@@ -187,6 +198,7 @@ mod tests {
             shown(demo.dependencies().unwrap().iter().map(ToString::to_string).collect()),
             "pre, libc6 (>= 2.36), a | b"
         );
+        assert_eq!(shown(demo.recommendations().unwrap().iter().map(ToString::to_string).collect()), "nice");
         assert_eq!(shown(demo.provides().unwrap().iter().map(ToString::to_string).collect()), "virtual (= 3)");
         assert_eq!(shown(demo.conflicts().unwrap().iter().map(ToString::to_string).collect()), "c, d (<< 1)");
         assert_eq!((demo.priority, demo.essential, demo.multi_arch.as_deref()), (2, true, Some("same")));

@@ -1,6 +1,6 @@
 //! `Release`: what a suite of an archive is, and the checksums of its indexes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use super::{ClearSigned, DebianError, Paragraph};
 use crate::oci::Digest;
@@ -26,6 +26,8 @@ pub struct Release {
     pub by_hash: bool,
     /// For which there are indexes.
     pub architectures: Vec<String>,
+    /// `main`, `contrib` …
+    pub components: Vec<String>,
     /// Path below the suite's folder → what lies there.
     pub files: BTreeMap<String, IndexFile>,
 }
@@ -40,6 +42,12 @@ pub struct IndexFile {
 }
 
 impl Release {
+    /// When it was made.
+    #[must_use]
+    pub const fn timestamp(&self) -> Timestamp {
+        Timestamp { seconds: self.date_seconds }
+    }
+
     /// Reads a `Release`, or an `InRelease` whose armour is taken off.
     ///
     /// # Errors
@@ -61,6 +69,7 @@ impl Release {
             valid_until_seconds: paragraph.get("Valid-Until").map(|value| time("Valid-Until", value)).transpose()?,
             by_hash: paragraph.get("Acquire-By-Hash") == Some("yes"),
             architectures: words(paragraph.get("Architectures")),
+            components: words(paragraph.get("Components")),
             files: files(what, paragraph.require(what, "SHA256")?)?,
         })
     }
@@ -114,6 +123,61 @@ fn number(text: &str, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
     text.parse().ok().filter(|number| range.contains(number))
 }
 
+/// A moment as archives of past states of archives write it: `20261121T005302Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp {
+    /// Since 1970.
+    pub seconds: u64,
+}
+
+impl Timestamp {
+    /// The moment one day later.
+    #[must_use]
+    pub const fn next_day(self) -> Self {
+        Self { seconds: self.seconds + 86400 }
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = date(self.seconds / 86400);
+        let clock = self.seconds % 86400;
+        let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
+        write!(formatter, "{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = DebianError;
+
+    fn from_str(text: &str) -> Result<Self, DebianError> {
+        let read = || {
+            let (date, clock) = text.strip_suffix('Z')?.split_once('T')?;
+            let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            if (date.len(), clock.len()) != (8, 6) || !digits(date) || !digits(clock) {
+                return None;
+            }
+            let (year, month) = (number(&date[..4], 1970..=9999)?, number(&date[4..6], 1..=12)?);
+            let days = days(year, month, number(&date[6..], 1..=31)?);
+            let (hour, minute) = (number(&clock[..2], 0..=23)?, number(&clock[2..4], 0..=59)?);
+            Some(Self { seconds: days * 86400 + hour * 3600 + minute * 60 + number(&clock[4..], 0..=60)? })
+        };
+        read().ok_or_else(|| DebianError::Timestamp { text: text.chars().take(256).collect() })
+    }
+}
+
+/// Year, month and day, the inverse of [`days`].
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next, month, day)
+}
+
 /// Days from 1970-01-01 in the Gregorian calendar; years count from March, so that the leap day is last.
 fn days(year: u64, month: u64, day: u64) -> u64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
@@ -136,6 +200,20 @@ mod tests {
         check("Sat, 21 Nov 2026 00:53:02 CET", None);
         check("Sat, 32 Nov 2026 00:53:02 UTC", None);
         check("yesterday", None);
+    }
+
+    #[test]
+    fn timestamps_read_back() {
+        for (text, seconds) in
+            [("19700101T000000Z", 0), ("20261121T005302Z", 1_795_222_382), ("20240229T235959Z", 1_709_251_199)]
+        {
+            let timestamp: Timestamp = text.parse().unwrap();
+            assert_eq!((timestamp.seconds, timestamp.to_string().as_str()), (seconds, text));
+        }
+        assert_eq!("20231231T120000Z".parse::<Timestamp>().unwrap().next_day().to_string(), "20240101T120000Z");
+        for wrong in ["", "20261121", "2026-11-21T00:53:02Z", "20261321T005302Z", "../../x", "+0261121T005302Z"] {
+            assert!(wrong.parse::<Timestamp>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -35,6 +35,16 @@ fn check_platform(file: &str, locked: &LockedPlatform) -> Result<(), LockError> 
     locked.debian.iter().try_for_each(|package| check_package(file, package))?;
     let venv = locked.venv.iter().flat_map(|venv| [&venv.prefix, &venv.python]);
     venv.into_iter().try_for_each(|path| demand(is_plain_absolute(path), file, "as a path of the image", path))?;
+    locked
+        .suites
+        .iter()
+        .try_for_each(|suite| demand(is_name(&suite.archive), file, "as an archive", &suite.archive))?;
+    let below = locked.below.iter();
+    let paths = below.flat_map(|below| {
+        let directories = below.directories.iter().map(|directory| &directory.path);
+        directories.chain(below.symlinks.iter().map(|link| &link.path))
+    });
+    paths.into_iter().try_for_each(|path| demand(is_plain_absolute(path), file, "as a path of the base", path))?;
     check_facts(file, &locked.facts)
 }
 

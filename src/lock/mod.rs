@@ -57,12 +57,47 @@ pub struct LockedPlatform {
     pub base_index: Option<Digest>,
     /// What base and Debian packages together offer.
     pub facts: Facts,
+    /// What of the base decides how Debian packages are laid over it; none where all is as packages have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<Below>,
+    /// The suites of Debian archives that the packages were chosen from: the evidence for that choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suites: Vec<LockedSuite>,
     /// Sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub debian: Vec<LockedPackage>,
     /// The virtual environment that is made for the wheels, and whose interpreter the facts tell of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub venv: Option<Venv>,
+}
+
+/// What of a base decides how Debian packages are laid over it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Below {
+    /// Directories that packages bring too, but with other attributes: the base's stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<Directory>,
+    /// Symbolic links on the ways of packages' files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symlinks: Vec<Symlink>,
+}
+
+/// A suite of a Debian archive as it was when packages were chosen from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LockedSuite {
+    /// `debian` or `debian-security`.
+    pub archive: String,
+    /// `bookworm-updates`.
+    pub suite: String,
+    /// When it was made, as archives of past states write it: `20261121T005302Z`.
+    pub date: String,
+    /// SHA-256 of its `InRelease`, which vouches for the indexes and so for every package.
+    pub release: Digest,
+    /// The fingerprint of the key that signed it; none where nobody's signature was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
 }
 
 /// One .deb.
@@ -75,13 +110,17 @@ pub struct LockedPackage {
     pub version: String,
     /// Which archive: `debian` or `debian-security`.
     pub archive: String,
+    /// Which suite, where that is not the first one of the archive in [`LockedPlatform::suites`]. The
+    /// component stands in the path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<String>,
     /// Path below the archive's root, `pool/main/…`.
     pub path: String,
     /// SHA-256 of the .deb.
     pub sha256: Digest,
     /// Bytes of the .deb.
     pub size: u64,
-    /// `recipe`, or the packages that depend on it. Sorted.
+    /// `recipe`, `essential`, the packages that depend on it, or `NAME (recommends)`. Sorted.
     pub why: Vec<String>,
 }
 

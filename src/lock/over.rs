@@ -45,7 +45,16 @@ impl LockedPlatform {
     /// A base of which `facts` are known, and nothing else over it.
     #[must_use]
     pub const fn new(platform: Platform, base: Option<Digest>, facts: Facts) -> Self {
-        Self { platform, base, base_index: None, facts, debian: Vec::new(), venv: None }
+        Self {
+            platform,
+            base,
+            base_index: None,
+            facts,
+            below: None,
+            suites: Vec::new(),
+            debian: Vec::new(),
+            venv: None,
+        }
     }
 
     /// What lies below the wheels of `image`: the same without what the image hides.

@@ -59,6 +59,7 @@ fn sample() -> Lock {
         name: "python3".to_owned(),
         version: "3.11.2-1+b1".to_owned(),
         archive: "debian".to_owned(),
+        suite: None,
         path: "pool/main/p/python3-defaults/python3_3.11.2-1+b1_amd64.deb".to_owned(),
         sha256: Digest::of(b"deb"),
         size: 26_300,
@@ -183,6 +184,39 @@ fn what_images_do_to_their_base_reads_back() {
     assert_eq!(read.to_toml(), text);
     for wrong in ["/", "usr", "/usr/../etc"] {
         assert!(Lock::parse("app.lock", &text.replace("/usr/bin/torchrun", wrong)).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn what_lies_below_packages_and_where_they_come_from_is_optional() {
+    let mut lock = sample();
+    let locked = &mut lock.platforms[0];
+    let suite = |suite: &str, signed_by: Option<&str>| LockedSuite {
+        archive: "debian".to_owned(),
+        suite: suite.to_owned(),
+        date: "20261121T005302Z".to_owned(),
+        release: Digest::of(b"base"),
+        signed_by: signed_by.map(str::to_owned),
+    };
+    locked.suites = vec![suite("bookworm", Some("ABCD")), suite("bookworm-backports", None)];
+    locked.debian[0].suite = Some("bookworm-backports".to_owned());
+    let symlinks = vec![Symlink { path: "/lib".to_owned(), target: "usr/lib".to_owned() }];
+    locked.below = Some(Below { directories: vec![directory("/srv", 0o2775)], symlinks });
+    let text = lock.to_toml();
+    let base = Digest::of(b"base");
+    let expect = format!(
+        "suites = [\n  {{ archive = \"debian\", suite = \"bookworm\", date = \"20261121T005302Z\", release = \"{base}\", \
+         signed-by = \"ABCD\" }},\n  {{ archive = \"debian\", suite = \"bookworm-backports\", \
+         date = \"20261121T005302Z\", release = \"{base}\" }},\n]\n"
+    );
+    assert!(text.contains(&expect), "{text}");
+    assert!(text.contains("archive = \"debian\", suite = \"bookworm-backports\", path = "), "{text}");
+    let below = "\n[platforms.below]\ndirectories = [\n  { path = \"/srv\", mode = 0o2775, uid = 0, gid = 0 },\n]\n\
+                 symlinks = [\n  { path = \"/lib\", target = \"usr/lib\" },\n]\n\n[platforms.facts]\n";
+    assert!(text.contains(below), "{text}");
+    assert_eq!(Lock::parse("app.lock", &text).unwrap(), lock);
+    for (from, to) in [("\"/srv\"", "\"srv\""), ("archive = \"debian\", suite", "archive = \"../x\", suite")] {
+        assert!(Lock::parse("app.lock", &text.replacen(from, to, 1)).is_err(), "{from}");
     }
 }
 

@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Facts, Input, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedWheel, Replaced, Venv,
-    WheelSource,
+    Directory, Facts, Input, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedSuite, LockedWheel,
+    Replaced, Symlink, Venv, WheelSource,
 };
 
 const HEADER: &str = "\
@@ -57,11 +57,17 @@ fn platform(page: &mut Page, locked: &LockedPlatform) {
     if let Some(index) = &locked.base_index {
         page.pair("base-index", &quoted(&index.to_string()));
     }
+    page.list("suites", locked.suites.iter().map(suite));
     let mut packages: Vec<&LockedPackage> = locked.debian.iter().collect();
     packages.sort_by(|one, other| one.name.cmp(&other.name));
     page.list("debian", packages.into_iter().map(|locked| package(locked).finish()));
     if let Some(venv) = &locked.venv {
         page.pair("venv", &self::venv(venv));
+    }
+    if let Some(below) = &locked.below {
+        page.header("[platforms.below]");
+        page.list("directories", below.directories.iter().map(directory));
+        page.list("symlinks", below.symlinks.iter().map(symlink));
     }
     facts(page, &locked.facts);
 }
@@ -69,6 +75,22 @@ fn platform(page: &mut Page, locked: &LockedPlatform) {
 fn venv(venv: &Venv) -> String {
     let line = Inline::default().text("prefix", &venv.prefix).text("python", &venv.python);
     if venv.system_site_packages { line.value("system-site-packages", "true") } else { line }.finish()
+}
+
+fn suite(suite: &LockedSuite) -> String {
+    let line = Inline::default().text("archive", &suite.archive).text("suite", &suite.suite).text("date", &suite.date);
+    let line = line.text("release", &suite.release.to_string());
+    suite.signed_by.iter().fold(line, |line, key| line.text("signed-by", key)).finish()
+}
+
+fn directory(directory: &Directory) -> String {
+    let mode = format!("0o{:03o}", directory.mode);
+    let entry = Inline::default().text("path", &directory.path).value("mode", &mode);
+    entry.value("uid", &directory.uid.to_string()).value("gid", &directory.gid.to_string()).finish()
+}
+
+fn symlink(link: &Symlink) -> String {
+    Inline::default().text("path", &link.path).text("target", &link.target).finish()
 }
 
 fn facts(page: &mut Page, facts: &Facts) {
@@ -82,21 +104,8 @@ fn facts(page: &mut Page, facts: &Facts) {
             Inline::default().text("name", &installed.name).text("version", &installed.version).finish()
         }),
     );
-    page.list(
-        "directories",
-        facts.directories.iter().map(|directory| {
-            let mode = format!("0o{:03o}", directory.mode);
-            let entry = Inline::default().text("path", &directory.path).value("mode", &mode);
-            entry.value("uid", &directory.uid.to_string()).value("gid", &directory.gid.to_string()).finish()
-        }),
-    );
-    page.list(
-        "symlinks",
-        facts
-            .symlinks
-            .iter()
-            .map(|link| Inline::default().text("path", &link.path).text("target", &link.target).finish()),
-    );
+    page.list("directories", facts.directories.iter().map(directory));
+    page.list("symlinks", facts.symlinks.iter().map(symlink));
     if let Some(python) = &facts.python {
         interpreter(page, python);
     }
@@ -144,7 +153,8 @@ fn image(page: &mut Page, locked: &LockedImage) {
 
 fn package(package: &LockedPackage) -> Inline {
     let line = Inline::default().text("name", &package.name).text("version", &package.version);
-    let line = line.text("archive", &package.archive).text("path", &package.path);
+    let line = line.text("archive", &package.archive);
+    let line = package.suite.iter().fold(line, |line, suite| line.text("suite", suite)).text("path", &package.path);
     let line = line.text("sha256", &package.sha256.to_string()).value("size", &package.size.to_string());
     line.value("why", &sorted_texts(&package.why))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Encoding, Frame};
 use crate::{
-    lock::{Facts, LockedPackage, LockedPlatform, LockedWheel, Venv, WheelSource},
+    lock::{Facts, LockedPlatform, LockedWheel, Venv, WheelSource},
     oci::{Digest, canonical_json},
 };
 
@@ -32,16 +32,22 @@ impl fmt::Display for LayerKey {
     }
 }
 
-pub(super) fn of_debian(packages: &[LockedPackage], base: Option<&Digest>, frame: Frame<'_>) -> LayerKey {
-    let packages: Vec<_> = packages.iter().map(|package| package.sha256.to_string()).collect();
+pub(super) fn of_debian(platform: &LockedPlatform, frame: Frame<'_>) -> LayerKey {
+    let packages: Vec<_> = platform.debian.iter().map(|package| package.sha256.to_string()).collect();
     LayerKey::of(&json!({
         "format": frame.encoding.format,
         "compression": frame.encoding.compression.to_string(),
         "kind": "debian",
         "packages": packages,
         "strip": frame.strip,
-        // Over a base, its directories decide which of ours are brought.
-        "base": base.map(Digest::to_string),
+        // Over a base, its links and directories decide where files come to lie: two bases that agree in
+        // these share the layer.
+        "over": platform.base.map(|_| {
+            let below = platform.below.clone().unwrap_or_default();
+            let directories: Vec<_> = below.directories.iter().map(|directory| &directory.path).collect();
+            let links: Vec<_> = below.symlinks.iter().map(|link| (&link.path, &link.target)).collect();
+            json!({ "directories": directories, "links": links })
+        }),
     }))
 }
 

@@ -144,7 +144,7 @@ fn debian(platform: &LockedPlatform, frame: Frame<'_>) -> Option<PlannedLayer> {
     let packages = &platform.debian;
     let planned = || PlannedLayer {
         name: "debian".to_owned(),
-        key: key::of_debian(packages, platform.base.as_ref(), frame),
+        key: key::of_debian(platform, frame),
         contents: Contents::Debian(packages.clone()),
     };
     (!packages.is_empty()).then(planned)

@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use toml::Spanned;
 
-use super::{Choice, Debian, Demand, Index, IndexFormat, Keyring, Listed, Recipe, Request, Security, Wheels};
+use super::{
+    Choice, Debian, Demand, Essential, Index, IndexFormat, Keyring, Listed, Recipe, Recommends, Request, Security,
+    Wheels,
+};
 
 /// The value of every key that a lock depends on.
 pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Value> {
@@ -64,10 +67,20 @@ impl Inputs {
         self.add("wheels.into", wheels.into.as_ref().map_or(Value::Null, text));
     }
 
-    /// Mirrors do not count: they hold the same archive.
+    /// Mirrors and archives of past states do not count: they hold the same packages.
     fn add_debian(&mut self, debian: &Debian) {
         self.add("debian.suite", text(debian.suite.get_ref()));
+        self.add("debian.components", texts(&debian.components));
         self.add("debian.packages", texts(&debian.packages));
+        if debian.essential == Essential::All {
+            self.add("debian.essential", "true");
+        }
+        match &debian.recommends {
+            Recommends::None => {}
+            Recommends::Of(packages) => self.add("debian.recommends", texts(packages)),
+            Recommends::All => self.add("debian.recommends", "true"),
+        }
+        self.add("debian.allow-upgrade", texts(&debian.allow_upgrade));
         self.add("debian.exclude", texts(&debian.exclude));
         self.add("debian.strip", list(&debian.strip, |strip| json!(strip.as_str())));
         if debian.security == Security::Without {

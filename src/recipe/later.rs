@@ -27,11 +27,9 @@ enum What {
 
 const LATER: &[Later] = &[
     Later { key: "extends", what: What::Key },
-    Later { key: "check", what: What::Key },
     Later { key: "wheels.bytecode", what: What::Switch },
     Later { key: "debian.auto", what: What::Key },
     Later { key: "debian.select", what: What::Key },
-    Later { key: "debian.snapshot", what: What::Key },
     Later { key: "debian.timezone", what: What::Key },
     Later { key: "debian.shell", what: What::Switch },
     Later { key: "debian.scripts", what: What::Key },

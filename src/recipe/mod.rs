@@ -5,6 +5,7 @@
 //! that asked for it: [`Recipe::problem_at`].
 
 mod base;
+mod check;
 mod debian;
 mod demand;
 mod image;
@@ -25,7 +26,8 @@ use std::{collections::BTreeMap, ops::Range};
 use serde_json::Value;
 
 pub use base::{Base, BaseError};
-pub use debian::{Debian, Keyring, Security, Strip};
+pub use check::{Accepted, Check};
+pub use debian::{Debian, Essential, Keyring, Recommends, Security, Strip};
 pub use demand::{Demand, Listed};
 pub use image::ImageSettings;
 pub use input_file::{InputFile, InputKind};
@@ -62,6 +64,8 @@ pub struct Recipe {
     pub layers: Layers,
     /// `[image]`.
     pub image: ImageSettings,
+    /// `[check]`. No byte of an image depends on it.
+    pub check: Check,
     variants: Vec<variant::Written>,
     file: String,
     text: String,

@@ -6,7 +6,7 @@ use toml::{
 };
 
 use super::{
-    Base, Debian, ImageSettings, Layers, Recipe, RecipeError, Script, Wheels,
+    Base, Check, Debian, ImageSettings, Layers, Recipe, RecipeError, Script, Wheels,
     base::base,
     is_name,
     problem::{Fault, Log, Problem, ProblemKind},
@@ -45,6 +45,7 @@ fn read<'d>(file: &str, text: &str, document: &'d DeTable<'d>, log: &'d Log) -> 
     let scripts = Script::read_all(&root);
     let layers = root.table("layers").map(Layers::read).unwrap_or_default();
     let image = root.table("image").map(read_image).unwrap_or_default();
+    let check = root.table("check").map(Check::read).unwrap_or_default();
     let variants = variants(&root, log);
     for (key, example) in [("name", "\"my-app\""), ("base", "\"docker.io/library/python:3.11-slim\"")] {
         if !root.has(key) {
@@ -54,7 +55,7 @@ fn read<'d>(file: &str, text: &str, document: &'d DeTable<'d>, log: &'d Log) -> 
     let has_debian = root.has("debian");
     root.finish();
     let (name, base, file, text) = (name?, base?, file.to_owned(), text.to_owned());
-    let recipe = Recipe { name, base, platforms, wheels, debian, scripts, layers, image, variants, file, text };
+    let recipe = Recipe { name, base, platforms, wheels, debian, scripts, layers, image, check, variants, file, text };
     check_interpreter(&recipe, has_debian, log);
     check_contents(&recipe, log);
     Some(recipe)
@@ -139,7 +140,10 @@ fn check_interpreter(recipe: &Recipe, has_debian: bool, log: &Log) {
 
 /// Looked at only when all else is well: a part that is wrong is not a part that is missing.
 fn check_contents(recipe: &Recipe, log: &Log) {
-    let has_packages = recipe.debian.as_ref().is_some_and(|debian| !debian.packages.is_empty());
+    let has_packages = recipe
+        .debian
+        .as_ref()
+        .is_some_and(|debian| !debian.packages.is_empty() || debian.essential == super::Essential::All);
     let has_scripts = !recipe.scripts.is_empty() || recipe.variants.iter().any(|variant| !variant.scripts.is_empty());
     if log.is_empty() && !has_packages && !has_scripts && !asks_wheels(recipe) {
         let problem = Problem::new(ProblemKind::Missing, recipe.name.span(), "the recipe puts nothing into the image");

@@ -183,13 +183,7 @@ const WRONG: &[(&str, &[&str])] = &[
             "[[wheels.choice]] | `wheels.choice.any-of` is missing | add `any-of = [[\"a\"], [\"b\", \"c\"]]`",
         ],
     ),
-    (
-        "[debian]\npackages = [\"libgl1=1.0\"]",
-        &[
-            "[debian] | `debian.suite` is missing | add `suite = \"bookworm\"`",
-            "\"libgl1=1.0\" | `libgl1=1.0` is not the name of a Debian package | write the bare name, in lower case: versions stand in the lock",
-        ],
-    ),
+    ("[debian]\npackages = [\"libgl1=1.0\"]", &["[debian] | `debian.suite` is missing | add `suite = \"bookworm\"`"]),
     (
         "[debian]\nsuite = \"bookworm-updates\"\npackages = [\"libgl1\", \"libgl1\"]\nstrip = [\"docs\"]\nsecurity = 1",
         &[
@@ -197,6 +191,22 @@ const WRONG: &[(&str, &[&str])] = &[
             "\"libgl1\" | the package `libgl1` is named twice | remove one of the two",
             "\"docs\" | `debian.strip` cannot be `docs` | did you mean `doc`?",
             "1 | `debian.security` must be a URL or `false`, found an integer | ",
+        ],
+    ),
+    (
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"a1=\", \"b1/trixie-backports\", \"c1/X\", \"Git\", \"d1=1\", \"d1\"]\n\
+         components = [\"Main\"]\nessential = 1\nrecommends = 1\nexclude = [\"e1=1\"]\nsnapshot = \"https://x/{archive}\"",
+        &[
+            "\"a1=\" | `a1=` names no version of a Debian package | write it as Debian does: `ffmpeg=7:5.1.6-0+deb12u1`",
+            "\"b1/trixie-backports\" | `trixie-backports` is no suite of bookworm | name `bookworm-backports`, or another `debian.suite`",
+            "\"c1/X\" | `c1/X` names no suite of Debian | write `git/bookworm-backports`",
+            "\"Git\" | `Git` is not the name of a Debian package | write the name in lower case: letters, digits, `+`, `-` and `.`",
+            "\"d1\" | the package `d1` is named twice | remove one of the two",
+            "\"Main\" | `Main` is not a component of an archive | write `main`, `contrib`, `non-free` or `non-free-firmware`",
+            "1 | `debian.essential` must be `true` or `false`, found an integer | ",
+            "1 | `debian.recommends` must be `true` or a list of packages, found an integer | ",
+            "\"e1=1\" | `e1=1` is not the name of a Debian package | write the name in lower case: letters, digits, `+`, `-` and `.`",
+            "\"https://x/{archive}\" | `https://x/{archive}` does not say where the moment stands | write `https://…/{archive}/{timestamp}`",
         ],
     ),
     (
@@ -303,10 +313,25 @@ const WRONG: &[(&str, &[&str])] = &[
         &["\"/\" | an environment needs a folder of its own | write `into = \"/opt/venv\"`"],
     ),
     (
-        "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = true\ncompression = \"zstd\"\n[check]\nimport = [\"a\"]",
+        "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = true\ncompression = \"zstd\"",
+        &["true | `layers.lazy` does not go with `layers.compression = \"zstd\"` | remove `compression`, or `lazy`"],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\n[check]\nimport = [\"python-gdcm\"]\nallow-missing = [\"cuda\"]\nmax-size = \"4 gb\"\nacept = []",
         &[
-            "true | `layers.lazy` does not go with `layers.compression = \"zstd\"` | remove `compression`, or `lazy`",
-            "check | `check` is not supported yet | remove `check`",
+            "\"python-gdcm\" | `python-gdcm` is not the name of a module | write it as in `import`: `package.module`; the name of a distribution may differ",
+            "\"cuda\" | `cuda` is not the name of a library | write it as it is needed: `libcuda.so.1`",
+            "\"4 gb\" | `4 gb` is not a size | write it with its unit: `\"800 MB\"`, `\"1.5 GiB\"`",
+            "acept | unknown key `check.acept` | did you mean `accept`?",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\n[check]\naccept = [{ code = \"204\", path = \"x\", reason = \" \" }, { code = \"WW204\" }]",
+        &[
+            "\"204\" | `204` is not the code of a finding | write it as it is reported: `WW204`; `wheelwright verify --explain` lists them",
+            "\"x\" | `x` is not an absolute path | write `/x`",
+            "\" \" | a finding is accepted without a reason | say why it does no harm",
+            "{ code = \"WW204\" } | `check.accept.reason` is missing | add `reason = \"…\"`",
         ],
     ),
     (
@@ -427,6 +452,8 @@ fn the_whole_grammar_is_read() {
     assert_eq!(debian.strip.iter().map(|strip| *strip.get_ref()).collect::<Vec<_>>(), [Strip::Doc, Strip::Man]);
     assert_eq!(debian.security, Security::Without);
     assert_eq!(debian.mirrors.len(), 1);
+    assert_eq!((debian.components(), debian.wants_backports()), (vec!["main", "contrib"], true));
+    assert_eq!((debian.essential, &debian.recommends), (Essential::All, &Recommends::All));
     let script = &recipe.scripts[0];
     assert_eq!(
         (script.to.get_ref().as_str(), script.mode.as_ref().map(|mode| *mode.get_ref())),
@@ -435,6 +462,13 @@ fn the_whole_grammar_is_read() {
     assert_eq!(script.owner, Owner { uid: 10001, gid: 0 });
     assert_eq!(recipe.image.ports.iter().map(ToString::to_string).collect::<Vec<_>>(), ["8080/tcp", "53/udp"]);
     assert_eq!(recipe.variants().collect::<Vec<_>>(), ["full", "pytorch", "tensorflow"]);
+    assert_eq!(recipe.check.max_size.as_ref().map(|size| *size.get_ref()), Some(4_000_000_000));
+    let accepted = &recipe.check.accept[0];
+    assert_eq!(
+        (accepted.code.get_ref().as_str(), accepted.reason.get_ref().as_str()),
+        ("WW308", "holds defaults alone")
+    );
+    assert_eq!(accepted.path.as_ref().map(|path| path.get_ref().as_str()), Some("/axon/scripts/.env"));
 }
 
 const FULL: &str = r#"
@@ -463,8 +497,13 @@ any-of = [["python-gdcm"], ["pylibjpeg", "pylibjpeg-libjpeg"]]
 
 [debian]
 suite = "bookworm"
-packages = ["libgl1", "libgomp1"]
+components = ["main", "contrib"]
+packages = ["libgl1", "libgomp1", "git/bookworm-backports"]
+essential = true
+recommends = true
 mirror = "https://example.org/debian"
+snapshot = "https://example.org/{archive}/{timestamp}"
+allow-upgrade = ["libc6"]
 security = false
 strip = ["doc", "man"]
 exclude = ["libgl1-mesa-dri"]
@@ -491,6 +530,12 @@ labels = { "org.example.team" = "x" }
 ports = [8080, "53/udp"]
 volumes = ["/data"]
 stop-signal = "SIGINT"
+
+[check]
+import = ["torch", "gdcm"]
+allow-missing = ["libcuda.so.1"]
+max-size = "4 GB"
+accept = [{ code = "WW308", path = "/axon/scripts/.env", reason = "holds defaults alone" }]
 
 [variants.pytorch]
 require = ["torch==2.3.1"]
@@ -589,6 +634,11 @@ fn inputs_follow_what_a_lock_depends_on_and_nothing_else() {
     check("\"wheelhouse\"", "\"other\"", &["wheels.index"]);
     check("security = false", "", &["debian.security"]);
     check("https://example.org/debian", "https://example.org/mirror", &[]);
+    check("\nsnapshot = \"https://example.org/{archive}/{timestamp}\"", "", &[]);
+    check("\nessential = true", "", &["debian.essential"]);
+    check("recommends = true", "recommends = [\"libgl1\"]", &["debian.recommends"]);
+    check("allow-upgrade = [\"libc6\"]", "", &["debian.allow-upgrade"]);
+    check("\"contrib\"]", "\"non-free\"]", &["debian.components"]);
     check("torch==2.3.1", "torch==2.4.0", &["variants.pytorch.require"]);
     check(
         "[variants.full]\ninclude",
@@ -596,6 +646,7 @@ fn inputs_follow_what_a_lock_depends_on_and_nothing_else() {
         &["variants", "variants.all.include", "variants.all.require", "variants.full.include", "variants.full.require"],
     );
     check("SIGINT", "SIGTERM", &[]);
+    check("4 GB", "5 GB", &[]);
     check("\"0755\"", "\"0700\"", &[]);
     check("own = [\"torch\", ", "own = [", &[]);
     check("name = \"axon-converter\"", "name = \"other\"", &[]);

@@ -1,9 +1,11 @@
 //! Fixtures made in code, for tests of this crate and of programs that embed it.
 
 mod base;
+mod elf;
 mod wheel;
 mod zip;
 
 pub use base::Base;
+pub use elf::Library;
 pub use wheel::Wheel;
 pub use zip::{Zip64End, ZipEntry, ZipWriter};

@@ -16,6 +16,7 @@ mod pushing;
 mod refusing;
 #[cfg(feature = "serve")]
 mod serving;
+mod verifying;
 mod wheels;
 #[cfg(feature = "serve")]
 mod workshop;

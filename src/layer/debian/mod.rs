@@ -10,13 +10,13 @@ mod fixture;
 mod fixups;
 mod index;
 mod lay_out;
+mod library;
 mod links;
 mod pack;
-mod soname;
 mod tree;
 
 pub use error::UnpackError;
 pub use index::{Entry, Index, Kind, Packed, Stretch};
 pub use lay_out::{Options, Over, Strip, lay_out};
+pub use library::Library;
 pub use pack::pack;
-pub use soname::Library;

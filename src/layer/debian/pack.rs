@@ -8,12 +8,13 @@ use std::{
 use flate2::{Compression, write::DeflateEncoder};
 
 use super::{
-    Entry, Index, Kind, Packed, Stretch, UnpackError,
+    Entry, Index, Kind, Packed, Stretch, UnpackError, contents,
     entries::{self, Header, HeaderKind},
-    soname,
+    library::{Library, is_library_name},
 };
 use crate::{
     debian::{Deb, Paragraph, Version, package_name},
+    elf::{self, Collected, Collector, Detail},
     layer::fingerprint,
     oci::{Digest, Hasher},
     store::{Blob, Ingest, Store},
@@ -29,7 +30,7 @@ const BUFFER: usize = 128 << 10;
 const LEVEL: Compression = Compression::new(6);
 
 /// The packed form of `deb`, made now unless it lies in the store. The same .deb gives the same bytes.
-/// Memory: some 20 MiB and the window of the .deb's compression, whatever the size.
+/// Memory: some 20 MiB, [`elf::MEMORY_LIMIT`] for large libraries, and the window of the .deb's compression, whatever the size.
 ///
 /// # Errors
 /// When this build's compressor is not that of the layer format, when the .deb is damaged or malformed, holds something that no image should get (a device, a path
@@ -51,14 +52,15 @@ pub fn pack(store: &Store, deb: &Blob) -> Result<Packed, UnpackError> {
     version.parse::<Version>().map_err(malformed)?;
 
     let keep = |source| UnpackError::Keep { package: package.clone(), source };
-    let mut packer = Packer { package: &package, ingest: store.ingest().map_err(keep)?, entries: Vec::new() };
+    let ingest = store.ingest().map_err(keep)?;
+    let mut packer = Packer { package: &package, ingest, entries: Vec::new(), unnamed: Vec::new() };
     let mut control_files = BTreeMap::new();
     for (name, bytes) in opened.control_files() {
         control_files.insert(name.clone(), packer.add(bytes).map_err(packer.cannot_read(name))?);
     }
     let data = opened.data().map_err(|source| UnpackError::Malformed { package: package.clone(), source })?;
     packer.read_data(data)?;
-    let Packer { ingest, entries, .. } = packer;
+    let Packer { ingest, entries, unnamed, .. } = packer;
     let blob = ingest.commit().map_err(keep)?;
     let index = Index {
         replaces: paragraph.get("Replaces").unwrap_or_default().to_owned(),
@@ -70,7 +72,7 @@ pub fn pack(store: &Store, deb: &Blob) -> Result<Packed, UnpackError> {
         package: package.clone(),
     };
     let mut result = Packed { index, blob };
-    result.name_large_libraries()?;
+    result.name_libraries(&unnamed)?;
     result.remember(store, deb.digest())?;
     Ok(result)
 }
@@ -102,6 +104,8 @@ struct Packer<'a> {
     package: &'a str,
     ingest: Ingest,
     entries: Vec<Entry>,
+    /// Which of the entries are libraries that have yet to be asked for their names.
+    unnamed: Vec<usize>,
 }
 
 /// Errors on the way through a tar: of the tar, or of what it holds.
@@ -158,16 +162,28 @@ impl Packer<'_> {
     }
 
     fn file(&mut self, path: &str, size: u64, contents: &mut dyn Read) -> io::Result<Kind> {
+        let named = is_library_name(path.rsplit('/').next().unwrap_or(path));
         if size > IN_MEMORY {
-            return Ok(Kind::File { contents: self.stream(size, contents)?, library: None });
+            let mut collector = named.then(|| Collector::new(Detail::Linking));
+            let contents = self.stream(size, contents, collector.as_mut())?;
+            let library = match collector.map(|mut collector| collector.finish()) {
+                Some(Collected::Elf(elf)) => Library::of(elf.object),
+                Some(Collected::Unread(_)) => {
+                    self.unnamed.push(self.entries.len());
+                    None
+                }
+                _ => None,
+            };
+            return Ok(Kind::File { contents, library });
         }
         let mut bytes = Vec::new();
         contents.take(size).read_to_end(&mut bytes)?;
         if bytes.len() as u64 != size {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let named = soname::is_library_name(path.rsplit('/').next().unwrap_or(path));
-        let library = if named { soname::library(&bytes.as_slice())? } else { None };
+        // What is malformed is no library to the cache.
+        let elf = if named { elf::read(&bytes, Detail::Linking).ok().flatten() } else { None };
+        let library = elf.and_then(|elf| Library::of(elf.object));
         Ok(Kind::File { contents: self.add(&bytes)?, library })
     }
 
@@ -191,7 +207,15 @@ impl Packer<'_> {
 
     /// A large file, deflated in any case: one that does not shrink grows by a few hundredths of a
     /// per cent. The encoder is always given full buffers, so that its output depends on nothing else.
-    fn stream(&mut self, size: u64, contents: &mut dyn Read) -> io::Result<Stretch> {
+    fn stream(
+        &mut self,
+        size: u64,
+        contents: &mut dyn Read,
+        mut collector: Option<&mut Collector>,
+    ) -> io::Result<Stretch> {
+        if let Some(collector) = &mut collector {
+            collector.begin(size);
+        }
         let offset = self.ingest.size();
         let (mut crc, mut hasher, mut count) = (crc32fast::Hasher::new(), Hasher::new(), 0);
         let mut encoder = DeflateEncoder::new(&mut self.ingest, LEVEL);
@@ -206,6 +230,9 @@ impl Packer<'_> {
             hasher.update(&buffer);
             count += buffer.len() as u64;
             encoder.write_all(&buffer)?;
+            if let Some(collector) = &mut collector {
+                collector.write(&buffer);
+            }
         }
         encoder.finish()?;
         if count != size {
@@ -235,20 +262,21 @@ impl Packer<'_> {
 }
 
 impl Packed {
-    /// Libraries that were streamed past have yet to be asked for their names.
-    fn name_large_libraries(&mut self) -> Result<(), UnpackError> {
-        let mut found = Vec::new();
-        for (position, entry) in self.index.entries.iter().enumerate() {
-            let Kind::File { contents, library: None } = &entry.kind else { continue };
-            let name = entry.path.rsplit('/').next().unwrap_or(&entry.path);
-            if contents.size > IN_MEMORY && soname::is_library_name(name) {
-                let library = soname::library(&self.span(contents));
-                found.push((position, library.map_err(cannot_read(&self.index.package, &entry.path))?));
-            }
-        }
-        for (position, named) in found {
-            if let Kind::File { library, .. } = &mut self.index.entries[position].kind {
-                *library = named;
+    /// Reads the libraries among the entries at `positions` once more: what they say of themselves lies
+    /// where nothing was expected when they streamed past.
+    fn name_libraries(&mut self, positions: &[usize]) -> Result<(), UnpackError> {
+        let mut collector = Collector::new(Detail::Linking);
+        for position in positions {
+            let Entry { path, kind: Kind::File { contents, .. }, .. } = &self.index.entries[*position] else {
+                continue;
+            };
+            let span = self.span(contents);
+            let collected = elf::read_stream(&mut collector, contents.size, || contents::open(&span));
+            let collected = collected.map_err(cannot_read(&self.index.package, path))?;
+            if let Kind::File { library, .. } = &mut self.index.entries[*position].kind
+                && let Collected::Elf(elf) = collected
+            {
+                *library = Library::of(elf.object);
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use std::{
 use super::{
     super::{
         Library,
-        soname::is_library_name,
+        library::is_library_name,
         tree::{TreeKind, TreeNode},
     },
     Tree, UnpackError,

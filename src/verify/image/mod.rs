@@ -1,0 +1,52 @@
+//! `--image`: whether an image's documents fit together, and what its files should not be.
+
+mod cuda;
+mod documents;
+mod hidden;
+mod modes;
+mod secrets;
+
+pub use documents::{budget, documents};
+
+use super::{Code, Finding, Subject};
+use crate::recipe;
+
+/// What the merged files of an image tell about it.
+pub(super) fn files(subject: &Subject, demands: &recipe::Check) -> Vec<Finding> {
+    let mut findings = hidden::check(subject);
+    findings.extend(cuda::check(subject));
+    findings.extend(secrets::check(subject));
+    findings.extend(modes::check(subject));
+    findings.extend(too_large(subject, demands));
+    findings
+}
+
+fn too_large(subject: &Subject, demands: &recipe::Check) -> Option<Finding> {
+    let most = *demands.max_size.as_ref()?.get_ref();
+    let size: u64 = subject.layers.iter().map(|layer| layer.size).sum();
+    let largest = subject.layers.iter().max_by_key(|layer| layer.size)?;
+    let message = format!("its layers have {} together, and {} are allowed", bytes(size), bytes(most));
+    let hint = format!("make it smaller, or raise `[check] max-size`; the largest layer is {}", largest.name);
+    (size > most).then(|| Finding::new(Code::TOO_LARGE, &subject.platform, message).hinted(hint))
+}
+
+/// `bytes` as people read them: `17.1 MB`.
+fn bytes(bytes: u64) -> String {
+    let (unit, name): (u64, &str) = match bytes {
+        0..1_000_000 => (1_000, "kB"),
+        1_000_000..1_000_000_000 => (1_000_000, "MB"),
+        _ => (1_000_000_000, "GB"),
+    };
+    let tenths = (u128::from(bytes) * 10 + u128::from(unit) / 2) / u128::from(unit);
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
+}
+
+/// The first few of `paths`, and how many more there are.
+fn some(paths: &[String]) -> String {
+    const NAMED: usize = 3;
+    let first = paths.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match paths.len().saturating_sub(NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}

@@ -1,0 +1,67 @@
+//! Who brought which file: the lists that distributions and packages keep of their files.
+
+use std::collections::BTreeMap;
+
+use super::Owner;
+use crate::{
+    base::{Evidence, Kind, Tree},
+    python::Record,
+};
+
+/// Where dpkg keeps a list of each package's files, and where images without dpkg keep checksums.
+const DPKG_LISTS: &str = "var/lib/dpkg/info/";
+const DPKG_SUMS: &str = "var/lib/dpkg/status.d/";
+
+/// The owners of an image's files, by path without a leading slash.
+#[derive(Clone, Debug, Default)]
+pub struct Owners {
+    by_path: BTreeMap<String, Owner>,
+}
+
+impl Owners {
+    /// What the lists in `tree` say.
+    #[must_use]
+    pub fn of(tree: &Tree) -> Self {
+        let mut owners = Self::default();
+        for (path, node) in tree.iter().filter(|(_, node)| node.kind == Kind::File) {
+            let Some(text) = node.evidence.as_deref().and_then(Evidence::text) else { continue };
+            if let Some(name) = path.strip_prefix(DPKG_LISTS).and_then(|name| name.strip_suffix(".list")) {
+                owners.add_package(tree, name, text.lines());
+            } else if let Some(name) = path.strip_prefix(DPKG_SUMS).and_then(|name| name.strip_suffix(".md5sums")) {
+                owners.add_package(tree, name, text.lines().filter_map(|line| Some(line.split_once("  ")?.1)));
+            } else if let Some((site, info)) = path.strip_suffix("/RECORD").and_then(|folder| folder.rsplit_once('/')) {
+                owners.add_distribution(tree, site, info, text.as_bytes());
+            }
+        }
+        owners
+    }
+
+    /// The owner of the file at `path`, which leads through no symbolic link.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&Owner> {
+        self.by_path.get(path)
+    }
+
+    fn add_package<'a>(&mut self, tree: &Tree, name: &str, paths: impl Iterator<Item = &'a str>) {
+        let name = name.split_once(':').map_or(name, |(name, _)| name);
+        for path in paths {
+            // Lists name paths as they were before /bin, /lib and /sbin became links.
+            if let Some((path, node)) = tree.find_itself(path)
+                && node.kind != Kind::Directory
+            {
+                self.by_path.entry(path).or_insert_with(|| Owner::Package(name.to_owned()));
+            }
+        }
+    }
+
+    fn add_distribution(&mut self, tree: &Tree, site: &str, info: &str, record: &[u8]) {
+        let Some(stem) = info.strip_suffix(".dist-info") else { return };
+        let name = stem.split_once('-').map_or_else(|| stem.to_owned(), |(name, version)| format!("{name} {version}"));
+        for entry in Record::parse(record).map(|record| record.entries).unwrap_or_default() {
+            let path = if entry.path.starts_with('/') { entry.path } else { format!("{site}/{}", entry.path) };
+            if let Some((path, _)) = tree.find_itself(&path) {
+                self.by_path.insert(path, Owner::Wheel(name.clone()));
+            }
+        }
+    }
+}

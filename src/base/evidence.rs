@@ -255,6 +255,8 @@ mod tests {
             "lib/ld-musl-x86_64.so.1",
             "usr/lib/python3.11/_sysconfigdata__x86_64-linux-gnu.py",
             "var/lib/dpkg/status.d/libc6",
+            "x/demo-1.0.dist-info/RECORD",
+            "opt/conda/conda-meta/zlib-1.3-0.json",
             "usr/lib/os-release",
         ] {
             assert!(wants(path, 4096), "{path}");

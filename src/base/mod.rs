@@ -13,6 +13,8 @@ mod installed;
 mod interpreter;
 mod libc;
 mod memory;
+mod replace;
+mod requirements;
 mod tree;
 
 pub use banner::Banners;
@@ -23,4 +25,5 @@ pub use evidence::{Evidence, Secret, wants};
 pub use facts::Python;
 pub use image::{BaseImage, image_for, read_base};
 pub use inspect::{check_layer, inspect, known_layer, read_layer, read_tree, stream_layer};
+pub use requirements::{Declared, Unmet, unmet};
 pub use tree::{Hidden, Node, Tree};

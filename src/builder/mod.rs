@@ -3,6 +3,7 @@
 
 mod build;
 mod check;
+mod config;
 mod debian;
 mod destination;
 mod error;
@@ -18,6 +19,7 @@ mod locking;
 mod make;
 mod memo;
 mod over;
+mod replacing;
 mod paths;
 mod verifying;
 mod wheels;

@@ -222,9 +222,9 @@ fn requirements_that_are_not_met() {
     assert_eq!(
         found(&base, "[wheels]\nexclude = [\"left-*\"]"),
         [
-            "error WW207 /SITE/demo-1.0.dist-info demo 1.0 requires absent<2, which is not installed",
-            "error WW208 /SITE/demo-1.0.dist-info demo 1.0 requires other>=3, and other 2.1 is installed",
-            "warning WW211 /SITE/demo-1.0.dist-info demo 1.0 requires left-out, which `[wheels] exclude` leaves out",
+            "error WW207 /SITE/demo-1.0.dist-info demo 1.0 requires absent<2, and that is not there",
+            "error WW208 /SITE/demo-1.0.dist-info demo 1.0 requires other>=3, and other is 2.1",
+            "warning WW211 /SITE/demo-1.0.dist-info demo 1.0 requires left-out, and that is not there",
         ]
     );
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     base::{Evidence, Kind, Python, Tree},
-    python::{EntryPoints, PackageName, Record, Version},
+    python::{EntryPoints, PackageName, Record},
     verify::{Code, Finding, Owner, Subject},
 };
 
@@ -13,8 +13,6 @@ pub(super) struct Distribution<'a> {
     pub(super) name: PackageName,
     /// As its metadata spells it.
     pub(super) version: &'a str,
-    /// `Requires-Dist`, as written.
-    pub(super) requires: &'a [String],
     /// The folder that it is installed in, without a leading slash.
     pub(super) site: String,
     /// Its metadata, file or folder, without a leading slash.
@@ -28,10 +26,6 @@ impl Distribution<'_> {
     /// `numpy 1.26.4`.
     pub(super) fn title(&self) -> String {
         format!("{} {}", self.name, self.version)
-    }
-
-    pub(super) fn parsed_version(&self) -> Option<Version> {
-        self.version.parse().ok()
     }
 
     /// Whether the system's package manager brought it, which answers for it.
@@ -86,7 +80,7 @@ fn read<'a>(
         _ => return None,
     };
     let (place, node) = tree.find(&document)?;
-    let Some(Evidence::Distribution { name, version, requires }) = node.evidence.as_deref() else { return None };
+    let Some(Evidence::Distribution { name, version, .. }) = node.evidence.as_deref() else { return None };
     let name: PackageName = name.parse().ok()?;
     let owner = subject.owner(&place, node);
     let mut malformed = |file: &str, error: &dyn std::fmt::Display| {
@@ -101,7 +95,7 @@ fn read<'a>(
         EntryPoints::parse(text.as_bytes()).map_err(|error| malformed("entry_points.txt", &error)).ok()
     });
     let commands = commands.unwrap_or_default();
-    Some(Distribution { name, version, requires, site: site.to_owned(), info, record, commands, owner })
+    Some(Distribution { name, version, site: site.to_owned(), info, record, commands, owner })
 }
 
 pub(super) fn text<'a>(tree: &'a Tree, path: &str) -> Option<&'a str> {

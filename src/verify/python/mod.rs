@@ -11,7 +11,7 @@ mod record;
 mod requirements;
 
 use super::{Check, Code, Demands, Finding, Report, Skipped, Subject};
-use crate::base::Python;
+use crate::{base::Python, python::PackageName};
 
 use distributions::Distribution;
 use modules::Modules;
@@ -58,7 +58,11 @@ pub(super) fn check(subject: &Subject, demands: &Demands) -> Report {
     report
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    fn distribution(&self, name: &PackageName) -> Option<&Distribution<'a>> {
+        self.distributions.iter().find(|distribution| distribution.name == *name)
+    }
+
     fn finding(&self, code: Code, message: impl Into<String>) -> Finding {
         Finding::new(code, &self.subject.platform, message)
     }

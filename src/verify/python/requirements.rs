@@ -1,72 +1,44 @@
 //! What distributions require, against what is installed: as `pip check`, with the markers of the
 //! image's own platform.
 
+use std::collections::BTreeMap;
+
 use super::{View, distributions::Distribution};
 use crate::{
+    base::{Unmet, unmet},
     lock::Interpreter,
-    python::{Libc, MarkerEnvironment, Requirement, Target, marker_environment},
+    python::{Libc, PackageName, Target, marker_environment},
     verify::{Code, Demands, Finding},
 };
 
 pub(super) fn check(view: &View<'_>, demands: &Demands) -> Vec<Finding> {
     let Interpreter { version, free_threaded, .. } = view.python.interpreter;
+    let platform = view.subject.platform.clone();
     // No marker asks for the C library.
-    let target =
-        Target { platform: view.subject.platform.clone(), python: version, libc: Libc::Glibc(2, 0), free_threaded };
-    let environment = marker_environment(&target);
-    let judged = view.distributions.iter().filter(|distribution| !distribution.is_of_system());
-    judged.flat_map(|distribution| unmet(view, demands, distribution, &environment)).collect()
+    let target = Target { platform, python: version, libc: Libc::Glibc(2, 0), free_threaded };
+    let present: BTreeMap<PackageName, String> =
+        view.distributions.iter().map(|one| (one.name.clone(), one.version.to_owned())).collect();
+    // What it cannot tell was found to be no interpreter before.
+    let mut declared = view.subject.tree.declared(view.subject.settings()).unwrap_or_default();
+    declared.retain(|one| view.distribution(&one.name).is_some_and(|found| !found.is_of_system()));
+    let unmet = unmet(&declared, &present, &marker_environment(&target));
+    unmet.iter().filter_map(|unmet| Some(finding(view, demands, view.distribution(&unmet.owner)?, unmet))).collect()
 }
 
-fn unmet(
-    view: &View<'_>,
-    demands: &Demands,
-    distribution: &Distribution<'_>,
-    environment: &MarkerEnvironment,
-) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
-    for text in distribution.requires {
-        let Ok(requirement) = Requirement::lenient(text) else { continue };
-        if !requirement.applies(environment, &[]) {
-            continue;
+fn finding(view: &View<'_>, demands: &Demands, owner: &Distribution<'_>, unmet: &Unmet) -> Finding {
+    let Unmet { name, wanted, .. } = unmet;
+    let left_out = demands.exclude.iter().any(|pattern| pattern.matches(name));
+    let (code, hint) = match &unmet.found {
+        Some(_) => {
+            let hint = "choose versions that go together: lock again without overriding either";
+            (Code::REQUIREMENT_VERSION, hint.to_owned())
         }
-        let finding = judge(view, demands, distribution, &requirement);
-        findings.extend(finding.filter(|finding| !findings.contains(finding)));
-    }
-    findings
-}
-
-fn judge(
-    view: &View<'_>,
-    demands: &Demands,
-    distribution: &Distribution<'_>,
-    requirement: &Requirement,
-) -> Option<Finding> {
-    let name = &requirement.name;
-    let versions = requirement.versions().map(ToString::to_string).unwrap_or_default();
-    let asks = format!("{} requires {name}{}", distribution.title(), versions.replace(' ', ""));
-    let at = |code, message: String| view.finding(code, message).at(&distribution.info).of(distribution.owner.clone());
-    let installed = view.distributions.iter().find(|installed| installed.name == *name);
-    let Some(installed) = installed else {
-        if demands.exclude.iter().any(|pattern| pattern.matches(name)) {
-            let message = format!("{asks}, which `[wheels] exclude` leaves out");
-            return Some(
-                at(Code::REQUIREMENT_EXCLUDED, message)
-                    .hinted("accept it with the reason why it is not needed, or remove it from `exclude`"),
-            );
+        None if left_out => {
+            let hint = "accept it with the reason why it is not needed, or remove it from `[wheels] exclude`";
+            (Code::REQUIREMENT_EXCLUDED, hint.to_owned())
         }
-        let finding = at(Code::REQUIREMENT_MISSING, format!("{asks}, which is not installed"));
-        return Some(
-            finding
-                .hinted(format!("add `{name}` to what is installed"))
-                .mended_by(format!("require = [\"{name}{}\"]", versions.replace(' ', ""))),
-        );
+        None => (Code::REQUIREMENT_MISSING, format!("add `{name}` to what is installed")),
     };
-    let version = installed.parsed_version()?;
-    let met = requirement.versions().is_none_or(|versions| versions.contains(&version));
-    let message = format!("{asks}, and {} is installed", installed.title());
-    (!met).then(|| {
-        at(Code::REQUIREMENT_VERSION, message)
-            .hinted("choose versions that go together: lock again without overriding either")
-    })
+    let finding = view.finding(code, unmet.to_string()).at(&owner.info).of(owner.owner.clone()).hinted(hint);
+    if code == Code::REQUIREMENT_MISSING { finding.mended_by(format!("require = [\"{wanted}\"]")) } else { finding }
 }

@@ -185,12 +185,12 @@ fn is_text(name: &str, path: &str) -> bool {
         "pyvenv.cfg" | "patchlevel.h" | "os-release" => true,
         "RECORD" => path.ends_with(".dist-info/RECORD"),
         "entry_points.txt" => path.ends_with(".dist-info/entry_points.txt"),
-        other if other.ends_with(".json") => path.rsplit('/').nth(1) == Some("conda-meta"),
-        other if other.ends_with(".pth") => path.contains("-packages/"),
+        other if has_ending(other, &["json"]) => path.rsplit('/').nth(1) == Some("conda-meta"),
+        other if has_ending(other, &["pth"]) => path.contains("-packages/"),
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own, and checksums beside them.
         _ if path.contains("var/lib/dpkg/status.d/") => true,
-        other if path.contains("var/lib/dpkg/info/") => other.ends_with(".list"),
+        other if path.contains("var/lib/dpkg/info/") => has_ending(other, &["list"]),
         other => {
             other.starts_with("_sysconfigdata_") && Path::new(other).extension().is_some_and(|ending| ending == "py")
         }

@@ -52,16 +52,10 @@ pub async fn read_tree(base: &BaseImage, store: &Store) -> Result<Tree, BaseErro
 /// When the layer cannot be read, or is not what its descriptor and its diff id say, and when the
 /// store cannot be written.
 pub async fn read_layer(layer: &Layer, store: &Store) -> Result<LayerEntries, BaseError> {
-    match memory::layer(store, layer.diff_id) {
+    match memory::known_layer(store, layer.diff_id) {
         Some(known) => Ok(known),
         None => check_layer(layer, store).await,
     }
-}
-
-/// What a layer holds, if it was read or made before.
-#[must_use]
-pub fn known_layer(layer: &Layer, store: &Store) -> Option<LayerEntries> {
-    memory::layer(store, layer.diff_id)
 }
 
 /// Runs `work`, which may block, on the tar of a layer. The blob's digest is checked where `work` reads to

@@ -61,6 +61,8 @@ struct Candidate {
     manifest: Manifest,
     config: Value,
     layers: Vec<(Layer, Reading)>,
+    /// How many of them are known to be the base's.
+    base: usize,
 }
 
 impl Builder {
@@ -140,7 +142,7 @@ impl Builder {
         }
         let config = serde_json::from_slice(&bytes).unwrap_or_default();
         let layers = layers(source, &manifest, &config)?.into_iter().map(|layer| (layer, reading)).collect();
-        Ok(Some(Candidate { platform, manifest, config, layers }))
+        Ok(Some(Candidate { platform, manifest, config, layers, base: 0 }))
     }
 
     /// Checks images that were built, each platform's.
@@ -174,8 +176,10 @@ impl Builder {
                 (Depth::Quick, _) => Reading::Known,
             });
             let layers = image.layers.iter().cloned().zip(reading).collect();
+            let base =
+                built.layers.iter().filter(|row| row.platform == image.platform && row.made == Made::Base).count();
             let (platform, manifest) = (image.platform.clone(), image.manifest.clone());
-            let candidate = Candidate { platform, manifest, config, layers };
+            let candidate = Candidate { platform, manifest, config, layers, base };
             let found = self.verify_candidate(candidate, checks, demands).await?;
             // What was not checked may be checked another time.
             if may_be_known && found.skipped.is_empty() {
@@ -194,7 +198,7 @@ impl Builder {
         checks: &Checks,
         demands: &Demands,
     ) -> Result<Report, BuildError> {
-        let Candidate { platform, manifest, config, layers } = candidate;
+        let Candidate { platform, manifest, config, layers, base: base_layers } = candidate;
         let wanted = &checks.wanted;
         let mut report = Report::default();
         let documents = verify::documents(&platform, &manifest, &config);
@@ -228,7 +232,7 @@ impl Builder {
         let described = described.collect();
         let (files, demanded) = (wanted.clone(), demands.clone());
         let checked = self.compute(move || {
-            let subject = Subject::new(platform, config, described, tree);
+            let subject = Subject::new(platform, config, described, tree).over(base_layers);
             let report = verify::check(&subject, &files, &demanded);
             (Arc::new(subject), report)
         });
@@ -281,7 +285,7 @@ impl Builder {
         match reading {
             Reading::Anew => base::check_layer(layer, store).await.map(Some),
             Reading::Needed => base::read_layer(layer, store).await.map(Some),
-            Reading::Known => Ok(base::known_layer(layer, store)),
+            Reading::Known => Ok(base::known_layer(store, layer.diff_id)),
         }
     }
 }

@@ -109,6 +109,12 @@ codes! {
     CLOBBERED_DATA = 215, Warning, "two distributions write one file that is no code",
         "Two installed distributions list one file with different contents, such as `LICENSE` or a folder `tests` \
          at the top: nothing breaks, and one of the two files is lost.";
+    REQUIREMENT_OVERRIDDEN = 216, Note, "a requirement was overridden",
+        "A distribution requires something else than there is, and `overrides` in the recipe say that it works \
+         all the same.";
+    REQUIREMENT_OF_BASE = 217, Note, "a distribution of the base lacks what it requires",
+        "The base came with a distribution whose requirements are not met. No wheel of the recipe has to do \
+         with it.";
 
     DIGEST = 301, Error, "bytes do not have their digest",
         "A blob of the image is not what its descriptor says, or is not there: whoever pulls it, fails.";

@@ -26,6 +26,9 @@ pub struct Finding {
     pub recipe: Option<String>,
     /// Why the recipe accepts it, if it does.
     pub accepted: Option<String>,
+    /// Whether the file is one of the base's, which whoever builds on it cannot mend.
+    #[serde(default)]
+    pub inherited: bool,
 }
 
 /// What brought a file into an image.
@@ -52,6 +55,7 @@ impl Finding {
             hint: None,
             recipe: None,
             accepted: None,
+            inherited: false,
         }
     }
 
@@ -83,10 +87,16 @@ impl Finding {
         self
     }
 
-    /// How bad it is: what the recipe accepts is no more than a note.
+    /// How bad it is: what the recipe accepts is no more than a note, and what the base brings no more
+    /// than a warning.
     #[must_use]
     pub fn level(&self) -> Level {
-        if self.accepted.is_some() { Level::Note } else { self.code.level() }
+        let most = match (&self.accepted, self.inherited) {
+            (Some(_), _) => Level::Note,
+            (None, true) => Level::Warning,
+            (None, false) => Level::Error,
+        };
+        self.code.level().min(most)
     }
 }
 

@@ -20,7 +20,10 @@ pub use owners::Owners;
 pub use report::{Check, Report, Skipped};
 pub use subject::{Subject, SubjectLayer, layer_names};
 
-use crate::{python::NamePattern, recipe};
+use crate::{
+    python::{NamePattern, PackageName},
+    recipe::{self, Listed},
+};
 
 /// What a recipe says that an image must be.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +32,8 @@ pub struct Demands {
     pub check: recipe::Check,
     /// Distributions that `[wheels] exclude` leaves out.
     pub exclude: Vec<NamePattern>,
+    /// Distributions for which `overrides` say what counts, whatever others require.
+    pub overridden: Vec<PackageName>,
 }
 
 impl Demands {
@@ -36,7 +41,12 @@ impl Demands {
     #[must_use]
     pub fn of(recipe: &recipe::Recipe) -> Self {
         let exclude = recipe.wheels.exclude.iter().map(|pattern| pattern.get_ref().clone()).collect();
-        Self { check: recipe.check.clone(), exclude }
+        let all = recipe.images().into_iter().flat_map(|image| image.request.overrides);
+        let overridden = all.filter_map(|listed| match listed.into_inner() {
+            Listed::Demand(demand) => Some(demand.requirement.name),
+            Listed::File(_) => None,
+        });
+        Self { check: recipe.check.clone(), exclude, overridden: overridden.collect() }
     }
 }
 
@@ -52,6 +62,10 @@ pub fn check(subject: &Subject, wanted: &[Check], demands: &Demands) -> Report {
             Check::Libraries | Check::Run => continue,
         }
         report.checked.push((subject.platform.clone(), *check));
+    }
+    for finding in &mut report.findings {
+        let node = finding.path.as_ref().and_then(|path| subject.tree.find(path));
+        finding.inherited = node.is_some_and(|(_, node)| node.layer < subject.base_layers);
     }
     report
 }

@@ -43,6 +43,7 @@ fn finding(finding: &Finding) -> Value {
         "hint": finding.hint.as_ref().map(ToString::to_string),
         "recipe": finding.recipe,
         "accepted": finding.accepted,
+        "inherited": finding.inherited,
     })
 }
 
@@ -80,7 +81,7 @@ mod tests {
             json!({
                 "code": "WW101", "level": "error", "platform": "linux/amd64", "path": "/usr/lib/cv2.so",
                 "owner": { "kind": "wheel", "name": "opencv-python 4.9" }, "message": "libGL.so.1 is missing",
-                "hint": null, "recipe": "packages = [\"libgl1\"]", "accepted": null,
+                "hint": null, "recipe": "packages = [\"libgl1\"]", "accepted": null, "inherited": false,
             })
         );
         assert_eq!(object["skipped"][0]["reason"], "no Python");

@@ -143,9 +143,8 @@ impl Blocks {
                 };
                 Kind::Except { body, related: is_related(header), raises: false }
             }
-            "finally" => Kind::Plain,
             "with" if header.contains("suppress(") => Kind::Suppress,
-            "with" => Kind::Plain,
+            "with" | "finally" => Kind::Plain,
             "if" => of_condition(header),
             "else" if matches!(before, Some(Kind::Never)) => Kind::Plain,
             "else" | "elif" | "for" | "while" | "match" | "case" => Kind::Condition,

@@ -20,6 +20,8 @@ pub(super) struct Distribution<'a> {
     pub(super) record: Option<Record>,
     pub(super) commands: EntryPoints,
     pub(super) owner: Owner,
+    /// The layer that brought its metadata.
+    pub(super) layer: usize,
 }
 
 impl Distribution<'_> {
@@ -95,7 +97,8 @@ fn read<'a>(
         EntryPoints::parse(text.as_bytes()).map_err(|error| malformed("entry_points.txt", &error)).ok()
     });
     let commands = commands.unwrap_or_default();
-    Some(Distribution { name, version, site: site.to_owned(), info, record, commands, owner })
+    let (site, layer) = (site.to_owned(), node.layer);
+    Some(Distribution { name, version, site, info, record, commands, owner, layer })
 }
 
 pub(super) fn text<'a>(tree: &'a Tree, path: &str) -> Option<&'a str> {

@@ -296,9 +296,8 @@ impl<'a> Modules<'a> {
     /// [`site`](https://docs.python.org/3/library/site.html).
     fn add_paths_of(&mut self, site: &str) {
         let tree = &self.subject.tree;
-        let files: Vec<&str> =
-            tree.children(site).into_iter().map(|(name, _)| name).filter(|name| name.ends_with(".pth")).collect();
-        for file in files {
+        let is_list = |name: &&str| name.rsplit_once('.').is_some_and(|(_, ending)| ending == "pth");
+        for file in tree.children(site).into_iter().map(|(name, _)| name).filter(is_list) {
             for line in text(tree, &format!("{site}/{file}")).unwrap_or_default().lines().map(str::trim) {
                 if line.starts_with("import ") || line.starts_with("import\t") {
                     self.has_finders |= !is_harmless(file);

@@ -28,6 +28,13 @@ pub(super) fn check(view: &View<'_>, demands: &Demands) -> Vec<Finding> {
 fn finding(view: &View<'_>, demands: &Demands, owner: &Distribution<'_>, unmet: &Unmet) -> Finding {
     let Unmet { name, wanted, .. } = unmet;
     let left_out = demands.exclude.iter().any(|pattern| pattern.matches(name));
+    let about = |code| view.finding(code, unmet.to_string()).at(&owner.info).of(owner.owner.clone());
+    if demands.overridden.contains(name) {
+        return about(Code::REQUIREMENT_OVERRIDDEN);
+    }
+    if owner.layer < view.subject.base_layers {
+        return about(Code::REQUIREMENT_OF_BASE);
+    }
     let (code, hint) = match &unmet.found {
         Some(_) => {
             let hint = "choose versions that go together: lock again without overriding either";
@@ -39,6 +46,6 @@ fn finding(view: &View<'_>, demands: &Demands, owner: &Distribution<'_>, unmet: 
         }
         None => (Code::REQUIREMENT_MISSING, format!("add `{name}` to what is installed")),
     };
-    let finding = view.finding(code, unmet.to_string()).at(&owner.info).of(owner.owner.clone()).hinted(hint);
+    let finding = about(code).hinted(hint);
     if code == Code::REQUIREMENT_MISSING { finding.mended_by(format!("require = [\"{wanted}\"]")) } else { finding }
 }

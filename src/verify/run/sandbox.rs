@@ -124,19 +124,19 @@ impl Sandbox {
         process.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         if self.means == Means::Namespaces {
             process.args(["--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc"]);
-            process.arg(program("sh").map_err(io::Error::other)?).args(["-c", &self.enter()?]);
+            process.arg(program("sh").map_err(io::Error::other)?).args(["-c", &entering()?]);
             process.arg(&self.root).arg(&self.folder).arg(&unshare).args(command);
         } else {
             process.arg("--root").arg(&self.root).arg("--wd").arg(&self.folder).arg("--").args(command);
         }
         Ok(process)
     }
+}
 
-    /// The shell's lines, in which `mount` must be found whatever the image's `PATH` says.
-    fn enter(&self) -> io::Result<String> {
-        let mount = program("mount").map_err(io::Error::other)?;
-        Ok(ENTER.replace("mount -", &format!("{} -", mount.display())))
-    }
+/// The shell's lines, in which `mount` must be found whatever the image's `PATH` says.
+fn entering() -> io::Result<String> {
+    let mount = program("mount").map_err(io::Error::other)?;
+    Ok(ENTER.replace("mount -", &format!("{} -", mount.display())))
 }
 
 /// Whether this machine executes programs for `platform`, itself or through an emulator.

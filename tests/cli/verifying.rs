@@ -1,5 +1,7 @@
 //! What `verify` finds in images, from the recipe to the exit code.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use wheelwright::{
     oci::Digest,
@@ -143,7 +145,7 @@ fn with(base: Base, (name, version): (&str, &str), headers: &str, files: &[(&str
     let mut base = base.file(&format!("{SITE}/{info}/METADATA"), metadata.as_bytes());
     for (path, text) in files {
         let hash = BASE64_URL_SAFE_NO_PAD.encode(Digest::of(text.as_bytes()).as_bytes());
-        record += &format!("{path},sha256={hash},{}\n", text.len());
+        let _ = writeln!(record, "{path},sha256={hash},{}", text.len());
         base = base.file(&format!("{SITE}/{path}"), text.as_bytes());
     }
     base.file(&format!("{SITE}/{info}/RECORD"), record.as_bytes())

@@ -14,8 +14,9 @@ use crate::{
     layer::{
         Contribution, Format, Item, LayerError, Paths, Threads, lay_before, merge,
         scripts::{self, Files},
-        share,
+        share, venv,
         wheel::{Destination, RecordCheck, install},
+        whiteouts,
     },
     lock::{Facts, Interpreter, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
@@ -61,6 +62,8 @@ impl Builder {
         let fail = |source| BuildError::Layer { layer: planned.name.clone(), platform: platform.clone(), source };
         let records = self.settings.records;
         let items = match planned.contents {
+            Contents::Whiteouts(hidden) => whiteouts(&hidden),
+            Contents::Venv(made) => venv::lay_out(&made, &site.below.facts, &site.below.platform),
             Contents::Debian(_) => {
                 let laid = self.lay_out_packages(site.project, site.below).await?;
                 self.note_undone(&key, &laid.undone).map_err(|source| fail(source.into()))?;

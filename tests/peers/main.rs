@@ -25,5 +25,6 @@ mod quickstart;
 mod root;
 mod tags;
 mod torch;
+mod verifying;
 mod wheelwright_registry;
 mod workshop;

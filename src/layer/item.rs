@@ -88,14 +88,7 @@ pub struct Span {
 /// Marks that hide what lower layers have at these absolute paths. Sorted.
 #[must_use]
 pub fn whiteouts(hidden: &[String]) -> Vec<Item> {
-    let mark = |path: &String| Item {
-        path: path.trim_start_matches('/').to_owned(),
-        node: Node::Whiteout,
-        mode: 0o644,
-        uid: 0,
-        gid: 0,
-        mtime: MTIME,
-    };
+    let mark = |path: &String| Item::new(path.trim_start_matches('/').to_owned(), Node::Whiteout, 0o644);
     let mut marks: Vec<Item> = hidden.iter().map(mark).collect();
     marks.sort_by(|left, right| left.path.as_bytes().cmp(right.path.as_bytes()));
     marks

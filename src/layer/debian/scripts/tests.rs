@@ -29,6 +29,7 @@ fn shown(laid: &LaidOut, wanted: &[&str]) -> Vec<String> {
             Node::File(Body::Span(_)) => " in the store".to_owned(),
             Node::Symlink(target) => format!(" -> {target}"),
             Node::Hardlink(target) => format!(" == {target}"),
+            Node::Whiteout => " is hidden".to_owned(),
         };
         let attributes = item.xattrs.keys().map(|name| format!(" +{name}")).collect::<Vec<_>>().concat();
         format!("{}{node} {:o} {}:{}{attributes}", item.path, item.mode, item.uid, item.gid)

@@ -5,7 +5,7 @@ use futures_util::future::try_join_all;
 use super::{
     BuildError, Builder, Kept, Project,
     debian::{Beside, add_to_tree},
-    inputs, local_wheels,
+    inputs, local_wheels, stated,
 };
 use crate::{
     base::{BaseError, BaseImage, Tree, inspect, read_base, read_tree},
@@ -50,6 +50,18 @@ impl Builder {
     }
 
     async fn lock_platform(
+        &self,
+        project: &Project,
+        platform: &Platform,
+        kept: (Option<Digest>, &[LockedSuite]),
+    ) -> Result<LockedPlatform, BuildError> {
+        match self.read_platform(project, platform, kept).await {
+            Ok(locked) => stated::check(&project.recipe, platform, &locked.facts).map(|()| locked),
+            Err(error) => self.lock_stated(project, platform, error),
+        }
+    }
+
+    async fn read_platform(
         &self,
         project: &Project,
         platform: &Platform,

@@ -20,6 +20,7 @@ mod make;
 mod memo;
 mod over;
 mod paths;
+mod stated;
 mod verifying;
 mod wheels;
 #[cfg(test)]

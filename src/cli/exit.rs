@@ -94,6 +94,7 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::NoPackageList { .. }
         | BuildError::MaintainerScript { .. }
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
+        BuildError::FalseRecord { .. } => Some(Code::Refused),
         BuildError::Scratch
         | BuildError::NotInLock { .. }
         | BuildError::NotForThisMachine { .. }

@@ -22,6 +22,7 @@ mod pip;
 mod private_index;
 mod python_base;
 mod quickstart;
+mod remote;
 mod root;
 mod tags;
 mod torch;

@@ -7,7 +7,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::banner::{Banners, Scanner};
+use super::{
+    LoaderCache,
+    banner::{Banners, Scanner},
+};
 
 /// Texts larger than this are not what their name says.
 const TEXT_LIMIT: u64 = 64 << 20;
@@ -24,6 +27,9 @@ pub enum Evidence {
         name: String,
         /// As its metadata spells it.
         version: String,
+        /// `Requires-Dist`, as written.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        requires: Vec<String>,
     },
     /// All of a file. Bytes that are no UTF-8 are replaced.
     #[serde(rename = "t")]
@@ -31,12 +37,16 @@ pub enum Evidence {
     /// What stands somewhere in a program or a library.
     #[serde(rename = "b")]
     Binary(Banners),
+    /// Where the loader believes libraries to be.
+    #[serde(rename = "c")]
+    LoaderCache(LoaderCache),
 }
 
 enum Sort {
     Distribution,
     Text,
     Binary,
+    LoaderCache,
 }
 
 /// Whether the bytes of a regular file at `path` tell something about a base.
@@ -69,6 +79,11 @@ impl Evidence {
                 )))
             }
             Some(Sort::Binary) => binary(content).map(|banners| Some(Self::Binary(banners))),
+            Some(Sort::LoaderCache) => {
+                let mut bytes = Vec::new();
+                content.take(TEXT_LIMIT).read_to_end(&mut bytes)?;
+                Ok(Some(Self::LoaderCache(LoaderCache::parse(&bytes))))
+            }
         }
     }
 }
@@ -77,9 +92,12 @@ impl Evidence {
     /// About how many bytes this takes.
     pub(super) fn weight(&self) -> usize {
         match self {
-            Self::Distribution { name, version } => name.len() + version.len(),
+            Self::Distribution { name, version, requires } => {
+                name.len() + version.len() + requires.iter().map(String::len).sum::<usize>()
+            }
             Self::Text(text) => text.len(),
             Self::Binary(_) => size_of::<Banners>(),
+            Self::LoaderCache(cache) => cache.weight(),
         }
     }
 }
@@ -90,6 +108,8 @@ fn sort(path: &str, size: u64) -> Option<Sort> {
     let parent = components.next().unwrap_or_default();
     if is_distribution(name, parent) {
         Some(Sort::Distribution)
+    } else if path == "etc/ld.so.cache" && size <= TEXT_LIMIT {
+        Some(Sort::LoaderCache)
     } else if size <= TEXT_LIMIT && is_text(name, path) {
         Some(Sort::Text)
     } else {
@@ -108,6 +128,10 @@ fn is_distribution(name: &str, parent: &str) -> bool {
 fn is_text(name: &str, path: &str) -> bool {
     match name {
         "pyvenv.cfg" | "patchlevel.h" | "os-release" => true,
+        "RECORD" => path.ends_with(".dist-info/RECORD"),
+        other if other.ends_with(".json") => path.rsplit('/').nth(1) == Some("conda-meta"),
+        // Where musl looks for libraries.
+        other if other.starts_with("ld-musl-") && other.ends_with(".path") => true,
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own.
         other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),
@@ -139,7 +163,12 @@ fn distribution(content: &mut dyn Read) -> io::Result<Option<Evidence>> {
     let field = |wanted: &str| {
         fields().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim().to_owned())
     };
-    Ok(field("Name").zip(field("Version")).map(|(name, version)| Evidence::Distribution { name, version }))
+    let requires = || {
+        let lines = fields().filter(|(name, _)| name.eq_ignore_ascii_case("Requires-Dist"));
+        lines.map(|(_, value)| value.trim().to_owned()).collect()
+    };
+    let told = field("Name").zip(field("Version"));
+    Ok(told.map(|(name, version)| Evidence::Distribution { name, version, requires: requires() }))
 }
 
 fn binary(content: &mut dyn Read) -> io::Result<Banners> {
@@ -170,6 +199,8 @@ mod tests {
             "lib/ld-musl-x86_64.so.1",
             "usr/lib/python3.11/_sysconfigdata__x86_64-linux-gnu.py",
             "var/lib/dpkg/status.d/libc6",
+            "x/demo-1.0.dist-info/RECORD",
+            "opt/conda/conda-meta/zlib-1.3-0.json",
             "usr/lib/os-release",
         ] {
             assert!(wants(path, 4096), "{path}");
@@ -180,6 +211,8 @@ mod tests {
             "usr/lib/libcrypto.so.3",
             "usr/lib/python3.11/os.py",
             "var/lib/dpkg/status-old",
+            "x/RECORD",
+            "x/package.json",
             "",
         ] {
             assert!(!wants(path, 4096), "{path}");
@@ -188,9 +221,16 @@ mod tests {
 
     #[test]
     fn descriptions_are_no_fields() {
-        let text = b"Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\n\nVersion: 2.0\n";
+        let text = b"Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\nRequires-Dist: a>=1\n\nVersion: 2.0\n";
         let found = Evidence::read("a.dist-info/METADATA", 1, &mut &text[..]).unwrap();
-        assert_eq!(found, Some(Evidence::Distribution { name: "Demo.Thing".into(), version: "1.0".into() }));
+        assert_eq!(
+            found,
+            Some(Evidence::Distribution {
+                name: "Demo.Thing".into(),
+                version: "1.0".into(),
+                requires: vec!["a>=1".into()]
+            })
+        );
         assert_eq!(Evidence::read("a.dist-info/METADATA", 1, &mut &b"\nName: x\nVersion: 1"[..]).unwrap(), None);
     }
 }

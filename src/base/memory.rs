@@ -1,7 +1,7 @@
 //! What is known of bases, kept in the store: plain notes that may be copied to another machine.
 //!
 //! ```text
-//! bases/layer-3-<64 hex>               gzip of a JSON document: the entries of the layer with this diff id
+//! bases/layer-4-<64 hex>               gzip of a JSON document: the entries of the layer with this diff id
 //! bases/facts-1-<64 hex>-<64 hex>      JSON: the facts of the image with this manifest digest, for these targets
 //! ```
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Raised when [`LayerEntries`] or the evidence in it mean something else than before, or more.
-const LAYER_FORMAT: u32 = 3;
+const LAYER_FORMAT: u32 = 4;
 /// Raised when the facts of the same files would come out differently than before.
 const FACTS_FORMAT: u32 = 1;
 

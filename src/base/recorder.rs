@@ -61,6 +61,21 @@ impl Recorder {
         }
     }
 
+    /// What stands at `path` in layers below is gone.
+    pub fn remove(&mut self, path: &str) {
+        self.end();
+        self.layer.whiteouts.insert(path.to_owned());
+    }
+
+    /// Further entries come as a tar.
+    pub fn append(&mut self, tar: &[u8]) {
+        self.end();
+        match LayerEntries::read(tar) {
+            Ok(more) => self.layer.entries.extend(more.entries),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
     /// The next bytes of its contents.
     pub fn contents(&mut self, bytes: &[u8]) {
         if let Some(now) = &self.now {

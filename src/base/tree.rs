@@ -124,6 +124,15 @@ impl Tree {
         Ok(())
     }
 
+    /// Whether something new can be made at the absolute `path`: nothing stands there, or an empty folder.
+    #[must_use]
+    pub fn is_vacant(&self, path: &str) -> bool {
+        match self.find(path) {
+            None => self.find_itself(path).is_none(),
+            Some((_, node)) => node.kind == Kind::Directory && self.children(path).is_empty(),
+        }
+    }
+
     /// Everything, sorted by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.nodes.iter().map(|(path, node)| (path.as_str(), node))
@@ -175,6 +184,14 @@ impl Tree {
             .map_while(|(path, node)| Some((path.strip_prefix(prefix.as_str())?, node)))
             .filter(|(name, _)| !name.contains('/'))
             .collect()
+    }
+
+    /// Everything below the directory at `path`, which leads through no symbolic link; paths from the root.
+    pub(super) fn below(&self, path: &str) -> impl Iterator<Item = (String, &Node)> {
+        let prefix = format!("{path}/");
+        let rest = self.nodes.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
+        let inside: Vec<_> = rest.take_while(|(path, _)| path.starts_with(&prefix)).collect();
+        inside.into_iter().map(|(path, node)| (path.clone(), node))
     }
 
     /// Goes along `path`, through symbolic links, as far as it leads.

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use crate::{
     apt::AptError,
     archive::ArchiveError,
-    base::BaseError,
+    base::{BaseError, Unmet},
     debian::{DebianError, openpgp::OpenPgpError},
     engine::EngineError,
     hint::{Advise, Hint},
@@ -88,6 +88,14 @@ pub enum BuildError {
         platform: Platform,
         /// Why.
         source: BaseError,
+    },
+    /// Wheels take the place of what others in the base rely on.
+    #[error("what the base brings for {platform} would break: {}", told(.broken))]
+    Breaks {
+        /// For which platform.
+        platform: Platform,
+        /// Requirements of the base's distributions that would not be met any more.
+        broken: Vec<Unmet>,
     },
     /// The files of Debian packages do not lie on the base.
     #[error("Debian packages for {platform} do not fit together with the base")]
@@ -305,6 +313,13 @@ impl Advise for BuildError {
             Self::Keyring { source, .. } => source.hint(),
             Self::Circle { .. } => Some(Hint::new("remove the `-r` line that leads back")),
             Self::Base { source, .. } => source.hint(),
+            Self::Breaks { broken, .. } => broken.first().map(|first| {
+                Hint::new(format!(
+                    "require a version of {} that fits and name it in `wheels.allow-replace` too, or put `{}` into \
+                     `wheels.overrides` if it works all the same",
+                    first.owner, first.name
+                ))
+            }),
             Self::Debian { source, .. } => source.hint(),
             Self::NotDebian { .. } => Some(Hint::new("take an image of Debian as `base`, or `scratch`")),
             Self::OtherRelease { base, .. } => {
@@ -342,6 +357,10 @@ impl Advise for BuildError {
             Self::Tree { .. } | Self::Worker => None,
         }
     }
+}
+
+fn told(broken: &[Unmet]) -> String {
+    broken.iter().map(Unmet::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn listed(platforms: &[Platform]) -> String {

@@ -24,6 +24,7 @@ impl Witness for Listing {
     fn item(&mut self, item: &Item) {
         let Item { path, mode, uid, gid, .. } = item;
         let (kind, size) = match &item.node {
+            Node::Whiteout => return self.0.remove(path),
             Node::Directory => (Kind::Directory, 0),
             Node::File(body) => (Kind::File, body.size()),
             Node::Symlink(target) => (Kind::Symlink(target.clone()), 0),
@@ -34,6 +35,10 @@ impl Witness for Listing {
 
     fn contents(&mut self, bytes: &[u8]) {
         self.0.contents(bytes);
+    }
+
+    fn end(&mut self, tar: &[u8]) {
+        self.0.append(tar);
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod build;
 mod check;
+mod config;
 mod debian;
 mod destination;
 mod error;
@@ -19,6 +20,7 @@ mod locking;
 mod make;
 mod memo;
 mod over;
+mod replacing;
 mod paths;
 mod verifying;
 mod wheels;

@@ -40,6 +40,10 @@ pub(super) enum CliError {
     PushToDigest { reference: Reference },
     #[error("the variant `{variant}` cannot be part of a tag")]
     VariantTag { variant: String, source: ReferenceError },
+    #[error("`{template}` names the variant, and the recipe has none")]
+    NoVariant { template: String },
+    #[error("`{text}` cannot be written to: {reason}")]
+    Template { text: String, reason: String },
     #[error("SOURCE_DATE_EPOCH is `{value}`, which is no number of seconds since 1970")]
     Epoch { value: String },
     #[error("there is no home folder to keep the store in")]
@@ -102,6 +106,8 @@ impl CliError {
             | Self::Platform { .. }
             | Self::PushToDigest { .. }
             | Self::VariantTag { .. }
+            | Self::NoVariant { .. }
+            | Self::Template { .. }
             | Self::Epoch { .. }
             | Self::NoHome
             | Self::PackageIndexes { .. }
@@ -135,6 +141,8 @@ impl Advise for CliError {
             }
             Self::PushToDigest { .. } => "leave `@sha256:…` out and name a tag",
             Self::VariantTag { .. } => "choose one with `--variant`, and name the whole tag in `--push`",
+            Self::NoVariant { .. } => "leave `{variant}` out, or add `[variants.NAME]` to the recipe",
+            Self::Template { .. } => "say the name without `{variant}` or `{name}`",
             Self::Epoch { .. } => "set SOURCE_DATE_EPOCH to a whole number, or unset it",
             Self::NoHome => "name a folder with `--store DIR`",
             Self::PackageIndexes { .. } => "correct it, or name the index in WHEELWRIGHT_INDEX",

@@ -18,6 +18,7 @@ mod problem;
 mod reader;
 mod script;
 mod variant;
+mod venv;
 mod wheels;
 
 use std::{collections::BTreeMap, ops::Range};
@@ -35,6 +36,7 @@ pub use problem::{Problem, ProblemKind, RecipeError};
 pub use script::{Owner, Script};
 pub use toml::Spanned;
 pub use variant::Variant;
+pub use venv::Venv;
 pub use wheels::{Choice, Index, IndexFormat, Location, PythonSeries, Request, Skew, Wheels};
 
 use crate::{

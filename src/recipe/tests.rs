@@ -296,9 +296,21 @@ const WRONG: &[(&str, &[&str])] = &[
         &[
             "extends | `extends` is not supported yet | remove `extends`",
             "bytecode | `wheels.bytecode` is not supported yet | remove `wheels.bytecode`",
-            "into | `wheels.into` is not supported yet | remove `wheels.into`",
-            "allow-replace | `wheels.allow-replace` is not supported yet | remove `wheels.allow-replace`",
+            "\"a\" | `wheels.allow-replace` does not go with `wheels.into` | remove `allow-replace`: wheels in /opt/venv stand beside the base's",
         ],
+    ),
+    ("[wheels]\nrequire = [\"a\"]\ninto = \"venv\"", &["\"venv\" | `venv` is not an absolute path | write `/venv`"]),
+    (
+        "[wheels]\nrequire = [\"a\"]\ninto = { system-site-packages = 1, site = \"\" }",
+        &[
+            "{ system-site-packages = 1, site = \"\" } | `wheels.into.path` is missing | add `path = \"/opt/venv\"`",
+            "1 | `wheels.into.system-site-packages` must be `true` or `false`, found an integer | ",
+            "site | unknown key `wheels.into.site` | use one of `path`, `system-site-packages`",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\ninto = \"/\"",
+        &["\"/\" | an environment needs a folder of its own | write `into = \"/opt/venv\"`"],
     ),
     (
         "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = true\ncompression = \"zstd\"",

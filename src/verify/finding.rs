@@ -22,6 +22,8 @@ pub struct Finding {
     pub hint: Option<Hint>,
     /// A line to add to the recipe: `packages = ["libgl1"]` under `[debian]`.
     pub recipe: Option<String>,
+    /// The library that is missing, where it is about one.
+    pub library: Option<String>,
     /// Why the recipe accepts it, if it does.
     pub accepted: Option<String>,
 }
@@ -49,6 +51,7 @@ impl Finding {
             message: message.into(),
             hint: None,
             recipe: None,
+            library: None,
             accepted: None,
         }
     }

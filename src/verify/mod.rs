@@ -7,6 +7,7 @@
 mod code;
 mod finding;
 mod image;
+pub mod libraries;
 mod owners;
 mod report;
 mod subject;
@@ -28,7 +29,17 @@ pub fn check(subject: &Subject, wanted: &[Check], demands: &recipe::Check) -> Re
     for check in wanted {
         match check {
             Check::Image => report.findings.extend(image::files(subject, demands)),
-            Check::Libraries | Check::Python | Check::Run => continue,
+            Check::Libraries => {
+                match libraries::prove(&subject.tree, &subject.platform, subject.settings(), &subject.owners) {
+                    Some(proof) => report.findings.extend(libraries::findings(&proof, subject, demands)),
+                    None => report.skipped.push(Skipped {
+                        platform: subject.platform.clone(),
+                        check: *check,
+                        reason: "the loader of this platform is not known".to_owned(),
+                    }),
+                }
+            }
+            Check::Python | Check::Run => continue,
         }
         report.checked.push((subject.platform.clone(), *check));
     }

@@ -9,6 +9,7 @@ mod inspecting;
 mod interrupting;
 #[cfg(feature = "serve")]
 mod killing;
+mod over;
 mod private_index;
 #[cfg(feature = "serve")]
 mod pushing;

@@ -81,12 +81,12 @@ pub enum Trust {
 }
 
 /// A suite that belongs to the one that is asked for.
-struct Part {
-    archive: &'static str,
-    suite: String,
-    standing: Standing,
+pub(super) struct Part {
+    pub(super) archive: &'static str,
+    pub(super) suite: String,
+    pub(super) standing: Standing,
     /// Whether there may be no such suite.
-    optional: bool,
+    pub(super) optional: bool,
 }
 
 /// An index that was fetched and checked.
@@ -159,12 +159,7 @@ impl Archive {
                 }
                 return Err(absent(part, component, query, &release));
             };
-            let path = match file.rsplit_once('/') {
-                Some((parent, _)) if release.by_hash => {
-                    format!("{folder}/{parent}/by-hash/SHA256/{}", listed.sha256.hex())
-                }
-                _ => format!("{folder}/{file}"),
-            };
+            let path = place(&folder, &file, &listed, &release);
             let blob = self.checked(part.archive, &path, &listed).await?;
             listings.push(Listing { component: component.clone(), file, blob });
         }
@@ -177,6 +172,14 @@ impl Archive {
         let limit = file.size.min(INDEX_LIMIT);
         let wanted = super::download::Wanted { name: path, sha256: file.sha256, size: file.size, limit };
         self.bring((archive, path), self.mirrors.urls(archive, path), &wanted).await
+    }
+}
+
+/// Where a file of a suite lies: under its digest, where the archive keeps it so.
+pub(super) fn place(folder: &str, name: &str, file: &IndexFile, release: &Release) -> String {
+    match name.rsplit_once('/') {
+        Some((parent, _)) if release.by_hash => format!("{folder}/{parent}/by-hash/SHA256/{}", file.sha256.hex()),
+        _ => format!("{folder}/{name}"),
     }
 }
 
@@ -195,7 +198,7 @@ fn absent(part: &Part, component: &str, query: &Query, release: &Release) -> Apt
 }
 
 /// The suites that belong to the one that is asked for, itself first.
-fn parts(query: &Query) -> Vec<Part> {
+pub(super) fn parts(query: &Query) -> Vec<Part> {
     let suite = query.suite.as_str();
     let part =
         |archive, end: &str, standing, optional| Part { archive, suite: format!("{suite}{end}"), standing, optional };
@@ -209,7 +212,7 @@ fn parts(query: &Query) -> Vec<Part> {
     parts
 }
 
-fn is_missing(error: &AptError) -> bool {
+pub(super) fn is_missing(error: &AptError) -> bool {
     match error {
         AptError::Fetch { source, .. } => source.status() == Some(StatusCode::NOT_FOUND),
         AptError::NoArchitecture { .. } => true,

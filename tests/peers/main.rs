@@ -16,6 +16,7 @@ mod handing_over;
 mod image;
 mod openpgp;
 mod other_tools;
+mod over_base;
 mod pip;
 mod private_index;
 mod quickstart;

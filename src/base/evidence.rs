@@ -14,6 +14,8 @@ use super::{
 
 /// Texts larger than this are not what their name says.
 const TEXT_LIMIT: u64 = 64 << 20;
+/// Where loaders look for libraries without being told, in their order.
+pub(super) const LIBRARY_FOLDERS: [&str; 5] = ["lib", "usr/lib", "lib64", "usr/lib64", "usr/local/lib"];
 /// The fields of core metadata stand in front; a description follows.
 const METADATA_LIMIT: u64 = 1 << 20;
 
@@ -53,6 +55,26 @@ enum Sort {
 #[must_use]
 pub fn wants(path: &str, size: u64) -> bool {
     sort(path, size).is_some()
+}
+
+/// Whether the bytes of a regular file at `path` are needed to know what a base is: they are fetched
+/// where a layer need not be read whole.
+pub(super) fn tells_of_base(path: &str, size: u64) -> bool {
+    let wanted = matches!(sort(path, size), Some(Sort::Distribution | Sort::Text | Sort::Binary));
+    size > 0 && (wanted || is_found_by_loaders(path))
+}
+
+fn has_ending(name: &str, ending: &str) -> bool {
+    Path::new(name).extension().is_some_and(|found| found == ending)
+}
+
+/// Whether `path` is that of a library in a folder where every loader looks.
+fn is_found_by_loaders(path: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once('/') else { return false };
+    let general =
+        folder.rsplit_once('/').filter(|(_, machine)| machine.contains("-linux-")).map(|(general, _)| general);
+    let is_known = |folder: &str| LIBRARY_FOLDERS.contains(&folder);
+    (has_ending(name, "so") || name.contains(".so.")) && (is_known(folder) || general.is_some_and(is_known))
 }
 
 impl Evidence {
@@ -127,17 +149,18 @@ fn is_distribution(name: &str, parent: &str) -> bool {
 
 fn is_text(name: &str, path: &str) -> bool {
     match name {
-        "pyvenv.cfg" | "patchlevel.h" | "os-release" => true,
+        "pyvenv.cfg" | "patchlevel.h" => true,
         "RECORD" => path.ends_with(".dist-info/RECORD"),
-        other if other.ends_with(".json") => path.rsplit('/').nth(1) == Some("conda-meta"),
+        other if has_ending(other, "json") => path.rsplit('/').nth(1) == Some("conda-meta"),
         // Where musl looks for libraries.
-        other if other.starts_with("ld-musl-") && other.ends_with(".path") => true,
+        other if other.starts_with("ld-musl-") && has_ending(other, "path") => true,
+        "ld.so.conf" => path == "etc/ld.so.conf",
+        other if path.contains("etc/ld.so.conf.d/") => has_ending(other, "conf"),
+        "os-release" => matches!(path, "etc/os-release" | "usr/lib/os-release"),
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own.
         other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),
-        other => {
-            other.starts_with("_sysconfigdata_") && Path::new(other).extension().is_some_and(|ending| ending == "py")
-        }
+        other => other.starts_with("_sysconfigdata_") && has_ending(other, "py"),
     }
 }
 
@@ -202,6 +225,7 @@ mod tests {
             "x/demo-1.0.dist-info/RECORD",
             "opt/conda/conda-meta/zlib-1.3-0.json",
             "usr/lib/os-release",
+            "etc/ld.so.conf.d/x86_64-linux-gnu.conf",
         ] {
             assert!(wants(path, 4096), "{path}");
         }
@@ -217,6 +241,18 @@ mod tests {
         ] {
             assert!(!wants(path, 4096), "{path}");
         }
+    }
+
+    #[test]
+    fn libraries_are_fetched_where_loaders_look() {
+        let check = |path: &str, expect| assert_eq!(tells_of_base(path, 4096), expect, "{path}");
+        check("usr/lib/x86_64-linux-gnu/libz.so.1.2.13", true);
+        check("lib64/libm.so.6", true);
+        check("usr/local/lib/liba.so", true);
+        check("usr/lib/python3/dist-packages/x.so", false);
+        check("usr/lib/x86_64-linux-gnu/perl/libz.so", false);
+        check("usr/lib/liba.a", false);
+        assert!(!tells_of_base("usr/lib/libempty.so", 0));
     }
 
     #[test]

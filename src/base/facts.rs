@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     entries::{Kind, join},
     error::BaseError,
-    installed, interpreter, libc,
+    installed, interpreter, libc, libraries, system,
     tree::{Tree, Walk},
 };
 use crate::lock::{Directory, Facts, Scheme, Symlink};
@@ -27,7 +27,17 @@ impl Tree {
         let installed = found.as_ref().map(|found| installed::find(self, &found.sites)).unwrap_or_default();
         let python = found.map(|found| found.interpreter);
         let (directories, symlinks) = self.ways(python.as_ref().map(|python| &python.scheme), targets);
-        Ok(Facts { python, libc, installed, directories, symlinks })
+        Ok(Facts {
+            stated: false,
+            python,
+            libc,
+            system: system::find(self),
+            interpreters: interpreter::find_all(self, config),
+            libraries: libraries::find(self),
+            installed,
+            directories,
+            symlinks,
+        })
     }
 
     /// The directories and symbolic links on the ways to what layers write.

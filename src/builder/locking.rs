@@ -7,6 +7,7 @@ use super::{
     debian::{Beside, add_to_tree},
     inputs, local_wheels,
     replacing::move_into,
+    stated,
 };
 use crate::{
     base::{BaseError, BaseImage, Tree, inspect, read_base, read_tree},
@@ -51,6 +52,18 @@ impl Builder {
     }
 
     async fn lock_platform(
+        &self,
+        project: &Project,
+        platform: &Platform,
+        kept: (Option<(Digest, Option<Digest>)>, &[LockedSuite]),
+    ) -> Result<LockedPlatform, BuildError> {
+        match self.read_platform(project, platform, kept).await {
+            Ok(locked) => stated::check(&project.recipe, platform, &locked.facts).map(|()| locked),
+            Err(error) => self.lock_stated(project, platform, error),
+        }
+    }
+
+    async fn read_platform(
         &self,
         project: &Project,
         platform: &Platform,

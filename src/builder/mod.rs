@@ -22,6 +22,7 @@ mod memo;
 mod over;
 mod replacing;
 mod paths;
+mod stated;
 mod verifying;
 mod wheels;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! core metadata, RECORD, entry points, markers, index pages. Parses bytes, opens nothing.
 
 mod target;
+mod interpreter_kind;
 mod error;
 mod name;
 mod requirement;
@@ -27,6 +28,7 @@ pub use error::PythonError;
 pub use foreign_lock::{ForeignLock, ForeignPackage, ForeignWheel, Origin, Part, Place};
 pub use incompatible::{Compatibility, Incompatible};
 pub use index_page::{FileUrl, IndexFile, MetadataFile, ProjectPage, Yanked};
+pub use interpreter_kind::InterpreterKind;
 pub use markers::marker_environment;
 pub use metadata::CoreMetadata;
 pub use name::{NamePattern, PackageName};
@@ -37,6 +39,6 @@ pub use record::{Record, RecordEntry};
 pub use requirement::{Requirement, Wanted};
 pub use requirements_txt::{Entry, Line, RequirementsTxt};
 pub use tags::{Tag, TagSet};
-pub use target::{Libc, PythonVersion, Target};
+pub use target::{Libc, PythonVersion, Target, TargetError};
 pub use wheel_metadata::WheelMetadata;
 pub use wheel_name::WheelName;

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 #![expect(clippy::disallowed_methods, reason = "what the tests make is thrown away, and order is made by sorting")]
 
+mod bases;
 mod debian_base;
 mod digests;
 mod docker_registry;

@@ -77,15 +77,13 @@ impl Words<'_> {
             Elsewhere::Foreign(path) => format!("`{}` is only there for another machine: /{path}", gap.name),
             Elsewhere::Broken(path) => format!("/{path} is no library that can be loaded"),
         };
-        if gap.root != gap.by {
-            message += &format!(", which /{} needs to be loaded", gap.root);
-        }
+        let root = if gap.root == gap.by { String::new() } else { format!(", which /{} needs to be loaded", gap.root) };
+        message.push_str(&root);
         let mut others: Vec<&str> = gaps.iter().map(|gap| gap.by.as_str()).filter(|by| *by != gap.by).collect();
         others.sort_unstable();
         others.dedup();
-        if !others.is_empty() {
-            message += &format!("; {} more files need it", others.len());
-        }
+        let others = if others.is_empty() { String::new() } else { format!("; {} more files need it", others.len()) };
+        message.push_str(&others);
         let finding = self.about(code, &gap.by, message);
         if matches!(gap.elsewhere, Elsewhere::Driver | Elsewhere::Required(_)) {
             return finding;

@@ -195,7 +195,7 @@ impl<'a> Folders<'a> {
 
     /// `/etc/ld-musl-ARCH.path`, one folder each, or what musl has built in.
     fn of_musl(&self) -> Vec<String> {
-        let is_path = |name: &str| name.strip_prefix("ld-musl-").is_some_and(|rest| rest.ends_with(".path"));
+        let is_path = |name: &str| name.starts_with("ld-musl-") && name.rsplit('.').next() == Some("path");
         let text = self.tree.children("etc").into_iter().find(|(name, _)| is_path(name)).and_then(|(_, node)| {
             let text = node.evidence.as_deref()?.text()?;
             Some(text.split([':', '\n']).filter(|folder| folder.starts_with('/')).map(str::to_owned).collect())

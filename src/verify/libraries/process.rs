@@ -101,18 +101,15 @@ impl<'a> Process<'a> {
 
     fn add(&mut self, name: Option<&str>, place: Place<'a>, loader: Option<usize>) {
         // Another name for a file that is loaded is not another object.
-        let number = match self.paths.get(&place.path) {
-            Some(number) => *number,
-            None => {
-                let number = self.loaded.len();
-                self.paths.insert(place.path.clone(), number);
-                if let Some(soname) = &place.elf.object.soname {
-                    self.names.entry(soname.clone()).or_insert(number);
-                }
-                self.loaded.push(Loaded { place, loader });
-                number
+        let known = self.paths.get(&place.path).copied();
+        let number = known.unwrap_or(self.loaded.len());
+        if known.is_none() {
+            self.paths.insert(place.path.clone(), number);
+            if let Some(soname) = &place.elf.object.soname {
+                self.names.entry(soname.clone()).or_insert(number);
             }
-        };
+            self.loaded.push(Loaded { place, loader });
+        }
         if let Some(name) = name {
             self.names.entry(name.to_owned()).or_insert(number);
         }

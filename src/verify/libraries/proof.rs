@@ -111,7 +111,7 @@ pub fn prove(tree: &Tree, platform: &Platform, settings: &serde_json::Value, own
 fn variable(settings: &serde_json::Value, name: &str) -> Option<String> {
     let environment = settings.get("Env")?.as_array()?;
     let values = environment.iter().filter_map(|entry| entry.as_str()?.split_once('='));
-    values.filter(|(key, _)| *key == name).last().map(|(_, value)| value.to_owned())
+    values.filter(|(key, _)| *key == name).next_back().map(|(_, value)| value.to_owned())
 }
 
 struct Prover<'f, 'a> {
@@ -290,24 +290,23 @@ impl<'a> Prover<'_, 'a> {
     /// Modules and libraries beside them that are for another processor: where none is for this one.
     fn foreign(&mut self) {
         let machine = self.folders.machine;
-        let mut by_distribution: BTreeMap<&str, (bool, Vec<(String, u16)>)> = BTreeMap::new();
+        let (mut fitting, mut by_distribution): (BTreeSet<&str>, BTreeMap<&str, Vec<_>>) = Default::default();
         for (path, node) in self.folders.tree.iter().filter(|(_, node)| node.kind == Kind::File) {
             let Some(Ok(elf)) = node.elf.as_deref() else { continue };
             let Some(top) = distribution_folder(path) else { continue };
-            let (fits, found) = by_distribution.entry(top).or_default();
             if machine.fits(elf) {
-                *fits = true;
+                fitting.insert(top);
             } else if elf.object.extension_module || path.contains(".so") {
-                found.push((path.to_owned(), elf.object.machine));
+                by_distribution.entry(top).or_default().push((path.to_owned(), elf.object.machine));
             }
         }
-        for (fits, found) in by_distribution.into_values() {
+        for (top, found) in by_distribution {
             let modules = |(path, _): &(String, u16)| {
                 let node = self.folders.tree.node(path).and_then(|node| node.elf.as_deref());
                 matches!(node, Some(Ok(elf)) if elf.object.extension_module)
             };
             // Where some are for this processor, the others may be for devices and emulators.
-            self.proof.foreign.extend(found.into_iter().filter(|one| !fits || modules(one)));
+            self.proof.foreign.extend(found.into_iter().filter(|one| !fitting.contains(top) || modules(one)));
         }
     }
 }

@@ -44,7 +44,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "image",
         ],
     ),
-    ("verify", &["oci", "hint", "testing", "python", "elf", "recipe", "lock", "plan", "image", "base"]),
+    ("verify", &["oci", "hint", "fs", "testing", "python", "elf", "recipe", "lock", "plan", "image", "base"]),
     (
         "builder",
         &[

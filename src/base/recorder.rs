@@ -61,12 +61,6 @@ impl Recorder {
         }
     }
 
-    /// What stands at `path` in layers below is gone.
-    pub fn remove(&mut self, path: &str) {
-        self.end();
-        self.layer.whiteouts.insert(path.to_owned());
-    }
-
     /// Further entries come as a tar.
     pub fn append(&mut self, tar: &[u8]) {
         self.end();
@@ -143,7 +137,9 @@ mod tests {
             builder.append_data(&mut header, path, &bytes[..]).unwrap();
             let entry = Entry { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, size: bytes.len() as u64 };
             recorder.begin(path, entry);
-            bytes.chunks(100).for_each(|piece| recorder.contents(piece));
+            for piece in bytes.chunks(100) {
+                recorder.contents(piece);
+            }
         }
         let read = LayerEntries::read(&builder.into_inner().unwrap()[..]).unwrap();
         let found = recorder.finish().unwrap();

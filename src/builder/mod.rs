@@ -41,7 +41,7 @@ pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
 use tokio::sync::Semaphore;
-pub use verifying::Checks;
+pub use verifying::{Checks, Depth};
 
 use crate::{
     apt::{Archive, Mirrors},

@@ -317,24 +317,6 @@ const WRONG: &[(&str, &[&str])] = &[
         &["true | `layers.lazy` does not go with `layers.compression = \"zstd\"` | remove `compression`, or `lazy`"],
     ),
     (
-        "[wheels]\nrequire = [\"a\"]\n[check]\nimport = [\"python-gdcm\"]\nallow-missing = [\"cuda\"]\nmax-size = \"4 gb\"\nacept = []",
-        &[
-            "\"python-gdcm\" | `python-gdcm` is not the name of a module | write it as in `import`: `package.module`; the name of a distribution may differ",
-            "\"cuda\" | `cuda` is not the name of a library | write it as it is needed: `libcuda.so.1`",
-            "\"4 gb\" | `4 gb` is not a size | write it with its unit: `\"800 MB\"`, `\"1.5 GiB\"`",
-            "acept | unknown key `check.acept` | did you mean `accept`?",
-        ],
-    ),
-    (
-        "[wheels]\nrequire = [\"a\"]\n[check]\naccept = [{ code = \"204\", path = \"x\", reason = \" \" }, { code = \"WW204\" }]",
-        &[
-            "\"204\" | `204` is not the code of a finding | write it as it is reported: `WW204`; `wheelwright verify --explain` lists them",
-            "\"x\" | `x` is not an absolute path | write `/x`",
-            "\" \" | a finding is accepted without a reason | say why it does no harm",
-            "{ code = \"WW204\" } | `check.accept.reason` is missing | add `reason = \"…\"`",
-        ],
-    ),
-    (
         "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = \"yes\"",
         &["\"yes\" | `layers.lazy` must be `true` or `false`, found a string | "],
     ),

@@ -11,6 +11,7 @@ use super::bench::{Bench, Run};
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 
 /// A project over a base that brings `demo` 1.0; `more` follows in `[wheels]`.
+#[expect(clippy::needless_pass_by_value, reason = "most callers make it for this")]
 fn project(base: Base, more: &str) -> Bench {
     let recipe = format!(
         "name = \"app\"\nbase = \"oci:base\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\

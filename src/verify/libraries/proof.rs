@@ -110,8 +110,8 @@ pub fn prove(tree: &Tree, platform: &Platform, settings: &serde_json::Value, own
 
 fn variable(settings: &serde_json::Value, name: &str) -> Option<String> {
     let environment = settings.get("Env")?.as_array()?;
-    let values = environment.iter().filter_map(|entry| entry.as_str()?.split_once('='));
-    values.filter(|(key, _)| *key == name).next_back().map(|(_, value)| value.to_owned())
+    let mut values = environment.iter().filter_map(|entry| entry.as_str()?.split_once('='));
+    values.rfind(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }
 
 struct Prover<'f, 'a> {

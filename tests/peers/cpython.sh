@@ -81,7 +81,7 @@ build() { # NAME PREFIX TRIPLET [OPTION …]
 cross() { # MACHINE LIBC
     [ "$1" != x86_64 ] || return 0
     echo "--host=$1-linux-$2 --build=x86_64-linux-$2 --with-build-python=/usr/bin/python3.11" \
-        "ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no"
+        "ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no READELF=$1-linux-gnu-readelf"
 }
 
 for architecture in amd64 arm64; do

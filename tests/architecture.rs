@@ -44,7 +44,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "image",
         ],
     ),
-    ("verify", &["oci", "hint", "python", "recipe", "lock", "plan", "image", "base"]),
+    ("verify", &["oci", "hint", "fs", "python", "recipe", "lock", "plan", "image", "base"]),
     (
         "builder",
         &[

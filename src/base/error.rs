@@ -6,6 +6,7 @@ use crate::{
     hint::{Advise, Hint},
     image::{ManifestError, TransferError},
     oci::{Digest, Platform},
+    python::PackageName,
     store::StoreError,
 };
 
@@ -100,6 +101,32 @@ pub enum BaseError {
         /// Where `python3` leads to.
         interpreter: String,
     },
+    /// What is to be replaced is not there.
+    #[error("the base has no {name} that could be replaced")]
+    NotInstalled {
+        /// Distribution.
+        name: PackageName,
+    },
+    /// A distribution is the business of dpkg.
+    #[error("{name} {version} belongs to Debian's packages, in {place}")]
+    OfDebian {
+        /// Distribution.
+        name: PackageName,
+        /// Its version.
+        version: String,
+        /// Where its metadata stand.
+        place: String,
+    },
+    /// A distribution has no RECORD, and no conda package brought it.
+    #[error("nothing lists the files of {name} {version}, in {place}")]
+    NoRecord {
+        /// Distribution.
+        name: PackageName,
+        /// Its version.
+        version: String,
+        /// Where its metadata stand.
+        place: String,
+    },
 }
 
 /// What is wrong with the bytes of a layer.
@@ -159,6 +186,9 @@ impl Advise for BaseError {
             Self::SeveralPythons { .. } => {
                 Some(Hint::new("choose a `base` whose `python3` links to a name with a version, such as `python3.11`"))
             }
+            Self::OfDebian { .. } | Self::NotInstalled { .. } | Self::NoRecord { .. } => Some(Hint::new(
+                "give the wheels an environment of their own with `wheels.into`, or require the version that the base has",
+            )),
             _ => None,
         }
     }

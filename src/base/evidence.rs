@@ -8,6 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::banner::{Banners, Scanner};
+use crate::python::ModuleSource;
 
 /// Texts larger than this are not what their name says.
 const TEXT_LIMIT: u64 = 64 << 20;
@@ -15,6 +16,11 @@ const TEXT_LIMIT: u64 = 64 << 20;
 pub(super) const LIBRARY_FOLDERS: [&str; 5] = ["lib", "usr/lib", "lib64", "usr/lib64", "usr/local/lib"];
 /// The fields of core metadata stand in front; a description follows.
 const METADATA_LIMIT: u64 = 1 << 20;
+
+/// Sources larger than this are data.
+const SOURCE_LIMIT: u64 = 4 << 20;
+/// Keys and passwords stand in the first bytes of their files.
+const SECRET_LIMIT: u64 = 64 << 10;
 
 /// What the bytes of one file tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +32,9 @@ pub enum Evidence {
         name: String,
         /// As its metadata spells it.
         version: String,
+        /// `Requires-Dist`, as written.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        requires: Vec<String>,
     },
     /// All of a file. Bytes that are no UTF-8 are replaced.
     #[serde(rename = "t")]
@@ -33,12 +42,31 @@ pub enum Evidence {
     /// What stands somewhere in a program or a library.
     #[serde(rename = "b")]
     Binary(Banners),
+    /// What importing a Python module does.
+    #[serde(rename = "m")]
+    Module(ModuleSource),
+    /// A secret, of which nothing is kept.
+    #[serde(rename = "s")]
+    Secret(Secret),
+}
+
+/// What a file gives away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Secret {
+    /// It is a private key.
+    #[serde(rename = "k")]
+    PrivateKey,
+    /// A URL in it has a password.
+    #[serde(rename = "p")]
+    Password,
 }
 
 enum Sort {
     Distribution,
     Text,
     Binary,
+    Module,
+    Secret(Secret),
 }
 
 /// Whether the bytes of a regular file at `path` tell something about a base.
@@ -91,6 +119,12 @@ impl Evidence {
                 )))
             }
             Some(Sort::Binary) => binary(content).map(|banners| Some(Self::Binary(banners))),
+            Some(Sort::Module) => {
+                let mut source = Vec::new();
+                content.take(SOURCE_LIMIT).read_to_end(&mut source)?;
+                Ok(Some(Self::Module(ModuleSource::scan(&source))))
+            }
+            Some(Sort::Secret(secret)) => gives_away(content, secret).map(|yes| yes.then_some(Self::Secret(secret))),
         }
     }
 }
@@ -99,9 +133,13 @@ impl Evidence {
     /// About how many bytes this takes.
     pub(super) fn weight(&self) -> usize {
         match self {
-            Self::Distribution { name, version } => name.len() + version.len(),
+            Self::Distribution { name, version, requires } => {
+                name.len() + version.len() + requires.iter().map(String::len).sum::<usize>()
+            }
             Self::Text(text) => text.len(),
             Self::Binary(_) => size_of::<Banners>(),
+            Self::Module(source) => source.weight(),
+            Self::Secret(_) => 0,
         }
     }
 }
@@ -114,9 +152,44 @@ fn sort(path: &str, size: u64) -> Option<Sort> {
         Some(Sort::Distribution)
     } else if size <= TEXT_LIMIT && is_text(name, path) {
         Some(Sort::Text)
+    } else if is_binary(name, size) {
+        Some(Sort::Binary)
+    } else if size <= SOURCE_LIMIT && is_module(name, path) {
+        Some(Sort::Module)
     } else {
-        is_binary(name, size).then_some(Sort::Binary)
+        possible_secret(name, parent).map(Sort::Secret)
     }
+}
+
+/// Sources; those of tests are imported by tests only.
+fn is_module(name: &str, path: &str) -> bool {
+    has_ending(name, "py") && !path.contains("/tests/") && !path.contains("/test/")
+}
+
+fn possible_secret(name: &str, parent: &str) -> Option<Secret> {
+    if ["pem", "key", "p8", "pk8"].iter().any(|ending| has_ending(name, ending))
+        || name.starts_with("id_") && !name.contains('.')
+    {
+        return Some(Secret::PrivateKey);
+    }
+    let of_password = matches!((parent, name), (".git", "config") | (_, "pip.conf" | ".npmrc" | ".yarnrc" | "uv.toml"));
+    of_password.then_some(Secret::Password)
+}
+
+/// Whether a file gives away what its name lets suspect.
+fn gives_away(content: &mut dyn Read, secret: Secret) -> io::Result<bool> {
+    let mut bytes = Vec::new();
+    content.take(SECRET_LIMIT).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(match secret {
+        Secret::PrivateKey => text.lines().any(|line| line.starts_with("-----BEGIN") && line.contains("PRIVATE KEY")),
+        Secret::Password => {
+            text.split("://").skip(1).any(|rest| {
+                let host = rest.split(['/', '"', '\'', ' ', '\n']).next().unwrap_or_default();
+                host.split_once('@').is_some_and(|(user, _)| user.contains(':') && !user.contains(['$', '{']))
+            }) || text.contains("_authToken=") && !text.contains("_authToken=$")
+        }
+    })
 }
 
 fn is_distribution(name: &str, parent: &str) -> bool {
@@ -130,12 +203,17 @@ fn is_distribution(name: &str, parent: &str) -> bool {
 fn is_text(name: &str, path: &str) -> bool {
     match name {
         "pyvenv.cfg" | "patchlevel.h" => true,
+        "RECORD" => path.ends_with(".dist-info/RECORD"),
+        "entry_points.txt" => path.ends_with(".dist-info/entry_points.txt"),
         "ld.so.conf" => path == "etc/ld.so.conf",
         other if path.contains("etc/ld.so.conf.d/") => has_ending(other, "conf"),
         "os-release" => matches!(path, "etc/os-release" | "usr/lib/os-release"),
+        other if has_ending(other, "json") => path.rsplit('/').nth(1) == Some("conda-meta"),
+        other if has_ending(other, "pth") => path.contains("-packages/"),
         "status" => path.ends_with("var/lib/dpkg/status"),
-        // Images without dpkg keep the paragraphs of its list in files of their own.
-        other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),
+        // Images without dpkg keep the paragraphs of its list in files of their own, and checksums beside them.
+        _ if path.contains("var/lib/dpkg/status.d/") => true,
+        other if path.contains("var/lib/dpkg/info/") => has_ending(other, "list"),
         other => other.starts_with("_sysconfigdata_") && has_ending(other, "py"),
     }
 }
@@ -162,7 +240,12 @@ fn distribution(content: &mut dyn Read) -> io::Result<Option<Evidence>> {
     let field = |wanted: &str| {
         fields().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim().to_owned())
     };
-    Ok(field("Name").zip(field("Version")).map(|(name, version)| Evidence::Distribution { name, version }))
+    let requires = || {
+        let lines = fields().filter(|(name, _)| name.eq_ignore_ascii_case("Requires-Dist"));
+        lines.map(|(_, value)| value.trim().to_owned()).collect()
+    };
+    let told = field("Name").zip(field("Version"));
+    Ok(told.map(|(name, version)| Evidence::Distribution { name, version, requires: requires() }))
 }
 
 fn binary(content: &mut dyn Read) -> io::Result<Banners> {
@@ -193,6 +276,8 @@ mod tests {
             "lib/ld-musl-x86_64.so.1",
             "usr/lib/python3.11/_sysconfigdata__x86_64-linux-gnu.py",
             "var/lib/dpkg/status.d/libc6",
+            "x/demo-1.0.dist-info/RECORD",
+            "opt/conda/conda-meta/zlib-1.3-0.json",
             "usr/lib/os-release",
             "etc/ld.so.conf.d/x86_64-linux-gnu.conf",
         ] {
@@ -202,12 +287,29 @@ mod tests {
             "usr/bin/python3-config",
             "usr/share/doc/METADATA",
             "usr/lib/libcrypto.so.3",
-            "usr/lib/python3.11/os.py",
+            "usr/lib/python3.11/test/test_os.py",
             "var/lib/dpkg/status-old",
+            "x/RECORD",
+            "x/package.json",
             "",
         ] {
             assert!(!wants(path, 4096), "{path}");
         }
+    }
+
+    #[test]
+    fn secrets_are_seen_and_not_kept() {
+        let check = |path: &str, text: &str, expect: Option<Secret>| {
+            let found = Evidence::read(path, text.len() as u64, &mut text.as_bytes()).unwrap();
+            assert_eq!(found, expect.map(Evidence::Secret), "{path} {text}");
+        };
+        check("a/b.key", "-----BEGIN RSA PRIVATE KEY-----\nx\n", Some(Secret::PrivateKey));
+        check("a/id_ed25519", "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n", Some(Secret::PrivateKey));
+        check("a/ca.pem", "-----BEGIN CERTIFICATE-----\nx\n", None);
+        check("a/.git/config", "url = https://me:secret@h.example/x\n", Some(Secret::Password));
+        check("a/.git/config", "url = https://h.example/x\nurl = ssh://git@h.example/x\n", None);
+        check("etc/pip.conf", "index-url = https://${USER}:${PASSWORD}@h.example/simple\n", None);
+        check("a/.npmrc", "//h.example/:_authToken=abc\n", Some(Secret::Password));
     }
 
     #[test]
@@ -224,9 +326,10 @@ mod tests {
 
     #[test]
     fn descriptions_are_no_fields() {
-        let text = b"Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\n\nVersion: 2.0\n";
+        let text = b"Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\nRequires-Dist: a>=1\n\nVersion: 2.0\n";
         let found = Evidence::read("a.dist-info/METADATA", 1, &mut &text[..]).unwrap();
-        assert_eq!(found, Some(Evidence::Distribution { name: "Demo.Thing".into(), version: "1.0".into() }));
+        let (name, version, requires) = ("Demo.Thing".into(), "1.0".into(), vec!["a>=1".into()]);
+        assert_eq!(found, Some(Evidence::Distribution { name, version, requires }));
         assert_eq!(Evidence::read("a.dist-info/METADATA", 1, &mut &b"\nName: x\nVersion: 1"[..]).unwrap(), None);
     }
 }

@@ -10,7 +10,7 @@ use super::{
     installed, interpreter, libc, libraries, system,
     tree::{Tree, Walk},
 };
-use crate::lock::{Directory, Facts, Scheme, Symlink};
+use crate::lock::{Directory, Facts, Interpreter, Scheme, Symlink};
 
 impl Tree {
     /// What matters of this tree: to whom chooses wheels, and to whom writes layers.
@@ -38,6 +38,15 @@ impl Tree {
             directories,
             symlinks,
         })
+    }
+
+    /// The interpreter that `python3` is, and where it imports from; nothing where there is none.
+    ///
+    /// # Errors
+    /// When there is one that cannot be understood.
+    pub fn python(&self, config: &Value) -> Result<Option<Python>, BaseError> {
+        let found = interpreter::find(self, config)?;
+        Ok(found.map(|found| Python { interpreter: found.interpreter, sites: found.sites, library: found.library }))
     }
 
     /// The directories and symbolic links on the ways to what layers write.
@@ -100,6 +109,17 @@ impl Tree {
             _ => None,
         }
     }
+}
+
+/// An interpreter, and where it imports from. Paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Python {
+    /// The interpreter.
+    pub interpreter: Interpreter,
+    /// The directories of wheels, the first that counts first.
+    pub sites: Vec<String>,
+    /// The directory of the standard library.
+    pub library: String,
 }
 
 impl BaseError {

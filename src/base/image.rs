@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::BaseError;
 use crate::{
     image::{Bytes, Layer, Manifest, Source, read_whole},
-    oci::{Descriptor, DiffId, MediaType, Platform},
+    oci::{Descriptor, DiffId, Digest, MediaType, Platform},
 };
 
 /// Configs are at most this large.
@@ -23,6 +23,8 @@ const UNNAMED_LIMIT: usize = 16;
 pub struct BaseImage {
     /// Its manifest, as the source has it.
     pub manifest: Manifest,
+    /// The index under whose name it was found, if that name is an index's.
+    pub index: Option<Digest>,
     /// Its config's bytes. What is not known of it must be kept.
     pub config: Bytes,
     /// Its layers, the lowest first. Their media types are OCI's, whatever the manifest calls them.
@@ -34,9 +36,11 @@ pub struct BaseImage {
 /// # Errors
 /// When it cannot be read, is malformed, or is made for other platforms.
 pub async fn read_base(source: &dyn Source, platform: &Platform) -> Result<BaseImage, BaseError> {
-    let (manifest, config) = image_for(source, source.root().await?, platform).await?;
+    let root = source.root().await?;
+    let index = root.is_index().then_some(root.descriptor().digest);
+    let (manifest, config) = image_for(source, root, platform).await?;
     let layers = layers(source, &manifest, &config)?;
-    Ok(BaseImage { manifest, config, layers })
+    Ok(BaseImage { manifest, index, config, layers })
 }
 
 /// The image for `platform` in `root`, which is an index, an index of indexes, or the image itself:

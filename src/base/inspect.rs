@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{BaseError, BaseImage, Tree, entries::LayerEntries, error::LayerError, index::Index, memory};
 use crate::{
-    image::{Check, Layer, consume},
+    image::{Check, Layer, consume, verified},
     lock::Facts,
     oci::{Descriptor, DiffId, Hasher},
     store::Store,
@@ -79,6 +79,25 @@ pub async fn read_layer(layer: &Layer, store: &Store) -> Result<LayerEntries, Ba
         Some(known) => Ok(known),
         None => check_layer(layer, store).await,
     }
+}
+
+/// Runs `work`, which may block, on the tar of a layer. The blob's digest is checked where `work` reads to
+/// its end.
+///
+/// # Errors
+/// When the layer cannot be read, or `work` fails.
+pub async fn stream_layer<T: Send + 'static>(
+    layer: &Layer,
+    work: impl FnOnce(&mut dyn Read) -> io::Result<T> + Send + 'static,
+) -> Result<T, BaseError> {
+    let descriptor = layer.blob.descriptor().clone();
+    let stream = verified(layer.blob.open(0).await?, &descriptor);
+    let done = consume(stream, move |reader| {
+        let mut blob = BufReader::new(reader);
+        let mut tar = decompressed(&mut blob)?;
+        work(&mut *tar)
+    });
+    done.await.map_err(|source| BaseError::Layer { digest: descriptor.digest, source: source.into() })
 }
 
 /// What a layer holds, read now whether it is known or not, and kept in `store`.

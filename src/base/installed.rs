@@ -5,35 +5,51 @@ use std::collections::BTreeMap;
 use super::{
     entries::{Kind, join},
     evidence::Evidence,
-    tree::{Node, Tree},
+    tree::Tree,
 };
 use crate::{lock::Installed, python::PackageName};
 
 /// What stands in the directories `sites`; of two distributions of one name the first.
 pub(super) fn find(tree: &Tree, sites: &[String]) -> Vec<Installed> {
+    let found = each(tree, sites).into_iter();
+    found.map(|found| Installed { name: found.name.to_string(), version: found.version }).collect()
+}
+
+/// A distribution, and where its metadata stand.
+pub(super) struct Found {
+    pub(super) name: PackageName,
+    pub(super) version: String,
+    /// The `.dist-info` or `.egg-info`.
+    pub(super) info: String,
+}
+
+/// The same as [`find`], with the places.
+pub(super) fn each(tree: &Tree, sites: &[String]) -> Vec<Found> {
     let mut found = BTreeMap::new();
     for site in sites {
-        for (name, node) in tree.children(site) {
-            if let Some((distribution, version)) = distribution(tree, site, name, node) {
+        for (folder, _) in tree.children(site) {
+            if let Some((distribution, version)) = distribution(tree, site, folder) {
                 // A folder whose name is none, such as what an interrupted pip leaves, is no distribution.
                 let Ok(name) = distribution.parse::<PackageName>() else { continue };
-                found.entry(name.as_str().to_owned()).or_insert(version);
+                found.entry(name).or_insert_with(|| (version, join(site, folder)));
             }
         }
     }
-    found.into_iter().map(|(name, version)| Installed { name, version }).collect()
+    found.into_iter().map(|(name, (version, info))| Found { name, version, info }).collect()
+}
+
+/// The file that tells name and version of what stands at `info`.
+pub(super) fn document(tree: &Tree, info: &str) -> Option<String> {
+    let document = if info.ends_with(".dist-info") { "METADATA" } else { "PKG-INFO" };
+    let node = tree.find(info)?.1;
+    Some(if node.kind == Kind::File { info.to_owned() } else { join(info, document) })
 }
 
 /// Name and version, from the metadata or else from the name of its folder.
-fn distribution(tree: &Tree, site: &str, name: &str, node: &Node) -> Option<(String, String)> {
-    let (stem, document) = match (name.strip_suffix(".dist-info"), name.strip_suffix(".egg-info")) {
-        (Some(stem), _) => (stem, "METADATA"),
-        (_, Some(stem)) => (stem, "PKG-INFO"),
-        _ => return None,
-    };
-    let path = join(site, name);
-    let path = if node.kind == Kind::File { path } else { join(&path, document) };
-    if let Some(Evidence::Distribution { name, version }) =
+fn distribution(tree: &Tree, site: &str, name: &str) -> Option<(String, String)> {
+    let stem = name.strip_suffix(".dist-info").or_else(|| name.strip_suffix(".egg-info"))?;
+    let path = document(tree, &join(site, name))?;
+    if let Some(Evidence::Distribution { name, version, .. }) =
         tree.find(&path).and_then(|(_, node)| node.evidence.as_deref())
     {
         return Some((name.clone(), version.clone()));

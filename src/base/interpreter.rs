@@ -27,6 +27,8 @@ pub(super) struct Found {
     pub(super) installation: Installation,
     /// The directories it imports from, those for wheels first.
     pub(super) sites: Vec<String>,
+    /// The directory of its standard library.
+    pub(super) library: String,
     pub(super) loader: Option<Loader>,
 }
 
@@ -113,6 +115,7 @@ fn describe(tree: &Tree, config: &Value, path: String, executable: String) -> Re
     };
     let loader = tree.node(&home.executable).and_then(banners).and_then(|banners| banners.loader);
     let free_threaded = home.name.ends_with('t') || home.is_built_without_lock(tree);
+    let library = format!("/{}", home.below(&format!("{}/{}", home.library, home.name)));
     let installation = Installation {
         path: if venv.is_some() { path.clone() } else { format!("/{}", home.executable) },
         version,
@@ -124,7 +127,8 @@ fn describe(tree: &Tree, config: &Value, path: String, executable: String) -> Re
         externally_managed: venv.is_none() && tree.find(&join(&home.folder(), "EXTERNALLY-MANAGED")).is_some(),
         system_site_packages: venv.is_some_and(|venv| venv.sees_system),
     };
-    Ok(Found { interpreter: Interpreter { path, version, free_threaded, scheme }, installation, sites, loader })
+    let interpreter = Interpreter { path, version, free_threaded, scheme };
+    Ok(Found { interpreter, installation, sites, library, loader })
 }
 
 impl Home {

@@ -124,6 +124,15 @@ impl Tree {
         Ok(())
     }
 
+    /// Whether something new can be made at the absolute `path`: nothing stands there, or an empty folder.
+    #[must_use]
+    pub fn is_vacant(&self, path: &str) -> bool {
+        match self.find(path) {
+            None => self.find_itself(path).is_none(),
+            Some((_, node)) => node.kind == Kind::Directory && self.children(path).is_empty(),
+        }
+    }
+
     /// Everything, sorted by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.nodes.iter().map(|(path, node)| (path.as_str(), node))
@@ -159,6 +168,18 @@ impl Tree {
         Some((place, node))
     }
 
+    /// Where `path` leads, through symbolic links.
+    #[must_use]
+    pub fn walk_to(&self, path: &str) -> Option<String> {
+        self.walk(path).end
+    }
+
+    /// Everything whose path begins with `start`, sorted. No link is followed.
+    pub fn starting_with<'t>(&'t self, start: &'t str) -> impl Iterator<Item = (&'t str, &'t Node)> {
+        let range = self.nodes.range::<str, _>((Bound::Included(start), Bound::Unbounded));
+        range.map(|(path, node)| (path.as_str(), node)).take_while(move |(path, _)| path.starts_with(start))
+    }
+
     /// Whether `path` leads to a directory.
     #[must_use]
     pub fn has_directory(&self, path: &str) -> bool {
@@ -175,6 +196,14 @@ impl Tree {
             .map_while(|(path, node)| Some((path.strip_prefix(prefix.as_str())?, node)))
             .filter(|(name, _)| !name.contains('/'))
             .collect()
+    }
+
+    /// Everything below the directory at `path`, which leads through no symbolic link; paths from the root.
+    pub(super) fn below(&self, path: &str) -> impl Iterator<Item = (String, &Node)> {
+        let prefix = format!("{path}/");
+        let rest = self.nodes.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
+        let inside: Vec<_> = rest.take_while(|(path, _)| path.starts_with(&prefix)).collect();
+        inside.into_iter().map(|(path, node)| (path.clone(), node))
     }
 
     /// Goes along `path`, through symbolic links, as far as it leads.

@@ -1,17 +1,18 @@
 //! From a lock to an image: layers made in parallel, then configs, manifests and the index.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     BuildError, Builder, Built, BuiltLayer, Made, Project, Selection,
+    config::{annotations, changes},
     make::{Finished, Site, created_by},
 };
 use crate::{
     base::{BaseImage, read_base},
-    image::{ConfigChanges, ConfigLayer, Image, Index, Layer, Manifest, Memory, derive_config},
+    image::{ConfigLayer, Image, Index, Layer, Manifest, Memory, derive_config},
     layer::{FORMAT, MTIME},
     lock::{Lock, LockedImage, LockedPlatform},
     oci::{Descriptor, MediaType, Platform, canonical_json},
@@ -34,7 +35,7 @@ impl Builder {
             let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
             let below = lock.platform(platform).ok_or_else(missing)?;
             let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
-            chosen.push((below, image));
+            chosen.push((below.under(image), image));
         }
         let images = chosen.iter().map(|(below, image)| {
             let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
@@ -43,7 +44,10 @@ impl Builder {
         });
         let images: Vec<(Image, Vec<BuiltLayer>)> = try_join_all(images).await?;
         let (images, layers): (Vec<_>, Vec<_>) = images.into_iter().unzip();
-        let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &Value::Null);
+        let mut indexes = chosen.iter().map(|(below, _)| below.base_index);
+        let index_below = indexes.next().flatten().filter(|first| indexes.all(|other| other == Some(*first)));
+        let annotations = annotations(project, index_below.as_ref());
+        let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &annotations);
         let index = Index { manifest, images };
         Ok(Built { variant: variant.name, index, layers: layers.into_iter().flatten().collect() })
     }
@@ -91,7 +95,7 @@ impl Builder {
         let (mut made, scripts) = tokio::try_join!(made, scripts)?;
         self.check_wheels(site, image, &keys).await?;
         made.extend(scripts);
-        Ok(self.assemble(base.as_ref(), site, made, &variant.image))
+        self.assemble(base.as_ref(), site, made, &variant.image)
     }
 
     /// Makes the layers, the largest first, and gives them back in their order.
@@ -128,7 +132,7 @@ impl Builder {
         site: Site<'_>,
         made: Vec<Finished>,
         settings: &ImageSettings,
-    ) -> (Image, Vec<BuiltLayer>) {
+    ) -> Result<(Image, Vec<BuiltLayer>), BuildError> {
         let platform = &site.below.platform;
         let mut rows: Vec<BuiltLayer> =
             base.iter().flat_map(|base| &base.layers).map(|layer| base_row(layer, platform)).collect();
@@ -149,13 +153,15 @@ impl Builder {
             layers.push(layer);
         }
         let document: Option<Value> = base.and_then(|base| serde_json::from_slice(&base.config).ok());
+        let changes = changes(site.project, site.below, document.as_ref(), settings)?;
         let created = self.settings.epoch.unwrap_or(MTIME);
-        let config = derive_config(document.as_ref(), platform, &changes(settings), &history, created);
+        let config = derive_config(document.as_ref(), platform, &changes, &history, created);
         let config = Memory::new(MediaType::ImageConfig, canonical_json(&config));
         let descriptors: Vec<Descriptor> = layers.iter().map(|layer| layer.blob.descriptor().clone()).collect();
+        let annotations = annotations(site.project, base.map(|base| &base.manifest.descriptor().digest));
         let config_descriptor = crate::image::BlobSource::descriptor(&config).clone();
-        let manifest = Manifest::of_image(&config_descriptor, &descriptors, &annotations(base, site.project));
-        (Image { platform: platform.clone(), manifest, config, layers }, rows)
+        let manifest = Manifest::of_image(&config_descriptor, &descriptors, &annotations);
+        Ok((Image { platform: platform.clone(), manifest, config, layers }, rows))
     }
 }
 
@@ -172,35 +178,5 @@ fn base_row(layer: &Layer, platform: &Platform) -> BuiltLayer {
         size: descriptor.size,
         made: Made::Base,
         time: Duration::ZERO,
-    }
-}
-
-/// Which base an image has; a local one has no name that means anything elsewhere.
-fn annotations(base: Option<&BaseImage>, project: &Project) -> Value {
-    let Some(base) = base else { return Value::Null };
-    let digest = base.manifest.descriptor().digest.to_string();
-    let mut annotations = json!({ "org.opencontainers.image.base.digest": digest });
-    if let Base::Registry(reference) = project.recipe.base.get_ref() {
-        annotations["org.opencontainers.image.base.name"] = reference.to_string().into();
-    }
-    annotations
-}
-
-fn changes(settings: &ImageSettings) -> ConfigChanges {
-    let words = |list: &Vec<toml::Spanned<String>>| list.iter().map(|word| word.get_ref().clone()).collect::<Vec<_>>();
-    let text = |value: &Option<toml::Spanned<String>>| value.as_ref().map(|text| text.get_ref().clone());
-    let map = |map: &BTreeMap<String, toml::Spanned<String>>| {
-        map.iter().map(|(key, value)| (key.clone(), value.get_ref().clone())).collect()
-    };
-    ConfigChanges {
-        entrypoint: settings.entrypoint.as_ref().map(words),
-        cmd: settings.cmd.as_ref().map(words),
-        env: map(&settings.env),
-        user: text(&settings.user),
-        workdir: text(&settings.workdir),
-        labels: map(&settings.labels),
-        ports: words(&settings.ports),
-        volumes: words(&settings.volumes),
-        stop_signal: text(&settings.stop_signal),
     }
 }

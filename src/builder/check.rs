@@ -63,7 +63,7 @@ impl Builder {
     /// be held against RECORD and have not been.
     pub(super) fn is_checked(&self, planned: &PlannedLayer) -> bool {
         self.settings.records == RecordCheck::Skip
-            || matches!(planned.contents, Contents::Debian(_))
+            || !matches!(planned.contents, Contents::Wheels(_) | Contents::Share { .. })
             || self.settings.store.note(Bucket::Checks, &note_of_records(&planned.key)).is_some()
     }
 

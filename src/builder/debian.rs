@@ -211,6 +211,7 @@ pub(super) fn add_to_tree(tree: &mut Tree, items: &[Item]) -> Result<(), base::L
     for item in items {
         let (kind, size, content) = match &item.node {
             Node::Directory => (base::Kind::Directory, 0, None),
+            Node::Whiteout => continue,
             Node::Symlink(target) => (base::Kind::Symlink(target.clone()), 0, None),
             Node::Hardlink(target) => (base::Kind::Hardlink(target.clone()), 0, None),
             Node::File(body) => (base::Kind::File, body.size(), evidence(&item.path, body)),

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use crate::{
     apt::AptError,
     archive::ArchiveError,
-    base::BaseError,
+    base::{BaseError, Unmet},
     debian::{DebianError, openpgp::OpenPgpError},
     engine::EngineError,
     hint::{Advise, Hint},
@@ -88,6 +88,14 @@ pub enum BuildError {
         platform: Platform,
         /// Why.
         source: BaseError,
+    },
+    /// Wheels take the place of what others in the base rely on.
+    #[error("what the base brings for {platform} would break: {}", told(.broken))]
+    Breaks {
+        /// For which platform.
+        platform: Platform,
+        /// Requirements of the base's distributions that would not be met any more.
+        broken: Vec<Unmet>,
     },
     /// The files of Debian packages do not lie on the base.
     #[error("Debian packages for {platform} do not fit together with the base")]
@@ -278,6 +286,12 @@ pub enum BuildError {
     /// `scratch` holds nothing to read.
     #[error("`scratch` is no image")]
     Scratch,
+    /// An image cannot be unpacked, to be started.
+    #[error("cannot unpack the image into a temporary folder")]
+    Unpacking {
+        /// Why.
+        source: io::Error,
+    },
     /// Threads cannot be had.
     #[error("cannot start worker threads")]
     Threads {
@@ -305,6 +319,13 @@ impl Advise for BuildError {
             Self::Keyring { source, .. } => source.hint(),
             Self::Circle { .. } => Some(Hint::new("remove the `-r` line that leads back")),
             Self::Base { source, .. } => source.hint(),
+            Self::Breaks { broken, .. } => broken.first().map(|first| {
+                Hint::new(format!(
+                    "require a version of {} that fits and name it in `wheels.allow-replace` too, or put `{}` into \
+                     `wheels.overrides` if it works all the same",
+                    first.owner, first.name
+                ))
+            }),
             Self::Debian { source, .. } => source.hint(),
             Self::NotDebian { .. } => Some(Hint::new("take an image of Debian as `base`, or `scratch`")),
             Self::OtherRelease { base, .. } => {
@@ -338,10 +359,15 @@ impl Advise for BuildError {
             Self::NoPlatform { .. } => Some(Hint::new("name an image whose config has `os` and `architecture`")),
             Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
             Self::Scratch => Some(Hint::new("name an image, a layout or an archive")),
+            Self::Unpacking { .. } => Some(Hint::new("name a folder with room in TMPDIR, or leave out `--run`")),
             Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
             Self::Tree { .. } | Self::Worker => None,
         }
     }
+}
+
+fn told(broken: &[Unmet]) -> String {
+    broken.iter().map(Unmet::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn listed(platforms: &[Platform]) -> String {

@@ -257,7 +257,13 @@ impl<'p> Foreign<'p> {
         (request, environment): (&Request, &MarkerEnvironment),
     ) -> Result<(), BuildError> {
         let excluded = |name: &PackageName| request.exclude.iter().any(|pattern| pattern.matches(name));
-        let brought = |name: &PackageName| request.installed.iter().any(|installed| installed.name == name.as_str());
+        let kept = |name: &PackageName| {
+            let may_replace = request.replace.iter().any(|pattern| pattern.matches(name));
+            !may_replace || !given.iter().any(|given| given.name == *name)
+        };
+        let brought = |name: &PackageName| {
+            kept(name) && request.installed.iter().any(|installed| installed.name == name.as_str())
+        };
         let others: BTreeSet<&PackageName> = own.iter().map(|own| own.wheel.wheel.name()).collect();
         for wheel in own {
             for wanted in wheel.requires.iter().filter(|wanted| wanted.applies(environment, &[])) {

@@ -17,7 +17,7 @@ use crate::{
     lock::Input,
     oci::Digest,
     pypi,
-    python::{Entry, Pyproject, Requirement, RequirementsTxt},
+    python::{Entry, NamePattern, Pyproject, Requirement, RequirementsTxt},
     recipe::{self, Base, Demand, IndexFormat, InputFile, InputKind, Listed, Location, Recipe, Security, Variant},
     resolve::{Choice, LocalWheel, Request},
 };
@@ -48,6 +48,7 @@ pub(super) fn request(project: &Project, variant: &Variant, indexes: &pypi::Sett
     let mut request = Request {
         exclude: wheels.exclude.iter().map(|pattern| pattern.get_ref().clone()).collect(),
         deny: wheels.deny.iter().map(|pattern| pattern.get_ref().clone()).collect(),
+        replace: replaceable(wheels),
         ..Request::default()
     };
     for demand in &variant.request.require {
@@ -66,6 +67,13 @@ pub(super) fn request(project: &Project, variant: &Variant, indexes: &pypi::Sett
     add_listed(with, &asked.overrides, &mut request, |request, found| request.overrides.extend(found))?;
     request.choices = variant.request.choices.iter().map(choice).collect();
     Ok(request)
+}
+
+/// What of the base wheels may take the place of. In an environment that sees the base they stand before
+/// it anyhow.
+fn replaceable(wheels: &recipe::Wheels) -> Vec<NamePattern> {
+    let everything = wheels.into.iter().filter(|into| into.system_site_packages).filter_map(|_| "*".parse().ok());
+    wheels.allow_replace.iter().map(|pattern| pattern.get_ref().clone()).chain(everything).collect()
 }
 
 /// The recipe's indexes.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::BuildError;
 use crate::{
     hint::Hint,
-    lock::{Input, Lock, LockedImage, LockedPlatform, LockedSuite, WheelSource},
+    lock::{Input, Lock, LockedImage, LockedPlatform, LockedSuite, Replaced, WheelSource},
     oci::{Digest, Platform},
     python::{PackageName, Version},
     recipe::{Base, Recipe},
@@ -85,8 +85,11 @@ impl<'l> Kept<'l> {
         inputs: &BTreeMap<String, Input>,
         platform: &Platform,
     ) -> Option<&'l LockedPlatform> {
-        let below =
-            |key: &str| key == "base" || key.starts_with("base.") || key == "scripts.to" || key.starts_with("debian.");
+        let below = |key: &str| {
+            matches!(key, "base" | "scripts.to" | "wheels.into")
+                || key.starts_with("base.")
+                || key.starts_with("debian.")
+        };
         let lock = self.lock?;
         let stale = lock.stale(inputs).iter().any(|stale| below(&stale.key));
         let local = matches!(recipe.base.get_ref(), Base::Layout { .. } | Base::Archive { .. });
@@ -100,11 +103,26 @@ impl<'l> Kept<'l> {
         self.lock.and_then(|lock| lock.platform(platform)).map_or(&[], |locked| &locked.suites)
     }
 
-    /// The digest of the base, if the recipe still names the same.
-    pub(super) fn base(&self, inputs: &BTreeMap<String, Input>, platform: &Platform) -> Option<Digest> {
+    /// The digest of the base and that of its index, if the recipe still names the same.
+    pub(super) fn base(
+        &self,
+        inputs: &BTreeMap<String, Input>,
+        platform: &Platform,
+    ) -> Option<(Digest, Option<Digest>)> {
         let lock = self.lock.filter(|_| self.base == Openness::Kept)?;
         let same = lock.inputs.get(BASE).map(Input::digest) == inputs.get(BASE).map(Input::digest);
-        lock.platform(platform).filter(|_| same)?.base
+        let locked = lock.platform(platform).filter(|_| same)?;
+        Some((locked.base?, locked.base_index))
+    }
+
+    /// What `image` replaces over `locked`, if both are as they were.
+    pub(super) fn replaced(&self, image: &LockedImage, locked: &LockedPlatform) -> Option<&'l [Replaced]> {
+        let lock = self.lock?;
+        let before = lock.image(image.variant.as_deref(), &image.platform)?;
+        let same_below = lock.platform(&locked.platform).is_some_and(|before| before == locked);
+        let same =
+            same_below && before.wheels == image.wheels && (!before.replaced.is_empty() || locked.venv.is_some());
+        same.then_some(&before.replaced)
     }
 
     /// What was chosen for an image. Wheels that the recipe names itself are not among it.

@@ -5,7 +5,9 @@ use futures_util::future::try_join_all;
 use super::{
     BuildError, Builder, Kept, Project,
     debian::{Beside, add_to_tree},
-    inputs, local_wheels, stated,
+    inputs, local_wheels,
+    replacing::move_into,
+    stated,
 };
 use crate::{
     base::{BaseError, BaseImage, Tree, inspect, read_base, read_tree},
@@ -53,7 +55,7 @@ impl Builder {
         &self,
         project: &Project,
         platform: &Platform,
-        kept: (Option<Digest>, &[LockedSuite]),
+        kept: (Option<(Digest, Option<Digest>)>, &[LockedSuite]),
     ) -> Result<LockedPlatform, BuildError> {
         match self.read_platform(project, platform, kept).await {
             Ok(locked) => stated::check(&project.recipe, platform, &locked.facts).map(|()| locked),
@@ -65,19 +67,21 @@ impl Builder {
         &self,
         project: &Project,
         platform: &Platform,
-        (kept, earlier): (Option<Digest>, &[LockedSuite]),
+        (kept, earlier): (Option<(Digest, Option<Digest>)>, &[LockedSuite]),
     ) -> Result<LockedPlatform, BuildError> {
         let recipe = &project.recipe;
-        let base = self.find_base(project, platform, kept).await?;
+        let base = self.find_base(project, platform, kept.map(|(base, _)| base)).await?;
         let settings = base.as_ref().map(BaseImage::settings).unwrap_or_default();
         let fail = |source| BuildError::Base { platform: platform.clone(), source };
-        let (targets, store) = (inputs::targets(recipe), &self.settings.store);
+        let (mut targets, store) = (inputs::targets(recipe), &self.settings.store);
+        targets.extend(recipe.wheels.into.iter().map(|into| into.path.get_ref().clone()));
         let digest = base.as_ref().map(|base| base.manifest.descriptor().digest);
-        let (suites, debian, facts) = (Vec::new(), Vec::new(), Facts::default());
-        let mut locked =
-            LockedPlatform { platform: platform.clone(), base: digest, facts, below: None, suites, debian };
+        let mut locked = LockedPlatform::new(platform.clone(), digest, Facts::default());
+        // The index of a local base is a file like any other, and has no name elsewhere.
+        let named = base.as_ref().filter(|_| matches!(recipe.base.get_ref(), Base::Registry(_)));
+        locked.base_index = named.and_then(|base| kept.map_or(base.index, |(_, index)| index));
         locked.facts = match (&base, &recipe.debian) {
-            (Some(base), None) => inspect(base, &targets, store).await.map_err(fail)?,
+            (Some(base), None) if recipe.wheels.into.is_none() => inspect(base, &targets, store).await.map_err(fail)?,
             (base, wanted) => {
                 let mut tree = match base {
                     Some(base) => read_tree(base, store).await.map_err(fail)?,
@@ -90,7 +94,9 @@ impl Builder {
                     let added = self.compute(move || add_to_tree(&mut tree, &items).map(|()| tree)).await?;
                     tree = added.map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
                 }
-                tree.facts(&settings, &targets).map_err(fail)?
+                let mut facts = tree.facts(&settings, &targets).map_err(fail)?;
+                locked.venv = move_into(project, &mut facts, &tree)?;
+                facts
             }
         };
         if locked.facts.python.is_none() && recipe.images().iter().any(|image| !image.request.is_empty()) {
@@ -100,7 +106,7 @@ impl Builder {
     }
 
     /// The base as it is now, or as it was when it was `kept`; nothing from scratch.
-    async fn find_base(
+    pub(super) async fn find_base(
         &self,
         project: &Project,
         platform: &Platform,

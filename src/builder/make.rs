@@ -14,8 +14,9 @@ use crate::{
     layer::{
         Contribution, Format, Item, LayerError, Paths, Threads, lay_before, merge,
         scripts::{self, Files},
-        share,
+        share, venv,
         wheel::{Destination, RecordCheck, install},
+        whiteouts,
     },
     lock::{Facts, Interpreter, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
@@ -58,6 +59,8 @@ impl Builder {
         let fail = |source| BuildError::Layer { layer: planned.name.clone(), platform: platform.clone(), source };
         let records = self.settings.records;
         let items = match planned.contents {
+            Contents::Whiteouts(hidden) => whiteouts(&hidden),
+            Contents::Venv(made) => venv::lay_out(&made, &site.below.facts, &site.below.platform),
             Contents::Debian(_) => self.lay_out_packages(site.project, site.below).await?,
             Contents::Wheels(wheels) => {
                 let inputs = self.fetch(site, wheels).await?;

@@ -3,6 +3,7 @@
 
 mod build;
 mod check;
+mod config;
 mod debian;
 mod destination;
 mod error;
@@ -19,6 +20,7 @@ mod locking;
 mod make;
 mod memo;
 mod over;
+mod replacing;
 mod paths;
 mod stated;
 mod verifying;
@@ -39,7 +41,7 @@ pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
 use tokio::sync::Semaphore;
-pub use verifying::Checks;
+pub use verifying::{Checks, Depth};
 
 use crate::{
     apt::{Archive, Mirrors},

@@ -49,8 +49,7 @@ impl Builder {
             "the base cannot be read: what `[base.facts]` says of it was taken for true",
             Some(&Hint::new("run `wheelwright lock` again where the base can be reached")),
         );
-        let (suites, debian) = (Vec::new(), Vec::new());
-        Ok(LockedPlatform { platform: platform.clone(), base: Some(digest), facts, below: None, suites, debian })
+        Ok(LockedPlatform::new(platform.clone(), Some(digest), facts))
     }
 }
 

@@ -140,5 +140,5 @@ fn below(platform: &Platform) -> LockedPlatform {
     };
     let facts = Facts { python: Some(python), libc: Some(Libc::Glibc(2, 36)), ..Facts::default() };
     let base = Some(crate::oci::Digest::of(platform.to_string().as_bytes()));
-    LockedPlatform { platform: platform.clone(), base, facts, below: None, suites: Vec::new(), debian: Vec::new() }
+    LockedPlatform::new(platform.clone(), base, facts)
 }

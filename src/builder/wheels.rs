@@ -59,7 +59,12 @@ impl Builder {
             }
             self.judge(project, &resolutions)?;
             let mut resolutions = resolutions.into_iter();
-            images.extend(platforms.iter().map(|locked| image(variant, locked, resolutions.next())));
+            let request = inputs::request(project, variant, index.settings())?;
+            for locked in platforms {
+                let mut image = image(variant, locked, resolutions.next());
+                self.note_replaced(project, (locked, &mut image), &request, kept).await?;
+                images.push(image);
+            }
         }
         Ok(images)
     }
@@ -115,7 +120,7 @@ fn taken_first(choice: &Choice, taken: &[Vec<String>]) -> Choice {
 fn image(variant: &Variant, locked: &LockedPlatform, resolution: Option<Resolution>) -> LockedImage {
     let (wheels, choices) = resolution.map(|found| (found.wheels, found.choices)).unwrap_or_default();
     let wheels: Vec<LockedWheel> = wheels.into_iter().map(LockedWheel::from).collect();
-    LockedImage { variant: variant.name.clone(), platform: locked.platform.clone(), choices, wheels }
+    LockedImage { choices, ..LockedImage::new(variant.name.clone(), locked.platform.clone(), wheels) }
 }
 
 fn tell_skew(skew: &resolve::Skew) -> String {

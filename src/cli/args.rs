@@ -4,12 +4,10 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach, verify};
-use crate::{
-    builder::Destination,
-    oci::{Platform, Reference},
-    recipe::Base,
+use super::{
+    copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach, template::Template, verify,
 };
+use crate::{oci::Platform, recipe::Base};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,8 +39,12 @@ An engine takes one platform's image, this machine's, and calls it by the first 
 NAME:latest. If it is all that is asked for, nothing else is built. A docker-archive holds every
 platform; `docker load` takes this machine's out of it, or else the first.
 
-A recipe with variants gives one image each. Unless exactly one --variant is named, the variant
-becomes part of every name:
+In the names of images, {name} is the recipe's name and {variant} the variant:
+  --push 'ghcr.io/me/{name}:1.2-{variant}'
+  --output oci:dist/{variant}
+
+A recipe with variants gives one image each. Where the name does not say {variant}, and unless exactly
+one --variant is named, the variant becomes part of every name:
   --push REPO:TAG            REPO:TAG-VARIANT
   --output oci:DIR           oci:DIR:VARIANT
   --output oci:DIR:NAME      oci:DIR:NAME-VARIANT
@@ -162,11 +164,11 @@ pub(super) struct Build {
     /// Write the image to oci:DIR[:NAME] (an OCI layout), oci-archive:FILE[:NAME] (the same as one
     /// tar; FILE.tar alone will do) or docker-archive:FILE[:REF] (a tar that `docker load`, Podman,
     /// containerd and readers of OCI archives take); may be given several times
-    #[arg(short, long, value_name = "WHERE", value_parser = destination::parse)]
-    pub(super) output: Vec<Destination>,
+    #[arg(short, long, value_name = "WHERE", value_parser = Template::output)]
+    pub(super) output: Vec<Template>,
     /// Push the image to HOST/REPOSITORY:TAG; may be given several times
-    #[arg(long, value_name = "REF")]
-    pub(super) push: Vec<Reference>,
+    #[arg(long, value_name = "REF", value_parser = Template::push)]
+    pub(super) push: Vec<Template>,
     #[command(flatten)]
     pub(super) loading: Loading,
     /// Build for this platform of the recipe only; may be given several times
@@ -178,6 +180,9 @@ pub(super) struct Build {
     /// Fail if the lock is missing or stale
     #[arg(long)]
     pub(super) locked: bool,
+    /// Whether what was built is checked before it is delivered; errors are a reason not to
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub(super) verify: verify::Checking,
     /// Write digests, sizes, layers and destinations to FILE, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) metadata_file: Option<PathBuf>,

@@ -3,17 +3,18 @@
 use std::path::Path;
 
 use super::{
-    args, deliveries, destination,
+    args, destination,
     error::CliError,
     lock::{self, Policy},
     metadata::{self, Delivered},
     project::ProjectFile,
-    quantity,
     session::Session,
-    table::{Align, Table},
+    summary,
+    template::Words,
+    verify,
 };
 use crate::{
-    builder::{Built, Destination, Made, Selection, Settings},
+    builder::{Destination, Selection, Settings},
     engine::Engine,
     layer::wheel::RecordCheck,
     oci::Platform,
@@ -47,6 +48,7 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     for order in &orders {
         images.push(builder.build(&file.project, &lock, &order.selection).await?);
     }
+    verify::after_build(session, &builder, &file.project.recipe, (&images, arguments.verify)).await?;
     let mut delivered: Vec<Delivered<'_>> = Vec::new();
     for (order, built) in orders.iter().zip(&images) {
         let mut deliveries = Vec::new();
@@ -58,7 +60,7 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     if let Some(path) = &arguments.metadata_file {
         metadata::write(path, &delivered)?;
     }
-    Ok(format!("{}\n{}{}", layers(&images), lines(&delivered), digests(&images)))
+    Ok(summary::of(&delivered))
 }
 
 /// What the arguments ask of the recipe.
@@ -74,9 +76,10 @@ fn orders(recipe: &Recipe, arguments: &args::Build, engine: Option<Engine>) -> R
     let told = arguments.variant.len() != 1;
     let order = |variant: Option<String>| {
         let suffix = variant.as_deref().filter(|_| told);
-        let mut destinations = destination::all(&arguments.output, &arguments.push, suffix)?;
+        let words = Words { name: recipe.name.get_ref(), variant: variant.as_deref() };
+        let mut destinations = destination::all(&arguments.output, &arguments.push, words, suffix)?;
         if let Some(engine) = engine {
-            destinations.push(destination::loaded(engine, recipe.name.get_ref(), &arguments.push, suffix)?);
+            destinations.push(destination::loaded(engine, &arguments.push, words, suffix)?);
         }
         Ok(Order { selection: Selection { platforms: platforms(recipe, arguments), variant }, destinations })
     };
@@ -108,57 +111,10 @@ fn variants(recipe: &Recipe, named: &[String]) -> Result<Vec<Option<String>>, Cl
     Ok(variants)
 }
 
-fn layers(images: &[Built]) -> String {
-    let mut table = Table::new([
-        ("layer", Align::Left),
-        ("platform", Align::Left),
-        ("made", Align::Left),
-        ("bytes", Align::Right),
-        ("seconds", Align::Right),
-    ]);
-    for built in images {
-        let variant = built.variant.as_ref().map(|variant| format!("{variant}: ")).unwrap_or_default();
-        for layer in &built.layers {
-            let (made, time) = match layer.made {
-                Made::Base => ("base", String::new()),
-                Made::Cached => ("cached", String::new()),
-                Made::Built => ("built", quantity::seconds(layer.time)),
-            };
-            let name = format!("{variant}{}", layer.name);
-            table.row([name, layer.platform.to_string(), made.to_owned(), quantity::bytes(layer.size), time]);
-        }
-    }
-    table.render(terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
-}
-
-fn lines(delivered: &[Delivered<'_>]) -> String {
-    let lines = delivered.iter().flat_map(|(_, deliveries)| deliveries);
-    lines.map(|(destination, delivery)| deliveries::line(destination, delivery)).collect()
-}
-
-fn digests(images: &[Built]) -> String {
-    let line = |built: &Built| match &built.variant {
-        Some(variant) => format!("digest: {}  {variant}\n", digest(built)),
-        None => format!("digest: {}\n", digest(built)),
-    };
-    images.iter().map(line).collect()
-}
-
-fn digest(built: &Built) -> String {
-    built.index.manifest.descriptor().digest.to_string()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::{
-        builder::BuiltLayer,
-        cli::loading::Loading,
-        image::{Delivery, Index, Manifest, Moved},
-        oci::Digest,
-    };
+    use crate::cli::{loading::Loading, template::Template};
 
     const RECIPE: &str = "name = \"a\"\nbase = \"h.example/python:3.11\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\nwheels.require = [\"c\"]\n";
     const VARIANTS: &str = "[variants.one]\nrequire = [\"a\"]\n[variants.two]\nrequire = [\"b\"]\n";
@@ -166,35 +122,15 @@ mod tests {
     fn arguments(variant: &[&str], platform: &[&str]) -> args::Build {
         args::Build {
             recipe: None,
-            output: vec![destination::parse("oci:d").unwrap()],
-            push: vec!["h.example/a:1".parse().unwrap()],
+            output: vec![Template::output("oci:d").unwrap()],
+            push: vec![Template::push("h.example/a:1").unwrap()],
             platform: platform.iter().map(|text| text.parse().unwrap()).collect(),
             variant: variant.iter().map(|name| (*name).to_owned()).collect(),
             locked: false,
             loading: Loading::default(),
             metadata_file: None,
             verify_record: false,
-        }
-    }
-
-    fn built(variant: Option<&str>) -> Built {
-        let layer = |platform: &str, name: &str, made| BuiltLayer {
-            platform: platform.parse().unwrap(),
-            name: name.to_owned(),
-            digest: Digest::of(b""),
-            size: 1_234_567,
-            made,
-            time: Duration::from_millis(2340),
-        };
-        let manifest = Manifest::of_index(&[], &serde_json::Value::Null);
-        Built {
-            variant: variant.map(str::to_owned),
-            index: Index { manifest, images: Vec::new() },
-            layers: vec![
-                layer("linux/amd64", "base 1", Made::Base),
-                layer("linux/amd64", "torch", Made::Cached),
-                layer("linux/arm64", "scripts", Made::Built),
-            ],
+            verify: verify::Checking::Quick,
         }
     }
 
@@ -220,34 +156,5 @@ mod tests {
         let recipe = Recipe::parse("a.toml", RECIPE).unwrap();
         assert!(matches!(orders(&recipe, &arguments(&[], &["linux/386"]), None), Err(CliError::Platform { .. })));
         assert!(matches!(orders(&recipe, &arguments(&["one"], &[]), None), Err(CliError::Recipe(_))));
-    }
-
-    #[test]
-    fn the_table_and_the_lines_below_it() {
-        insta::assert_snapshot!(layers(&[built(None), built(Some("one"))]), @"
-        layer         platform     made     bytes  seconds
-        base 1        linux/amd64  base    1.2 MB
-        torch         linux/amd64  cached  1.2 MB
-        scripts       linux/arm64  built   1.2 MB      2.3
-        one: base 1   linux/amd64  base    1.2 MB
-        one: torch    linux/amd64  cached  1.2 MB
-        one: scripts  linux/arm64  built   1.2 MB      2.3
-        ");
-        let delivery = Delivery {
-            root: Digest::of(b"index"),
-            images: 0,
-            blobs: vec![
-                (Digest::of(b"1"), Moved::Sent(1_000_000)),
-                (Digest::of(b"2"), Moved::Sent(2_000_000)),
-                (Digest::of(b"3"), Moved::Mounted),
-                (Digest::of(b"4"), Moved::Existed),
-            ],
-        };
-        let line = deliveries::line(&destination::parse("oci:d").unwrap(), &delivery);
-        let (place, rest) = line.split_once("  sha256:").unwrap();
-        assert_eq!(place, "oci:d");
-        assert_eq!(&rest[64..], "  0 images, 1 blob mounted, 2 blobs sent (3.0 MB), 1 blob there already\n");
-        let digests = digests(&[built(None), built(Some("one"))]);
-        assert!(digests.starts_with("digest: sha256:") && digests.ends_with("  one\n"), "{digests}");
     }
 }

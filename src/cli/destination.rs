@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::CliError;
+use super::{
+    error::CliError,
+    template::{Template, Words, destination_of, reference_of},
+};
 use crate::{builder::Destination, engine::Engine, hint::Advise as _, oci::Reference, recipe::Base};
 
 /// How an output is written.
@@ -86,17 +89,20 @@ fn docker_archive(rest: &str) -> Result<Destination, String> {
     Ok(Destination::DockerArchive { file: file.into(), reference })
 }
 
-/// All destinations of one image: outputs first. `variant` is the variant if names must tell it.
+/// All destinations of one image: outputs first. `variant` is the variant if names that do not say it
+/// themselves must tell it.
 ///
 /// # Errors
 /// When a reference to push to names a digest, or the variant is no part of a tag.
 pub(super) fn all(
-    outputs: &[Destination],
-    pushes: &[Reference],
+    outputs: &[Template],
+    pushes: &[Template],
+    words: Words<'_>,
     variant: Option<&str>,
 ) -> Result<Vec<Destination>, CliError> {
-    let outputs = outputs.iter().map(|output| of_variant(output, variant));
-    let pushes = pushes.iter().map(|reference| pushed(reference, variant).map(Destination::Registry));
+    let suffix = |template: &Template| variant.filter(|_| !template.tells_variant());
+    let outputs = outputs.iter().map(|output| of_variant(&destination_of(output, words)?, suffix(output)));
+    let pushes = pushes.iter().map(|push| pushed(&reference_of(push, words)?, suffix(push)).map(Destination::Registry));
     outputs.chain(pushes).collect()
 }
 
@@ -106,14 +112,14 @@ pub(super) fn all(
 /// When the variant is no part of a tag.
 pub(super) fn loaded(
     engine: Engine,
-    recipe: &str,
-    pushes: &[Reference],
+    pushes: &[Template],
+    words: Words<'_>,
     variant: Option<&str>,
 ) -> Result<Destination, CliError> {
     let tag = variant.unwrap_or("latest");
     let reference = match pushes.first() {
-        Some(first) => pushed(first, variant)?,
-        None => format!("{recipe}:{tag}")
+        Some(first) => pushed(&reference_of(first, words)?, variant.filter(|_| !first.tells_variant()))?,
+        None => format!("{}:{tag}", words.name)
             .parse()
             .map_err(|source| CliError::VariantTag { variant: tag.to_owned(), source })?,
     };
@@ -213,8 +219,8 @@ mod tests {
     #[test]
     fn engines_know_images_by_the_name_they_are_pushed_to() {
         let check = |pushes: &[&str], variant, expect: &str| {
-            let pushes: Vec<Reference> = pushes.iter().map(|name| name.parse().unwrap()).collect();
-            let destination = loaded(Engine::Podman, "app", &pushes, variant).unwrap();
+            let pushes: Vec<Template> = pushes.iter().map(|name| Template::push(name).unwrap()).collect();
+            let destination = loaded(Engine::Podman, &pushes, Words { name: "app", variant }, variant).unwrap();
             assert_eq!(destination.to_string(), format!("podman: {expect}"));
         };
         check(&[], None, "docker.io/library/app:latest");
@@ -225,13 +231,15 @@ mod tests {
 
     #[test]
     fn variants_become_part_of_every_name() {
-        let outputs: Vec<Destination> =
+        let outputs: Vec<Template> =
             ["oci:d", "oci:d:x", "oci-archive:a/b.tar:n", "c.tar", "docker-archive:d.tar:h.example/e:1"]
-                .map(|text| parse(text).unwrap())
+                .map(|text| Template::output(text).unwrap())
                 .into();
-        let pushes = ["h.example/a".parse().unwrap(), "h.example/a:1".parse().unwrap()];
+        let pushes =
+            ["h.example/a", "h.example/a:1", "h.example/{name}:{variant}-1"].map(|text| Template::push(text).unwrap());
+        let words = Words { name: "app", variant: Some("full") };
         let shown = |variant| -> Vec<String> {
-            all(&outputs, &pushes, variant).unwrap().iter().map(ToString::to_string).collect()
+            all(&outputs, &pushes, words, variant).unwrap().iter().map(ToString::to_string).collect()
         };
         assert_eq!(
             shown(Some("full")),
@@ -242,11 +250,12 @@ mod tests {
                 "oci-archive:c-full.tar",
                 "docker-archive:d-full.tar:h.example/e:1-full",
                 "h.example/a:latest-full",
-                "h.example/a:1-full"
+                "h.example/a:1-full",
+                "h.example/app:full-1"
             ]
         );
         assert_eq!(shown(None)[6], "h.example/a:1");
-        let pinned = pushes[0].at(crate::oci::Digest::of(b""));
-        assert!(matches!(all(&[], &[pinned], None), Err(CliError::PushToDigest { .. })));
+        let pinned = Template::push(&format!("h.example/a@{}", crate::oci::Digest::of(b""))).unwrap();
+        assert!(matches!(all(&[], &[pinned], words, None), Err(CliError::PushToDigest { .. })));
     }
 }

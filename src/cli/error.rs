@@ -30,8 +30,8 @@ pub(super) enum CliError {
     Write { path: PathBuf, source: io::Error },
     #[error("nothing says where the image shall go")]
     NoDestination,
-    #[error("nothing says which image is to be checked")]
-    NoImage,
+    #[error("the image has {errors} {} and is not delivered", if *.errors == 1 { "error" } else { "errors" })]
+    Findings { errors: usize, text: String },
     #[error("nothing says what the engine shall call the image")]
     NoName,
     #[error("{file} is not for {platform}")]
@@ -40,6 +40,10 @@ pub(super) enum CliError {
     PushToDigest { reference: Reference },
     #[error("the variant `{variant}` cannot be part of a tag")]
     VariantTag { variant: String, source: ReferenceError },
+    #[error("`{template}` names the variant, and the recipe has none")]
+    NoVariant { template: String },
+    #[error("`{text}` cannot be written to: {reason}")]
+    Template { text: String, reason: String },
     #[error("SOURCE_DATE_EPOCH is `{value}`, which is no number of seconds since 1970")]
     Epoch { value: String },
     #[error("there is no home folder to keep the store in")]
@@ -97,11 +101,12 @@ impl CliError {
             Self::NoRecipe
             | Self::RecipeFile { .. }
             | Self::NoDestination
-            | Self::NoImage
             | Self::NoName
             | Self::Platform { .. }
             | Self::PushToDigest { .. }
             | Self::VariantTag { .. }
+            | Self::NoVariant { .. }
+            | Self::Template { .. }
             | Self::Epoch { .. }
             | Self::NoHome
             | Self::PackageIndexes { .. }
@@ -111,6 +116,7 @@ impl CliError {
             #[cfg(feature = "serve")]
             Self::ServePlace { .. } => Code::Usage,
             Self::Config { .. } => Code::Refused,
+            Self::Findings { .. } => Code::Findings,
             Self::Interrupted => Code::Interrupted,
             _ => return None,
         })
@@ -127,7 +133,9 @@ impl Advise for CliError {
             }
             #[cfg(feature = "serve")]
             Self::ServePlace { .. } => "write it as `oci:DIR`, or name a folder",
-            Self::NoImage => "name an image: `wheelwright verify oci:DIR`",
+            Self::Findings { .. } => {
+                "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`"
+            }
             Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();
@@ -135,6 +143,8 @@ impl Advise for CliError {
             }
             Self::PushToDigest { .. } => "leave `@sha256:…` out and name a tag",
             Self::VariantTag { .. } => "choose one with `--variant`, and name the whole tag in `--push`",
+            Self::NoVariant { .. } => "leave `{variant}` out, or add `[variants.NAME]` to the recipe",
+            Self::Template { .. } => "say the name without `{variant}` or `{name}`",
             Self::Epoch { .. } => "set SOURCE_DATE_EPOCH to a whole number, or unset it",
             Self::NoHome => "name a folder with `--store DIR`",
             Self::PackageIndexes { .. } => "correct it, or name the index in WHEELWRIGHT_INDEX",

@@ -85,6 +85,7 @@ fn build(error: &BuildError) -> Option<Code> {
         BuildError::NotLocked { .. } => Some(Code::Lock),
         BuildError::File { .. } | BuildError::Circle { .. } | BuildError::Keyring { .. } => Some(Code::Recipe),
         BuildError::Skew { .. }
+        | BuildError::Breaks { .. }
         | BuildError::OtherPlatforms { .. }
         | BuildError::OtherPython { .. }
         | BuildError::NotDebian { .. }

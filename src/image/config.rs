@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::variables::DEFAULT_PATH;
 use crate::oci::{DiffId, Platform};
 
 /// What is changed in a base's config. Fields that are none stay as the base has them.
@@ -39,9 +40,6 @@ pub struct ConfigLayer {
     /// `created_by` in the history.
     pub created_by: String,
 }
-
-/// Where programs are looked for when the base does not say: what every engine assumes.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The config of an image for `platform` over `base` (none from scratch), with `layers` on top.
 /// `created` is in seconds since 1970.

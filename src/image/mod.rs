@@ -5,10 +5,12 @@ mod config;
 mod graph;
 mod manifest;
 mod transfer;
+mod variables;
 mod verify;
 
 pub use config::{ConfigChanges, ConfigLayer, derive_config, platform_of, rfc3339};
 pub use graph::{Delivery, Graph, deliver, is_kept_elsewhere};
 pub use manifest::{Image, Index, Layer, Manifest, ManifestError};
 pub use transfer::{BlobSource, ByteStream, Bytes, Failure, Memory, Moved, Origin, Sink, Source, TransferError};
+pub use variables::{expanded, variables};
 pub use verify::{Check, Mismatch, PieceReader, SaveError, consume, read_whole, save, verified};

@@ -19,8 +19,13 @@ pub(super) fn header(item: &Item) -> Vec<u8> {
         Node::File(body) => (b'0', body.size(), ""),
         Node::Symlink(target) => (b'2', 0, target.as_str()),
         Node::Hardlink(target) => (b'1', 0, target.as_str()),
+        Node::Whiteout => (b'0', 0, ""),
     };
-    let path = if kind == b'5' { format!("{}/", item.path) } else { item.path.clone() };
+    let path = match item.node {
+        Node::Directory => format!("{}/", item.path),
+        Node::Whiteout => whiteout(&item.path),
+        _ => item.path.clone(),
+    };
     let records = pax_records(item, &path, link, size);
     let mut out = Vec::with_capacity(BLOCK);
     if !records.is_empty() {
@@ -44,6 +49,13 @@ pub(super) fn header(item: &Item) -> Vec<u8> {
     };
     out.extend(fields.block());
     out
+}
+
+/// The name of the mark that hides `path`.
+pub(super) fn whiteout(path: &str) -> String {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let slash = if folder.is_empty() { "" } else { "/" };
+    format!("{folder}{slash}.wh.{name}")
 }
 
 /// Zeros up to the next block.
@@ -179,6 +191,9 @@ mod tests {
                 _ => {}
             }
         };
+        let mark = header(&item("a/b", Node::Whiteout));
+        assert_eq!((&mark[..7], mark[156], mark.len()), (&b"a/.wh.b"[..], b'0', BLOCK));
+        assert_eq!(whiteout("a"), ".wh.a");
         for path in ["a", "é/ü", &"x".repeat(100), &"x".repeat(101), &("a/".repeat(60) + "b"), &long] {
             check(&item(path, Node::Directory));
             check(&item(path, Node::File(Body::Literal(Bytes::new()))));

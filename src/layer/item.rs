@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::MTIME;
 pub use crate::zip::Method;
 use crate::{
     oci::Digest,
@@ -38,6 +39,10 @@ pub enum Node {
     Symlink(String),
     /// A second name of the file at this path of the same layer.
     Hardlink(String),
+    /// Nothing: what lower layers have at this path is hidden.
+    ///
+    /// [Image specification, "Whiteouts"](https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#whiteouts).
+    Whiteout,
 }
 
 /// The contents of a regular file.
@@ -66,6 +71,22 @@ pub struct Span {
     pub sha256: Option<Digest>,
     /// How it is stored.
     pub method: Method,
+}
+
+/// Marks that hide what lower layers have at these absolute paths. Sorted.
+#[must_use]
+pub fn whiteouts(hidden: &[String]) -> Vec<Item> {
+    let mark = |path: &String| Item {
+        path: path.trim_start_matches('/').to_owned(),
+        node: Node::Whiteout,
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        mtime: MTIME,
+    };
+    let mut marks: Vec<Item> = hidden.iter().map(mark).collect();
+    marks.sort_by(|left, right| left.path.as_bytes().cmp(right.path.as_bytes()));
+    marks
 }
 
 impl Body {

@@ -19,11 +19,12 @@ mod rope;
 pub mod scripts;
 mod share;
 mod source;
+pub mod venv;
 pub mod wheel;
 
 pub use error::LayerError;
 pub use hashes::Threads;
-pub use item::{Body, Item, Method, Node, Span};
+pub use item::{Body, Item, Method, Node, Span, whiteouts};
 pub use lay::{FORMAT, Format, Laid, Witness, lay, lay_before};
 pub use merge::{Contribution, case_twins, merge};
 pub use paths::{MTIME, Paths};

@@ -33,6 +33,8 @@ fn check_platform(file: &str, locked: &LockedPlatform) -> Result<(), LockError> 
         return Err(twice(file, &format!("the package `{name}`"), &locked.platform));
     }
     locked.debian.iter().try_for_each(|package| check_package(file, package))?;
+    let venv = locked.venv.iter().flat_map(|venv| [&venv.prefix, &venv.python]);
+    venv.into_iter().try_for_each(|path| demand(is_plain_absolute(path), file, "as a path of the image", path))?;
     locked
         .suites
         .iter()
@@ -50,6 +52,12 @@ fn check_image(file: &str, locked: &LockedImage) -> Result<(), LockError> {
     if let Some(name) = repeated(locked.wheels.iter().map(|wheel| wheel.name.as_str())) {
         return Err(twice(file, &format!("`{name}`"), &locked.platform));
     }
+    let hidden = locked.replaced.iter().flat_map(|replaced| &replaced.hides);
+    let whole = |path: &&String| path.as_str() == "/";
+    if let Some(path) = hidden.clone().find(whole) {
+        return demand(false, file, "as what is hidden", path);
+    }
+    hidden.into_iter().try_for_each(|path| demand(is_plain_absolute(path), file, "as what is hidden", path))?;
     locked.wheels.iter().try_for_each(|wheel| check_wheel(file, wheel))
 }
 

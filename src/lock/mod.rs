@@ -7,6 +7,7 @@ mod error;
 mod export;
 mod facts;
 mod input;
+mod over;
 mod stale;
 mod write;
 
@@ -22,6 +23,7 @@ pub use facts::{
     System,
 };
 pub use input::Input;
+pub use over::{Replaced, Venv};
 pub use stale::{Change, Stale};
 
 use crate::oci::{Digest, Platform};
@@ -53,6 +55,9 @@ pub struct LockedPlatform {
     /// The manifest of the base for this platform; none from scratch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<Digest>,
+    /// The image index that lists that manifest; none where the base is a manifest by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_index: Option<Digest>,
     /// What base and Debian packages together offer.
     pub facts: Facts,
     /// What of the base decides how Debian packages are laid over it; none where all is as packages have it.
@@ -64,6 +69,9 @@ pub struct LockedPlatform {
     /// Sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub debian: Vec<LockedPackage>,
+    /// The virtual environment that is made for the wheels, and whose interpreter the facts tell of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub venv: Option<Venv>,
 }
 
 /// What of a base decides how Debian packages are laid over it.
@@ -131,6 +139,9 @@ pub struct LockedImage {
     /// What was taken at each `[[wheels.choice]]`: the alternative's requirements, in the recipe's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Vec<String>>,
+    /// Distributions of the base whose place wheels take. Sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Replaced>,
     /// Sorted by name.
     #[serde(default)]
     pub wheels: Vec<LockedWheel>,

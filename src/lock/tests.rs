@@ -80,18 +80,12 @@ fn sample() -> Lock {
             ("wheels.require".to_owned(), items(&["flask", "local[fast]>=1"])),
         ]),
         platforms: vec![LockedPlatform {
-            platform: amd64.clone(),
-            base: Some(Digest::of(b"base")),
-            facts,
-            below: None,
-            suites: Vec::new(),
             debian: vec![package],
+            ..LockedPlatform::new(amd64.clone(), Some(Digest::of(b"base")), facts)
         }],
         images: vec![LockedImage {
-            variant: Some("web".to_owned()),
-            platform: amd64,
             choices: vec![vec!["flask".to_owned(), "jinja2".to_owned()]],
-            wheels,
+            ..LockedImage::new(Some("web".to_owned()), amd64, wheels)
         }],
     }
 }
@@ -172,6 +166,29 @@ fn a_lock_of_format_1_is_read_and_written_again_as_it_was() {
 }
 
 #[test]
+fn what_images_do_to_their_base_reads_back() {
+    let mut lock = sample();
+    lock.platforms[0].base_index = Some(Digest::of(b"index"));
+    lock.platforms[0].venv = Some(Venv {
+        prefix: "/opt/venv".to_owned(),
+        python: "/usr/bin/python3".to_owned(),
+        system_site_packages: true,
+    });
+    let hides = ["/usr/lib/site/torch", "/usr/bin/torchrun"].map(str::to_owned).to_vec();
+    lock.images[0].replaced = vec![Replaced { name: "torch".to_owned(), version: "2.0".to_owned(), hides }];
+    let text = lock.to_toml();
+    let expect = "venv = { prefix = \"/opt/venv\", python = \"/usr/bin/python3\", system-site-packages = true }\n";
+    assert!(text.contains(expect), "{text}");
+    let expect = "replaced = [\n  { name = \"torch\", version = \"2.0\", hides = [\"/usr/bin/torchrun\", \"/usr/lib/site/torch\"] },\n]\n";
+    assert!(text.contains(expect), "{text}");
+    let read = Lock::parse("app.lock", &text).unwrap();
+    assert_eq!(read.to_toml(), text);
+    for wrong in ["/", "usr", "/usr/../etc"] {
+        assert!(Lock::parse("app.lock", &text.replace("/usr/bin/torchrun", wrong)).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn what_is_known_of_a_base_reads_back() {
     let mut lock = sample();
     let facts = &mut lock.platforms[0].facts;
@@ -241,6 +258,18 @@ fn what_lies_below_packages_and_where_they_come_from_is_optional() {
     for (from, to) in [("\"/srv\"", "\"srv\""), ("archive = \"debian\", suite", "archive = \"../x\", suite")] {
         assert!(Lock::parse("app.lock", &text.replacen(from, to, 1)).is_err(), "{from}");
     }
+}
+
+#[test]
+fn what_is_hidden_is_not_below_the_wheels() {
+    let mut lock = sample();
+    let directories: Vec<String> = lock.platforms[0].facts.directories.iter().map(|one| one.path.clone()).collect();
+    lock.images[0].replaced =
+        vec![Replaced { name: "pip".to_owned(), version: "23.0.1".to_owned(), hides: vec![directories[1].clone()] }];
+    let under = lock.platforms[0].under(&lock.images[0]);
+    assert!(under.facts.installed.is_empty());
+    assert!(under.facts.directories.iter().all(|one| !one.path.starts_with(&directories[1])));
+    assert!(under.facts.directories.iter().any(|one| one.path == directories[0]));
 }
 
 #[test]

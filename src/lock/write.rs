@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{
     Directory, Facts, Input, Installation, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedSuite,
-    LockedWheel, PackageDatabase, Symlink, System, WheelSource,
+    LockedWheel, PackageDatabase, Replaced, Symlink, System, Venv, WheelSource,
 };
 
 const HEADER: &str = "\
@@ -54,16 +54,27 @@ fn platform(page: &mut Page, locked: &LockedPlatform) {
     if let Some(base) = &locked.base {
         page.pair("base", &quoted(&base.to_string()));
     }
+    if let Some(index) = &locked.base_index {
+        page.pair("base-index", &quoted(&index.to_string()));
+    }
     page.list("suites", locked.suites.iter().map(suite));
     let mut packages: Vec<&LockedPackage> = locked.debian.iter().collect();
     packages.sort_by(|one, other| one.name.cmp(&other.name));
     page.list("debian", packages.into_iter().map(|locked| package(locked).finish()));
+    if let Some(venv) = &locked.venv {
+        page.pair("venv", &self::venv(venv));
+    }
     if let Some(below) = &locked.below {
         page.header("[platforms.below]");
         page.list("directories", below.directories.iter().map(directory));
         page.list("symlinks", below.symlinks.iter().map(symlink));
     }
     facts(page, &locked.facts);
+}
+
+fn venv(venv: &Venv) -> String {
+    let line = Inline::default().text("prefix", &venv.prefix).text("python", &venv.python);
+    if venv.system_site_packages { line.value("system-site-packages", "true") } else { line }.finish()
 }
 
 fn suite(suite: &LockedSuite) -> String {
@@ -159,6 +170,15 @@ fn image(page: &mut Page, locked: &LockedImage) {
         let taken: Vec<String> = locked.choices.iter().map(|choice| texts(choice)).collect();
         page.pair("choices", &format!("[{}]", taken.join(", ")));
     }
+    let mut replaced: Vec<&Replaced> = locked.replaced.iter().collect();
+    replaced.sort_by(|one, other| one.name.cmp(&other.name));
+    page.list(
+        "replaced",
+        replaced.into_iter().map(|one| {
+            let line = Inline::default().text("name", &one.name).text("version", &one.version);
+            line.value("hides", &sorted_texts(&one.hides)).finish()
+        }),
+    );
     let mut wheels: Vec<&LockedWheel> = locked.wheels.iter().collect();
     wheels.sort_by(|one, other| one.name.cmp(&other.name));
     page.list("wheels", wheels.into_iter().map(|locked| wheel(locked).finish()));

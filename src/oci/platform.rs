@@ -88,6 +88,12 @@ impl Platform {
         }
     }
 
+    /// Whether a pointer has 64 bits.
+    #[must_use]
+    pub fn is_64_bit(&self) -> bool {
+        !matches!(self.architecture.as_str(), "arm" | "386")
+    }
+
     /// The name of this architecture in a Debian archive.
     #[must_use]
     pub fn debian_architecture(&self) -> &'static str {

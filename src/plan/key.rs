@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Encoding, Frame};
 use crate::{
-    lock::{Facts, LockedPlatform, LockedWheel, WheelSource},
+    lock::{Facts, LockedPlatform, LockedWheel, Venv, WheelSource},
     oci::{Digest, canonical_json},
 };
 
@@ -48,6 +48,29 @@ pub(super) fn of_debian(platform: &LockedPlatform, frame: Frame<'_>) -> LayerKey
             let links: Vec<_> = below.symlinks.iter().map(|link| (&link.path, &link.target)).collect();
             json!({ "directories": directories, "links": links })
         }),
+    }))
+}
+
+pub(super) fn of_whiteouts(hidden: &[String], encoding: Encoding) -> LayerKey {
+    LayerKey::of(&json!({
+        "format": encoding.format,
+        "compression": encoding.compression.to_string(),
+        "kind": "whiteouts",
+        "hidden": hidden,
+    }))
+}
+
+pub(super) fn of_venv(venv: &Venv, platform: &LockedPlatform, encoding: Encoding) -> LayerKey {
+    let python = platform.facts.python.as_ref();
+    LayerKey::of(&json!({
+        "format": encoding.format,
+        "compression": encoding.compression.to_string(),
+        "kind": "venv",
+        "venv": venv,
+        "version": python.map(|python| python.version.to_string()),
+        "purelib": python.map(|python| &python.scheme.purelib),
+        "wide": platform.platform.is_64_bit(),
+        "below": below(&platform.facts),
     }))
 }
 

@@ -6,7 +6,7 @@ mod group;
 mod key;
 
 use crate::{
-    lock::{Facts, LockedImage, LockedPackage, LockedPlatform, LockedWheel},
+    lock::{Facts, LockedImage, LockedPackage, LockedPlatform, LockedWheel, Venv},
     oci::Digest,
     python::NamePattern,
     recipe::Compression,
@@ -60,6 +60,12 @@ pub struct PlannedLayer {
 /// What a layer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contents {
+    /// Marks of removal: absolute paths of the base that are hidden. Sorted. They stand in a layer of
+    /// their own below all others, so that they can hide nothing that the image brings, and so that the
+    /// layers of wheels do not depend on what was there before.
+    Whiteouts(Vec<String>),
+    /// A virtual environment without any wheel.
+    Venv(Venv),
     /// Debian packages, sorted by name.
     Debian(Vec<LockedPackage>),
     /// Wheels, sorted by name.
@@ -81,6 +87,7 @@ impl PlannedLayer {
     #[must_use]
     pub fn input_size(&self) -> u64 {
         match &self.contents {
+            Contents::Whiteouts(_) | Contents::Venv(_) => 0,
             Contents::Debian(packages) => packages.iter().map(|package| package.size).sum(),
             Contents::Wheels(wheels) => wheels.iter().map(|wheel| wheel.size).sum(),
             Contents::Share { wheel, of, .. } => wheel.size / *of as u64,
@@ -88,13 +95,15 @@ impl PlannedLayer {
     }
 }
 
-/// The layers of one image, without the base's below and the scripts' above.
+/// The layers of one image, without the base's below and the scripts' above. `platform` is what lies
+/// under this image: [`LockedPlatform::under`].
 ///
 /// # Errors
 /// When the image would have more than [`MOST_LAYERS`], whatever is put together.
 pub fn plan(platform: &LockedPlatform, image: &LockedImage, frame: Frame<'_>) -> Result<Vec<PlannedLayer>, PlanError> {
-    let debian = debian(platform, frame);
-    let others = frame.others + usize::from(debian.is_some());
+    let below = [whiteouts(image, frame), debian(platform, frame), venv(platform, frame)];
+    let below: Vec<PlannedLayer> = below.into_iter().flatten().collect();
+    let others = frame.others + below.len();
     let cap = if frame.encoding.compression == Compression::None { CAP_UNCOMPRESSED } else { CAP };
     let limits = group::Limits { layers: MOST_LAYERS.saturating_sub(others), cap };
     let too_many = |wheels| PlanError::TooManyLayers {
@@ -110,7 +119,25 @@ pub fn plan(platform: &LockedPlatform, image: &LockedImage, frame: Frame<'_>) ->
         let key = key::of_wheels(&group.wheels, group.share, &platform.facts, frame.encoding);
         PlannedLayer { name: group.name, key, contents: contents(group.wheels, group.share) }
     });
-    Ok(debian.into_iter().chain(wheels).collect())
+    Ok(below.into_iter().chain(wheels).collect())
+}
+
+fn whiteouts(image: &LockedImage, frame: Frame<'_>) -> Option<PlannedLayer> {
+    let mut hidden: Vec<String> = image.replaced.iter().flat_map(|replaced| replaced.hides.clone()).collect();
+    hidden.sort();
+    hidden.dedup();
+    let planned = || PlannedLayer {
+        name: "replaced".to_owned(),
+        key: key::of_whiteouts(&hidden, frame.encoding),
+        contents: Contents::Whiteouts(hidden.clone()),
+    };
+    (!hidden.is_empty()).then(planned)
+}
+
+fn venv(platform: &LockedPlatform, frame: Frame<'_>) -> Option<PlannedLayer> {
+    let venv = platform.venv.as_ref()?;
+    let key = key::of_venv(venv, platform, frame.encoding);
+    Some(PlannedLayer { name: "venv".to_owned(), key, contents: Contents::Venv(venv.clone()) })
 }
 
 fn debian(platform: &LockedPlatform, frame: Frame<'_>) -> Option<PlannedLayer> {

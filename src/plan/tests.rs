@@ -27,16 +27,9 @@ fn frame(others: usize) -> Frame<'static> {
 
 fn planned_in(wheels: Vec<LockedWheel>, frame: Frame<'_>) -> Result<Vec<PlannedLayer>, PlanError> {
     let platform = "linux/amd64".parse().unwrap();
-    let below = LockedPlatform {
-        platform,
-        base: None,
-        facts: Facts::default(),
-        below: None,
-        suites: Vec::new(),
-        debian: Vec::new(),
-    };
+    let below = LockedPlatform::new(platform, None, Facts::default());
     let platform = below.platform.clone();
-    let image = LockedImage { variant: None, platform, choices: Vec::new(), wheels };
+    let image = LockedImage::new(None, platform, wheels);
     plan(&below, &image, frame)
 }
 
@@ -52,7 +45,7 @@ fn members(layer: &PlannedLayer) -> Vec<&str> {
     match &layer.contents {
         Contents::Wheels(wheels) => wheels.iter().map(|wheel| wheel.name.as_str()).collect(),
         Contents::Share { wheel, .. } => vec![&wheel.name],
-        Contents::Debian(_) => Vec::new(),
+        Contents::Debian(_) | Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),
     }
 }
 

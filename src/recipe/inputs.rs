@@ -75,6 +75,8 @@ impl Inputs {
         self.add("wheels.index", Value::Array(wheels.index.iter().map(index).collect()));
         self.add("wheels.deny", texts(&wheels.deny));
         self.add("wheels.exclude", texts(&wheels.exclude));
+        self.add("wheels.allow-replace", texts(&wheels.allow_replace));
+        self.add("wheels.into", wheels.into.as_ref().map_or(Value::Null, text));
     }
 
     /// Mirrors and archives of past states do not count: they hold the same packages.

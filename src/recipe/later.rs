@@ -27,9 +27,7 @@ enum What {
 
 const LATER: &[Later] = &[
     Later { key: "extends", what: What::Key },
-    Later { key: "wheels.into", what: What::Key },
     Later { key: "wheels.bytecode", what: What::Switch },
-    Later { key: "wheels.allow-replace", what: What::Key },
     Later { key: "debian.auto", what: What::Key },
     Later { key: "debian.select", what: What::Key },
     Later { key: "debian.timezone", what: What::Key },

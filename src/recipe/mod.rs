@@ -19,6 +19,7 @@ mod reader;
 mod script;
 mod stated;
 mod variant;
+mod venv;
 mod wheels;
 
 use std::{collections::BTreeMap, ops::Range};
@@ -37,6 +38,7 @@ pub use script::{Owner, Script};
 pub use stated::StatedFacts;
 pub use toml::Spanned;
 pub use variant::Variant;
+pub use venv::Venv;
 pub use wheels::{Choice, Index, IndexFormat, Location, PythonSeries, Request, Skew, Wheels};
 
 use crate::{

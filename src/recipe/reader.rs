@@ -89,6 +89,16 @@ impl<'d> Reader<'d> {
         }
     }
 
+    /// `true` or `false`, the default.
+    pub(super) fn flag(&self, key: &'static str) -> bool {
+        let Some(value) = self.value(key) else { return false };
+        if let DeValue::Boolean(flag) = value.get_ref() {
+            return *flag;
+        }
+        self.wrong_type(&self.subject(key), "`true` or `false`", value);
+        false
+    }
+
     /// One value as a string that `parse` understands; `subject` says what it is in messages.
     pub(super) fn parsed_value<T>(
         &self,

@@ -296,31 +296,25 @@ const WRONG: &[(&str, &[&str])] = &[
         &[
             "extends | `extends` is not supported yet | remove `extends`",
             "bytecode | `wheels.bytecode` is not supported yet | remove `wheels.bytecode`",
-            "into | `wheels.into` is not supported yet | remove `wheels.into`",
-            "allow-replace | `wheels.allow-replace` is not supported yet | remove `wheels.allow-replace`",
+            "\"a\" | `wheels.allow-replace` does not go with `wheels.into` | remove `allow-replace`: wheels in /opt/venv stand beside the base's",
         ],
+    ),
+    ("[wheels]\nrequire = [\"a\"]\ninto = \"venv\"", &["\"venv\" | `venv` is not an absolute path | write `/venv`"]),
+    (
+        "[wheels]\nrequire = [\"a\"]\ninto = { system-site-packages = 1, site = \"\" }",
+        &[
+            "{ system-site-packages = 1, site = \"\" } | `wheels.into.path` is missing | add `path = \"/opt/venv\"`",
+            "1 | `wheels.into.system-site-packages` must be `true` or `false`, found an integer | ",
+            "site | unknown key `wheels.into.site` | use one of `path`, `system-site-packages`",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\ninto = \"/\"",
+        &["\"/\" | an environment needs a folder of its own | write `into = \"/opt/venv\"`"],
     ),
     (
         "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = true\ncompression = \"zstd\"",
         &["true | `layers.lazy` does not go with `layers.compression = \"zstd\"` | remove `compression`, or `lazy`"],
-    ),
-    (
-        "[wheels]\nrequire = [\"a\"]\n[check]\nimport = [\"python-gdcm\"]\nallow-missing = [\"cuda\"]\nmax-size = \"4 gb\"\nacept = []",
-        &[
-            "\"python-gdcm\" | `python-gdcm` is not the name of a module | write it as in `import`: `package.module`; the name of a distribution may differ",
-            "\"cuda\" | `cuda` is not the name of a library | write it as it is needed: `libcuda.so.1`",
-            "\"4 gb\" | `4 gb` is not a size | write it with its unit: `\"800 MB\"`, `\"1.5 GiB\"`",
-            "acept | unknown key `check.acept` | did you mean `accept`?",
-        ],
-    ),
-    (
-        "[wheels]\nrequire = [\"a\"]\n[check]\naccept = [{ code = \"204\", path = \"x\", reason = \" \" }, { code = \"WW204\" }]",
-        &[
-            "\"204\" | `204` is not the code of a finding | write it as it is reported: `WW204`; `wheelwright verify --explain` lists them",
-            "\"x\" | `x` is not an absolute path | write `/x`",
-            "\" \" | a finding is accepted without a reason | say why it does no harm",
-            "{ code = \"WW204\" } | `check.accept.reason` is missing | add `reason = \"…\"`",
-        ],
     ),
     (
         "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = \"yes\"",

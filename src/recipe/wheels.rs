@@ -6,7 +6,7 @@ use toml::{Spanned, de::DeValue};
 use url::Url;
 
 use super::{
-    Demand, InputFile, Listed,
+    Demand, InputFile, Listed, Venv,
     demand::{credentials, demand, file, listed, not_a_url, pattern},
     problem::{Fault, Problem, ProblemKind},
     reader::Reader,
@@ -49,6 +49,10 @@ pub struct Wheels {
     pub deny: Vec<Spanned<NamePattern>>,
     /// Distributions that are left out, whoever needs them.
     pub exclude: Vec<Spanned<NamePattern>>,
+    /// Distributions of the base that wheels may take the place of.
+    pub allow_replace: Vec<Spanned<NamePattern>>,
+    /// Where the wheels go; where nothing is said, to where the base's interpreter installs.
+    pub into: Option<Venv>,
 }
 
 /// One `[[wheels.choice]]`.
@@ -158,8 +162,11 @@ impl Wheels {
             index: table.tables("index").into_iter().filter_map(|index| Index::read(index, platforms)).collect(),
             deny: table.parsed_list("deny", pattern),
             exclude: table.parsed_list("exclude", pattern),
+            allow_replace: table.parsed_list("allow-replace", pattern),
+            into: Venv::read(&table),
         };
         refuse_same_index(&table, &wheels.index);
+        refuse_replacing_outside(&table, &wheels);
         table.finish();
         wheels
     }
@@ -330,6 +337,16 @@ fn refuse_repetition(table: &Reader<'_>, list: &[Spanned<Demand>]) {
         let problem = Problem::new(ProblemKind::Duplicate, item.span(), format!("`{name}` is required twice"));
         let hint = format!("write one requirement in place of `{}` and `{}`", first.text, item.get_ref().text);
         table.add(problem.labelled("again").hinted(Hint::new(hint)));
+    }
+}
+
+/// What an environment shadows need not be replaced.
+fn refuse_replacing_outside(table: &Reader<'_>, wheels: &Wheels) {
+    if let (Some(into), Some(first)) = (&wheels.into, wheels.allow_replace.first()) {
+        let message = "`wheels.allow-replace` does not go with `wheels.into`";
+        let problem = Problem::new(ProblemKind::Invalid, first.span(), message);
+        let hint = format!("remove `allow-replace`: wheels in {} stand beside the base's", into.path.get_ref());
+        table.add(problem.labelled("nothing is replaced").hinted(Hint::new(hint)));
     }
 }
 

@@ -1,15 +1,12 @@
 //! One resolution, from request to wheels: what the recipe names, the choices, the search, the digests.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     Choice, Fact, Notice, Picked, Request, Resolution, ResolveError,
+    brought::Brought,
     catalog::Catalog,
     direct,
     rules::{Rules, asked_prereleases},
@@ -42,7 +39,7 @@ pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -
     catalog.prereleases = asked_prereleases(request);
     catalog.patience = request.patience.unwrap_or(catalog.patience);
     let local = direct::take_in(request, &catalog, rules.environment()).await?;
-    let search = Search { catalog: Arc::new(catalog), rules, installed: installed(request) };
+    let search = Search { catalog: Arc::new(catalog), rules, brought: Brought::of(request) };
     let mut requirements = [request.requirements.clone(), local].concat();
     let mut choices = Vec::new();
     let mut found = None;
@@ -63,13 +60,13 @@ pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -
 struct Search {
     catalog: Arc<Catalog>,
     rules: Arc<Rules>,
-    installed: BTreeMap<PackageName, Version>,
+    brought: Brought,
 }
 
 impl Search {
     async fn run(&self, requirements: Vec<Requirement>) -> Result<Solution, ResolveError> {
         let (catalog, rules) = (Arc::clone(&self.catalog), Arc::clone(&self.rules));
-        Solver::new(catalog, rules, requirements, self.installed.clone()).run().await
+        Solver::new(catalog, rules, requirements, self.brought.clone()).run().await
     }
 
     /// The same, and where it fails, which requirement of the recipe could be said otherwise so that it
@@ -186,12 +183,6 @@ impl Search {
 
 fn why(solution: &Solution, package: &PackageName) -> Vec<String> {
     solution.why.get(package).map(|why| why.iter().cloned().collect()).unwrap_or_default()
-}
-
-/// Distributions of the base whose name or version is none cannot satisfy anything.
-fn installed(request: &Request) -> BTreeMap<PackageName, Version> {
-    let read = |name: &str, version: &str| Some((name.parse().ok()?, version.parse().ok()?));
-    request.installed.iter().filter_map(|installed| read(&installed.name, &installed.version)).collect()
 }
 
 #[cfg(test)]

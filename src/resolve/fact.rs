@@ -159,7 +159,8 @@ impl Fact {
     fn hint(&self) -> Option<Hint> {
         match self {
             Self::Installed { package, .. } => Some(Hint::new(format!(
-                "require the version of {package} that the base has, choose another base, or set `wheels.into`"
+                "require the version of {package} that the base has, name it in `wheels.allow-replace`, or give the \
+                 wheels an environment of their own with `wheels.into`"
             ))),
             Self::SourceOnly { package, usable, .. } => {
                 let older =

@@ -41,8 +41,8 @@ pub struct GivenWheel {
     pub size: Option<u64>,
 }
 
-/// Chooses a wheel of each distribution for `target`. Of `request`, what is left out, denied, or brought
-/// by the base counts, and which hashes are accepted. The network is asked only for what is not known.
+/// Chooses a wheel of each distribution for `target`. Of `request`, what is left out, denied, brought by
+/// the base or to be replaced there counts, and which hashes are accepted. The network is asked only for what is not known.
 ///
 /// # Errors
 /// When a distribution has no wheel for the target, when the base brings another version of one, when
@@ -64,14 +64,15 @@ pub async fn choose_given(
                 why: package.why.clone(),
             });
         }
+        let may_replace = request.replace.iter().any(|pattern| pattern.matches(&package.name));
         match (in_base(package, request), best(package, &tags)) {
             (Some(brought), _) if package.version.as_ref().is_none_or(|version| *version == brought) => {}
-            (Some(version), _) => facts.extend([
+            (Some(version), _) if !may_replace => facts.extend([
                 Fact::Wanted { requirement: spelled(package) },
                 Fact::Installed { package: package.name.clone(), version },
             ]),
-            (None, Some(wheel)) => chosen.push((package, wheel)),
-            (None, None) => facts.push(no_wheel(package, &tags)),
+            (_, Some(wheel)) => chosen.push((package, wheel)),
+            (_, None) => facts.push(no_wheel(package, &tags)),
         }
     }
     if !facts.is_empty() {

@@ -104,6 +104,11 @@ impl Listing {
         Self { candidates: vec![candidate], found: true, ..Self::default() }.index()
     }
 
+    /// The version of the file that the recipe names, if it names one.
+    pub(super) fn direct_version(&self) -> Option<&Version> {
+        self.candidates.first().filter(|candidate| candidate.metadata.is_some()).map(|found| found.wheel.version())
+    }
+
     /// The wheel to try first of those in `versions`: the preferred version, else the newest stable
     /// one, else the newest pre-release where pre-releases are asked for or there is nothing else.
     pub(super) fn choose(&self, versions: &Versions, taste: Taste<'_>) -> Option<&Candidate> {

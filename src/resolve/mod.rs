@@ -5,6 +5,7 @@
 //! counting conflicts; extras are packages of their own that depend on their base at the same version.
 
 mod request;
+mod brought;
 mod outcome;
 mod error;
 mod fact;

@@ -28,8 +28,10 @@ pub struct Request {
     pub exclude: Vec<NamePattern>,
     /// An error, if anything needs them.
     pub deny: Vec<NamePattern>,
-    /// What the base brings; it is kept, and never chosen otherwise.
+    /// What the base brings; it is kept, and chosen otherwise only if `replace` allows it.
     pub installed: Vec<Installed>,
+    /// What of the base may be replaced, where its version does not do or the recipe names a file.
+    pub replace: Vec<NamePattern>,
     /// Versions to take rather than the newest, where nothing speaks against them.
     pub prefer: BTreeMap<PackageName, Version>,
     /// File names of wheels to take rather than others of the same version.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Notice, ResolveError,
+    brought::Brought,
     catalog::{Catalog, Unusable},
     conflicts::Order,
     explain::Explanation,
@@ -41,7 +42,7 @@ pub(super) struct Solver {
     catalog: Arc<Catalog>,
     rules: Arc<Rules>,
     requirements: Vec<Requirement>,
-    installed: BTreeMap<PackageName, Version>,
+    brought: Brought,
     state: State<Provider>,
     order: Order,
     expanded: BTreeMap<(Package, Version), Vec<Package>>,
@@ -68,11 +69,11 @@ impl Solver {
         catalog: Arc<Catalog>,
         rules: Arc<Rules>,
         requirements: Vec<Requirement>,
-        installed: BTreeMap<PackageName, Version>,
+        brought: Brought,
     ) -> Self {
         Self {
             state: State::init(Package::Root, Version::new([0])),
-            order: Order::new(installed.clone()),
+            order: Order::new(brought.versions().clone()),
             expanded: BTreeMap::new(),
             tried: BTreeMap::new(),
             warmed: BTreeMap::new(),
@@ -82,7 +83,7 @@ impl Solver {
             catalog,
             rules,
             requirements,
-            installed,
+            brought,
         }
     }
 
@@ -147,7 +148,9 @@ impl Solver {
 
     async fn decide(&mut self, id: Id<Package>, package: &Package, versions: Versions) -> Result<(), ResolveError> {
         let Some(name) = package.name().cloned() else { return Ok(()) };
-        if let Some(version) = self.installed.get(&name).cloned() {
+        if let Some(version) = self.brought.version(&name).cloned()
+            && self.stays(&name, &version, &versions)
+        {
             return self.decide_installed(id, package, (version, versions)).await;
         }
         let listing = self.catalog.listing(&name).await?;
@@ -193,8 +196,7 @@ impl Solver {
 
     /// No version of `listing` is in `versions`: say why.
     fn refuse(&mut self, id: Id<Package>, listing: &Listing, versions: Versions) {
-        let direct = listing.candidates.first().filter(|candidate| candidate.metadata.is_some());
-        match direct.map(|candidate| candidate.wheel.version().clone()) {
+        match listing.direct_version().cloned() {
             Some(version) => {
                 let reason = Reason::Direct(version.clone());
                 self.forbid(id, Versions::singleton(version).complement(), reason);
@@ -210,9 +212,13 @@ impl Solver {
         package: &Package,
         (version, versions): (Version, Versions),
     ) -> Result<(), ResolveError> {
-        if !versions.contains(&version) {
-            let others = Versions::singleton(version.clone()).complement();
-            self.forbid(id, others, Reason::Installed(version));
+        let named = package.name().and_then(|name| self.named_file(name)).filter(|named| *named != version);
+        if !versions.contains(&version) || named.is_some() {
+            let others = |version| Versions::singleton(version).complement();
+            if let Some(named) = named {
+                self.forbid(id, others(named.clone()), Reason::Direct(named));
+            }
+            self.forbid(id, others(version.clone()), Reason::Installed(version));
             return Ok(());
         }
         let mut dependencies = Dependencies::new();
@@ -227,6 +233,22 @@ impl Solver {
             self.expand((id, package), &version, Versions::singleton(version.clone()), dependencies);
         }
         Ok(())
+    }
+
+    /// Whether what the base has of `name` is kept, or at least stands in the way.
+    fn stays(&self, name: &PackageName, version: &Version, wanted: &Versions) -> bool {
+        !self.brought.may_replace(name) || (wanted.contains(version) && self.named_file(name).is_none())
+    }
+
+    /// The version of the file that the recipe names.
+    fn named_file(&self, name: &PackageName) -> Option<Version> {
+        self.catalog.known(name)?.direct_version().cloned()
+    }
+
+    /// Whether `version` is what the base has, and stays there.
+    fn is_kept(&self, name: &PackageName, version: &Version) -> bool {
+        let same = self.brought.version(name) == Some(version);
+        same && !(self.brought.may_replace(name) && self.named_file(name).is_some())
     }
 
     /// The lock knows no metadata of the base; an index may have the same version.
@@ -316,7 +338,9 @@ impl Solver {
         while self.ahead.try_join_next().is_some() {}
         for (id, versions) in self.state.partial_solution.prioritized_packages() {
             let Some(name) = self.state.package_store[id].name() else { continue };
-            if self.installed.contains_key(name) || self.warmed.get(name) == Some(versions) {
+            if self.brought.version(name).is_some_and(|version| versions.contains(version))
+                || self.warmed.get(name) == Some(versions)
+            {
                 continue;
             }
             self.warmed.insert(name.clone(), versions.clone());
@@ -356,7 +380,7 @@ impl Solver {
             for name in required.filter_map(Package::name).filter(|name| Some(*name) != package.name()) {
                 solution.why.entry(name.clone()).or_default().insert(owner.clone());
             }
-            let Some(name) = package.name().filter(|name| !self.installed.contains_key(*name)) else { continue };
+            let Some(name) = package.name().filter(|name| !self.is_kept(name, version)) else { continue };
             solution.chosen.insert(name.clone(), version.clone());
             solution.notices.extend(self.passed_over(name, version));
             if let Package::Extra(_, extra) = package {

@@ -29,11 +29,11 @@ fn an_image_is_built_locked_and_built_again() {
     insta::assert_snapshot!(bench.run("build app.toml --offline --locked -o oci:dist"), @"
     exit code: 0
     ----- stdout
-    layer         platform     made    bytes  seconds
-    one: scripts  linux/amd64  cached   99 B
-    one: scripts  linux/arm64  cached   99 B
-    two: scripts  linux/amd64  cached   99 B
-    two: scripts  linux/arm64  cached   99 B
+    layer         platform     made    delivered      bytes  seconds
+    one: scripts  linux/amd64  cached  there already   99 B
+    one: scripts  linux/arm64  cached  there already   99 B
+    two: scripts  linux/amd64  cached  there already   99 B
+    two: scripts  linux/arm64  cached  there already   99 B
 
     oci:dist:one  sha256:c0187aa37f1edde538cfd49dcfe587d8b615573e22d63be87c0c187ca50cfacc  2 images, 3 blobs there already
     oci:dist:two  sha256:705486ab586de0a4ea4b4b8d9fbf835c84b9bb934a0bac7220c04566f8bba667  2 images, 3 blobs there already
@@ -47,8 +47,8 @@ fn an_image_is_built_locked_and_built_again() {
     insta::assert_snapshot!(one, @"
     exit code: 0
     ----- stdout
-    layer         platform     made    bytes  seconds
-    one: scripts  linux/arm64  cached   99 B
+    layer         platform     made    delivered  bytes  seconds
+    one: scripts  linux/arm64  cached  sent        99 B
 
     oci:one:1.0  sha256:c4aa39cd0ab4e4a39f2c29a5fe35c1080a17215edd1d5ed1845ab891bda742d8  1 image, 2 blobs sent (467 B)
     digest: sha256:c4aa39cd0ab4e4a39f2c29a5fe35c1080a17215edd1d5ed1845ab891bda742d8  one

@@ -10,6 +10,7 @@ mod inspecting;
 mod interrupting;
 #[cfg(feature = "serve")]
 mod killing;
+mod over;
 mod private_index;
 #[cfg(feature = "serve")]
 mod pushing;

@@ -24,5 +24,6 @@ mod quickstart;
 mod root;
 mod tags;
 mod torch;
+mod verifying;
 mod wheelwright_registry;
 mod workshop;

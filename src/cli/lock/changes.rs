@@ -110,17 +110,11 @@ mod tests {
                 };
                 let wheels = here.map(wheel).collect();
                 let variant = Some(variant.to_owned());
-                images.push(LockedImage { variant, platform: platform.clone(), choices: Vec::new(), wheels });
+                images.push(LockedImage::new(variant, platform.clone(), wheels));
             }
         }
-        let below = |platform| LockedPlatform {
-            platform,
-            base: Some(Digest::of(base.as_bytes())),
-            facts: crate::lock::Facts::default(),
-            below: None,
-            suites: Vec::new(),
-            debian: Vec::new(),
-        };
+        let below =
+            |platform| LockedPlatform::new(platform, Some(Digest::of(base.as_bytes())), crate::lock::Facts::default());
         let platforms = platforms.map(below).into();
         Lock { version: 1, inputs: std::collections::BTreeMap::new(), platforms, images }
     }

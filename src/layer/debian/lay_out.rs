@@ -299,6 +299,7 @@ mod tests {
             Node::File(Body::Span(span)) => format!("{} span {}", item.path, span.size),
             Node::Symlink(target) => format!("{} -> {target}", item.path),
             Node::Hardlink(target) => format!("{} == {target}", item.path),
+            Node::Whiteout => format!("{} is hidden", item.path),
         };
         let is_wanted = |item: &&Item| wanted.iter().any(|prefix| item.path.starts_with(prefix));
         items.iter().filter(is_wanted).map(describe).collect()

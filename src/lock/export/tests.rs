@@ -33,16 +33,9 @@ fn lock(images: &[(&str, &[[&str; 4]])]) -> Lock {
         };
         let installed = vec![crate::lock::Installed { name: "pip".to_owned(), version: "23.0.1".to_owned() }];
         let facts = Facts { python: Some(python), installed, ..Facts::default() };
-        lock.platforms.push(LockedPlatform {
-            platform: platform.clone(),
-            base: None,
-            below: None,
-            suites: Vec::new(),
-            facts,
-            debian: Vec::new(),
-        });
+        lock.platforms.push(LockedPlatform::new(platform.clone(), None, facts));
         let wheels = wheels.iter().map(wheel).collect();
-        lock.images.push(LockedImage { variant: None, platform, choices: Vec::new(), wheels });
+        lock.images.push(LockedImage::new(None, platform, wheels));
     }
     lock
 }

@@ -150,6 +150,49 @@ async fn the_base_is_kept() {
 }
 
 #[tokio::test]
+async fn what_may_be_replaced_is_where_it_does_not_do() {
+    let wheels = house();
+    let brings = |version: &str, requirements: &[&str]| Request {
+        installed: vec![Installed { name: "lib".to_owned(), version: version.to_owned() }],
+        replace: vec!["li*".parse().unwrap()],
+        ..wants(requirements)
+    };
+    check(&wheels, brings("1.5", &["app"]), "app 1.0").await;
+    check(&wheels, brings("0.5", &["app"]), "app 1.0, lib 2.0").await;
+    check(&wheels, brings("2.0", &["app", "lib<2"]), "app 1.0, lib 1.0").await;
+    let other = Request { replace: vec!["app".parse().unwrap()], ..brings("0.5", &["app"]) };
+    assert!(run(&wheels, &other).await.unwrap_err().to_string().starts_with("no set of wheels"));
+}
+
+#[tokio::test]
+async fn a_file_that_the_recipe_names_stands_against_the_base() {
+    let server = FakeIndex::serve(&house(), Manner::Plain).await;
+    let folder = tempfile::tempdir().unwrap();
+    let local = Wheel::new("lib", "0.9+house");
+    local.lay(folder.path());
+    let index = package_index(&folder, Settings { folder: folder.path().to_owned(), ..server.settings() });
+    let linux = target("linux/amd64", "glibc 2.36");
+    let mut request = wants(&[]);
+    request.wheels = vec![LocalWheel { path: local.file().into(), extras: Vec::new(), marker: MarkerTree::TRUE }];
+    request.installed = vec![Installed { name: "lib".to_owned(), version: "1.0".to_owned() }];
+    let error = resolve(&request, &linux, &index).await.unwrap_err();
+    let facts: Vec<String> = error.facts().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        facts,
+        [
+            "the recipe requires lib",
+            "the base brings lib 1.0, which cannot be replaced",
+            "the recipe names the file of lib 0.9+house"
+        ]
+    );
+    request.replace = vec!["lib".parse().unwrap()];
+    assert_eq!(names(&resolve(&request, &linux, &index).await.unwrap()), "lib 0.9+house");
+    // The base has the same version, and the file counts all the same.
+    request.installed[0].version = "0.9+house".to_owned();
+    assert_eq!(names(&resolve(&request, &linux, &index).await.unwrap()), "lib 0.9+house");
+}
+
+#[tokio::test]
 async fn conflicts_lead_back_to_older_versions() {
     let mut wheels: Vec<Wheel> = (1..=40)
         .flat_map(|number| {

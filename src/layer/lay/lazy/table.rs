@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Chunk;
 use crate::{
     image::rfc3339,
-    layer::{Item, Node},
+    layer::{Item, Node, header::whiteout},
     oci::{Digest, canonical_json},
 };
 
@@ -22,6 +22,10 @@ impl Table {
             Node::Symlink(target) => ("symlink", Some(target)),
             Node::Hardlink(target) => ("hardlink", Some(target)),
             Node::File(_) => return,
+            Node::Whiteout => {
+                let mark = Item { path: whiteout(&item.path), ..item.clone() };
+                return self.file(&mark, &Digest::of(b""), &[]);
+            }
         };
         let mut entry = entry(item, kind);
         if let Some(target) = link {

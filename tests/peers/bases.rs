@@ -31,7 +31,12 @@ use super::{
 
 /// What an interpreter says of itself.
 const PROBE: &str = r#"
-import importlib.metadata, json, os, re, shutil, sys, sysconfig
+import sys, types
+try:
+    import binascii
+except ImportError:  # of a CPython that was compiled without zlib; nothing is computed with it here
+    sys.modules["binascii"] = types.SimpleNamespace(crc32=None)
+import importlib.metadata, json, os, re, shutil, sysconfig
 installed = {}
 for one in importlib.metadata.distributions():
     installed.setdefault(re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower(), one.version)

@@ -159,28 +159,30 @@ impl Archive {
                 }
                 return Err(absent(part, component, query, &release));
             };
-            let path = place(&folder, &file, &listed, &release);
-            let blob = self.checked(part.archive, &path, &listed).await?;
+            let paths = places(&folder, &file, &listed, &release);
+            let blob = self.checked(part.archive, &paths, &listed).await?;
             listings.push(Listing { component: component.clone(), file, blob });
         }
         let date = release.timestamp();
         Ok((Found { date, release: digest, trust }, listings))
     }
 
-    /// A file whose checksum is known, from the store or a mirror.
-    pub(super) async fn checked(&self, archive: &str, path: &str, file: &IndexFile) -> Result<Blob, AptError> {
+    /// A file whose checksum is known, from the store or a mirror; under the first of `paths` that a mirror has.
+    pub(super) async fn checked(&self, archive: &str, paths: &[String], file: &IndexFile) -> Result<Blob, AptError> {
+        let name = paths.last().map_or("", String::as_str);
         let limit = file.size.min(INDEX_LIMIT);
-        let wanted = super::download::Wanted { name: path, sha256: file.sha256, size: file.size, limit };
-        self.bring((archive, path), self.mirrors.urls(archive, path), &wanted).await
+        let wanted = super::download::Wanted { name, sha256: file.sha256, size: file.size, limit };
+        let urls = paths.iter().flat_map(|path| self.mirrors.urls(archive, path)).collect();
+        self.bring((archive, name), urls, &wanted).await
     }
 }
 
-/// Where a file of a suite lies: under its digest, where the archive keeps it so.
-pub(super) fn place(folder: &str, name: &str, file: &IndexFile, release: &Release) -> String {
-    match name.rsplit_once('/') {
-        Some((parent, _)) if release.by_hash => format!("{folder}/{parent}/by-hash/SHA256/{}", file.sha256.hex()),
-        _ => format!("{folder}/{name}"),
-    }
+/// Where a file of a suite lies: under its digest, where the archive keeps it so, and under its name. Not all
+/// that have the first for some files have it for every file.
+pub(super) fn places(folder: &str, name: &str, file: &IndexFile, release: &Release) -> Vec<String> {
+    let by_hash = name.rsplit_once('/').filter(|_| release.by_hash);
+    let by_hash = by_hash.map(|(parent, _)| format!("{folder}/{parent}/by-hash/SHA256/{}", file.sha256.hex()));
+    by_hash.into_iter().chain([format!("{folder}/{name}")]).collect()
 }
 
 /// The smallest form of an index that the release file lists.

@@ -80,7 +80,7 @@ fn library(line: &str) -> Option<(&str, &str)> {
     let (folder, name) = path.trim_end().rsplit_once('/')?;
     let folder = folder.strip_prefix("usr/").unwrap_or(folder);
     let searched = match folder.split_once('/') {
-        None => matches!(folder, "lib" | "lib64" | "lib32" | "libx32"),
+        None => matches!(folder, "lib" | "lib64"),
         Some((first, machine)) => first == "lib" && machine.contains("-linux-") && !machine.contains('/'),
     };
     let is_library = name.contains(".so.") || name.strip_suffix(".so").is_some();
@@ -104,8 +104,8 @@ impl Archive {
             for component in &query.components {
                 let name = format!("{component}/Contents-{}.gz", query.architecture);
                 let Some(file) = checked.release.files.get(&name) else { continue };
-                let path = archive::place(&folder, &name, file, &checked.release);
-                all.extend(self.distilled(part.archive, &path, file).await?);
+                let paths = archive::places(&folder, &name, file, &checked.release);
+                all.extend(self.distilled(part.archive, paths, file).await?);
             }
         }
         if all.is_empty() {
@@ -116,14 +116,14 @@ impl Archive {
     }
 
     /// What is kept of one `Contents`.
-    async fn distilled(&self, archive: &str, path: &str, file: &IndexFile) -> Result<Sonames, AptError> {
+    async fn distilled(&self, archive: &str, paths: Vec<String>, file: &IndexFile) -> Result<Sonames, AptError> {
         let key = key(&file.sha256);
         let known = self.store.recall(Bucket::Pages, &key).and_then(|note| serde_json::from_slice(&note).ok());
         if let Some(known) = known {
             return Ok(Sonames(known));
         }
-        let blob = self.checked(archive, path, file).await?;
-        let (store, name) = (self.store.clone(), path.to_owned());
+        let blob = self.checked(archive, &paths, file).await?;
+        let (store, name) = (self.store.clone(), paths.last().cloned().unwrap_or_default());
         let task = tokio::task::spawn_blocking(move || {
             let unreadable = |source| AptError::Read { file: name.clone(), source };
             let plain = flate2::read::MultiGzDecoder::new(blob.open().map_err(unreadable)?);
@@ -133,7 +133,7 @@ impl Archive {
             store.remember(Bucket::Pages, &key, &note).map_err(keep)?;
             Ok(sonames)
         });
-        task.await.map_err(|_| AptError::Interrupted { file: path.to_owned() })?
+        task.await.map_err(|_| AptError::Interrupted { file: paths.last().cloned().unwrap_or_default() })?
     }
 }
 

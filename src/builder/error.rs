@@ -40,6 +40,14 @@ pub enum BuildError {
         /// The platform.
         platform: Platform,
     },
+    /// A maintainer script does what is not reproduced, and the recipe wants that to be an error.
+    #[error("{package} would also run, when it is installed: {commands}")]
+    MaintainerScript {
+        /// The package.
+        package: String,
+        /// The first few commands, as its scripts spell them.
+        commands: String,
+    },
     /// What is to be upgraded is not in the lock.
     #[error("the lock has nothing called `{name}`")]
     NotInLock {
@@ -327,6 +335,9 @@ impl Advise for BuildError {
             Self::Recipe(error) => error.hint(),
             Self::Lock(error) => error.hint(),
             Self::NotLocked { .. } | Self::BaseMoved { .. } => Some(Hint::new("run `wheelwright lock` again")),
+            Self::MaintainerScript { package, .. } => Some(Hint::new(format!(
+                "if nothing in the image needs it: `debian.scripts.acknowledge = [\"{package}\"]`"
+            ))),
             Self::NotInLock { meant, .. } => Some(meant.clone().unwrap_or_else(|| {
                 Hint::new("name a distribution or Debian package of the lock, or `base` for the base image")
             })),

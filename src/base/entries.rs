@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use tar::EntryType as Type;
 
 use super::{error::LayerError, evidence::Evidence};
+use crate::elf::{Collector, Detail, Elf, Malformed};
 
 /// Entries of a layer; the largest images have half a million.
 const ENTRY_LIMIT: usize = 4_000_000;
 /// Linux allows 4096 bytes, its NUL included.
 const PATH_LIMIT: usize = 4096;
 /// Bytes of evidence that one layer's files may leave in memory.
-const EVIDENCE_LIMIT: usize = 256 << 20;
+pub(super) const EVIDENCE_LIMIT: usize = 256 << 20;
 /// Bytes of headers, long names and attributes of one entry.
 const HEADER_LIMIT: u64 = 8 << 20;
 
@@ -92,6 +93,9 @@ pub(super) struct Recorded {
     pub(super) entry: Entry,
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(super) evidence: Option<Evidence>,
+    /// What it says as a program or library, or why none can load it.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub(super) elf: Option<Result<Elf, Malformed>>,
 }
 
 /// Lets only so many bytes through until it is told anew.
@@ -111,6 +115,7 @@ impl LayerEntries {
         let mut layer = Self::default();
         let mut stream = archive.entries()?;
         let mut evidence = 0;
+        let mut collector = Collector::new(Detail::Symbols);
         for count in 0.. {
             let Some(entry) = stream.next() else { break };
             let mut entry = entry?;
@@ -121,7 +126,7 @@ impl LayerEntries {
             let stored =
                 if entry.header().entry_type().is_gnu_sparse() { entry.header().entry_size()? } else { entry.size() };
             allowed.set(stored.saturating_add(HEADER_LIMIT));
-            evidence += layer.add(&mut entry)?;
+            evidence += layer.add(&mut entry, &mut collector)?;
             if evidence > EVIDENCE_LIMIT {
                 return Err(LayerError::TooMuchText { limit: EVIDENCE_LIMIT });
             }
@@ -145,18 +150,19 @@ impl LayerEntries {
     }
 
     /// Adds an entry, and says how many bytes of evidence it left.
-    fn add<R: Read>(&mut self, source: &mut tar::Entry<'_, R>) -> Result<usize, LayerError> {
+    fn add<R: Read>(&mut self, source: &mut tar::Entry<'_, R>, collector: &mut Collector) -> Result<usize, LayerError> {
         let Some(path) = clean_path(&source.path_bytes())? else { return Ok(0) };
         if self.take_mark(&path) {
             return Ok(0);
         }
         let Some(entry) = entry(source)? else { return Ok(0) };
-        let evidence = match entry.kind {
-            Kind::File => Evidence::read(&path, entry.size, source)?,
-            _ => None,
+        let (evidence, elf) = match entry.kind {
+            Kind::File => read_file(&path, entry.size, source, collector)?,
+            _ => (None, None),
         };
-        let weight = evidence.as_ref().map_or(0, Evidence::weight);
-        self.entries.insert(path, Recorded { entry, evidence });
+        let recorded = Recorded { entry, evidence, elf };
+        let weight = recorded.weight();
+        self.entries.insert(path, recorded);
         Ok(weight)
     }
 
@@ -173,6 +179,49 @@ impl LayerEntries {
             self.whiteouts.insert(join(parent, name));
         }
         true
+    }
+}
+
+impl Recorded {
+    /// About how many bytes of evidence there are.
+    pub(super) fn weight(&self) -> usize {
+        let elf = self.elf.as_ref().and_then(|elf| elf.as_ref().ok()).map_or(0, Elf::weight);
+        self.evidence.as_ref().map_or(0, Evidence::weight) + elf
+    }
+}
+
+/// A program or library, or why none can load it.
+pub(super) type Loadable = Result<Elf, Malformed>;
+
+/// What a file's bytes tell, read once.
+fn read_file(
+    path: &str,
+    size: u64,
+    source: &mut impl Read,
+    collector: &mut Collector,
+) -> io::Result<(Option<Evidence>, Option<Loadable>)> {
+    collector.begin(size);
+    let mut seen = Seen { inner: source, collector };
+    let mut first = Vec::new();
+    seen.by_ref().take(4).read_to_end(&mut first)?;
+    let evidence = Evidence::read(path, size, &mut (&first[..]).chain(&mut seen))?;
+    if first == *b"\x7fELF" {
+        io::copy(&mut seen, &mut io::sink())?;
+    }
+    Ok((evidence, collector.finish().settled()))
+}
+
+/// Shows a collector what is read.
+struct Seen<'a, R> {
+    inner: &'a mut R,
+    collector: &'a mut Collector,
+}
+
+impl<R: Read> Read for Seen<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.collector.write(&buffer[..count]);
+        Ok(count)
     }
 }
 

@@ -52,7 +52,7 @@ pub async fn read_tree(base: &BaseImage, store: &Store) -> Result<Tree, BaseErro
 /// When the layer cannot be read, or is not what its descriptor and its diff id say, and when the
 /// store cannot be written.
 pub async fn read_layer(layer: &Layer, store: &Store) -> Result<LayerEntries, BaseError> {
-    match memory::layer(store, layer.diff_id) {
+    match memory::known_layer(store, layer.diff_id) {
         Some(known) => Ok(known),
         None => check_layer(layer, store).await,
     }

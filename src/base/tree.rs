@@ -9,6 +9,7 @@ use super::{
     error::LayerError,
     evidence::Evidence,
 };
+use crate::elf::{self, Detail, Elf, Malformed};
 
 /// Symbolic links followed before a path is called a loop, as on Linux.
 const HOP_LIMIT: usize = 40;
@@ -39,6 +40,8 @@ pub struct Node {
     pub layer: usize,
     /// What its bytes tell, where they were read.
     pub evidence: Option<Arc<Evidence>>,
+    /// What it says as a program or library, or why none can load it; nothing for other files.
+    pub elf: Option<Arc<Result<Elf, Malformed>>>,
 }
 
 /// A file that a later layer replaced or removed: it is moved with the image, and nobody sees it.
@@ -94,12 +97,12 @@ impl Tree {
         let (links, others): (Vec<_>, Vec<_>) =
             layer.entries.into_iter().partition(|(_, recorded)| matches!(recorded.entry.kind, Kind::Hardlink(_)));
         let mut folder = (String::new(), String::new());
-        for (path, Recorded { entry, evidence }) in others.into_iter().chain(links) {
+        for (path, recorded) in others.into_iter().chain(links) {
             let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
             if folder.0 != parent {
                 folder = (parent.to_owned(), self.through_links(parent));
             }
-            self.place(join(&folder.1, name), entry, evidence);
+            self.place(join(&folder.1, name), recorded);
         }
         self.layers += 1;
     }
@@ -115,8 +118,9 @@ impl Tree {
             (Kind::File, Some(content)) => Evidence::read(&path, content.len() as u64, &mut &content[..])?,
             _ => None,
         };
+        let elf = content.and_then(|content| elf::read(content, Detail::Symbols).transpose());
         let path = self.through_parent_links(&path);
-        self.place(path, entry, evidence);
+        self.place(path, Recorded { entry, evidence, elf });
         Ok(())
     }
 
@@ -249,15 +253,15 @@ impl Tree {
         join(&self.through_links(parent), name)
     }
 
-    fn place(&mut self, path: String, entry: Entry, evidence: Option<Evidence>) {
-        let Entry { kind, mode, uid, gid, size } = entry;
+    fn place(&mut self, path: String, recorded: Recorded) {
+        let Recorded { entry: Entry { kind, mode, uid, gid, size }, evidence, elf } = recorded;
         let layer = self.layers;
         let node = match &kind {
             Kind::Hardlink(target) => match self.nodes.get(&self.through_parent_links(target)) {
                 Some(node) => Node { layer, ..node.clone() },
                 None => return,
             },
-            _ => Node { kind, mode, uid, gid, size, layer, evidence: evidence.map(Arc::new) },
+            _ => Node { kind, mode, uid, gid, size, layer, evidence: evidence.map(Arc::new), elf: elf.map(Arc::new) },
         };
         self.make_parents(&path);
         if node.kind != Kind::Directory {
@@ -283,7 +287,7 @@ impl Tree {
                 return;
             }
             let (kind, layer) = (Kind::Directory, self.layers);
-            let node = Node { kind, mode: 0o755, uid: 0, gid: 0, size: 0, layer, evidence: None };
+            let node = Node { kind, mode: 0o755, uid: 0, gid: 0, size: 0, layer, evidence: None, elf: None };
             self.nodes.insert(parent.to_owned(), node);
         }
     }

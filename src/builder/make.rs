@@ -7,11 +7,12 @@ use tokio::sync::oneshot;
 
 use super::{
     BuildError, Builder, Made, Project,
+    listing::Listing,
     memo::{self, MadeLayer},
 };
 use crate::{
     layer::{
-        Contribution, Format, Item, LayerError, Paths, Threads, lay, merge,
+        Contribution, Format, Item, LayerError, Paths, Threads, lay_before, merge,
         scripts::{self, Files},
         share, venv,
         wheel::{Destination, RecordCheck, install},
@@ -149,9 +150,12 @@ impl Builder {
             let task = Task { kind: TaskKind::Layer, name: &name };
             observer.observe(&Event::Started { task, total: Some(tar_size(&items)) });
             let advanced = |bytes| observer.observe(&Event::Advanced { task, bytes });
-            let laid = lay(&items, format, threads, &store, &advanced);
+            let mut listing = Listing::default();
+            let laid = lay_before(&mut listing, &items, (format, threads), &store, &advanced);
             observer.observe(&Event::Finished { task });
-            Ok(memo::remember(&store, &key, laid?)?)
+            let laid = laid?;
+            listing.keep(&store, laid.diff_id)?;
+            Ok(memo::remember(&store, &key, laid)?)
         })
         .await
     }

@@ -14,6 +14,7 @@ mod from_lock;
 mod gathering;
 mod inputs;
 mod kept;
+mod listing;
 mod local_wheels;
 mod locking;
 mod make;

@@ -39,6 +39,19 @@ pub enum Collected {
     Unread(Unread),
 }
 
+impl Collected {
+    /// What is to be kept of it, where it does not stream past again; nothing for other files.
+    #[must_use]
+    pub fn settled(self) -> Option<Result<Elf, Malformed>> {
+        match self {
+            Self::Foreign => None,
+            Self::Elf(elf) => Some(Ok(*elf)),
+            Self::Malformed(malformed) => Some(Err(malformed)),
+            Self::Unread(_) => Some(Err(Malformed::Scattered)),
+        }
+    }
+}
+
 /// Parts of a file that have yet to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {

@@ -28,6 +28,9 @@ pub enum Malformed {
     /// The table of symbols or its hash leads nowhere.
     #[error("the symbol table is malformed")]
     Symbols,
+    /// Its tables lie so far apart that one pass over it cannot keep all of them.
+    #[error("its tables lie too far apart to be read in one pass")]
+    Scattered,
     /// More names, versions or symbols than any real file has.
     #[error("there is implausibly much in it")]
     TooMuch,

@@ -5,12 +5,28 @@ use serde::{Deserialize, Serialize};
 use super::Symbols;
 
 /// What was read of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Elf {
     /// What the loader goes by.
+    #[serde(rename = "o")]
     pub object: Object,
     /// Dynamic symbols, where they were asked for and there are some.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub symbols: Option<Symbols>,
+}
+
+impl Elf {
+    /// About how many bytes this takes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let symbols = self.symbols.as_ref().map_or(0, |symbols| {
+            let undefined: usize = symbols.undefined.iter().map(|name| size_of::<String>() + name.len()).sum();
+            symbols.defined.len() * size_of::<u64>() + undefined
+        });
+        let versions: usize = self.object.requires.iter().map(|required| required.versions.len() * 64).sum();
+        size_of::<Self>() + symbols + versions + (self.object.needed.len() + self.object.provides.len()) * 64
+    }
 }
 
 /// A program or shared library, as the loader sees it.

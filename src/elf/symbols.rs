@@ -1,6 +1,8 @@
 //! Dynamic symbols. There is no count of them: it follows from their hash tables, or from what lies
 //! behind them.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Malformed, dynamic::Table, header::Numbers};
 
 /// Bytes of all names together; `libtorch_cpu.so` has some 20 MiB.
@@ -18,12 +20,36 @@ pub enum Detail {
 }
 
 /// The dynamic symbols of a program or library.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Symbols {
     /// [`symbol_hash`] of each name that it defines, strong or weak, in ascending order.
+    #[serde(rename = "d", with = "packed")]
     pub defined: Vec<u64>,
     /// Names that others must define: undefined and not weak. In the order of the file.
+    #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
     pub undefined: Vec<String>,
+}
+
+/// Hashes as a text: eight bytes each, the lowest first, in base64.
+mod packed {
+    use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    #[expect(clippy::ptr_arg, reason = "serde passes the field")]
+    pub(super) fn serialize<S: Serializer>(hashes: &Vec<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+        serializer.serialize_str(&BASE64_STANDARD_NO_PAD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+        let bytes = BASE64_STANDARD_NO_PAD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)?;
+        let (hashes, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() {
+            return Err(D::Error::custom("a hash is cut"));
+        }
+        Ok(hashes.iter().map(|hash| u64::from_le_bytes(*hash)).collect())
+    }
 }
 
 /// FNV-1a of a symbol's name, 64 bits: two of a million names meet once in 30 million images.

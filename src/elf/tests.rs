@@ -97,6 +97,9 @@ fn notes_are_short_and_read_back() {
         r#"{"class":"elf64","order":"little","machine":62,"kind":"shared","interpreter":"/lib/ld.so","dynamic":true}"#;
     assert_eq!(serde_json::to_string(&objects[1]).unwrap(), short);
     assert!(objects[1].is_program() && !objects[0].is_program());
+    let elf = read(&library().build(), Detail::Symbols).unwrap().unwrap();
+    assert_eq!(serde_json::from_str::<Elf>(&serde_json::to_string(&elf).unwrap()).unwrap(), elf);
+    assert!(serde_json::from_str::<Symbols>(r#"{"d":"AAAA"}"#).is_err());
 }
 
 #[test]

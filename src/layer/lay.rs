@@ -20,6 +20,8 @@ mod whole;
 
 use std::{fmt, thread};
 
+use pass::Audience;
+
 use super::{
     Item, LayerError, Rope,
     check::check_items,
@@ -61,6 +63,16 @@ pub struct Laid {
     pub rope: Rope,
 }
 
+/// Sees what a layer is made of while it is made, in the order of its tar.
+pub trait Witness {
+    /// An item begins.
+    fn item(&mut self, item: &Item);
+
+    /// The next bytes of the file that began last. They are checked when the file is over: if they are not
+    /// what they should be, no layer comes of it.
+    fn contents(&mut self, bytes: &[u8]);
+}
+
 /// Lays `items` down; `advanced` hears of every piece of the tar, in bytes. The result does not depend
 /// on `threads`. Memory: some 10 MiB, a few dozen MiB more for the encoders of `Zstd` and `Lazy`.
 ///
@@ -74,6 +86,29 @@ pub fn lay(
     threads: Threads,
     store: &Store,
     advanced: &(dyn Fn(u64) + Sync),
+) -> Result<Laid, LayerError> {
+    lay_for(items, (format, threads), store, Audience { advanced, witness: None })
+}
+
+/// As [`lay`], and shows `witness` what it lays down.
+///
+/// # Errors
+/// As for [`lay`].
+pub fn lay_before(
+    witness: &mut dyn Witness,
+    items: &[Item],
+    way: (Format, Threads),
+    store: &Store,
+    advanced: &(dyn Fn(u64) + Sync),
+) -> Result<Laid, LayerError> {
+    lay_for(items, way, store, Audience { advanced, witness: Some(witness) })
+}
+
+fn lay_for(
+    items: &[Item],
+    (format, threads): (Format, Threads),
+    store: &Store,
+    audience: Audience<'_>,
 ) -> Result<Laid, LayerError> {
     check_items(items)?;
     let encoder = match format {
@@ -92,12 +127,12 @@ pub fn lay(
     thread::scope(|scope| {
         let hashes = Hashes::new(threads, encoder, scope);
         match format {
-            Format::Gzip => pass::run(items, splice::Splice::new(hashes), advanced),
-            Format::Zstd | Format::Plain => pass::run(items, whole::Whole::new(hashes, format), advanced),
+            Format::Gzip => pass::run(items, splice::Splice::new(hashes), audience),
+            Format::Zstd | Format::Plain => pass::run(items, whole::Whole::new(hashes, format), audience),
             Format::Lazy => {
                 let landmark = lazy::landmark();
                 let items = std::iter::once(&landmark).chain(items);
-                pass::run(items, lazy::Lazy::new(hashes, store, threads.encoders())?, advanced)
+                pass::run(items, lazy::Lazy::new(hashes, store, threads.encoders())?, audience)
             }
         }
     })

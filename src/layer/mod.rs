@@ -25,7 +25,7 @@ pub mod wheel;
 pub use error::LayerError;
 pub use hashes::Threads;
 pub use item::{Body, Item, Method, Node, Span, whiteouts};
-pub use lay::{FORMAT, Format, Laid, lay};
+pub use lay::{FORMAT, Format, Laid, Witness, lay, lay_before};
 pub use merge::{Contribution, case_twins, merge};
 pub use paths::{MTIME, Paths};
 pub use rope::{OpenBlob, Rope, RopeReader};

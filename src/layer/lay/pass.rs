@@ -1,7 +1,7 @@
 //! The one pass over a layer: the tar is put together, and every payload is inflated once, to be
 //! checked and hashed.
 
-use super::Laid;
+use super::{Laid, Witness};
 use crate::{
     layer::{
         Body, Item, LayerError, Node, Span,
@@ -71,13 +71,20 @@ pub(super) struct Cut {
     pub(super) last: u8,
 }
 
+/// Who hears of a pass.
+pub(super) struct Audience<'a> {
+    /// Of every piece of the tar, in bytes.
+    pub(super) advanced: &'a (dyn Fn(u64) + Sync),
+    pub(super) witness: Option<&'a mut dyn Witness>,
+}
+
 /// Lays `items` down into `output`.
 pub(super) fn run<'i, O: Output>(
     items: impl IntoIterator<Item = &'i Item>,
     output: O,
-    advanced: &(dyn Fn(u64) + Sync),
+    audience: Audience<'_>,
 ) -> Result<Laid, LayerError> {
-    let mut pass = Pass::new(output, advanced);
+    let mut pass = Pass::new(output, audience);
     let result = pass.all(items);
     pass.output.finish(result)
 }
@@ -89,9 +96,17 @@ pub(super) fn tar_size(items: &[Item]) -> u64 {
     items.iter().map(one).sum::<u64>() + END_OF_ARCHIVE.len() as u64
 }
 
+impl Audience<'_> {
+    fn contents(&mut self, bytes: &[u8]) {
+        if let Some(witness) = &mut self.witness {
+            witness.contents(bytes);
+        }
+    }
+}
+
 struct Pass<'a, O> {
     output: O,
-    advanced: &'a (dyn Fn(u64) + Sync),
+    audience: Audience<'a>,
     /// The tar since the last full buffer: the first `filled` of always [`CHUNK`] bytes.
     tar: Vec<u8>,
     filled: usize,
@@ -101,10 +116,10 @@ struct Pass<'a, O> {
 }
 
 impl<'a, O: Output> Pass<'a, O> {
-    fn new(output: O, advanced: &'a (dyn Fn(u64) + Sync)) -> Self {
+    fn new(output: O, audience: Audience<'a>) -> Self {
         Self {
             output,
-            advanced,
+            audience,
             tar: vec![0; CHUNK],
             filled: 0,
             inflater: Inflater::new(),
@@ -116,6 +131,9 @@ impl<'a, O: Output> Pass<'a, O> {
     fn all<'i>(&mut self, items: impl IntoIterator<Item = &'i Item>) -> Result<(), LayerError> {
         for item in items {
             self.output.item(item)?;
+            if let Some(witness) = &mut self.audience.witness {
+                witness.item(item);
+            }
             self.between(&header::header(item))?;
             if let Node::File(body) = &item.node {
                 self.output.begin(body)?;
@@ -139,6 +157,7 @@ impl<'a, O: Output> Pass<'a, O> {
             Body::Literal(bytes) => {
                 self.append(bytes)?;
                 self.output.contents(body, bytes)?;
+                self.audience.contents(bytes);
                 Ok(None)
             }
             Body::Span(span) => match span.method {
@@ -162,7 +181,7 @@ impl<'a, O: Output> Pass<'a, O> {
     }
 
     fn flush(&mut self) -> Result<(), LayerError> {
-        (self.advanced)(self.filled as u64);
+        (self.audience.advanced)(self.filled as u64);
         self.tar = self.output.tar(std::mem::take(&mut self.tar), self.filled)?;
         self.filled = 0;
         Ok(())
@@ -183,6 +202,7 @@ impl<'a, O: Output> Pass<'a, O> {
             seen.update(chunk);
             self.append(chunk)?;
             self.output.contents(body, chunk)?;
+            self.audience.contents(chunk);
             self.input = input;
             position += length;
         }
@@ -206,6 +226,7 @@ impl<'a, O: Output> Pass<'a, O> {
             self.inflate_some(span, &mut stream, &input)?;
             let fresh = &self.tar[from..self.filled];
             seen.update(fresh);
+            self.audience.contents(fresh);
             self.output.contents(body, fresh)?;
         }
         if stream.last_end.div_ceil(8) != span.compressed {

@@ -114,7 +114,7 @@ fn is_text(name: &str, path: &str) -> bool {
     match name {
         "pyvenv.cfg" | "patchlevel.h" | "os-release" => true,
         "RECORD" => path.ends_with(".dist-info/RECORD"),
-        other if other.ends_with(".json") => path.rsplit('/').nth(1) == Some("conda-meta"),
+        other if other.strip_suffix(".json").is_some() => path.rsplit('/').nth(1) == Some("conda-meta"),
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own.
         other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),

@@ -3,7 +3,7 @@
 
 use crate::{
     base::{self, Entry, Kind, Recorder},
-    layer::{Item, Node, Witness},
+    layer::{Item, Node, Witness, whiteout},
     oci::DiffId,
     store::{Store, StoreError},
 };
@@ -28,8 +28,10 @@ impl Witness for Listing {
             Node::File(body) => (Kind::File, body.size()),
             Node::Symlink(target) => (Kind::Symlink(target.clone()), 0),
             Node::Hardlink(target) => (Kind::Hardlink(target.clone()), 0),
+            Node::Whiteout => (Kind::File, 0),
         };
-        self.0.begin(path, Entry { kind, mode: *mode, uid: *uid, gid: *gid, size });
+        let path = if item.node == Node::Whiteout { whiteout(path) } else { path.clone() };
+        self.0.begin(&path, Entry { kind, mode: *mode, uid: *uid, gid: *gid, size });
     }
 
     fn contents(&mut self, bytes: &[u8]) {

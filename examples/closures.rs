@@ -6,7 +6,8 @@
 //!     target/release/examples/closures --suite bookworm --architecture arm64
 //! ```
 //!
-//! Indexes are read once. `--names` prints all names instead. `tests/peers/closures.py` drives it, and holds
+//! Indexes are read once. `--names` prints all names instead, and `--sonames` takes libraries in place of
+//! packages: `libGL.so.1`, and says which packages have them. `tests/peers/closures.py` drives it, and holds
 //! the answers against apt's. Each answer has the packages as `name: version`, or an `error`; what dpkg would
 //! find wrong with them stands in `faults`.
 
@@ -37,7 +38,18 @@ struct Arguments {
     architecture: String,
     components: Vec<String>,
     recommends: bool,
-    names: bool,
+    task: Task,
+}
+
+/// What is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Task {
+    /// What is needed together.
+    Closures,
+    /// All names.
+    Names,
+    /// Who has a library.
+    Sonames,
 }
 
 struct Quiet;
@@ -73,8 +85,16 @@ async fn run() -> Result<(), Box<dyn Error>> {
         now: None,
         locked: Vec::new(),
     };
+    if arguments.task == Task::Sonames {
+        let sonames = archive.sonames(&query).await?;
+        for line in stdin().lock().lines() {
+            let soname = line?;
+            println!("{}", json!({ "soname": soname, "packages": sonames.packages(&soname) }));
+        }
+        return Ok(());
+    }
     let (universe, _) = archive.universe(&query).await?;
-    if arguments.names {
+    if arguments.task == Task::Names {
         universe.names().for_each(|name| println!("{name}"));
         return Ok(());
     }
@@ -114,7 +134,7 @@ fn parsed(mut words: impl Iterator<Item = String>) -> Result<Arguments, Box<dyn 
         architecture: "amd64".to_owned(),
         components: vec!["main".to_owned()],
         recommends: false,
-        names: false,
+        task: Task::Closures,
     };
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
@@ -126,7 +146,8 @@ fn parsed(mut words: impl Iterator<Item = String>) -> Result<Arguments, Box<dyn 
             "--architecture" => arguments.architecture = value()?,
             "--components" => arguments.components = value()?.split(',').map(str::to_owned).collect(),
             "--recommends" => arguments.recommends = true,
-            "--names" => arguments.names = true,
+            "--names" => arguments.task = Task::Names,
+            "--sonames" => arguments.task = Task::Sonames,
             _ => return Err(format!("unknown: {word}").into()),
         }
     }

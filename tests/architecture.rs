@@ -35,7 +35,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("serve", &["oci", "hint", "fs", "image", "layout"]),
     ("pypi", &["oci", "hint", "progress", "fs", "python", "zip", "lock", "store", "http"]),
     ("apt", &["oci", "hint", "progress", "debian", "lock", "store", "http"]),
-    ("base", &["oci", "hint", "python", "debian", "elf", "lock", "store", "image"]),
+    ("base", &["oci", "hint", "testing", "python", "debian", "elf", "lock", "store", "image"]),
     ("resolve", &["oci", "hint", "progress", "python", "debian", "lock", "http", "pypi", "apt"]),
     (
         "layer",
@@ -44,13 +44,13 @@ const HOUSE: &[(&str, &[&str])] = &[
             "image",
         ],
     ),
-    ("verify", &["oci", "hint", "python", "recipe", "lock", "plan", "image", "base"]),
+    ("verify", &["oci", "hint", "fs", "python", "recipe", "lock", "plan", "image", "base"]),
     (
         "builder",
         &[
-            "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "store", "http",
-            "image", "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer",
-            "verify",
+            "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "recipe", "lock", "plan", "store",
+            "http", "image", "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve",
+            "layer", "verify",
         ],
     ),
     (

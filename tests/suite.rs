@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cli")]
 mod cli;
+mod debian;
 mod layers;
 #[cfg(feature = "serve")]
 mod moving;

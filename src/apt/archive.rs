@@ -81,12 +81,12 @@ pub enum Trust {
 }
 
 /// A suite that belongs to the one that is asked for.
-struct Part {
-    archive: &'static str,
-    suite: String,
-    standing: Standing,
+pub(super) struct Part {
+    pub(super) archive: &'static str,
+    pub(super) suite: String,
+    pub(super) standing: Standing,
     /// Whether there may be no such suite.
-    optional: bool,
+    pub(super) optional: bool,
 }
 
 /// An index that was fetched and checked.
@@ -159,25 +159,30 @@ impl Archive {
                 }
                 return Err(absent(part, component, query, &release));
             };
-            let path = match file.rsplit_once('/') {
-                Some((parent, _)) if release.by_hash => {
-                    format!("{folder}/{parent}/by-hash/SHA256/{}", listed.sha256.hex())
-                }
-                _ => format!("{folder}/{file}"),
-            };
-            let blob = self.checked(part.archive, &path, &listed).await?;
+            let paths = places(&folder, &file, &listed, &release);
+            let blob = self.checked(part.archive, &paths, &listed).await?;
             listings.push(Listing { component: component.clone(), file, blob });
         }
         let date = release.timestamp();
         Ok((Found { date, release: digest, trust }, listings))
     }
 
-    /// A file whose checksum is known, from the store or a mirror.
-    pub(super) async fn checked(&self, archive: &str, path: &str, file: &IndexFile) -> Result<Blob, AptError> {
+    /// A file whose checksum is known, from the store or a mirror; under the first of `paths` that a mirror has.
+    pub(super) async fn checked(&self, archive: &str, paths: &[String], file: &IndexFile) -> Result<Blob, AptError> {
+        let name = paths.last().map_or("", String::as_str);
         let limit = file.size.min(INDEX_LIMIT);
-        let wanted = super::download::Wanted { name: path, sha256: file.sha256, size: file.size, limit };
-        self.bring((archive, path), self.mirrors.urls(archive, path), &wanted).await
+        let wanted = super::download::Wanted { name, sha256: file.sha256, size: file.size, limit };
+        let urls = paths.iter().flat_map(|path| self.mirrors.urls(archive, path)).collect();
+        self.bring((archive, name), urls, &wanted).await
     }
+}
+
+/// Where a file of a suite lies: under its digest, where the archive keeps it so, and under its name. Not all
+/// that have the first for some files have it for every file.
+pub(super) fn places(folder: &str, name: &str, file: &IndexFile, release: &Release) -> Vec<String> {
+    let by_hash = name.rsplit_once('/').filter(|_| release.by_hash);
+    let by_hash = by_hash.map(|(parent, _)| format!("{folder}/{parent}/by-hash/SHA256/{}", file.sha256.hex()));
+    by_hash.into_iter().chain([format!("{folder}/{name}")]).collect()
 }
 
 /// The smallest form of an index that the release file lists.
@@ -195,7 +200,7 @@ fn absent(part: &Part, component: &str, query: &Query, release: &Release) -> Apt
 }
 
 /// The suites that belong to the one that is asked for, itself first.
-fn parts(query: &Query) -> Vec<Part> {
+pub(super) fn parts(query: &Query) -> Vec<Part> {
     let suite = query.suite.as_str();
     let part =
         |archive, end: &str, standing, optional| Part { archive, suite: format!("{suite}{end}"), standing, optional };
@@ -209,7 +214,7 @@ fn parts(query: &Query) -> Vec<Part> {
     parts
 }
 
-fn is_missing(error: &AptError) -> bool {
+pub(super) fn is_missing(error: &AptError) -> bool {
     match error {
         AptError::Fetch { source, .. } => source.status() == Some(StatusCode::NOT_FOUND),
         AptError::NoArchitecture { .. } => true,

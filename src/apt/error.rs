@@ -110,6 +110,14 @@ pub enum AptError {
         /// Debian's name of it.
         architecture: String,
     },
+    /// The suite does not list the files of its packages.
+    #[error("`{suite}` does not list what packages contain for {architecture}")]
+    NoContents {
+        /// The suite.
+        suite: String,
+        /// Debian's name of it.
+        architecture: String,
+    },
     /// A suite that has no such component.
     #[error("`{suite}` has no component `{component}`, only {}", .available.join(", "))]
     NoComponent {
@@ -251,6 +259,7 @@ impl Advise for AptError {
                 "name another mirror in `debian.mirrors`, or write `keyring = false` to go by checksums",
             )),
             Self::Signature { source, .. } => source.hint(),
+            Self::NoContents { .. } => Some(Hint::new("name a mirror with `Contents` files in `debian.mirrors`")),
             Self::NoArchitecture { .. } => Some(Hint::new("leave this platform out of `platforms`")),
             Self::Unknown { suggestion, .. } => suggestion.clone().or_else(|| {
                 Some(Hint::new("correct the name, or add the component that has it to `debian.components`"))

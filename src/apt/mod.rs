@@ -2,6 +2,7 @@
 //! the .debs themselves.
 
 mod archive;
+mod contents;
 mod download;
 mod error;
 mod mirrors;
@@ -13,6 +14,7 @@ mod testing;
 mod universe;
 
 pub use archive::{Archive, Evidence, Query, Trust};
+pub use contents::Sonames;
 pub use error::AptError;
 pub use mirrors::{DEBIAN, Mirrors, SECURITY};
 pub use release::Signatures;

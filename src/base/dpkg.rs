@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::{
     entries::{Entry, join},
     interpreter::text,
+    libc,
     tree::Tree,
 };
 use crate::{
@@ -49,6 +50,11 @@ impl Tree {
             }
         }
         Ok(found)
+    }
+
+    /// Whether there is a C library, listed or not.
+    pub fn has_libc(&self) -> bool {
+        libc::find(self, None).is_some()
     }
 
     /// Which system this is; nothing where no file says so.

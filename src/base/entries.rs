@@ -194,7 +194,7 @@ impl Recorded {
 pub(super) type Loadable = Result<Elf, Malformed>;
 
 /// What a file's bytes tell, read once.
-fn read_file(
+pub(super) fn read_file(
     path: &str,
     size: u64,
     source: &mut impl Read,

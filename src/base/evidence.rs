@@ -8,11 +8,19 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::banner::{Banners, Scanner};
+use crate::python::ModuleSource;
 
 /// Texts larger than this are not what their name says.
 const TEXT_LIMIT: u64 = 64 << 20;
+/// Where loaders look for libraries without being told, in their order.
+pub(super) const LIBRARY_FOLDERS: [&str; 5] = ["lib", "usr/lib", "lib64", "usr/lib64", "usr/local/lib"];
 /// The fields of core metadata stand in front; a description follows.
 const METADATA_LIMIT: u64 = 1 << 20;
+
+/// Sources larger than this are data.
+const SOURCE_LIMIT: u64 = 4 << 20;
+/// Keys and passwords stand in the first bytes of their files.
+const SECRET_LIMIT: u64 = 64 << 10;
 
 /// What the bytes of one file tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,18 +42,57 @@ pub enum Evidence {
     /// What stands somewhere in a program or a library.
     #[serde(rename = "b")]
     Binary(Banners),
+    /// What importing a Python module does.
+    #[serde(rename = "m")]
+    Module(ModuleSource),
+    /// A secret, of which nothing is kept.
+    #[serde(rename = "s")]
+    Secret(Secret),
+}
+
+/// What a file gives away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Secret {
+    /// It is a private key.
+    #[serde(rename = "k")]
+    PrivateKey,
+    /// A URL in it has a password.
+    #[serde(rename = "p")]
+    Password,
 }
 
 enum Sort {
     Distribution,
     Text,
     Binary,
+    Module,
+    Secret(Secret),
 }
 
 /// Whether the bytes of a regular file at `path` tell something about a base.
 #[must_use]
 pub fn wants(path: &str, size: u64) -> bool {
     sort(path, size).is_some()
+}
+
+/// Whether the bytes of a regular file at `path` are needed to know what a base is: they are fetched
+/// where a layer need not be read whole.
+pub(super) fn tells_of_base(path: &str, size: u64) -> bool {
+    let wanted = matches!(sort(path, size), Some(Sort::Distribution | Sort::Text | Sort::Binary));
+    size > 0 && (wanted || is_found_by_loaders(path))
+}
+
+fn has_ending(name: &str, ending: &str) -> bool {
+    Path::new(name).extension().is_some_and(|found| found == ending)
+}
+
+/// Whether `path` is that of a library in a folder where every loader looks.
+fn is_found_by_loaders(path: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once('/') else { return false };
+    let general =
+        folder.rsplit_once('/').filter(|(_, machine)| machine.contains("-linux-")).map(|(general, _)| general);
+    let is_known = |folder: &str| LIBRARY_FOLDERS.contains(&folder);
+    (has_ending(name, "so") || name.contains(".so.")) && (is_known(folder) || general.is_some_and(is_known))
 }
 
 impl Evidence {
@@ -72,6 +119,12 @@ impl Evidence {
                 )))
             }
             Some(Sort::Binary) => binary(content).map(|banners| Some(Self::Binary(banners))),
+            Some(Sort::Module) => {
+                let mut source = Vec::new();
+                content.take(SOURCE_LIMIT).read_to_end(&mut source)?;
+                Ok(Some(Self::Module(ModuleSource::scan(&source))))
+            }
+            Some(Sort::Secret(secret)) => gives_away(content, secret).map(|yes| yes.then_some(Self::Secret(secret))),
         }
     }
 }
@@ -85,6 +138,8 @@ impl Evidence {
             }
             Self::Text(text) => text.len(),
             Self::Binary(_) => size_of::<Banners>(),
+            Self::Module(source) => source.weight(),
+            Self::Secret(_) => 0,
         }
     }
 }
@@ -97,9 +152,44 @@ fn sort(path: &str, size: u64) -> Option<Sort> {
         Some(Sort::Distribution)
     } else if size <= TEXT_LIMIT && is_text(name, path) {
         Some(Sort::Text)
+    } else if is_binary(name, size) {
+        Some(Sort::Binary)
+    } else if size <= SOURCE_LIMIT && is_module(name, path) {
+        Some(Sort::Module)
     } else {
-        is_binary(name, size).then_some(Sort::Binary)
+        possible_secret(name, parent).map(Sort::Secret)
     }
+}
+
+/// Sources; those of tests are imported by tests only.
+fn is_module(name: &str, path: &str) -> bool {
+    has_ending(name, "py") && !path.contains("/tests/") && !path.contains("/test/")
+}
+
+fn possible_secret(name: &str, parent: &str) -> Option<Secret> {
+    if ["pem", "key", "p8", "pk8"].iter().any(|ending| has_ending(name, ending))
+        || name.starts_with("id_") && !name.contains('.')
+    {
+        return Some(Secret::PrivateKey);
+    }
+    let of_password = matches!((parent, name), (".git", "config") | (_, "pip.conf" | ".npmrc" | ".yarnrc" | "uv.toml"));
+    of_password.then_some(Secret::Password)
+}
+
+/// Whether a file gives away what its name lets suspect.
+fn gives_away(content: &mut dyn Read, secret: Secret) -> io::Result<bool> {
+    let mut bytes = Vec::new();
+    content.take(SECRET_LIMIT).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(match secret {
+        Secret::PrivateKey => text.lines().any(|line| line.starts_with("-----BEGIN") && line.contains("PRIVATE KEY")),
+        Secret::Password => {
+            text.split("://").skip(1).any(|rest| {
+                let host = rest.split(['/', '"', '\'', ' ', '\n']).next().unwrap_or_default();
+                host.split_once('@').is_some_and(|(user, _)| user.contains(':') && !user.contains(['$', '{']))
+            }) || text.contains("_authToken=") && !text.contains("_authToken=$")
+        }
+    })
 }
 
 fn is_distribution(name: &str, parent: &str) -> bool {
@@ -112,15 +202,19 @@ fn is_distribution(name: &str, parent: &str) -> bool {
 
 fn is_text(name: &str, path: &str) -> bool {
     match name {
-        "pyvenv.cfg" | "patchlevel.h" | "os-release" => true,
+        "pyvenv.cfg" | "patchlevel.h" => true,
         "RECORD" => path.ends_with(".dist-info/RECORD"),
-        other if other.strip_suffix(".json").is_some() => path.rsplit('/').nth(1) == Some("conda-meta"),
+        "entry_points.txt" => path.ends_with(".dist-info/entry_points.txt"),
+        "ld.so.conf" => path == "etc/ld.so.conf",
+        other if path.contains("etc/ld.so.conf.d/") => has_ending(other, "conf"),
+        "os-release" => matches!(path, "etc/os-release" | "usr/lib/os-release"),
+        other if has_ending(other, "json") => path.rsplit('/').nth(1) == Some("conda-meta"),
+        other if has_ending(other, "pth") => path.contains("-packages/"),
         "status" => path.ends_with("var/lib/dpkg/status"),
-        // Images without dpkg keep the paragraphs of its list in files of their own.
-        other if path.contains("var/lib/dpkg/status.d/") => !other.ends_with(".md5sums"),
-        other => {
-            other.starts_with("_sysconfigdata_") && Path::new(other).extension().is_some_and(|ending| ending == "py")
-        }
+        // Images without dpkg keep the paragraphs of its list in files of their own, and checksums beside them.
+        _ if path.contains("var/lib/dpkg/status.d/") => true,
+        other if path.contains("var/lib/dpkg/info/") => has_ending(other, "list"),
+        other => other.starts_with("_sysconfigdata_") && has_ending(other, "py"),
     }
 }
 
@@ -185,6 +279,7 @@ mod tests {
             "x/demo-1.0.dist-info/RECORD",
             "opt/conda/conda-meta/zlib-1.3-0.json",
             "usr/lib/os-release",
+            "etc/ld.so.conf.d/x86_64-linux-gnu.conf",
         ] {
             assert!(wants(path, 4096), "{path}");
         }
@@ -192,7 +287,7 @@ mod tests {
             "usr/bin/python3-config",
             "usr/share/doc/METADATA",
             "usr/lib/libcrypto.so.3",
-            "usr/lib/python3.11/os.py",
+            "usr/lib/python3.11/test/test_os.py",
             "var/lib/dpkg/status-old",
             "x/RECORD",
             "x/package.json",
@@ -203,17 +298,38 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_seen_and_not_kept() {
+        let check = |path: &str, text: &str, expect: Option<Secret>| {
+            let found = Evidence::read(path, text.len() as u64, &mut text.as_bytes()).unwrap();
+            assert_eq!(found, expect.map(Evidence::Secret), "{path} {text}");
+        };
+        check("a/b.key", "-----BEGIN RSA PRIVATE KEY-----\nx\n", Some(Secret::PrivateKey));
+        check("a/id_ed25519", "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n", Some(Secret::PrivateKey));
+        check("a/ca.pem", "-----BEGIN CERTIFICATE-----\nx\n", None);
+        check("a/.git/config", "url = https://me:secret@h.example/x\n", Some(Secret::Password));
+        check("a/.git/config", "url = https://h.example/x\nurl = ssh://git@h.example/x\n", None);
+        check("etc/pip.conf", "index-url = https://${USER}:${PASSWORD}@h.example/simple\n", None);
+        check("a/.npmrc", "//h.example/:_authToken=abc\n", Some(Secret::Password));
+    }
+
+    #[test]
+    fn libraries_are_fetched_where_loaders_look() {
+        let check = |path: &str, expect| assert_eq!(tells_of_base(path, 4096), expect, "{path}");
+        check("usr/lib/x86_64-linux-gnu/libz.so.1.2.13", true);
+        check("lib64/libm.so.6", true);
+        check("usr/local/lib/liba.so", true);
+        check("usr/lib/python3/dist-packages/x.so", false);
+        check("usr/lib/x86_64-linux-gnu/perl/libz.so", false);
+        check("usr/lib/liba.a", false);
+        assert!(!tells_of_base("usr/lib/libempty.so", 0));
+    }
+
+    #[test]
     fn descriptions_are_no_fields() {
         let text = b"Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\nRequires-Dist: a>=1\n\nVersion: 2.0\n";
         let found = Evidence::read("a.dist-info/METADATA", 1, &mut &text[..]).unwrap();
-        assert_eq!(
-            found,
-            Some(Evidence::Distribution {
-                name: "Demo.Thing".into(),
-                version: "1.0".into(),
-                requires: vec!["a>=1".into()]
-            })
-        );
+        let (name, version, requires) = ("Demo.Thing".into(), "1.0".into(), vec!["a>=1".into()]);
+        assert_eq!(found, Some(Evidence::Distribution { name, version, requires }));
         assert_eq!(Evidence::read("a.dist-info/METADATA", 1, &mut &b"\nName: x\nVersion: 1"[..]).unwrap(), None);
     }
 }

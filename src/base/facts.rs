@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::{
     entries::{Kind, join},
     error::BaseError,
-    installed, interpreter, libc,
+    installed, interpreter, libc, libraries, system,
     tree::{Tree, Walk},
 };
-use crate::lock::{Directory, Facts, Scheme, Symlink};
+use crate::lock::{Directory, Facts, Interpreter, Scheme, Symlink};
 
 impl Tree {
     /// What matters of this tree: to whom chooses wheels, and to whom writes layers.
@@ -27,7 +27,26 @@ impl Tree {
         let installed = found.as_ref().map(|found| installed::find(self, &found.sites)).unwrap_or_default();
         let python = found.map(|found| found.interpreter);
         let (directories, symlinks) = self.ways(python.as_ref().map(|python| &python.scheme), targets);
-        Ok(Facts { python, libc, installed, directories, symlinks })
+        Ok(Facts {
+            stated: false,
+            python,
+            libc,
+            system: system::find(self),
+            interpreters: interpreter::find_all(self, config),
+            libraries: libraries::find(self),
+            installed,
+            directories,
+            symlinks,
+        })
+    }
+
+    /// The interpreter that `python3` is, and where it imports from; nothing where there is none.
+    ///
+    /// # Errors
+    /// When there is one that cannot be understood.
+    pub fn python(&self, config: &Value) -> Result<Option<Python>, BaseError> {
+        let found = interpreter::find(self, config)?;
+        Ok(found.map(|found| Python { interpreter: found.interpreter, sites: found.sites, library: found.library }))
     }
 
     /// The directories and symbolic links on the ways to what layers write.
@@ -90,6 +109,17 @@ impl Tree {
             _ => None,
         }
     }
+}
+
+/// An interpreter, and where it imports from. Paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Python {
+    /// The interpreter.
+    pub interpreter: Interpreter,
+    /// The directories of wheels, the first that counts first.
+    pub sites: Vec<String>,
+    /// The directory of the standard library.
+    pub library: String,
 }
 
 impl BaseError {

@@ -5,9 +5,9 @@ use std::io::{self, BufRead as _, BufReader, Read};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{BaseError, BaseImage, Tree, entries::LayerEntries, error::LayerError, memory};
+use super::{BaseError, BaseImage, Tree, entries::LayerEntries, error::LayerError, index::Index, memory};
 use crate::{
-    image::{Check, Layer, consume},
+    image::{Check, Layer, consume, verified},
     lock::Facts,
     oci::{Descriptor, DiffId, Hasher},
     store::Store,
@@ -32,13 +32,14 @@ pub async fn inspect(base: &BaseImage, targets: &[String], store: &Store) -> Res
     Ok(facts)
 }
 
-/// The merged files of a base image.
+/// The merged files of a base image, with what says what the base is. Of layers that carry a table of
+/// their files no more is fetched than that takes.
 ///
 /// # Errors
 /// When a layer cannot be read, or is not what its descriptor and the config say, and when the store
 /// cannot be written.
 pub async fn read_tree(base: &BaseImage, store: &Store) -> Result<Tree, BaseError> {
-    let mut layers = stream::iter(&base.layers).map(|layer| read_layer(layer, store)).buffered(PARALLEL_LAYERS);
+    let mut layers = stream::iter(&base.layers).map(|layer| read_for_facts(layer, store)).buffered(PARALLEL_LAYERS);
     let mut tree = Tree::new();
     while let Some(layer) = layers.try_next().await? {
         tree.merge(layer);
@@ -46,7 +47,29 @@ pub async fn read_tree(base: &BaseImage, store: &Store) -> Result<Tree, BaseErro
     Ok(tree)
 }
 
-/// What a layer holds: out of `store`, or read now and kept there.
+/// What a layer holds, as far as it says what a base is: of a layer that carries a table of its files
+/// only those few are fetched.
+async fn read_for_facts(layer: &Layer, store: &Store) -> Result<LayerEntries, BaseError> {
+    if let Some(known) = memory::known_layer(store, layer.diff_id) {
+        return Ok(known);
+    }
+    let digest = layer.blob.descriptor().digest;
+    if let Some(index) = Index::of(layer) {
+        if let Some(known) = memory::indexed(store, &digest, index.digest()) {
+            return Ok(known);
+        }
+        match index.read(&*layer.blob).await {
+            Ok(entries) => {
+                memory::keep_indexed(store, &digest, index.digest(), &entries)?;
+                return Ok(entries);
+            }
+            Err(error) => tracing::debug!(%digest, %error, "the layer's table of files is not used"),
+        }
+    }
+    read_layer(layer, store).await
+}
+
+/// Everything that a layer holds: out of `store`, or read now and kept there.
 ///
 /// # Errors
 /// When the layer cannot be read, or is not what its descriptor and its diff id say, and when the
@@ -56,6 +79,25 @@ pub async fn read_layer(layer: &Layer, store: &Store) -> Result<LayerEntries, Ba
         Some(known) => Ok(known),
         None => check_layer(layer, store).await,
     }
+}
+
+/// Runs `work`, which may block, on the tar of a layer. The blob's digest is checked where `work` reads to
+/// its end.
+///
+/// # Errors
+/// When the layer cannot be read, or `work` fails.
+pub async fn stream_layer<T: Send + 'static>(
+    layer: &Layer,
+    work: impl FnOnce(&mut dyn Read) -> io::Result<T> + Send + 'static,
+) -> Result<T, BaseError> {
+    let descriptor = layer.blob.descriptor().clone();
+    let stream = verified(layer.blob.open(0).await?, &descriptor);
+    let done = consume(stream, move |reader| {
+        let mut blob = BufReader::new(reader);
+        let mut tar = decompressed(&mut blob)?;
+        work(&mut *tar)
+    });
+    done.await.map_err(|source| BaseError::Layer { digest: descriptor.digest, source: source.into() })
 }
 
 /// What a layer holds, read now whether it is known or not, and kept in `store`.

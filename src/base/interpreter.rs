@@ -1,7 +1,7 @@
 //! Which Python an image runs, and where that installs wheels: read from its files as its
 //! own start-up code would look for them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -13,8 +13,8 @@ use super::{
     tree::{Node, Tree},
 };
 use crate::{
-    lock::{Interpreter, Scheme},
-    python::PythonVersion,
+    lock::{Installation, Interpreter, Scheme},
+    python::{InterpreterKind, PythonVersion},
 };
 
 /// What runtimes search when a config has no `PATH`.
@@ -24,8 +24,11 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) interpreter: Interpreter,
+    pub(super) installation: Installation,
     /// The directories it imports from, those for wheels first.
     pub(super) sites: Vec<String>,
+    /// The directory of its standard library.
+    pub(super) library: String,
     pub(super) loader: Option<Loader>,
 }
 
@@ -42,10 +45,12 @@ struct Home {
     minor: u8,
 }
 
-/// A virtual environment. The path has no leading slash.
+/// A virtual environment. Paths have no leading slash.
 struct Venv {
     prefix: String,
     sees_system: bool,
+    /// The folder of the interpreter below it.
+    home: Option<String>,
 }
 
 /// What the config says of the search path, or what holds without it.
@@ -59,7 +64,7 @@ pub(super) fn find(tree: &Tree, config: &Value) -> Result<Option<Found>, BaseErr
     for folder in candidates {
         let path = format!("{}/python3", folder.trim_end_matches('/'));
         match tree.find(&path) {
-            Some((executable, node)) if node.kind == Kind::File && node.mode & 0o111 != 0 => {
+            Some((executable, node)) if is_program(node) => {
                 return describe(tree, config, path, executable).map(Some);
             }
             _ => {}
@@ -68,17 +73,61 @@ pub(super) fn find(tree: &Tree, config: &Value) -> Result<Option<Found>, BaseErr
     Ok(None)
 }
 
+/// Every interpreter of the image, whatever `PATH` says, by path. What has no standard library, or
+/// none that is certainly its own, is none.
+pub(super) fn find_all(tree: &Tree, config: &Value) -> Vec<Installation> {
+    let programs = tree.iter().filter(|(path, node)| is_interpreter(path) && is_program(node));
+    let environments = tree.iter().filter_map(|(path, _)| path.strip_suffix("pyvenv.cfg"));
+    let environments = environments.filter_map(|prefix| {
+        let path = format!("{prefix}bin/python3");
+        tree.find(&path).filter(|(_, node)| is_program(node)).map(|_| path)
+    });
+    let mut found: BTreeMap<String, Installation> = BTreeMap::new();
+    for path in programs.map(|(path, _)| path.to_owned()).chain(environments) {
+        let Some((executable, _)) = tree.find(&path) else { continue };
+        if let Ok(Found { installation, .. }) = describe(tree, config, format!("/{path}"), executable) {
+            found.insert(installation.path.clone(), installation);
+        }
+    }
+    found.into_values().collect()
+}
+
+fn is_program(node: &Node) -> bool {
+    node.kind == Kind::File && node.mode & 0o111 != 0
+}
+
+/// `bin/python3`, `bin/python3.11`, `bin/python3.13t`.
+fn is_interpreter(path: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once('/') else { return false };
+    let series = name.strip_prefix("python").unwrap_or_default();
+    (folder == "bin" || folder.ends_with("/bin")) && (series == "3" || minor_of(series).is_some())
+}
+
 fn describe(tree: &Tree, config: &Value, path: String, executable: String) -> Result<Found, BaseError> {
+    let venv = Venv::find(tree, &path);
+    let executable = venv.as_ref().and_then(|venv| venv.original(tree, &executable)).unwrap_or(executable);
     let home = Home::find(tree, executable)?;
     let version = home.version(tree, config)?;
-    let venv = Venv::find(tree, &path);
     let (scheme, sites) = match &venv {
         Some(venv) => venv.scheme(tree, &home),
         None => home.scheme(tree),
     };
     let loader = tree.node(&home.executable).and_then(banners).and_then(|banners| banners.loader);
     let free_threaded = home.name.ends_with('t') || home.is_built_without_lock(tree);
-    Ok(Found { interpreter: Interpreter { path, version, free_threaded, scheme }, sites, loader })
+    let library = format!("/{}", home.below(&format!("{}/{}", home.library, home.name)));
+    let installation = Installation {
+        path: if venv.is_some() { path.clone() } else { format!("/{}", home.executable) },
+        version,
+        kind: if venv.is_some() { InterpreterKind::Venv } else { home.kind(tree) },
+        abi: home.abi(tree),
+        prefix: format!("/{}", venv.as_ref().map_or(&home.prefix, |venv| &venv.prefix)),
+        purelib: scheme.purelib.clone(),
+        platlib: (scheme.platlib != scheme.purelib).then(|| scheme.platlib.clone()),
+        externally_managed: venv.is_none() && tree.find(&join(&home.folder(), "EXTERNALLY-MANAGED")).is_some(),
+        system_site_packages: venv.is_some_and(|venv| venv.sees_system),
+    };
+    let interpreter = Interpreter { path, version, free_threaded, scheme };
+    Ok(Found { interpreter, installation, sites, library, loader })
 }
 
 impl Home {
@@ -183,45 +232,70 @@ impl Home {
         rest[..rest.bytes().take_while(u8::is_ascii_digit).count()].parse().ok()
     }
 
+    /// The folder of the standard library.
+    fn folder(&self) -> String {
+        self.below(&format!("{}/{}", self.library, self.name))
+    }
+
+    /// What the interpreter was built with, as `sysconfig` reads it.
+    fn settings<'t>(&self, tree: &'t Tree) -> impl Iterator<Item = &'t str> {
+        let folder = self.folder();
+        let files = tree.children(&folder).into_iter().filter(|(name, _)| name.starts_with("_sysconfigdata_"));
+        let paths: Vec<String> = files.map(|(name, _)| join(&folder, name)).collect();
+        paths.into_iter().filter_map(move |path| text(tree, &path))
+    }
+
     fn is_built_without_lock(&self, tree: &Tree) -> bool {
-        let folder = self.below(&format!("{}/{}", self.library, self.name));
-        tree.children(&folder)
-            .iter()
-            .filter(|(name, _)| name.starts_with("_sysconfigdata_"))
-            .filter_map(|(name, _)| text(tree, &join(&folder, name)))
-            .any(|text| text.contains("'Py_GIL_DISABLED': 1"))
+        self.settings(tree).any(|text| text.contains("'Py_GIL_DISABLED': 1"))
+    }
+
+    /// `SOABI`: as the extension modules of the standard library are called or, where all are built in,
+    /// as the settings say. Nothing where these do not agree.
+    fn abi(&self, tree: &Tree) -> Option<String> {
+        let modules = tree.children(&join(&self.folder(), "lib-dynload"));
+        let tag = |name: &'_ str| name.strip_suffix(".so")?.split_once('.').map(|(_, tag)| tag.to_owned());
+        let tags = modules.into_iter().filter_map(|(name, _)| tag(name));
+        let mut tags: BTreeSet<String> = tags.filter(|tag| tag.starts_with("cpython-")).collect();
+        if tags.is_empty() {
+            tags.extend(self.settings(tree).filter_map(|text| quoted_after(text, "'SOABI':")).map(str::to_owned));
+        }
+        let plain = |tag: &String| tag.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"-_.".contains(&letter));
+        tags.pop_first().filter(|tag| tags.is_empty() && plain(tag))
+    }
+
+    fn kind(&self, tree: &Tree) -> InterpreterKind {
+        if self.prefix == "usr" && tree.has_directory("usr/lib/python3/dist-packages") {
+            InterpreterKind::Debian
+        } else if self.prefix == "usr" && self.library == "lib64" {
+            InterpreterKind::RedHat
+        } else if tree.has_directory(&self.below("conda-meta")) {
+            InterpreterKind::Conda
+        } else {
+            InterpreterKind::Standard
+        }
     }
 
     /// The scheme of `pip install` outside of any environment, and where imports look.
     fn scheme(&self, tree: &Tree) -> (Scheme, Vec<String>) {
-        let absolute = |path: &str| format!("/{}", self.below(path));
-        let name = &self.name;
-        let system = self.prefix == "usr";
-        if system && tree.has_directory("usr/lib/python3/dist-packages") {
-            let local = scheme("/usr/local", ["lib", "lib"], name, "dist-packages");
-            // Debian's sysconfig redirects everything to /usr/local but headers.
-            let scheme = Scheme { headers: format!("/usr/include/{name}"), ..local };
-            let sites = vec![
-                scheme.purelib.clone(),
-                "/usr/lib/python3/dist-packages".to_owned(),
-                format!("/usr/lib/{name}/dist-packages"),
-            ];
-            (scheme, sites)
-        } else if system && self.library == "lib64" {
-            let scheme = scheme("/usr/local", ["lib", "lib64"], name, "site-packages");
-            let sites = vec![
-                scheme.platlib.clone(),
-                scheme.purelib.clone(),
-                format!("/usr/lib64/{name}/site-packages"),
-                format!("/usr/lib/{name}/site-packages"),
-            ];
-            (scheme, sites)
-        } else {
-            let prefix = absolute("");
-            let scheme = scheme(prefix.trim_end_matches('/'), ["lib", self.library], name, "site-packages");
-            let sites = vec![scheme.purelib.clone(), scheme.platlib.clone()];
-            (scheme, sites)
-        }
+        let (name, kind, prefix) = (&self.name, self.kind(tree), format!("/{}", self.prefix));
+        let scheme = scheme_of(kind, prefix.trim_end_matches('/'), self.library, name);
+        let own = match kind {
+            InterpreterKind::Debian => {
+                vec!["/usr/lib/python3/dist-packages".to_owned(), format!("/usr/lib/{name}/dist-packages")]
+            }
+            InterpreterKind::RedHat => {
+                vec![format!("/usr/lib64/{name}/site-packages"), format!("/usr/lib/{name}/site-packages")]
+            }
+            _ => Vec::new(),
+        };
+        // Red Hat's looks into `lib64` first.
+        let mut sites = match kind {
+            InterpreterKind::RedHat => vec![scheme.platlib.clone(), scheme.purelib.clone()],
+            _ => vec![scheme.purelib.clone(), scheme.platlib.clone()],
+        };
+        sites.dedup();
+        sites.extend(own);
+        (scheme, sites)
     }
 }
 
@@ -232,17 +306,27 @@ impl Venv {
         let folder = path.trim_start_matches('/').rsplit_once('/')?.0;
         let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
         let settings = text(tree, &join(folder, "pyvenv.cfg")).or_else(|| text(tree, &join(above, "pyvenv.cfg")))?;
-        let sees_system = settings.lines().filter_map(|line| line.split_once('=')).any(|(key, value)| {
-            key.trim() == "include-system-site-packages" && value.trim().eq_ignore_ascii_case("true")
-        });
-        Some(Self { prefix: above.to_owned(), sees_system })
+        let setting = |name: &str| {
+            let mut pairs = settings.lines().filter_map(|line| line.split_once('='));
+            pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
+        };
+        let sees_system =
+            setting("include-system-site-packages").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let home = setting("home").map(|home| home.trim_matches('/').to_owned());
+        Some(Self { prefix: above.to_owned(), sees_system, home })
+    }
+
+    /// The interpreter below the environment, if `executable` is a copy of it and no link.
+    fn original(&self, tree: &Tree, executable: &str) -> Option<String> {
+        let name = executable.strip_prefix(&self.prefix)?.rsplit('/').next()?;
+        let home = self.home.as_ref()?;
+        let mut candidates = [name, "python3"].into_iter().filter_map(|name| tree.find(&join(home, name)));
+        candidates.find(|(_, node)| is_program(node)).map(|(path, _)| path)
     }
 
     fn scheme(&self, tree: &Tree, home: &Home) -> (Scheme, Vec<String>) {
         let prefix = format!("/{}", self.prefix);
-        let prefix = prefix.trim_end_matches('/');
-        let mut scheme = scheme(prefix, ["lib", home.library], &home.name, "site-packages");
-        scheme.headers = format!("{prefix}/include/site/python3.{}", home.minor);
+        let scheme = scheme_of(InterpreterKind::Venv, prefix.trim_end_matches('/'), home.library, &home.name);
         let mut sites = vec![scheme.purelib.clone(), scheme.platlib.clone()];
         if self.sees_system {
             sites.extend(home.scheme(tree).1);
@@ -251,13 +335,32 @@ impl Venv {
     }
 }
 
-fn scheme(prefix: &str, [pure, platform]: [&str; 2], name: &str, packages: &str) -> Scheme {
+/// The text in the quotes that follow `key`.
+fn quoted_after<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    text.split_once(key)?.1.trim_start().strip_prefix('\'')?.split_once('\'').map(|(value, _)| value)
+}
+
+/// Where an interpreter installs to: `prefix` has no trailing slash, `library` is `lib` or `lib64`, `name`
+/// that of the standard library's folder.
+pub(super) fn scheme_of(kind: InterpreterKind, prefix: &str, library: &str, name: &str) -> Scheme {
+    let (below, packages) = match kind {
+        InterpreterKind::Debian => ("/usr/local", "dist-packages"),
+        InterpreterKind::RedHat => ("/usr/local", "site-packages"),
+        _ => (prefix, "site-packages"),
+    };
+    let library = if kind == InterpreterKind::Debian { "lib" } else { library };
+    let headers = match kind {
+        // Debian's sysconfig redirects everything to /usr/local but headers.
+        InterpreterKind::Debian => format!("/usr/include/{name}"),
+        InterpreterKind::Venv => format!("{prefix}/include/site/{}", name.trim_end_matches('t')),
+        _ => format!("{below}/include/{name}"),
+    };
     Scheme {
-        purelib: format!("{prefix}/{pure}/{name}/{packages}"),
-        platlib: format!("{prefix}/{platform}/{name}/{packages}"),
-        scripts: format!("{prefix}/bin"),
-        data: if prefix.is_empty() { "/".to_owned() } else { prefix.to_owned() },
-        headers: format!("{prefix}/include/{name}"),
+        purelib: format!("{below}/lib/{name}/{packages}"),
+        platlib: format!("{below}/{library}/{name}/{packages}"),
+        scripts: format!("{below}/bin"),
+        data: if below.is_empty() { "/".to_owned() } else { below.to_owned() },
+        headers,
     }
 }
 
@@ -423,6 +526,50 @@ mod tests {
                 .interpreter
                 .free_threaded
         );
+    }
+
+    #[test]
+    fn every_interpreter_is_found() {
+        let (debian, pyenv, copy) = (
+            binary("usr/bin/python3.11", "3.11.2"),
+            binary("opt/pyenv/versions/3.13.1/bin/python3.13t", "3.13.1"),
+            binary("srv/app/bin/python3", "3.13.1"),
+        );
+        let files: &[&str] = &[
+            &debian,
+            "link usr/bin/python3 python3.11",
+            "file usr/lib/python3.11/os.py",
+            "file usr/lib/python3.11/EXTERNALLY-MANAGED x",
+            "file usr/lib/python3.11/_sysconfigdata__x86_64-linux-gnu.py  'SOABI': 'cpython-311-x86_64-linux-gnu',\\n",
+            "dir usr/lib/python3/dist-packages",
+            &pyenv,
+            "link opt/pyenv/versions/3.13.1/bin/python3 python3.13t",
+            "file opt/pyenv/versions/3.13.1/lib/python3.13t/os.py",
+            "file opt/pyenv/versions/3.13.1/lib/python3.13t/lib-dynload/_csv.cpython-313t-x86_64-linux-gnu.so",
+            "file srv/app/pyvenv.cfg home = /opt/pyenv/versions/3.13.1/bin\\n",
+            &copy,
+            "link opt/venv/bin/python3 /usr/bin/python3",
+            "file opt/venv/pyvenv.cfg home = /usr/bin\\ninclude-system-site-packages = true\\n",
+            "file usr/share/bin/python3 too small",
+        ];
+        let found = find_all(&tree(&[files]), &Value::Null);
+        let shown: Vec<_> = found
+            .iter()
+            .map(|found| {
+                let flags = (found.externally_managed, found.system_site_packages);
+                format!("{} {} {:?} {:?} {} {flags:?}", found.path, found.version, found.kind, found.abi, found.prefix)
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "/opt/pyenv/versions/3.13.1/bin/python3.13t 3.13.1 Standard Some(\"cpython-313t-x86_64-linux-gnu\") /opt/pyenv/versions/3.13.1 (false, false)",
+                "/opt/venv/bin/python3 3.11.2 Venv Some(\"cpython-311-x86_64-linux-gnu\") /opt/venv (false, true)",
+                "/srv/app/bin/python3 3.13.1 Venv Some(\"cpython-313t-x86_64-linux-gnu\") /srv/app (false, false)",
+                "/usr/bin/python3.11 3.11.2 Debian Some(\"cpython-311-x86_64-linux-gnu\") /usr (true, false)",
+            ]
+        );
+        assert_eq!(found[2].purelib, "/srv/app/lib/python3.13t/site-packages");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What is known of bases, kept in the store: plain notes that may be copied to another machine.
 //!
 //! ```text
-//! bases/layer-4-<64 hex>               gzip of a JSON document: the entries of the layer with this diff id
-//! bases/facts-1-<64 hex>-<64 hex>      JSON: the facts of the image with this manifest digest, for these targets
+//! bases/layer-N-<64 hex>               gzip of a JSON document: the entries of the layer with this diff id
+//! bases/table-N-<64 hex>-<64 hex>      the same, with evidence of fewer files, as told by the table with this digest
+//!                                      in the blob with this digest
+//! bases/facts-N-<64 hex>-<64 hex>      JSON: the facts of the image with this manifest digest, for these targets
 //! ```
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde_json::json;
@@ -18,31 +20,51 @@ use crate::{
 };
 
 /// Raised when [`LayerEntries`] or the evidence in it mean something else than before, or more.
-const LAYER_FORMAT: u32 = 4;
+const LAYER_FORMAT: u32 = 6;
 /// Raised when the facts of the same files would come out differently than before.
-const FACTS_FORMAT: u32 = 1;
+const FACTS_FORMAT: u32 = 5;
 
-/// The entries of the layer with this diff id, if they are known. A note that cannot be read is none.
+/// The entries of the layer with this diff id, if they are known.
 pub fn known_layer(store: &Store, diff_id: DiffId) -> Option<LayerEntries> {
-    let note = store.recall(Bucket::Bases, &layer_key(diff_id))?;
-    let mut json = Vec::new();
-    GzDecoder::new(&note[..]).read_to_end(&mut json).ok()?;
-    serde_json::from_slice(&json).ok()
+    entries(store, &layer_key(diff_id))
 }
 
 /// Keeps the entries of the layer with this diff id.
 ///
 /// # Errors
 /// When the store cannot be written.
-///
-/// # Panics
-/// Never: what a layer holds can be written as JSON, and into memory.
 pub fn keep_layer(store: &Store, diff_id: DiffId, entries: &LayerEntries) -> Result<(), StoreError> {
+    keep_entries(store, &layer_key(diff_id), entries)
+}
+
+/// What a layer's table said, if it is known. Never under the diff id: another image may have a layer of
+/// the same tar, and a table that does not tell of it.
+pub(super) fn indexed(store: &Store, blob: &Digest, table: &Digest) -> Option<LayerEntries> {
+    entries(store, &table_key(blob, table))
+}
+
+/// Keeps what a layer's table said.
+pub(super) fn keep_indexed(
+    store: &Store,
+    blob: &Digest,
+    table: &Digest,
+    entries: &LayerEntries,
+) -> Result<(), StoreError> {
+    keep_entries(store, &table_key(blob, table), entries)
+}
+
+/// A note that cannot be read is none.
+fn entries(store: &Store, key: &str) -> Option<LayerEntries> {
+    let note = store.recall(Bucket::Bases, key)?;
+    let mut json = Vec::new();
+    GzDecoder::new(&note[..]).read_to_end(&mut json).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+fn keep_entries(store: &Store, key: &str, entries: &LayerEntries) -> Result<(), StoreError> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    let json = serde_json::to_vec(entries).expect("paths and texts are strings");
-    encoder.write_all(&json).expect("a vector takes everything");
-    let note = encoder.finish().expect("a vector takes everything");
-    store.remember(Bucket::Bases, &layer_key(diff_id), &note)
+    serde_json::to_writer(&mut encoder, entries).expect("strings and numbers go into a vector");
+    store.remember(Bucket::Bases, key, &encoder.finish().expect("a vector takes everything"))
 }
 
 /// The facts of the image with this manifest, if they are known.
@@ -58,6 +80,10 @@ pub(super) fn keep_facts(store: &Store, manifest: &Digest, targets: &[String], f
 
 fn layer_key(DiffId(digest): DiffId) -> String {
     format!("layer-{LAYER_FORMAT}-{}", digest.hex())
+}
+
+fn table_key(blob: &Digest, table: &Digest) -> String {
+    format!("table-{LAYER_FORMAT}-{}-{}", blob.hex(), table.hex())
 }
 
 fn facts_key(manifest: &Digest, targets: &[String]) -> String {

@@ -168,6 +168,18 @@ impl Tree {
         Some((place, node))
     }
 
+    /// Where `path` leads, through symbolic links.
+    #[must_use]
+    pub fn walk_to(&self, path: &str) -> Option<String> {
+        self.walk(path).end
+    }
+
+    /// Everything whose path begins with `start`, sorted. No link is followed.
+    pub fn starting_with<'t>(&'t self, start: &'t str) -> impl Iterator<Item = (&'t str, &'t Node)> {
+        let range = self.nodes.range::<str, _>((Bound::Included(start), Bound::Unbounded));
+        range.map(|(path, node)| (path.as_str(), node)).take_while(move |(path, _)| path.starts_with(start))
+    }
+
     /// Whether `path` leads to a directory.
     #[must_use]
     pub fn has_directory(&self, path: &str) -> bool {

@@ -118,7 +118,9 @@ impl Builder {
         let fail = |source| BuildError::Base { platform: below.platform.clone(), source };
         let source = self.source(&pinned, &project.folder)?;
         let image = read_base(&*source, &below.platform).await.map_err(fail)?;
-        if image.manifest.descriptor().digest != digest {
+        // What a registry gives by its digest cannot have moved; it may be an index, where nothing was read.
+        let by_digest = matches!(pinned, Base::Registry(_));
+        if !by_digest && image.manifest.descriptor().digest != digest {
             return Err(BuildError::BaseMoved { platform: below.platform.clone(), locked: digest });
         }
         Ok(Some(image))

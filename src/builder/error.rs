@@ -286,6 +286,12 @@ pub enum BuildError {
     /// `scratch` holds nothing to read.
     #[error("`scratch` is no image")]
     Scratch,
+    /// An image cannot be unpacked, to be started.
+    #[error("cannot unpack the image into a temporary folder")]
+    Unpacking {
+        /// Why.
+        source: io::Error,
+    },
     /// Threads cannot be had.
     #[error("cannot start worker threads")]
     Threads {
@@ -353,6 +359,7 @@ impl Advise for BuildError {
             Self::NoPlatform { .. } => Some(Hint::new("name an image whose config has `os` and `architecture`")),
             Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
             Self::Scratch => Some(Hint::new("name an image, a layout or an archive")),
+            Self::Unpacking { .. } => Some(Hint::new("name a folder with room in TMPDIR, or leave out `--run`")),
             Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
             Self::Tree { .. } | Self::Worker => None,
         }

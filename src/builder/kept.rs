@@ -85,12 +85,17 @@ impl<'l> Kept<'l> {
         inputs: &BTreeMap<String, Input>,
         platform: &Platform,
     ) -> Option<&'l LockedPlatform> {
-        let below = |key: &str| matches!(key, "base" | "scripts.to" | "wheels.into") || key.starts_with("debian.");
+        let below = |key: &str| {
+            matches!(key, "base" | "scripts.to" | "wheels.into")
+                || key.starts_with("base.")
+                || key.starts_with("debian.")
+        };
         let lock = self.lock?;
         let stale = lock.stale(inputs).iter().any(|stale| below(&stale.key));
         let local = matches!(recipe.base.get_ref(), Base::Layout { .. } | Base::Archive { .. });
         let open = self.base == Openness::Open || self.debian == Openness::Open;
-        if stale || local || open { None } else { lock.platform(platform) }
+        let unread = |locked: &&LockedPlatform| !locked.facts.stated;
+        if stale || local || open { None } else { lock.platform(platform).filter(unread) }
     }
 
     /// The suites that Debian packages of `platform` were chosen from: older ones shall not be taken for new.

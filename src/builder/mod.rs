@@ -22,6 +22,7 @@ mod memo;
 mod over;
 mod replacing;
 mod paths;
+mod stated;
 mod verifying;
 mod wheels;
 #[cfg(test)]
@@ -40,7 +41,7 @@ pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
 use tokio::sync::Semaphore;
-pub use verifying::Checks;
+pub use verifying::{Checks, Depth};
 
 use crate::{
     apt::{Archive, Mirrors},

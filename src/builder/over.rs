@@ -40,7 +40,12 @@ pub(super) fn installed(
     let mut packages = tree.debian_packages().map_err(malformed)?;
     // Those of a second architecture are other packages of the same names.
     packages.retain(|package| [architecture, "all", ""].contains(&package.architecture.as_str()));
-    if packages.is_empty() { Err(BuildError::NoPackageList { platform: platform.clone() }) } else { Ok(packages) }
+    // A list that names a few packages out of many would let the others be brought again.
+    let whole = packages.iter().any(|package| package.name == LIBC) || !tree.has_libc();
+    if packages.is_empty() || !whole {
+        return Err(BuildError::NoPackageList { platform: platform.clone() });
+    }
+    Ok(packages)
 }
 
 /// Makes sure that the base has the C library of the release, whatever it calls itself.

@@ -96,6 +96,13 @@ impl Bench {
         self.builder(wheels).await.0.lock(&project, &Kept::but(&known, &names)?).await
     }
 
+    /// Locks the recipe `text`, of whose base nothing is known.
+    pub(super) async fn lock_text(&self, wheels: &[Wheel], text: &str) -> Result<Lock, BuildError> {
+        let recipe = Recipe::parse("app.toml", text).unwrap_or_else(|error| panic!("{error}"));
+        let project = Project { recipe, folder: self.folder.path().to_owned() };
+        self.builder(wheels).await.0.lock(&project, &Kept::nothing()).await
+    }
+
     /// The warnings so far.
     pub(super) fn warnings(&self) -> Vec<String> {
         std::mem::take(&mut *self.heard.0.lock().unwrap())

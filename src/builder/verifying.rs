@@ -1,16 +1,20 @@
-//! Images gathered for `verify`: from a registry, a layout or an archive.
+//! Images gathered for `verify`: from a registry, a layout or an archive, or just built.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use serde_json::Value;
 
-use super::{BuildError, Builder};
+use super::{BuildError, Builder, Built, Made};
 use crate::{
-    base::{self, BaseError, Tree},
+    base::{self, BaseError, LayerEntries, Tree},
     image::{Layer, Manifest, Mismatch, Source, TransferError, platform_of, read_whole},
-    oci::{DiffId, Platform},
-    recipe::{self, Base},
-    verify::{self, Check, Code, Finding, Report, Skipped, Subject, SubjectLayer, layer_names},
+    oci::{DiffId, Digest, Platform},
+    recipe::Base,
+    store::Bucket,
+    verify::{
+        self, Check, Code, Demands, Finding, Report, Skipped, Subject, SubjectLayer, layer_names,
+        run::{self, Limits},
+    },
 };
 
 /// Configs are at most this large.
@@ -23,6 +27,32 @@ pub struct Checks {
     pub wanted: Vec<Check>,
     /// Of these platforms' images only; of all when empty.
     pub platforms: Vec<Platform>,
+    /// What may be taken by what is started.
+    pub limits: Limits,
+}
+
+/// Raised when the same image would be reported on otherwise than before.
+const REPORT_FORMAT: u32 = 1;
+
+/// How layers are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Every byte, whatever is known: digests are looked at.
+    Anew,
+    /// Only those of which nothing is known.
+    Needed,
+    /// Not at all: what is not known is not checked.
+    Known,
+}
+
+/// How thoroughly a built image is checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// From what was noted while layers were read or made.
+    #[default]
+    Quick,
+    /// Layers of the base of which nothing is known are read.
+    Full,
 }
 
 /// An image of one platform before its layers are read.
@@ -30,6 +60,9 @@ struct Candidate {
     platform: Platform,
     manifest: Manifest,
     config: Value,
+    layers: Vec<(Layer, Reading)>,
+    /// How many of them are known to be the base's.
+    base: usize,
 }
 
 impl Builder {
@@ -43,7 +76,7 @@ impl Builder {
         image: &Base,
         folder: &Path,
         checks: &Checks,
-        demands: &recipe::Check,
+        demands: &Demands,
     ) -> Result<Report, BuildError> {
         let fail = |source| BuildError::Fetch { source };
         let source = self.source(image, folder)?;
@@ -55,10 +88,12 @@ impl Builder {
                 others.push(platform.clone());
                 continue;
             }
-            match self.candidate(&*source, listed, manifest, &mut report).await? {
+            // Digests are those of bytes: whoever asks for them wants the bytes read.
+            let reading = if checks.wanted.contains(&Check::Image) { Reading::Anew } else { Reading::Needed };
+            match self.candidate(&*source, (listed, manifest), reading, &mut report).await? {
                 Some(candidate) if is_wanted(checks, &candidate.platform) => {
                     self.stage("checking", &candidate.platform);
-                    report.extend(self.verify_candidate(&*source, candidate, checks, demands).await?);
+                    report.extend(self.verify_candidate(candidate, checks, demands).await?);
                 }
                 Some(candidate) => others.push(candidate.platform),
                 None => {}
@@ -71,15 +106,15 @@ impl Builder {
                 return Err(BuildError::OtherPlatforms { platform: platform.clone(), available: others });
             }
         }
-        Ok(report.settled(&demands.accept))
+        Ok(report.settled(&demands.check.accept))
     }
 
     /// The image with its config, whose platform must be that in the index.
     async fn candidate(
         &self,
         source: &dyn Source,
-        listed: Option<Platform>,
-        manifest: Manifest,
+        (listed, manifest): (Option<Platform>, Manifest),
+        reading: Reading,
         report: &mut Report,
     ) -> Result<Option<Candidate>, BuildError> {
         let fail = |source: TransferError| BuildError::Fetch { source };
@@ -106,58 +141,160 @@ impl Builder {
             report.findings.push(Finding::new(Code::PLATFORM, listed, message).hinted("build the index anew"));
         }
         let config = serde_json::from_slice(&bytes).unwrap_or_default();
-        Ok(Some(Candidate { platform, manifest, config }))
+        let layers = layers(source, &manifest, &config)?.into_iter().map(|layer| (layer, reading)).collect();
+        Ok(Some(Candidate { platform, manifest, config, layers, base: 0 }))
+    }
+
+    /// Checks images that were built, each platform's.
+    ///
+    /// # Errors
+    /// When a layer of which nothing is known cannot be read.
+    pub async fn verify_built(
+        &self,
+        built: &Built,
+        depth: Depth,
+        checks: &Checks,
+        demands: &Demands,
+    ) -> Result<Report, BuildError> {
+        let mut report = Report::default();
+        for image in &built.index.images {
+            let note = note_of_report(&image.manifest.descriptor().digest, &checks.wanted, demands);
+            // Whoever wants something started does not want to hear what came of it another time.
+            let may_be_known = !checks.wanted.contains(&Check::Run);
+            if may_be_known
+                && let Some(known) = self.settings.store.note(Bucket::Checks, &note)
+                && let Ok(known) = serde_json::from_slice(&known)
+            {
+                report.extend(known);
+                continue;
+            }
+            let config = serde_json::from_slice(image.config.bytes()).unwrap_or_default();
+            let rows = built.layers.iter().filter(|row| row.platform == image.platform);
+            let reading = rows.map(|row| match (depth, row.made) {
+                // Our own layers lie in the store, and are noted when they are made.
+                (Depth::Full, _) | (_, Made::Built | Made::Cached) => Reading::Needed,
+                (Depth::Quick, _) => Reading::Known,
+            });
+            let layers = image.layers.iter().cloned().zip(reading).collect();
+            let base =
+                built.layers.iter().filter(|row| row.platform == image.platform && row.made == Made::Base).count();
+            let (platform, manifest) = (image.platform.clone(), image.manifest.clone());
+            let candidate = Candidate { platform, manifest, config, layers, base };
+            let found = self.verify_candidate(candidate, checks, demands).await?;
+            // What was not checked may be checked another time.
+            if may_be_known && found.skipped.is_empty() {
+                let text = serde_json::to_vec(&found).unwrap_or_default();
+                let keep = self.settings.store.keep(Bucket::Checks, &note, &text);
+                keep.map_err(|source| BuildError::Base { platform: image.platform.clone(), source: source.into() })?;
+            }
+            report.extend(found);
+        }
+        Ok(report.settled(&demands.check.accept))
     }
 
     async fn verify_candidate(
         &self,
-        source: &dyn Source,
         candidate: Candidate,
         checks: &Checks,
-        demands: &recipe::Check,
+        demands: &Demands,
     ) -> Result<Report, BuildError> {
-        let Candidate { platform, manifest, config } = candidate;
+        let Candidate { platform, manifest, config, layers, base: base_layers } = candidate;
+        let wanted = &checks.wanted;
         let mut report = Report::default();
         let documents = verify::documents(&platform, &manifest, &config);
         let readable = documents.iter().all(|finding| !matches!(finding.code, Code::DIFF_ID | Code::MEDIA_TYPE));
-        if checks.wanted.contains(&Check::Image) {
+        if wanted.contains(&Check::Image) {
             report.findings.extend(documents);
         }
-        let layers = if readable { layers(source, &manifest, &config)? } else { Vec::new() };
         let mut tree = Tree::new();
-        let mut broken = !readable;
-        for layer in &layers {
-            // Digests are those of bytes: whoever asks for them wants the bytes read.
-            let read = if checks.wanted.contains(&Check::Image) {
-                base::check_layer(layer, &self.settings.store).await
-            } else {
-                base::read_layer(layer, &self.settings.store).await
-            };
-            match read {
-                Ok(entries) => tree.merge(entries),
+        let mut gap = (!readable).then(|| "its documents do not fit together".to_owned());
+        for (layer, reading) in layers.iter().filter(|_| readable) {
+            match self.entries(layer, *reading).await {
+                Ok(Some(entries)) => tree.merge(entries),
+                Ok(None) => gap = Some("a layer was never read here; `wheelwright verify` reads it".to_owned()),
                 Err(error) => {
                     report.findings.push(about_layer(&platform, layer, error)?);
-                    broken = true;
+                    gap = Some("its layers cannot be read".to_owned());
                 }
             }
         }
-        if broken {
-            let reason = "its layers cannot be read".to_owned();
+        if let Some(reason) = gap {
             let skip = |check: &Check| Skipped { platform: platform.clone(), check: *check, reason: reason.clone() };
-            report.skipped.extend(checks.wanted.iter().map(skip));
-            report.checked.extend(checks.wanted.iter().map(|check| (platform.clone(), *check)));
+            report.skipped.extend(wanted.iter().map(skip));
+            report.checked.extend(wanted.iter().map(|check| (platform.clone(), *check)));
             return Ok(report);
         }
         let names = layer_names(&config, layers.len());
-        let described = names.into_iter().zip(&layers).map(|(name, layer)| {
+        let described = names.into_iter().zip(&layers).map(|(name, (layer, _))| {
             let descriptor = layer.blob.descriptor();
             SubjectLayer { name, digest: descriptor.digest, size: descriptor.size }
         });
         let described = described.collect();
-        let subject = Subject::new(platform, config, described, tree);
-        report.extend(verify::check(&subject, &checks.wanted, demands));
+        let (files, demanded) = (wanted.clone(), demands.clone());
+        let checked = self.compute(move || {
+            let subject = Subject::new(platform, config, described, tree).over(base_layers);
+            let report = verify::check(&subject, &files, &demanded);
+            (Arc::new(subject), report)
+        });
+        let (subject, found) = checked.await?;
+        report.extend(found);
+        if wanted.contains(&Check::Run) {
+            self.stage("starting", &subject.platform);
+            report.extend(self.start(subject, &layers, checks.limits, demands).await?);
+        }
         Ok(report)
     }
+
+    /// Unpacks an image into a temporary folder, and starts what is asked for in it.
+    async fn start(
+        &self,
+        subject: Arc<Subject>,
+        layers: &[(Layer, Reading)],
+        limits: Limits,
+        demands: &Demands,
+    ) -> Result<Report, BuildError> {
+        let fail = |source| BuildError::Unpacking { source };
+        let folder = tempfile::tempdir().map_err(fail)?;
+        let root = folder.path().join("root");
+        std::fs::create_dir(&root).map_err(fail)?;
+        let blocking = async |work: Box<dyn FnOnce() -> std::io::Result<()> + Send>| {
+            tokio::task::spawn_blocking(work).await.map_err(|_| BuildError::Worker)?.map_err(fail)
+        };
+        let (image, to) = (Arc::clone(&subject), root.clone());
+        blocking(Box::new(move || run::prepare(&image.tree, &to))).await?;
+        for (number, (layer, _)) in layers.iter().enumerate() {
+            let (image, to) = (Arc::clone(&subject), root.clone());
+            let gaps = base::stream_layer(layer, move |tar| run::layer(&image.tree, number, tar, &to)).await;
+            let gaps = gaps.map_err(|source| BuildError::Base { platform: subject.platform.clone(), source })?;
+            for path in gaps.0 {
+                self.warn(&format!("/{path} could not be unpacked: a later layer replaces what it is a name of"), None);
+            }
+        }
+        let (image, to) = (Arc::clone(&subject), root.clone());
+        blocking(Box::new(move || run::finish(&image.tree, &to))).await?;
+        let demands = demands.clone();
+        let started = tokio::task::spawn_blocking(move || run::check(&subject, &root, &demands, limits));
+        let report = started.await.map_err(|_| BuildError::Worker)?;
+        folder.close().map_err(fail)?;
+        Ok(report)
+    }
+
+    /// What a layer holds; nothing where that is not known and nothing shall be read.
+    async fn entries(&self, layer: &Layer, reading: Reading) -> Result<Option<LayerEntries>, BaseError> {
+        let store = &self.settings.store;
+        match reading {
+            Reading::Anew => base::check_layer(layer, store).await.map(Some),
+            Reading::Needed => base::read_layer(layer, store).await.map(Some),
+            Reading::Known => Ok(base::known_layer(store, layer.diff_id)),
+        }
+    }
+}
+
+/// Where it is noted what was found in the image with this manifest: by all that decides about that.
+fn note_of_report(manifest: &Digest, wanted: &[Check], demands: &Demands) -> String {
+    let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+    let decisive = format!("{} {REPORT_FORMAT} {wanted:?} {demands:?}", env!("CARGO_PKG_VERSION"));
+    format!("report-{}-{}", manifest.hex(), Digest::of(decisive.as_bytes()).hex())
 }
 
 fn is_wanted(checks: &Checks, platform: &Platform) -> bool {

@@ -180,6 +180,9 @@ pub(super) struct Build {
     /// Fail if the lock is missing or stale
     #[arg(long)]
     pub(super) locked: bool,
+    /// Whether what was built is checked before it is delivered; errors are a reason not to
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub(super) verify: verify::Checking,
     /// Write digests, sizes, layers and destinations to FILE, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) metadata_file: Option<PathBuf>,

@@ -11,6 +11,7 @@ use super::{
     session::Session,
     summary,
     template::Words,
+    verify,
 };
 use crate::{
     builder::{Destination, Selection, Settings},
@@ -47,6 +48,7 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     for order in &orders {
         images.push(builder.build(&file.project, &lock, &order.selection).await?);
     }
+    verify::after_build(session, &builder, &file.project.recipe, (&images, arguments.verify)).await?;
     let mut delivered: Vec<Delivered<'_>> = Vec::new();
     for (order, built) in orders.iter().zip(&images) {
         let mut deliveries = Vec::new();
@@ -128,6 +130,7 @@ mod tests {
             loading: Loading::default(),
             metadata_file: None,
             verify_record: false,
+            verify: verify::Checking::Quick,
         }
     }
 

@@ -30,8 +30,8 @@ pub(super) enum CliError {
     Write { path: PathBuf, source: io::Error },
     #[error("nothing says where the image shall go")]
     NoDestination,
-    #[error("nothing says which image is to be checked")]
-    NoImage,
+    #[error("the image has {errors} {} and is not delivered", if *.errors == 1 { "error" } else { "errors" })]
+    Findings { errors: usize, text: String },
     #[error("nothing says what the engine shall call the image")]
     NoName,
     #[error("{file} is not for {platform}")]
@@ -101,7 +101,6 @@ impl CliError {
             Self::NoRecipe
             | Self::RecipeFile { .. }
             | Self::NoDestination
-            | Self::NoImage
             | Self::NoName
             | Self::Platform { .. }
             | Self::PushToDigest { .. }
@@ -117,6 +116,7 @@ impl CliError {
             #[cfg(feature = "serve")]
             Self::ServePlace { .. } => Code::Usage,
             Self::Config { .. } => Code::Refused,
+            Self::Findings { .. } => Code::Findings,
             Self::Interrupted => Code::Interrupted,
             _ => return None,
         })
@@ -133,7 +133,9 @@ impl Advise for CliError {
             }
             #[cfg(feature = "serve")]
             Self::ServePlace { .. } => "write it as `oci:DIR`, or name a folder",
-            Self::NoImage => "name an image: `wheelwright verify oci:DIR`",
+            Self::Findings { .. } => {
+                "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`"
+            }
             Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();

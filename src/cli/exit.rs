@@ -163,6 +163,7 @@ fn archive(error: &AptError) -> Option<Code> {
         AptError::Place { .. } => Code::Lock,
         AptError::NoArchitecture { .. }
         | AptError::NoComponent { .. }
+        | AptError::NoContents { .. }
         | AptError::BaseBroken { .. }
         | AptError::Endless { .. }
         | AptError::Unknown { .. }

@@ -12,8 +12,10 @@ use super::{
 };
 use crate::{
     builder::{Builder, Settings},
+    hint::Hint,
     http,
     layer::wheel::RecordCheck,
+    progress::Event,
     store::Store,
 };
 
@@ -86,6 +88,11 @@ impl Session {
     /// Tells what the program itself decided or did.
     pub(super) fn note(&self, text: &str) {
         self.reporter.note(text);
+    }
+
+    /// Tells of something that stops nothing and is not well.
+    pub(super) fn warn(&self, message: &str, hint: Option<&Hint>) {
+        self.reporter.observe(&Event::Warning { message, hint });
     }
 
     /// Clears the screen of what is not to stay.

@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 pub use bytes::Bytes;
-use futures_util::{future::BoxFuture, stream::BoxStream};
+use futures_util::{StreamExt as _, future::BoxFuture, stream::BoxStream};
 
 use super::{Manifest, ManifestError};
 use crate::{
@@ -22,6 +22,12 @@ pub trait BlobSource: Send + Sync {
     /// The bytes from offset `from` on. Whoever reads to the end checks the digest.
     fn open(&self, from: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>>;
 
+    /// The `length` bytes from offset `from` on, or fewer at the end. Whoever reads them checks what they
+    /// are. A place that can give nothing but the whole may refuse.
+    fn open_range(&self, from: u64, length: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
+        Box::pin(async move { Ok(first(self.open(from).await?, length)) })
+    }
+
     /// The bytes were found to be wrong: whoever keeps what they are made of throws away what is
     /// damaged, and says whether anything was. Blocks.
     fn distrust(&self) -> bool {
@@ -32,6 +38,21 @@ pub trait BlobSource: Send + Sync {
     fn origin(&self) -> Option<&Origin> {
         None
     }
+}
+
+/// The first `length` bytes of a stream; the rest is not asked for.
+fn first(stream: ByteStream, length: u64) -> ByteStream {
+    let state = (stream, length);
+    futures_util::stream::unfold(state, async |(mut stream, left)| {
+        let piece = if left == 0 { None } else { stream.next().await }?;
+        let piece = piece.map(|mut piece| {
+            piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            piece
+        });
+        let taken = piece.as_ref().map_or(left, |piece| piece.len() as u64);
+        Some((piece, (stream, left - taken)))
+    })
+    .boxed()
 }
 
 /// A repository that holds a blob.

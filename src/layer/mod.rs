@@ -23,7 +23,6 @@ pub mod venv;
 pub mod wheel;
 
 pub use error::LayerError;
-pub use header::whiteout;
 pub use hashes::Threads;
 pub use item::{Body, Item, Method, Node, Span, whiteouts};
 pub use lay::{FORMAT, Format, Laid, Witness, lay, lay_before};

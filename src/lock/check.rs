@@ -83,9 +83,14 @@ fn check_facts(file: &str, facts: &Facts) -> Result<(), LockError> {
     });
     let directories = facts.directories.iter().map(|directory| &directory.path);
     let links = facts.symlinks.iter().map(|link| &link.path);
+    let others = facts
+        .interpreters
+        .iter()
+        .flat_map(|found| [&found.path, &found.prefix, &found.purelib].into_iter().chain(&found.platlib));
     python
         .chain(directories)
         .chain(links)
+        .chain(others)
         .try_for_each(|path| demand(is_plain_absolute(path), file, "as a path of the image", path))
 }
 

@@ -18,7 +18,10 @@ use serde::{Deserialize, Serialize};
 pub use changes::{LockChange, LockedKind, Place};
 pub use error::LockError;
 pub use export::{Export, FilePlace, IndexOption};
-pub use facts::{Directory, Facts, Installed, Interpreter, Scheme, Symlink};
+pub use facts::{
+    Directory, Facts, Installation, Installed, Interpreter, Library, LibraryError, PackageDatabase, Scheme, Symlink,
+    System,
+};
 pub use input::Input;
 pub use over::{Replaced, Venv};
 pub use stale::{Change, Stale};

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     hint::Advise as _,
-    python::{Libc, PythonVersion},
+    python::{InterpreterKind, Libc, PythonVersion},
 };
 
 fn platform(text: &str) -> Platform {
@@ -54,6 +54,7 @@ fn sample() -> Lock {
         installed: vec![Installed { name: "pip".to_owned(), version: "23.0.1".to_owned() }],
         directories: vec![directory("/", 0o755), directory("/tmp", 0o1777)],
         symlinks: vec![Symlink { path: "/lib".to_owned(), target: "usr/lib".to_owned() }],
+        ..Facts::default()
     };
     let package = LockedPackage {
         name: "python3".to_owned(),
@@ -185,6 +186,45 @@ fn what_images_do_to_their_base_reads_back() {
     for wrong in ["/", "usr", "/usr/../etc"] {
         assert!(Lock::parse("app.lock", &text.replace("/usr/bin/torchrun", wrong)).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn what_is_known_of_a_base_reads_back() {
+    let mut lock = sample();
+    let facts = &mut lock.platforms[0].facts;
+    facts.system = Some(System {
+        id: "debian".to_owned(),
+        version: Some("12".to_owned()),
+        codename: None,
+        packages: Some(PackageDatabase::Dpkg),
+    });
+    facts.interpreters = vec![Installation {
+        path: "/usr/bin/python3.11".to_owned(),
+        version: "3.11.2".parse().unwrap(),
+        kind: InterpreterKind::RedHat,
+        abi: Some("cpython-311-x86_64-linux-gnu".to_owned()),
+        prefix: "/usr".to_owned(),
+        purelib: "/usr/local/lib/python3.11/site-packages".to_owned(),
+        platlib: Some("/usr/local/lib64/python3.11/site-packages".to_owned()),
+        externally_managed: true,
+        system_site_packages: false,
+    }];
+    facts.libraries = ["libc.so.6 GLIBC_2.36", "libz.so.1"].map(|text| text.parse().unwrap()).to_vec();
+    let text = lock.to_toml();
+    assert_eq!(Lock::parse("lock", &text).unwrap(), lock);
+    let expect = r#"libc = "glibc 2.36"
+system = { id = "debian", version = "12", packages = "dpkg" }
+interpreters = [
+  { path = "/usr/bin/python3.11", version = "3.11.2", kind = "red-hat", abi = "cpython-311-x86_64-linux-gnu", prefix = "/usr", purelib = "/usr/local/lib/python3.11/site-packages", platlib = "/usr/local/lib64/python3.11/site-packages", externally-managed = true },
+]
+libraries = [
+  "libc.so.6 GLIBC_2.36",
+  "libz.so.1",
+]
+"#;
+    assert!(text.contains(expect), "{text}");
+    let error = Lock::parse("lock", &text.replace("\"libz.so.1\"", "\"\"")).unwrap_err();
+    assert!(format!("{error:?}").contains("is no soname"), "{error:?}");
 }
 
 #[test]

@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Directory, Facts, Input, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedSuite, LockedWheel,
-    Replaced, Symlink, Venv, WheelSource,
+    Directory, Facts, Input, Installation, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedSuite,
+    LockedWheel, PackageDatabase, Replaced, Symlink, System, Venv, WheelSource,
 };
 
 const HEADER: &str = "\
@@ -95,9 +95,17 @@ fn symlink(link: &Symlink) -> String {
 
 fn facts(page: &mut Page, facts: &Facts) {
     page.header("[platforms.facts]");
+    if facts.stated {
+        page.pair("stated", "true");
+    }
     if let Some(libc) = &facts.libc {
         page.pair("libc", &quoted(&libc.to_string()));
     }
+    if let Some(system) = &facts.system {
+        page.pair("system", &self::system(system).finish());
+    }
+    page.list("interpreters", facts.interpreters.iter().map(|found| installation(found).finish()));
+    page.list("libraries", facts.libraries.iter().map(|library| quoted(&library.to_string())));
     page.list(
         "installed",
         facts.installed.iter().map(|installed| {
@@ -109,6 +117,31 @@ fn facts(page: &mut Page, facts: &Facts) {
     if let Some(python) = &facts.python {
         interpreter(page, python);
     }
+}
+
+fn system(system: &System) -> Inline {
+    let line = Inline::default().text("id", &system.id);
+    let line = line.text_if("version", system.version.as_ref()).text_if("codename", system.codename.as_ref());
+    let packages = system.packages.map(|packages| match packages {
+        PackageDatabase::Dpkg => "dpkg".to_owned(),
+        PackageDatabase::Apk => "apk".to_owned(),
+        PackageDatabase::Rpm => "rpm".to_owned(),
+    });
+    line.text_if("packages", packages.as_ref())
+}
+
+fn installation(found: &Installation) -> Inline {
+    let line = Inline::default().text("path", &found.path).text("version", &found.version.to_string());
+    let line = line.text("kind", found.kind.as_str()).text_if("abi", found.abi.as_ref()).text("prefix", &found.prefix);
+    let mut line = line.text("purelib", &found.purelib).text_if("platlib", found.platlib.as_ref());
+    for (key, set) in
+        [("externally-managed", found.externally_managed), ("system-site-packages", found.system_site_packages)]
+    {
+        if set {
+            line = line.value(key, "true");
+        }
+    }
+    line
 }
 
 fn interpreter(page: &mut Page, python: &Interpreter) {
@@ -201,6 +234,13 @@ impl Page {
 impl Inline {
     pub(super) fn text(self, key: &str, text: &str) -> Self {
         self.value(key, &quoted(text))
+    }
+
+    fn text_if(self, key: &str, text: Option<&String>) -> Self {
+        match text {
+            Some(text) => self.text(key, text),
+            None => self,
+        }
     }
 
     pub(super) fn value(mut self, key: &str, value: &str) -> Self {

@@ -2,6 +2,7 @@
 //! core metadata, RECORD, entry points, markers, index pages. Parses bytes, opens nothing.
 
 mod target;
+mod interpreter_kind;
 mod error;
 mod name;
 mod requirement;
@@ -15,6 +16,7 @@ mod metadata;
 mod wheel_metadata;
 mod record;
 mod entry_points;
+mod source;
 mod requirements_txt;
 mod pyproject;
 mod foreign_lock;
@@ -27,6 +29,7 @@ pub use error::PythonError;
 pub use foreign_lock::{ForeignLock, ForeignPackage, ForeignWheel, Origin, Part, Place};
 pub use incompatible::{Compatibility, Incompatible};
 pub use index_page::{FileUrl, IndexFile, MetadataFile, ProjectPage, Yanked};
+pub use interpreter_kind::InterpreterKind;
 pub use markers::marker_environment;
 pub use metadata::CoreMetadata;
 pub use name::{NamePattern, PackageName};
@@ -36,7 +39,8 @@ pub use pyproject::Pyproject;
 pub use record::{Record, RecordEntry};
 pub use requirement::{Requirement, Wanted};
 pub use requirements_txt::{Entry, Line, RequirementsTxt};
+pub use source::{Guard, Import, ModuleSource};
 pub use tags::{Tag, TagSet};
-pub use target::{Libc, PythonVersion, Target};
+pub use target::{Libc, PythonVersion, Target, TargetError};
 pub use wheel_metadata::WheelMetadata;
 pub use wheel_name::WheelName;

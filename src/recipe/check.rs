@@ -129,6 +129,42 @@ fn size(text: &str) -> Result<u64, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::{Recipe, RecipeError};
+
+    #[test]
+    fn wrong_demands_are_explained() {
+        let check = |keys: &str, expect: &[&str]| {
+            let head =
+                "name = \"a\"\nbase = \"h.example/b:1\"\nplatforms = [\"linux/amd64\"]\nwheels.require = [\"c\"]\n";
+            let found = match Recipe::parse("a.toml", &format!("{head}[check]\n{keys}\n")) {
+                Err(RecipeError::Invalid { problems, .. }) => problems,
+                other => panic!("{other:?}"),
+            };
+            let hint =
+                |problem: &crate::recipe::Problem| problem.hint.as_ref().map(ToString::to_string).unwrap_or_default();
+            let told: Vec<String> =
+                found.iter().map(|problem| format!("{} | {}", problem.message, hint(problem))).collect();
+            assert_eq!(told, expect, "{keys}");
+        };
+        check(
+            "import = [\"python-gdcm\"]\nallow-missing = [\"cuda\"]\nmax-size = \"4 gb\"\nacept = []",
+            &[
+                "`python-gdcm` is not the name of a module | write it as in `import`: `package.module`; the name of a distribution may differ",
+                "`cuda` is not the name of a library | write it as it is needed: `libcuda.so.1`",
+                "`4 gb` is not a size | write it with its unit: `\"800 MB\"`, `\"1.5 GiB\"`",
+                "unknown key `check.acept` | did you mean `accept`?",
+            ],
+        );
+        check(
+            "accept = [{ code = \"204\", path = \"x\", reason = \" \" }, { code = \"WW204\" }]",
+            &[
+                "`204` is not the code of a finding | write it as it is reported: `WW204`; `wheelwright verify --explain` lists them",
+                "`x` is not an absolute path | write `/x`",
+                "a finding is accepted without a reason | say why it does no harm",
+                "`check.accept.reason` is missing | add `reason = \"…\"`",
+            ],
+        );
+    }
 
     #[test]
     fn sizes_are_read_with_their_units() {

@@ -11,13 +11,16 @@ use toml::Spanned;
 
 use super::{
     Choice, Debian, Demand, Essential, Index, IndexFormat, Keyring, Listed, Recipe, Recommends, Request, Security,
-    Wheels,
+    StatedFacts, Wheels,
 };
 
 /// The value of every key that a lock depends on.
 pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Value> {
     let mut inputs = Inputs::default();
     inputs.add("base", text(recipe.base.get_ref()));
+    if let Some(facts) = &recipe.base_facts {
+        inputs.add_stated(facts);
+    }
     inputs.add("platforms", texts(&recipe.platforms));
     inputs.add_wheels(&recipe.wheels);
     if let Some(debian) = &recipe.debian {
@@ -43,6 +46,15 @@ impl Inputs {
         if !silent {
             self.0.insert(key.to_owned(), value);
         }
+    }
+
+    fn add_stated(&mut self, facts: &StatedFacts) {
+        let optional = |value: Option<String>| value.map_or(Value::Null, Value::String);
+        self.add("base.facts.python", optional(facts.python.as_ref().map(|python| python.get_ref().to_string())));
+        self.add("base.facts.path", optional(facts.path.as_ref().map(|path| path.get_ref().clone())));
+        let scheme = facts.scheme.as_ref().map(|scheme| scheme.get_ref().as_str().to_owned());
+        self.add("base.facts.scheme", optional(scheme));
+        self.add("base.facts.libc", optional(facts.libc.as_ref().map(|libc| libc.get_ref().to_string())));
     }
 
     fn add_request(&mut self, table: &str, request: &Request) {

@@ -17,6 +17,7 @@ mod parse;
 mod problem;
 mod reader;
 mod script;
+mod stated;
 mod variant;
 mod venv;
 mod wheels;
@@ -34,6 +35,7 @@ pub use input_file::{InputFile, InputKind};
 pub use layers::{Compression, Layers};
 pub use problem::{Problem, ProblemKind, RecipeError};
 pub use script::{Owner, Script};
+pub use stated::StatedFacts;
 pub use toml::Spanned;
 pub use variant::Variant;
 pub use venv::Venv;
@@ -52,6 +54,8 @@ pub struct Recipe {
     pub name: Spanned<String>,
     /// What the image is built on.
     pub base: Spanned<Base>,
+    /// `[base.facts]`.
+    pub base_facts: Option<StatedFacts>,
     /// The platforms to build for, in the recipe's order; never empty, each once.
     pub platforms: Vec<Spanned<Platform>>,
     /// `[wheels]`.

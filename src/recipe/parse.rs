@@ -6,7 +6,7 @@ use toml::{
 };
 
 use super::{
-    Base, Check, Debian, ImageSettings, Layers, Recipe, RecipeError, Script, Wheels,
+    Base, Check, Debian, ImageSettings, Layers, Recipe, RecipeError, Script, StatedFacts, Wheels,
     base::base,
     is_name,
     problem::{Fault, Log, Problem, ProblemKind},
@@ -38,7 +38,7 @@ pub(super) fn recipe(file: &str, text: &str) -> Result<Recipe, RecipeError> {
 fn read<'d>(file: &str, text: &str, document: &'d DeTable<'d>, log: &'d Log) -> Option<Recipe> {
     let root = root(file, document, log)?;
     let name = root.parsed("name", image_name);
-    let base = root.parsed("base", base);
+    let (base, base_facts) = base_and_facts(&root);
     let platforms = platforms(&root);
     let wheels = root.table("wheels").map(|table| Wheels::read(table, &platforms)).unwrap_or_default();
     let debian = root.table("debian").and_then(Debian::read);
@@ -55,7 +55,21 @@ fn read<'d>(file: &str, text: &str, document: &'d DeTable<'d>, log: &'d Log) -> 
     let has_debian = root.has("debian");
     root.finish();
     let (name, base, file, text) = (name?, base?, file.to_owned(), text.to_owned());
-    let recipe = Recipe { name, base, platforms, wheels, debian, scripts, layers, image, check, variants, file, text };
+    let recipe = Recipe {
+        name,
+        base,
+        base_facts,
+        platforms,
+        wheels,
+        debian,
+        scripts,
+        layers,
+        image,
+        check,
+        variants,
+        file,
+        text,
+    };
     check_interpreter(&recipe, has_debian, log);
     check_contents(&recipe, log);
     Some(recipe)
@@ -75,6 +89,21 @@ fn root<'d>(file: &str, document: &'d DeTable<'d>, log: &'d Log) -> Option<Reade
     let problem = Problem::new(ProblemKind::Missing, 0..0, "there is no table `[tool.wheelwright]`");
     log.add(problem.hinted(Hint::new("add `[tool.wheelwright]` with `name`, `base` and `platforms`")));
     None
+}
+
+/// `base = "…"`, or `[base]` with `image` and what is stated of it.
+fn base_and_facts(root: &Reader<'_>) -> (Option<Spanned<Base>>, Option<StatedFacts>) {
+    if !root.value("base").is_some_and(|value| matches!(value.get_ref(), DeValue::Table(_))) {
+        return (root.parsed("base", base), None);
+    }
+    let Some(table) = root.table("base") else { return (None, None) };
+    let image = table.parsed("image", base);
+    if !table.has("image") {
+        table.missing("image", "\"docker.io/library/python:3.11-slim\"");
+    }
+    let facts = table.table("facts").map(StatedFacts::read);
+    table.finish();
+    (image, facts)
 }
 
 fn read_image(table: Reader<'_>) -> ImageSettings {

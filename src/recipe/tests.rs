@@ -317,24 +317,6 @@ const WRONG: &[(&str, &[&str])] = &[
         &["true | `layers.lazy` does not go with `layers.compression = \"zstd\"` | remove `compression`, or `lazy`"],
     ),
     (
-        "[wheels]\nrequire = [\"a\"]\n[check]\nimport = [\"python-gdcm\"]\nallow-missing = [\"cuda\"]\nmax-size = \"4 gb\"\nacept = []",
-        &[
-            "\"python-gdcm\" | `python-gdcm` is not the name of a module | write it as in `import`: `package.module`; the name of a distribution may differ",
-            "\"cuda\" | `cuda` is not the name of a library | write it as it is needed: `libcuda.so.1`",
-            "\"4 gb\" | `4 gb` is not a size | write it with its unit: `\"800 MB\"`, `\"1.5 GiB\"`",
-            "acept | unknown key `check.acept` | did you mean `accept`?",
-        ],
-    ),
-    (
-        "[wheels]\nrequire = [\"a\"]\n[check]\naccept = [{ code = \"204\", path = \"x\", reason = \" \" }, { code = \"WW204\" }]",
-        &[
-            "\"204\" | `204` is not the code of a finding | write it as it is reported: `WW204`; `wheelwright verify --explain` lists them",
-            "\"x\" | `x` is not an absolute path | write `/x`",
-            "\" \" | a finding is accepted without a reason | say why it does no harm",
-            "{ code = \"WW204\" } | `check.accept.reason` is missing | add `reason = \"…\"`",
-        ],
-    ),
-    (
         "[wheels]\nrequire = [\"a\"]\n[layers]\nlazy = \"yes\"",
         &["\"yes\" | `layers.lazy` must be `true` or `false`, found a string | "],
     ),
@@ -387,6 +369,41 @@ const WRONG_DOCUMENTS: &[(&str, &[&str])] = &[
         ],
     ),
 ];
+
+#[test]
+fn bases_may_be_described() {
+    let head = "name = \"app\"\nplatforms = [\"linux/amd64\"]\n";
+    let facts = "python = \"3.11.9\"\npath = \"/opt/conda/bin/python3\"\nscheme = \"conda\"\nlibc = \"glibc 2.36\"\n";
+    let wheels = "[wheels]\nrequire = [\"a\"]\n";
+    let recipe = parse(&format!("{head}[base]\nimage = \"python:3.11\"\n[base.facts]\n{facts}{wheels}"));
+    assert_eq!(recipe.base.get_ref().to_string(), "docker.io/library/python:3.11");
+    let stated = recipe.base_facts.as_ref().unwrap();
+    assert_eq!(stated.scheme.as_ref().unwrap().get_ref().as_str(), "conda");
+    let plain = parse(&format!("{head}base = \"python:3.11\"\n{wheels}"));
+    assert_eq!(plain.base_facts, None);
+    let keys = |recipe: &Recipe| recipe.inputs().into_keys().collect::<Vec<_>>().join(" ");
+    assert_eq!(keys(&plain), "base platforms wheels.require");
+    let all = "base base.facts.libc base.facts.path base.facts.python base.facts.scheme platforms wheels.require";
+    assert_eq!(keys(&recipe), all);
+    assert_eq!(plain.inputs()["base"], recipe.inputs()["base"]);
+    let check = |base: &str, expect: &str| {
+        let error = Recipe::parse("app.toml", &format!("{head}{base}\n{wheels}")).unwrap_err();
+        let RecipeError::Invalid { problems, .. } = &error else { panic!("{error}") };
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].message, expect, "{base}");
+    };
+    check("base = { facts = { libc = \"musl 1.2\" } }", "`base.image` is missing");
+    check("base = { image = \"a\", fact = {} }", "unknown key `base.fact`");
+    check("base = { image = \"a\", facts = {} }", "`base.facts` states nothing");
+    check("base = { image = \"a\", facts = { python = \"3.11\" } }", "`3.11` is not a Python version such as 3.11.2");
+    check(
+        "base = { image = \"a\", facts = { libc = \"2.36\" } }",
+        "`2.36` is not a C library such as `glibc 2.36` or `musl 1.2`",
+    );
+    check("base = { image = \"a\", facts = { path = \"python3\" } }", "`python3` is not the path of an interpreter");
+    check("base = { image = \"a\", facts = { scheme = \"alpine\" } }", "`base.facts.scheme` cannot be `alpine`");
+    check("base = 1", "`base` must be a string, found an integer");
+}
 
 #[test]
 fn text_that_is_no_toml_is_marked() {

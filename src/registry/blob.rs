@@ -33,6 +33,8 @@ struct Reader {
     descriptor: Descriptor,
     /// Of the next byte that the caller gets.
     offset: u64,
+    /// Behind the last byte, where only a part is wanted.
+    part: Option<u64>,
     /// Present when everything from the first byte on was seen.
     hasher: Option<Hasher>,
     response: Option<Response>,
@@ -52,22 +54,23 @@ impl RemoteBlob {
 
     /// A reader that is connected: a blob that is not there is told of here, not in the middle of a
     /// transfer.
-    async fn connected(&self, from: u64) -> Result<Reader, RegistryError> {
+    async fn connected(&self, from: u64, part: Option<u64>) -> Result<Reader, RegistryError> {
         for mirror in &self.mirrors {
-            match self.reader(mirror, from).await {
+            match self.reader(mirror, from, part).await {
                 Err(error) => tracing::debug!(%mirror, %error, "the next place is tried"),
                 found => return found,
             }
         }
-        self.reader(&self.repository, from).await
+        self.reader(&self.repository, from, part).await
     }
 
-    async fn reader(&self, place: &Repository, from: u64) -> Result<Reader, RegistryError> {
+    async fn reader(&self, place: &Repository, from: u64, part: Option<u64>) -> Result<Reader, RegistryError> {
         let mut reader = Reader {
             repository: place.clone(),
             descriptor: self.descriptor.clone(),
             offset: from,
-            hasher: (from == 0).then(Hasher::new),
+            part,
+            hasher: (from == 0 && part.is_none()).then(Hasher::new),
             response: None,
             skip: 0,
             cuts: 0,
@@ -84,13 +87,17 @@ impl BlobSource for RemoteBlob {
     }
 
     fn open(&self, from: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
+        Box::pin(async move { Ok(self.connected(from, None).await?.into_stream()) })
+    }
+
+    fn open_range(&self, from: u64, length: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
+        let end = from.saturating_add(length).min(self.descriptor.size);
         Box::pin(async move {
-            let reader = self.connected(from).await?;
-            let stream: ByteStream = Box::pin(stream::try_unfold(reader, async |mut reader| {
-                let piece = reader.next().await.map_err(into_io)?;
-                Ok(piece.map(|piece| (piece, reader)))
-            }));
-            Ok(stream)
+            if from >= end {
+                let nothing: ByteStream = Box::pin(stream::empty());
+                return Ok(nothing);
+            }
+            Ok(self.connected(from, Some(end)).await?.into_stream())
         })
     }
 
@@ -100,9 +107,21 @@ impl BlobSource for RemoteBlob {
 }
 
 impl Reader {
+    fn into_stream(self) -> ByteStream {
+        Box::pin(stream::try_unfold(self, async |mut reader| {
+            let piece = reader.next().await.map_err(into_io)?;
+            Ok(piece.map(|piece| (piece, reader)))
+        }))
+    }
+
+    /// Behind the last byte that the caller gets.
+    fn end_of_wanted(&self) -> u64 {
+        self.part.unwrap_or(self.descriptor.size)
+    }
+
     async fn next(&mut self) -> Result<Option<Bytes>, RegistryError> {
         loop {
-            if self.offset >= self.descriptor.size {
+            if self.offset >= self.end_of_wanted() {
                 return self.end().await;
             }
             if self.response.is_none() {
@@ -134,8 +153,8 @@ impl Reader {
 
     fn take(&mut self, chunk: Bytes) -> Result<Bytes, RegistryError> {
         self.offset += chunk.len() as u64;
-        if self.offset > self.descriptor.size {
-            return Err(self.wrong(&format!("more than {} bytes", self.descriptor.size)));
+        if self.offset > self.end_of_wanted() {
+            return Err(self.wrong(&format!("more than {} bytes", self.end_of_wanted())));
         }
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&chunk);
@@ -178,16 +197,21 @@ impl Reader {
     async fn connect(&mut self) -> Result<(), RegistryError> {
         let url = self.repository.blob_url(&self.descriptor.digest)?;
         let whole = || Call::new(Method::GET, url.clone(), &self.descriptor.digest);
+        let last = self.part.map(|end| end.saturating_sub(1).to_string()).unwrap_or_default();
         let response = match self.offset {
-            0 => self.repository.send(&whole(), &[200]).await?,
+            0 if self.part.is_none() => self.repository.send(&whole(), &[200]).await?,
             offset => {
-                let rest = whole().with(RANGE, &format!("bytes={offset}-"));
+                let rest = whole().with(RANGE, &format!("bytes={offset}-{last}"));
                 let response = self.repository.send(&rest, &[200, 206, 416]).await?;
                 match response.status() {
                     StatusCode::PARTIAL_CONTENT if starts_at(&response) == Some(offset) => {
                         self.skip = 0;
                         self.response = Some(response);
                         return Ok(());
+                    }
+                    // What lies before a part may be a thousand times as much.
+                    _ if self.part.is_some() => {
+                        return Err(RegistryError::NoRanges { repository: self.repository.to_string() });
                     }
                     StatusCode::OK => response,
                     _ => self.repository.send(&whole(), &[200]).await?,

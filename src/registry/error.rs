@@ -72,6 +72,12 @@ pub enum RegistryError {
         /// Bytes received.
         received: u64,
     },
+    /// A part of a blob was asked for, and the registry gives nothing but the whole.
+    #[error("{repository} gives no parts of blobs")]
+    NoRanges {
+        /// Registry and repository.
+        repository: String,
+    },
     /// The registry is needed, but this run is offline.
     #[error("{repository} is needed, but this run is offline")]
     Offline {

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -14,7 +16,8 @@ pub enum Level {
 }
 
 /// A kind of finding. Its number never changes and is never given to another kind.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Code(u16);
 
 /// One line of the table.
@@ -103,8 +106,15 @@ codes! {
     METADATA_UNREADABLE = 214, Warning, "metadata cannot be understood",
         "The metadata, list of files or entry points of a distribution are malformed, and what depends on them \
          was not checked.";
-    SHADOWED_DISTRIBUTION = 215, Note, "a distribution hides one of the base",
-        "The interpreter finds a distribution in two folders of its path: the first one counts.";
+    CLOBBERED_DATA = 215, Warning, "two distributions write one file that is no code",
+        "Two installed distributions list one file with different contents, such as `LICENSE` or a folder `tests` \
+         at the top: nothing breaks, and one of the two files is lost.";
+    REQUIREMENT_OVERRIDDEN = 216, Note, "a requirement was overridden",
+        "A distribution requires something else than there is, and `overrides` in the recipe say that it works \
+         all the same.";
+    REQUIREMENT_OF_BASE = 217, Note, "a distribution of the base lacks what it requires",
+        "The base came with a distribution whose requirements are not met. No wheel of the recipe has to do \
+         with it.";
 
     DIGEST = 301, Error, "bytes do not have their digest",
         "A blob of the image is not what its descriptor says, or is not there: whoever pulls it, fails.";
@@ -188,6 +198,20 @@ impl FromStr for Code {
 
     fn from_str(text: &str) -> Result<Self, UnknownCode> {
         Self::all().find(|code| code.to_string() == text).ok_or_else(|| UnknownCode { text: text.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Code {
+    type Error = UnknownCode;
+
+    fn try_from(text: String) -> Result<Self, UnknownCode> {
+        text.parse()
+    }
+}
+
+impl From<Code> for String {
+    fn from(code: Code) -> Self {
+        code.to_string()
     }
 }
 

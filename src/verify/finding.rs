@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Code, Level};
 use crate::{hint::Hint, oci::Platform};
 
 /// One thing that was found in the image for one platform.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What kind of thing.
     pub code: Code,
@@ -24,10 +26,13 @@ pub struct Finding {
     pub recipe: Option<String>,
     /// Why the recipe accepts it, if it does.
     pub accepted: Option<String>,
+    /// Whether the file is one of the base's, which whoever builds on it cannot mend.
+    #[serde(default)]
+    pub inherited: bool,
 }
 
 /// What brought a file into an image.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Owner {
     /// A Python distribution, by name and version: `numpy 1.26.4`.
     Wheel(String),
@@ -50,6 +55,7 @@ impl Finding {
             hint: None,
             recipe: None,
             accepted: None,
+            inherited: false,
         }
     }
 
@@ -81,10 +87,16 @@ impl Finding {
         self
     }
 
-    /// How bad it is: what the recipe accepts is no more than a note.
+    /// How bad it is: what the recipe accepts is no more than a note, and what the base brings no more
+    /// than a warning.
     #[must_use]
     pub fn level(&self) -> Level {
-        if self.accepted.is_some() { Level::Note } else { self.code.level() }
+        let most = match (&self.accepted, self.inherited) {
+            (Some(_), _) => Level::Note,
+            (None, true) => Level::Warning,
+            (None, false) => Level::Error,
+        };
+        self.code.level().min(most)
     }
 }
 

@@ -8,7 +8,9 @@ mod code;
 mod finding;
 mod image;
 mod owners;
+mod python;
 mod report;
+pub mod run;
 mod subject;
 
 pub use code::{Code, Level, UnknownCode};
@@ -18,19 +20,52 @@ pub use owners::Owners;
 pub use report::{Check, Report, Skipped};
 pub use subject::{Subject, SubjectLayer, layer_names};
 
-use crate::recipe;
+use crate::{
+    python::{NamePattern, PackageName},
+    recipe::{self, Listed},
+};
+
+/// What a recipe says that an image must be.
+#[derive(Clone, Debug, Default)]
+pub struct Demands {
+    /// `[check]`.
+    pub check: recipe::Check,
+    /// Distributions that `[wheels] exclude` leaves out.
+    pub exclude: Vec<NamePattern>,
+    /// Distributions for which `overrides` say what counts, whatever others require.
+    pub overridden: Vec<PackageName>,
+}
+
+impl Demands {
+    /// What `recipe` says.
+    #[must_use]
+    pub fn of(recipe: &recipe::Recipe) -> Self {
+        let exclude = recipe.wheels.exclude.iter().map(|pattern| pattern.get_ref().clone()).collect();
+        let all = recipe.images().into_iter().flat_map(|image| image.request.overrides);
+        let overridden = all.filter_map(|listed| match listed.into_inner() {
+            Listed::Demand(demand) => Some(demand.requirement.name),
+            Listed::File(_) => None,
+        });
+        Self { check: recipe.check.clone(), exclude, overridden: overridden.collect() }
+    }
+}
 
 /// Makes the checks `wanted` of one image. What the recipe accepts is not settled yet:
 /// [`Report::settled`].
 #[must_use]
-pub fn check(subject: &Subject, wanted: &[Check], demands: &recipe::Check) -> Report {
+pub fn check(subject: &Subject, wanted: &[Check], demands: &Demands) -> Report {
     let mut report = Report::default();
     for check in wanted {
         match check {
-            Check::Image => report.findings.extend(image::files(subject, demands)),
-            Check::Libraries | Check::Python | Check::Run => continue,
+            Check::Image => report.findings.extend(image::files(subject, &demands.check)),
+            Check::Python => report.extend(python::check(subject, demands)),
+            Check::Libraries | Check::Run => continue,
         }
         report.checked.push((subject.platform.clone(), *check));
+    }
+    for finding in &mut report.findings {
+        let node = finding.path.as_ref().and_then(|path| subject.tree.find(path));
+        finding.inherited = node.is_some_and(|(_, node)| node.layer < subject.base_layers);
     }
     report
 }

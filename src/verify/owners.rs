@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Owner;
 use crate::{
-    base::{Evidence, Kind, Tree},
+    base::{Evidence, Kind, Node, Tree},
     python::Record,
 };
 
@@ -44,9 +44,10 @@ impl Owners {
 
     fn add_package<'a>(&mut self, tree: &Tree, name: &str, paths: impl Iterator<Item = &'a str>) {
         let name = name.split_once(':').map_or(name, |(name, _)| name);
+        let mut places = Places::new(tree);
         for path in paths {
             // Lists name paths as they were before /bin, /lib and /sbin became links.
-            if let Some((path, node)) = tree.find_itself(path)
+            if let Some((path, node)) = places.find(path)
                 && node.kind != Kind::Directory
             {
                 self.by_path.entry(path).or_insert_with(|| Owner::Package(name.to_owned()));
@@ -57,11 +58,38 @@ impl Owners {
     fn add_distribution(&mut self, tree: &Tree, site: &str, info: &str, record: &[u8]) {
         let Some(stem) = info.strip_suffix(".dist-info") else { return };
         let name = stem.split_once('-').map_or_else(|| stem.to_owned(), |(name, version)| format!("{name} {version}"));
+        let mut places = Places::new(tree);
         for entry in Record::parse(record).map(|record| record.entries).unwrap_or_default() {
             let path = if entry.path.starts_with('/') { entry.path } else { format!("{site}/{}", entry.path) };
-            if let Some((path, _)) = tree.find_itself(&path) {
+            if let Some((path, _)) = places.find(&path) {
                 self.by_path.insert(path, Owner::Wheel(name.clone()));
             }
         }
+    }
+}
+
+/// Finds paths of which many follow each other in one folder.
+struct Places<'t> {
+    tree: &'t Tree,
+    /// The folder of the last path, as it was given and where it is.
+    folder: (String, Option<String>),
+}
+
+impl<'t> Places<'t> {
+    fn new(tree: &'t Tree) -> Self {
+        Self { tree, folder: (String::new(), Some(String::new())) }
+    }
+
+    /// What stands at `path`, links on the way followed.
+    fn find(&mut self, path: &str) -> Option<(String, &'t Node)> {
+        let path = path.trim_matches('/');
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if self.folder.0 != parent {
+            self.folder = (parent.to_owned(), self.tree.walk_to(parent));
+        }
+        let folder = self.folder.1.as_deref()?;
+        let place = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        let node = self.tree.node(&place)?;
+        Some((place, node))
     }
 }

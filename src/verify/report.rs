@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use super::{Code, Finding, Level};
+use serde::{Deserialize, Serialize};
+
+use super::{Code, Finding, Level, run::Started};
 use crate::{oci::Platform, recipe::Accepted};
 
 /// A family of checks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Check {
     /// Libraries, symbols and machines of ELF files.
     Libraries,
@@ -19,7 +21,7 @@ pub enum Check {
 }
 
 /// A check that was not made.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Skipped {
     /// Of which platform's image.
     pub platform: Platform,
@@ -30,7 +32,7 @@ pub struct Skipped {
 }
 
 /// What was found in the images of one name, or of one recipe.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Sorted: the worst first, then by code, path and platform.
     pub findings: Vec<Finding>,
@@ -38,6 +40,9 @@ pub struct Report {
     pub checked: Vec<(Platform, Check)>,
     /// What was not checked, and why.
     pub skipped: Vec<Skipped>,
+    /// What was started, where that was asked for.
+    #[serde(default)]
+    pub started: Vec<Started>,
 }
 
 impl Report {
@@ -46,6 +51,7 @@ impl Report {
         self.findings.extend(other.findings);
         self.checked.extend(other.checked);
         self.skipped.extend(other.skipped);
+        self.started.extend(other.started);
     }
 
     /// Notes the reasons of accepted findings, and adds a note for each entry that accepts nothing although
@@ -174,7 +180,7 @@ mod tests {
         let secret = |path: &str| Finding::new(Code::SECRET, &amd, "a secret").at(path);
         let checked = vec![(amd.clone(), Check::Image)];
         let findings = vec![Finding::new(Code::HISTORY, &amd, "history"), secret("a/b/.env"), secret("ab")];
-        Report { findings, checked, skipped: Vec::new() }
+        Report { findings, checked, ..Report::default() }
     }
 
     fn told(report: &Report) -> Vec<String> {

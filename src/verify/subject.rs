@@ -17,6 +17,8 @@ pub struct Subject {
     pub config: Value,
     /// The layers, the lowest first.
     pub layers: Vec<SubjectLayer>,
+    /// How many of them are the base's; none where that is not known.
+    pub base_layers: usize,
     /// The files.
     pub tree: Tree,
     /// Who brought which of them.
@@ -39,7 +41,13 @@ impl Subject {
     #[must_use]
     pub fn new(platform: Platform, config: Value, layers: Vec<SubjectLayer>, tree: Tree) -> Self {
         let owners = Owners::of(&tree);
-        Self { platform, config, layers, tree, owners }
+        Self { platform, config, layers, base_layers: 0, tree, owners }
+    }
+
+    /// The same image, of which so many layers are known to be the base's.
+    #[must_use]
+    pub fn over(self, base_layers: usize) -> Self {
+        Self { base_layers, ..self }
     }
 
     /// The `config` object within the config: environment, entry point, user.

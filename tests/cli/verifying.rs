@@ -1,5 +1,13 @@
 //! What `verify` finds in images, from the recipe to the exit code.
 
+use std::fmt::Write as _;
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use wheelwright::{
+    oci::Digest,
+    testing::{Base, Wheel},
+};
+
 use super::bench::Bench;
 
 const SCRIPTS: &str = "\
@@ -24,7 +32,19 @@ fn with_secret() -> Bench {
 #[test]
 fn a_secret_in_a_folder_of_scripts() {
     let bench = with_secret();
-    assert_eq!(bench.run("build app.toml --offline -o oci:dist").code, Some(0));
+    let refused = bench.run("build app.toml --offline --progress off -o oci:dist");
+    insta::assert_snapshot!(refused, @"
+    exit code: 8
+    ----- stdout
+    ----- stderr
+    error WW308 /app/.env: a file of this name usually holds settings with passwords
+      in layer scripts, linux/amd64, linux/arm64
+      hint: leave it out of layer scripts, and give it to the container when it starts
+    error: the image has 2 errors and is not delivered
+    hint: mend it, accept it under `[check] accept` with a reason, or build with `--verify off`
+    ");
+    assert!(!bench.project().join("dist").exists(), "nothing is delivered");
+    assert_eq!(bench.run("build app.toml --offline --verify off -o oci:dist").code, Some(0));
     insta::assert_snapshot!(bench.run("verify oci:dist --image --offline --progress off"), @"
     exit code: 8
     ----- stdout
@@ -61,7 +81,7 @@ fn a_secret_in_a_folder_of_scripts() {
 #[test]
 fn a_damaged_layer_is_a_finding() {
     let bench = with_secret();
-    bench.run("build app.toml --offline --platform linux/amd64 -o oci:dist");
+    bench.run("build app.toml --offline --platform linux/amd64 --verify off -o oci:dist");
     let largest = |folder| {
         let blobs = wheelwright::fs::sorted_entries(folder).unwrap();
         let blobs = blobs.into_iter().filter(|blob| std::fs::read(blob.path()).unwrap().starts_with(&[0x1f, 0x8b]));
@@ -94,7 +114,7 @@ fn findings_are_explained() {
     let all = bench.run("verify --explain");
     assert!(all.stdout.contains("WW308  error    a file usually holds secrets\n"), "{all}");
     assert_eq!(bench.run("verify --explain WW999").code, Some(2));
-    assert_eq!(bench.run("verify").code, Some(2));
+    assert_eq!(bench.run("verify").code, Some(2), "there is no recipe here");
 }
 
 #[test]
@@ -113,4 +133,152 @@ fn a_code_that_is_none_is_refused() {
        |
        = hint: `wheelwright verify --explain` lists them
     "#);
+}
+
+const SITE: &str = "usr/local/lib/python3.11/site-packages";
+
+/// A base with a distribution installed in it: its files, with the RECORD that goes with them.
+fn with(base: Base, (name, version): (&str, &str), headers: &str, files: &[(&str, &str)]) -> Base {
+    let info = format!("{name}-{version}.dist-info");
+    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{headers}");
+    let mut record = format!("{info}/RECORD,,\n");
+    let mut base = base.file(&format!("{SITE}/{info}/METADATA"), metadata.as_bytes());
+    for (path, text) in files {
+        let hash = BASE64_URL_SAFE_NO_PAD.encode(Digest::of(text.as_bytes()).as_bytes());
+        let _ = writeln!(record, "{path},sha256={hash},{}", text.len());
+        base = base.file(&format!("{SITE}/{path}"), text.as_bytes());
+    }
+    base.file(&format!("{SITE}/{info}/RECORD"), record.as_bytes())
+}
+
+/// What is found in `base` under `[check]` with these keys, a line each: level, code, path, message.
+fn found(base: &Base, keys: &str) -> Vec<String> {
+    let recipe = format!("{SCRIPTS}[check]\n{keys}\n");
+    let bench = Bench::new(&[("app.toml", &recipe)]);
+    bench.write_base(&base.clone().platforms(&["linux/amd64"]));
+    let run = bench.run("verify oci:base --python --offline --progress off --recipe app.toml --format json");
+    let object: serde_json::Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run}"));
+    assert_eq!(run.code, Some(if object["summary"]["errors"] == 0 { 0 } else { 8 }), "{run}");
+    let text = |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or("-").replace(SITE, "SITE");
+    let told = |finding| ["level", "code", "path", "message"].map(|key| text(finding, key)).join(" ");
+    object["findings"].as_array().unwrap().iter().map(told).collect()
+}
+
+#[test]
+fn a_sound_image_gives_no_finding() {
+    let base = with(
+        Base::default(),
+        ("demo", "1.0"),
+        "Requires-Dist: other>=2 ; sys_platform == \"linux\"\nRequires-Dist: absent ; extra == \"x\"\n",
+        &[
+            ("demo/__init__.py", "import os, sys, math\nfrom . import inner\nfrom .inner import deep as d\n"),
+            ("demo/inner/__init__.py", "def deep(): pass\n"),
+            ("demo/cli.py", "from other import *\n\ndef main():\n    import nowhere\n"),
+            ("demo/fast.cpython-311-x86_64-linux-gnu.so", "x"),
+            ("demo-1.0.dist-info/entry_points.txt", "[console_scripts]\ndemo = demo.cli:main\n"),
+        ],
+    );
+    let base = with(
+        base,
+        ("other", "2.1"),
+        "",
+        &[("other.py", "try:\n    import fast\nexcept ImportError:\n    fast = None\n")],
+    );
+    assert_eq!(found(&base, ""), [""; 0]);
+    let note = "note WW210 - modules that are imported if they are there, are not: `fast`";
+    assert_eq!(found(&base, "import = [\"demo\", \"demo.cli\", \"demo.fast\"]"), [note]);
+}
+
+#[test]
+fn commands_without_their_module_or_function() {
+    let points = "[console_scripts]\ngone = demo.none:main\nno-function = demo:absent\nfine = demo:inner.main\n";
+    let files = [("demo/__init__.py", "from .a import inner\n"), ("demo-1.0.dist-info/entry_points.txt", points)];
+    assert_eq!(
+        found(&with(Base::default(), ("demo", "1.0"), "", &files), ""),
+        [
+            "error WW202 /SITE/demo-1.0.dist-info/entry_points.txt the command `gone` imports `demo.none`, which is not there",
+            "error WW203 /SITE/demo-1.0.dist-info/entry_points.txt the command `no-function` calls `absent` of `demo`, which does not define it",
+        ]
+    );
+}
+
+#[test]
+fn two_distributions_that_write_one_file() {
+    let base = with(Base::default(), ("one", "1"), "", &[("shared/a.py", "1"), ("same.py", "x"), ("LICENSE", "one")]);
+    let base = with(base, ("two", "2"), "", &[("same.py", "x"), ("shared/a.py", "22"), ("LICENSE", "two")]);
+    assert_eq!(
+        found(&base, ""),
+        [
+            "error WW204 /SITE/shared/a.py one 1 and two 2 both bring this file, with different contents",
+            "warning WW206 /SITE/shared/a.py 1 file of one 1 has another size than RECORD says: shared/a.py",
+            "warning WW215 /SITE/LICENSE one 1 and two 2 both bring this file, with different contents",
+        ]
+    );
+}
+
+#[test]
+fn requirements_that_are_not_met() {
+    let headers = "Requires-Dist: absent<2\nRequires-Dist: other>=3\nRequires-Dist: left-out\nRequires-Dist: win ; os_name == \"nt\"\n";
+    let base = with(Base::default(), ("demo", "1.0"), headers, &[]);
+    let base = with(base, ("other", "2.1"), "", &[]);
+    assert_eq!(
+        found(&base, "[wheels]\nexclude = [\"left-*\"]"),
+        [
+            "error WW207 /SITE/demo-1.0.dist-info demo 1.0 requires absent<2, and that is not there",
+            "error WW208 /SITE/demo-1.0.dist-info demo 1.0 requires other>=3, and other is 2.1",
+            "warning WW211 /SITE/demo-1.0.dist-info demo 1.0 requires left-out, and that is not there",
+        ]
+    );
+}
+
+#[test]
+fn modules_that_are_missing_or_for_another_python() {
+    let files = [
+        ("demo/__init__.py", "from demo import fast\nimport demo.sub\n"),
+        ("demo/fast.cpython-312-x86_64-linux-gnu.so", "x"),
+        ("demo/sub.py", "import absent.thing\nfrom os import path\n"),
+    ];
+    let base = with(Base::default(), ("demo", "1.0"), "", &files);
+    assert_eq!(
+        found(&base, "import = [\"demo\", \"cv2\"]"),
+        [
+            "error WW201 /SITE/demo/fast.cpython-312-x86_64-linux-gnu.so `fast` is only there as fast.cpython-312-x86_64-linux-gnu.so, and the image has Python 3.11.9",
+            "error WW209 - `cv2` is not there",
+            "error WW209 /SITE/demo/sub.py it imports `absent`, which is not there",
+        ]
+    );
+}
+
+#[test]
+fn recorded_files_that_are_gone() {
+    let base = with(Base::default(), ("demo", "1.0"), "", &[("demo.py", "x = 1\n")]);
+    let record = "demo.py,,6\nlost.py,,1\ndemo/__pycache__/x.pyc,,\n../../../bin/demo,,\n";
+    let base = base.file(&format!("{SITE}/demo-1.0.dist-info/RECORD"), record.as_bytes());
+    assert_eq!(found(&base, ""), ["warning WW205 /SITE/lost.py 1 file of demo 1.0 is not there: lost.py"]);
+}
+
+#[test]
+fn a_wheel_whose_command_does_not_work_is_not_delivered() {
+    let recipe = "name = \"app\"\nbase = \"oci:base\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\
+                  [wheels]\nrequire = [\"./demo-1.0-py3-none-any.whl\"]\n";
+    let bench = Bench::new(&[("app.toml", recipe)]);
+    bench.write_base(&Base::default());
+    let demo = Wheel::new("demo", "1.0").file("demo/__init__.py", b"").console_script("demo", "demo.cli:main");
+    bench.write("demo-1.0-py3-none-any.whl", &demo.build());
+    insta::assert_snapshot!(bench.run("build app.toml --offline --progress off -o oci:dist"), @"
+    exit code: 8
+    ----- stdout
+    ----- stderr
+    error WW202 /usr/local/lib/python3.11/site-packages/demo-1.0.dist-info/entry_points.txt: the command `demo` imports `demo.cli`, which is not there
+      in wheel demo 1.0, linux/amd64, linux/arm64
+      hint: install a version of the distribution that has it, or what it is an extra of
+    error: the image has 2 errors and is not delivered
+    hint: mend it, accept it under `[check] accept` with a reason, or build with `--verify off`
+    ");
+    assert!(!bench.project().join("dist").exists(), "nothing is delivered");
+    let whole = Wheel::new("demo", "1.0").file("demo/__init__.py", b"").file("demo/cli.py", b"def main(): pass\n");
+    bench.write("demo-1.0-py3-none-any.whl", &whole.console_script("demo", "demo.cli:main").build());
+    let run = bench.run("build app.toml --offline --progress off -o oci:dist");
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    assert_eq!(bench.run("verify app.toml --offline --progress off").code, Some(0));
 }

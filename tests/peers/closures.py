@@ -14,6 +14,7 @@ Needs root, apt and Debian's keyring. The last line counts: `N same, N other for
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -63,6 +64,11 @@ class Apt:
         self.environment = os.environ | {"APT_CONFIG": str(root / "apt.conf"), "LC_ALL": "C"}
         if not options.offline:
             self.call("apt-get", "update", "-qq").check_returncode()
+        # Answers are kept for as long as the lists are the same.
+        lists = sorted((root / "var/lib/apt/lists").glob("*_InRelease"))
+        state = hashlib.sha256(b"".join(file.read_bytes() for file in lists) + settings.encode()).hexdigest()
+        self.kept = options.work / f"answers-{suite}-{architecture}-{state[:16]}.json"
+        self.answers = json.loads(self.kept.read_text()) if self.kept.exists() else {}
 
     def call(self, *command):
         return subprocess.run(
@@ -79,6 +85,13 @@ class Apt:
 
     def install(self, names):
         """{name: version} of what it would install, or the last of what it says against it."""
+        request = " ".join(names)
+        if request not in self.answers:
+            self.answers[request] = self.ask(names)
+            self.kept.write_text(json.dumps(self.answers))
+        return self.answers[request]
+
+    def ask(self, names):
         done = self.call("apt-get", "-s", "install", *names)
         if done.returncode:
             return done.stderr.strip().splitlines()[-1:] or ["no reason"]

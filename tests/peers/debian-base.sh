@@ -6,7 +6,7 @@
 #
 # Needs root, apt sources for bookworm, mmdebstrap, umoci and python3. An architecture that this
 # machine can run (itself, or by a registered emulator) is installed in full; any other one is
-# extracted only: the same files, but no maintainer script has run.
+# extracted only: the same files and the same list of packages, but no maintainer script has run.
 set -eu
 
 [ $# -eq 1 ] || { echo "usage: $0 OUTDIR" >&2; exit 2; }
@@ -38,9 +38,22 @@ bootstrap() {
         mmdebstrap --variant=minbase --include=python3 --architectures="$1" "$suite" "$work/$1.tar" "$work/sources"
     else
         mmdebstrap --variant=extract --include='?essential' --include=python3 --architectures="$1" \
-            --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$suite" "$work/$1.tar" "$work/sources"
+            --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --extract-hook="$work/list" \
+            "$suite" "$work/$1.tar" "$work/sources"
     fi
 }
+
+# dpkg's list, which it writes itself where it may run.
+cat >"$work/list" <<'SHELL'
+#!/bin/sh
+set -eu
+for deb in "$1"/var/cache/apt/archives/*.deb; do
+    dpkg-deb --field "$deb" | sed '1a Status: install ok installed'
+    echo
+done >>"$1/var/lib/dpkg/status"
+grep -q '^Package: libc6$' "$1/var/lib/dpkg/status"
+SHELL
+chmod +x "$work/list"
 
 layout=$work/layout
 umoci init --layout "$layout"

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 #![expect(clippy::disallowed_methods, reason = "what the tests make is thrown away, and order is made by sorting")]
 
+mod bases;
 mod debian_base;
 mod digests;
 mod docker_registry;
@@ -16,11 +17,13 @@ mod handing_over;
 mod image;
 mod openpgp;
 mod other_tools;
+mod over_base;
 mod pip;
 mod private_index;
 mod quickstart;
 mod root;
 mod tags;
 mod torch;
+mod verifying;
 mod wheelwright_registry;
 mod workshop;

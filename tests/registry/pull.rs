@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::{TryStreamExt as _, future::BoxFuture};
 use serde_json::json;
 use wheelwright::{
     base::{BaseError, read_base},
@@ -48,6 +48,39 @@ async fn blobs_survive_cuts_and_stalls() {
     let (gets, result) = pulled(|world| world.fail(usize::MAX, "GET", "/blobs/", Fault::CutReply(1000))).await;
     assert_eq!(gets, 4);
     assert!(result.unwrap_err().ends_with("was cut after 4000 bytes"));
+}
+
+/// Bytes 1,000,000 to 1,000,999 of a blob, asked for through `faults`; and how many GETs it took.
+async fn part(faults: impl FnOnce(&World)) -> (usize, Result<(), String>) {
+    let (world, repository) = with_blob().await;
+    faults(&world);
+    let remote = repository.blob(blob(1, SIZE).descriptor());
+    let pieces = match remote.open_range(1_000_000, 1000).await {
+        Ok(stream) => stream.try_collect::<Vec<Bytes>>().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let result = pieces.map(|pieces| assert!(pieces.concat() == noise(1, SIZE)[1_000_000..1_001_000], "other bytes"));
+    (world.count("GET", "/blobs/"), result)
+}
+
+#[tokio::test]
+async fn parts_of_blobs_are_asked_for_alone() {
+    assert_eq!(part(|_| {}).await, (1, Ok(())));
+    assert_eq!(part(|world| world.fail(1, "GET", "/blobs/", Fault::CutReply(100))).await, (2, Ok(())));
+    assert_eq!(part(|world| world.fail(1, "GET", "/blobs/", answer(503))).await, (2, Ok(())));
+    let (gets, result) = part(|world| world.fail(1, "GET", "/blobs/", Fault::IgnoreHeader("range"))).await;
+    assert_eq!(gets, 1);
+    assert!(result.unwrap_err().ends_with("gives no parts of blobs"));
+    let (world, repository) = with_blob().await;
+    let remote = repository.blob(blob(1, SIZE).descriptor());
+    for (from, length, expect) in [(0, 10, 10), (SIZE as u64 - 5, 10, 5), (SIZE as u64, 1, 0), (7, 0, 0)] {
+        let stream = remote.open_range(from, length).await.unwrap();
+        assert_eq!(stream.try_collect::<Vec<Bytes>>().await.unwrap().concat().len(), expect);
+    }
+    assert_eq!(world.count("GET", "/blobs/"), 2);
+    let memory = blob(1, SIZE);
+    let stream = memory.open_range(3, 4).await.unwrap();
+    assert_eq!(stream.try_collect::<Vec<Bytes>>().await.unwrap().concat(), noise(1, SIZE)[3..7]);
 }
 
 #[tokio::test]

@@ -42,7 +42,8 @@ impl<'a> Work<'a> {
     pub(super) fn explain_wish(&self, wish: &Wish<'_>) -> AptError {
         if let (Some(suite), Some(found)) = (wish.suite, self.versions(&wish.wanted.name)) {
             let (chain, dependency) = (self.chain(None), format!("{}/{suite}", wish.wanted));
-            return AptError::Unmet { chain, dependency, found: format!("the archive has {found}"), hint: None };
+            let hint = Some(Hint::new("name the package without a suite, or a suite that has it"));
+            return AptError::Unmet { chain, dependency, found: format!("the archive has {found}"), hint };
         }
         self.explain(&Dependency { alternatives: vec![wish.wanted.clone()] }, None)
     }

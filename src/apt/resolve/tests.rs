@@ -199,7 +199,11 @@ fn errors_name_the_way_to_the_package() {
     check("app", "the recipe → app → middle needs `lib (>= 2)`, but the archive has lib 1 (demo)", alternative);
     check("other", "the recipe → other needs `none | nothing`, but the archive has none of them", alternative);
     check("lib=3", "the recipe needs `lib (= 3)`, but the archive has lib 1 (demo)", alternative);
-    check("lib/demo-backports", "the recipe needs `lib/demo-backports`, but the archive has lib 1 (demo)", alternative);
+    check(
+        "lib/demo-backports",
+        "the recipe needs `lib/demo-backports`, but the archive has lib 1 (demo)",
+        "name the package without a suite, or a suite that has it",
+    );
     check(
         "strict tool=1",
         "the recipe → strict needs `tool (>= 2)`, but tool 1 is there, needed by the recipe",

@@ -84,7 +84,9 @@ impl<'a> Work<'a> {
         } else {
             let candidates = self.possible(wish.candidates(self.universe));
             let candidate = candidates.first().ok_or_else(|| self.explain_wish(&wish))?;
-            self.select(candidate, None, candidates.len() > 1)?
+            let name = self.select(candidate, None, candidates.len() > 1)?;
+            self.queue.push_back(name);
+            name
         };
         self.note(name, RECIPE);
         Ok(())
@@ -94,6 +96,7 @@ impl<'a> Work<'a> {
         let name = candidate.package.name.as_str();
         if self.set.get(name).is_none() && !self.request.exclude.iter().any(|excluded| excluded == name) {
             self.select(candidate, None, false)?;
+            self.queue.push_back(name);
         }
         self.note(name, ESSENTIAL);
         Ok(())
@@ -110,24 +113,44 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Looks into the dependencies of the new package `name`.
+    /// Looks into the dependencies of the new package `name`, and before the next of them into those of what
+    /// the one before brought, as apt does: what is there by then decides about alternatives.
     fn follow(&mut self, name: &'a str) -> Result<(), Failure<'a>> {
-        let Some(package) = self.set.get(name) else { return Ok(()) };
-        for dependency in package.dependencies().map_err(|source| malformed(name, source))? {
-            self.meet(&dependency, name, name)?;
+        let mut path = vec![self.step(name)?];
+        while let Some((parent, ahead)) = path.last_mut() {
+            let Some(dependency) = ahead.next() else {
+                path.pop();
+                continue;
+            };
+            let parent = *parent;
+            if let Some(name) = self.meet(&dependency, parent, parent)? {
+                path.push(self.step(name)?);
+            }
         }
         Ok(())
     }
 
-    /// Makes sure that `dependency` of the package `parent` is met.
-    fn meet(&mut self, dependency: &Dependency, parent: &'a str, why: &str) -> Result<(), Failure<'a>> {
+    /// A package and what it depends on.
+    fn step(&self, name: &'a str) -> Result<(&'a str, std::vec::IntoIter<Dependency>), Failure<'a>> {
+        let dependencies = self.set.get(name).map(Package::dependencies).transpose();
+        Ok((name, dependencies.map_err(|source| malformed(name, source))?.unwrap_or_default().into_iter()))
+    }
+
+    /// Makes sure that `dependency` of the package `parent` is met; the package that was taken for it, if it
+    /// was not.
+    fn meet(&mut self, dependency: &Dependency, parent: &'a str, why: &str) -> Result<Option<&'a str>, Failure<'a>> {
+        let mut taken = None;
         let met = if let Some(package) = self.set.met(dependency) {
             package.name.as_str()
         } else {
             let options = self.options(dependency, parent);
             match options.first() {
-                Some(candidate) => self.select(candidate, Some(parent), options.len() > 1)?,
-                None if self.is_excluded(dependency) => return Ok(()),
+                Some(candidate) => {
+                    let name = self.select(candidate, Some(parent), options.len() > 1)?;
+                    taken = Some(name);
+                    name
+                }
+                None if self.is_excluded(dependency) => return Ok(None),
                 None => {
                     let error = self.explain(dependency, Some(parent));
                     return Err(Failure { error, choice: self.choice_above(parent) });
@@ -137,7 +160,7 @@ impl<'a> Work<'a> {
         if met != parent {
             self.note(met, why);
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// The packages that may be taken for `dependency`, the best first.
@@ -192,7 +215,6 @@ impl<'a> Work<'a> {
         let name = candidate.package.name.as_str();
         self.set.add(&candidate.package).map_err(|source| malformed(name, source))?;
         self.new.insert(name, New { candidate, parent, chosen, why: BTreeSet::new() });
-        self.queue.push_back(name);
         self.recommending.push_back(name);
         Ok(name)
     }
@@ -226,6 +248,7 @@ impl<'a> Work<'a> {
                 let mut replaced = dependency.alternatives.iter().map(|wanted| wanted.name.as_str());
                 let why = replaced.find(|name| self.new.contains_key(name)).unwrap_or(RECIPE).to_owned();
                 self.select(candidate, None, false)?;
+                self.queue.push_back(name);
                 self.note(name, &why);
                 return Ok(true);
             }
@@ -273,7 +296,11 @@ impl<'a> Work<'a> {
             let why = format!("{name} (recommends)");
             for dependency in package.recommendations().map_err(|source| malformed(name, source))? {
                 let mut tried = self.clone();
-                if tried.meet(&dependency, name, &why).and_then(|()| tried.follow_all()).is_ok() {
+                let met = tried.meet(&dependency, name, &why).and_then(|taken| {
+                    tried.queue.extend(taken);
+                    tried.follow_all()
+                });
+                if met.is_ok() {
                     *self = tried;
                 }
             }

@@ -21,12 +21,13 @@ pub(super) struct Words {
 
 /// The whole message, its last newline included.
 pub(super) fn render(error: &CliError, color: bool) -> String {
+    let findings = if let CliError::Findings { text, .. } = error { text.as_str() } else { "" };
     let chain = unfold(error);
     let recipe = chain.iter().find_map(|error| match error.downcast_ref()? {
         RecipeError::Invalid { file, text, problems } => Some(snippet::draw(file, text, problems, color)),
         _ => None,
     });
-    recipe.unwrap_or_else(|| listed(&chain, Words { color }))
+    findings.to_owned() + &recipe.unwrap_or_else(|| listed(&chain, Words { color }))
 }
 
 impl Words {

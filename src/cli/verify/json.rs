@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     oci::canonical_json,
-    verify::{Finding, Level, Owner, Report},
+    verify::{Finding, Level, Owner, Report, run::Started},
 };
 
 /// The version of the object: a key that changes its meaning raises it.
@@ -24,6 +24,7 @@ pub(super) fn render(image: &str, report: &Report) -> String {
         "checked": report.checked.iter().map(|(platform, check)| json!({
             "platform": platform.to_string(), "check": check.to_string(),
         })).collect::<Value>(),
+        "started": report.started.iter().map(started).collect::<Value>(),
         "skipped": report.skipped.iter().map(|skipped| json!({
             "platform": skipped.platform.to_string(), "check": skipped.check.to_string(), "reason": skipped.reason,
         })).collect::<Value>(),
@@ -42,6 +43,17 @@ fn finding(finding: &Finding) -> Value {
         "hint": finding.hint.as_ref().map(ToString::to_string),
         "recipe": finding.recipe,
         "accepted": finding.accepted,
+        "inherited": finding.inherited,
+    })
+}
+
+fn started(started: &Started) -> Value {
+    json!({
+        "platform": started.platform.to_string(),
+        "what": started.what,
+        "result": started.result,
+        "version": started.version,
+        "seconds": started.time.as_secs_f64(),
     })
 }
 
@@ -69,7 +81,7 @@ mod tests {
             json!({
                 "code": "WW101", "level": "error", "platform": "linux/amd64", "path": "/usr/lib/cv2.so",
                 "owner": { "kind": "wheel", "name": "opencv-python 4.9" }, "message": "libGL.so.1 is missing",
-                "hint": null, "recipe": "packages = [\"libgl1\"]", "accepted": null,
+                "hint": null, "recipe": "packages = [\"libgl1\"]", "accepted": null, "inherited": false,
             })
         );
         assert_eq!(object["skipped"][0]["reason"], "no Python");

@@ -5,30 +5,47 @@ mod json;
 mod markdown;
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 
 use super::{
-    Outcome, destination, error::CliError, exit::Code as ExitCode, platform, project::ProjectFile, session::Session,
+    Outcome, destination,
+    error::CliError,
+    exit::Code as ExitCode,
+    lock::{self, Policy},
+    platform,
+    project::ProjectFile,
+    session::Session,
 };
 use crate::{
-    builder::Checks,
+    builder::{Builder, Built, Checks, Depth, Selection},
     oci::Platform,
-    recipe::{self, Base, Recipe},
-    verify::{Check, Code, Level, Report},
+    recipe::{Base, Recipe},
+    verify::{Check, Code, Demands, Level, Report, run::Limits},
 };
+
+/// How long an entry point must run to count as started.
+const START: Duration = Duration::from_secs(10);
+/// Bytes of memory of what is started.
+const MEMORY: u64 = 8_000_000_000;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   wheelwright verify oci:dist                          everything that can be told from files
   wheelwright verify ghcr.io/me/app:1 --image          blobs, layers and files that should not be there
-  wheelwright verify app.tar --recipe app.toml         with what the recipe's [check] demands and accepts
+  wheelwright verify app.toml                          what the recipe builds, with all its [check] demands
+  wheelwright verify app.tar --recipe app.toml         a finished image, with the same demands
   wheelwright verify python:3.12-slim --platform linux/arm64 --format json
   wheelwright verify --explain WW308                   what a finding means; without a code: all of them
 
-Without --libraries, --python, --image or --run, the first three are made. Nothing of an image is
-executed unless --run asks for it.
+Without --libraries, --python, --image or --run, the first three checks are made. Nothing of an image is
+executed but by --run: that imports the modules of `[check] import` and starts the entry point, below a
+temporary folder, in namespaces without a network where those are allowed, else under chroot as root, else
+in Podman; for other machines where an emulator is registered; each with 8 GB of memory.
 
 Findings at the level of --fail-on end the program with exit code 8. A finding is accepted in the recipe:
   [check]
@@ -36,11 +53,12 @@ Findings at the level of --fail-on end the program with exit code 8. A finding i
 
 /// `verify`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Verify {
     /// HOST/REPOSITORY:TAG, oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:REF]
-    /// (FILE.tar alone will do)
-    #[arg(value_name = "IMAGE", value_parser = destination::parse_image, required_unless_present = "explain")]
-    image: Option<Base>,
+    /// (FILE.tar alone will do); or RECIPE.toml: its images are built first [default: the recipe here]
+    #[arg(value_name = "IMAGE", value_parser = subject)]
+    subject: Option<Named>,
     /// Check libraries, symbols and machines of compiled files
     #[arg(long)]
     libraries: bool,
@@ -48,8 +66,14 @@ pub(super) struct Verify {
     #[arg(long)]
     python: bool,
     /// Check blobs, layers, and files that should not be there
-    #[arg(long = "image", id = "image_files")]
-    image_files: bool,
+    #[arg(long)]
+    image: bool,
+    /// Import the modules of `[check] import` and start the entry point, in a sandbox
+    #[arg(long)]
+    run: bool,
+    /// Seconds that one import may take with --run
+    #[arg(long, value_name = "S", default_value_t = 120)]
+    timeout: u64,
     /// Take `[check]` from this recipe
     #[arg(long, value_name = "RECIPE")]
     recipe: Option<PathBuf>,
@@ -65,6 +89,20 @@ pub(super) struct Verify {
     /// Tell what a finding means, or list them all
     #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "all", value_parser = explain::parse)]
     explain: Option<explain::Which>,
+}
+
+/// What is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Named {
+    Image(Base),
+    Recipe(PathBuf),
+}
+
+fn subject(text: &str) -> Result<Named, String> {
+    match Path::new(text).extension() {
+        Some(ending) if ending == "toml" => Ok(Named::Recipe(PathBuf::from(text))),
+        _ => destination::parse_image(text).map(Named::Image),
+    }
 }
 
 /// How findings are printed.
@@ -91,6 +129,18 @@ pub(super) enum FailOn {
     Never,
 }
 
+/// How `build` checks what it built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Checking {
+    /// Not at all
+    Off,
+    /// From what was noted while layers were made
+    #[default]
+    Quick,
+    /// Reading layers of which nothing is known
+    Full,
+}
+
 /// Checks; returns what is printed, and the exit code that follows from it.
 ///
 /// # Errors
@@ -99,43 +149,112 @@ pub(super) async fn run(session: &Session, arguments: &Verify) -> Result<Outcome
     if let Some(which) = arguments.explain {
         return Ok(explain::text(which).into());
     }
-    let Some(image) = &arguments.image else { return Err(CliError::NoImage) };
+    let reports = match &arguments.subject {
+        Some(Named::Image(image)) => vec![(image.to_string(), of_image(session, arguments, image).await?)],
+        Some(Named::Recipe(path)) => of_recipe(session, arguments, Some(path)).await?,
+        None => of_recipe(session, arguments, None).await?,
+    };
+    Ok(outcome(&reports, arguments))
+}
+
+async fn of_image(session: &Session, arguments: &Verify, image: &Base) -> Result<Report, CliError> {
     let recipe = arguments.recipe.as_deref().map(|path| ProjectFile::open(Some(path), Path::new("."))).transpose()?;
     let demands = recipe.map(|file| demands(&file.project.recipe)).transpose()?.unwrap_or_default();
-    let checks = Checks { wanted: wanted(arguments), platforms: arguments.platform.clone() };
-    let report = session.builder()?.verify_image(image, Path::new(""), &checks, &demands).await?;
-    Ok(outcome(&image.to_string(), &report, arguments))
+    Ok(session.builder()?.verify_image(image, Path::new(""), &checks(arguments), &demands).await?)
 }
 
-fn wanted(arguments: &Verify) -> Vec<Check> {
-    let flags = [arguments.libraries, arguments.python, arguments.image_files];
-    let chosen = Check::STATIC.into_iter().zip(flags).filter(|(_, flag)| *flag).map(|(check, _)| check);
-    let chosen: Vec<Check> = chosen.collect();
-    if chosen.is_empty() { Check::STATIC.to_vec() } else { chosen }
+/// Builds every image of a recipe, and checks it; each report with the image's name.
+async fn of_recipe(
+    session: &Session,
+    arguments: &Verify,
+    path: Option<&Path>,
+) -> Result<Vec<(String, Report)>, CliError> {
+    let file = ProjectFile::open(path.or(arguments.recipe.as_deref()), Path::new("."))?;
+    let recipe = &file.project.recipe;
+    let demands = demands(recipe)?;
+    let builder = session.builder()?;
+    let lock = lock::fresh(session, &builder, &file, Policy::Update).await?;
+    let mut reports = Vec::new();
+    for variant in recipe.images() {
+        let name = match &variant.name {
+            Some(variant) => format!("{} ({variant})", recipe.file_name()),
+            None => recipe.file_name().to_owned(),
+        };
+        let selection = Selection { platforms: arguments.platform.clone(), variant: variant.name };
+        let built = builder.build(&file.project, &lock, &selection).await?;
+        reports.push((name, builder.verify_built(&built, Depth::Full, &checks(arguments), &demands).await?));
+    }
+    Ok(reports)
 }
 
-/// The recipe's `[check]`, if every code in it is one.
-fn demands(recipe: &Recipe) -> Result<recipe::Check, CliError> {
+/// Checks images that were just built: warns of what is not well.
+///
+/// # Errors
+/// When there are errors among what is found: nothing is delivered then.
+pub(super) async fn after_build(
+    session: &Session,
+    builder: &Builder,
+    recipe: &Recipe,
+    (images, checking): (&[Built], Checking),
+) -> Result<(), CliError> {
+    let depth = match checking {
+        Checking::Off => return Ok(()),
+        Checking::Quick => Depth::Quick,
+        Checking::Full => Depth::Full,
+    };
+    let demands = demands(recipe)?;
+    let checks = Checks { wanted: Check::STATIC.to_vec(), ..Checks::default() };
+    let (mut text, mut errors) = (String::new(), 0);
+    for built in images {
+        let report = builder.verify_built(built, depth, &checks, &demands).await?;
+        errors += report.count(Level::Error);
+        text.push_str(&text::findings(&report, Level::Error));
+        for (finding, platforms) in text::grouped(&report.findings) {
+            if finding.level() == Level::Warning {
+                session.warn(&text::line(finding, &platforms), finding.hint.as_ref());
+            }
+        }
+    }
+    if errors > 0 { Err(CliError::Findings { errors, text }) } else { Ok(()) }
+}
+
+fn checks(arguments: &Verify) -> Checks {
+    let flags = [
+        (Check::Libraries, arguments.libraries),
+        (Check::Python, arguments.python),
+        (Check::Image, arguments.image),
+        (Check::Run, arguments.run),
+    ];
+    let chosen: Vec<Check> = flags.into_iter().filter(|(_, flag)| *flag).map(|(check, _)| check).collect();
+    let wanted = if chosen.is_empty() { Check::STATIC.to_vec() } else { chosen };
+    let limits = Limits { time: Duration::from_secs(arguments.timeout), start: START, memory: MEMORY };
+    Checks { wanted, platforms: arguments.platform.clone(), limits }
+}
+
+/// What the recipe demands, if every code in it is one.
+fn demands(recipe: &Recipe) -> Result<Demands, CliError> {
     for entry in &recipe.check.accept {
         if let Err(error) = entry.code.get_ref().parse::<Code>() {
             let hint = crate::hint::Hint::new("`wheelwright verify --explain` lists them");
             return Err(recipe.problem_at(entry.code.span(), error.to_string(), Some(hint)).into());
         }
     }
-    Ok(recipe.check.clone())
+    Ok(Demands::of(recipe))
 }
 
-fn outcome(image: &str, report: &Report, arguments: &Verify) -> Outcome {
-    let text = match arguments.format {
+fn outcome(reports: &[(String, Report)], arguments: &Verify) -> Outcome {
+    let rendered = reports.iter().map(|(image, report)| match arguments.format {
         Format::Text => text::render(image, report),
         Format::Json => json::render(image, report),
         Format::Markdown => markdown::render(image, report),
-    };
+    });
+    let text = rendered.collect::<Vec<_>>().join(if arguments.format == Format::Json { "" } else { "\n" });
     let limit = match arguments.fail_on {
         FailOn::Error => Some(Level::Error),
         FailOn::Warning => Some(Level::Warning),
         FailOn::Never => None,
     };
-    let fails = limit.is_some_and(|limit| report.worst() >= Some(limit));
+    let worst = reports.iter().filter_map(|(_, report)| report.worst()).max();
+    let fails = limit.is_some_and(|limit| worst >= Some(limit));
     Outcome { text, code: if fails { ExitCode::Findings } else { ExitCode::Success } }
 }

@@ -3,19 +3,23 @@
 use std::fmt::Write as _;
 
 use crate::{
-    cli::{quantity, report::visible},
+    cli::{
+        quantity,
+        report::visible,
+        table::{Align, Table},
+    },
     oci::Platform,
-    verify::{Check, Finding, Level, Report},
+    verify::{Check, Finding, Level, Report, run::Started},
 };
 
 /// What was found, what was looked for, and how it ended.
 pub(super) fn render(image: &str, report: &Report) -> String {
-    let mut text = String::new();
-    for (finding, platforms) in grouped(&report.findings) {
-        text.push_str(&described(finding, &platforms));
-    }
+    let mut text = findings(report, Level::Note);
     for skipped in &report.skipped {
         let _ = writeln!(text, "not checked: {} on {}: {}", skipped.check, skipped.platform, visible(&skipped.reason));
+    }
+    if !report.started.is_empty() {
+        let _ = write!(text, "{}{}", if text.is_empty() { "" } else { "\n" }, started(report));
     }
     if !text.is_empty() {
         text.push('\n');
@@ -23,6 +27,28 @@ pub(super) fn render(image: &str, report: &Report) -> String {
     let _ = writeln!(text, "{}: {}", visible(image), summary(report));
     let _ = writeln!(text, "checked: {}", checked(report));
     text
+}
+
+/// The findings of at least this level, each on a few lines.
+pub(super) fn findings(report: &Report, least: Level) -> String {
+    let groups = grouped(&report.findings).into_iter().filter(|(finding, _)| finding.level() >= least);
+    groups.map(|(finding, platforms)| described(finding, &platforms)).collect()
+}
+
+/// What was started, as a table.
+fn started(report: &Report) -> String {
+    let mut table = Table::new([
+        ("started", Align::Left),
+        ("platform", Align::Left),
+        ("result", Align::Left),
+        ("version", Align::Left),
+        ("seconds", Align::Right),
+    ]);
+    for Started { platform, what, result, version, time } in &report.started {
+        let version = version.clone().unwrap_or_default();
+        table.row([what.clone(), platform.to_string(), result.clone(), version, quantity::seconds(*time)]);
+    }
+    table.render(None)
 }
 
 /// `1 error, 2 warnings, 3 notes`, or that nothing was found.
@@ -44,6 +70,13 @@ pub(super) fn grouped(findings: &[Finding]) -> Vec<(&Finding, Vec<&Platform>)> {
         }
     }
     groups
+}
+
+/// A finding on one line, without its hint.
+pub(super) fn line(finding: &Finding, platforms: &[&Platform]) -> String {
+    let place = finding.path.as_ref().map(|path| format!(" {path}")).unwrap_or_default();
+    let owner = finding.owner.as_ref().map(|owner| format!("{owner}, ")).unwrap_or_default();
+    format!("{}{place}: {} ({owner}{})", finding.code, finding.message, listed(platforms))
 }
 
 pub(super) fn listed(platforms: &[&Platform]) -> String {
@@ -104,7 +137,7 @@ pub(super) mod tests {
         let checked = platforms.iter().map(|platform| (platform.clone(), Check::Image)).collect();
         let reason = "no Python".to_owned();
         let skipped = vec![Skipped { platform: platforms[1].clone(), check: Check::Python, reason }];
-        Report { findings, checked, skipped }.settled(&[])
+        Report { findings, checked, skipped, ..Report::default() }.settled(&[])
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Files that should not be in an image that others can pull, by their names.
 
 use crate::{
-    base::{Kind, Node},
+    base::{Evidence, Kind, Node, Secret},
     verify::{Code, Finding, Owner, Subject},
 };
 
@@ -43,13 +43,21 @@ pub(super) fn check(subject: &Subject) -> Vec<Finding> {
 }
 
 fn finding(subject: &Subject, path: &str, node: &Node) -> Option<Finding> {
-    let what = by_name(path)?;
+    let message = told(path, node)?;
     // What distributions and packages bring is public anyhow: test keys, examples.
     let owner = subject.owner(path, node);
     let Owner::Layer(layer) = &owner else { return None };
     let hint = format!("leave it out of layer {layer}, and give it to the container when it starts");
-    let message = format!("a file of this name usually holds {what}");
     Some(Finding::new(Code::SECRET, &subject.platform, message).at(path).of(owner).hinted(hint))
+}
+
+/// What a file gives away: by its contents where those were looked at, else by its name.
+fn told(path: &str, node: &Node) -> Option<String> {
+    match node.evidence.as_deref() {
+        Some(Evidence::Secret(Secret::PrivateKey)) => Some("it is a private key".to_owned()),
+        Some(Evidence::Secret(Secret::Password)) => Some("it holds a password or a token".to_owned()),
+        _ => by_name(path).map(|what| format!("a file of this name usually holds {what}")),
+    }
 }
 
 fn by_name(path: &str) -> Option<&'static str> {

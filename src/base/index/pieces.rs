@@ -1,0 +1,138 @@
+//! Files out of a stretch of a blob, each piece checked before anybody sees it.
+
+use std::io::{self, Read as _};
+
+use super::{
+    IndexError, Run,
+    table::{File, Piece},
+};
+use crate::{
+    base::{
+        entries::{Loadable, read_file},
+        evidence::Evidence,
+    },
+    elf::{Collector, Detail},
+    image::PieceReader,
+    oci::{Digest, Hasher},
+};
+
+/// Bytes that were compressed together; writers take 4 MiB.
+const UNIT_LIMIT: u64 = 64 << 20;
+
+/// A path, and what the bytes there tell.
+pub(super) type Read = (String, (Option<Evidence>, Option<Loadable>));
+
+/// How pieces are compressed.
+#[derive(Clone, Copy)]
+pub(super) enum Codec {
+    Gzip,
+    Zstd,
+}
+
+impl Codec {
+    /// The bytes of one gzip member at the start of `stored`, or of all frames in it: at most `limit`.
+    pub(super) fn decode(self, stored: &[u8], limit: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self {
+            Self::Gzip => flate2::bufread::GzDecoder::new(stored).take(limit + 1).read_to_end(&mut bytes)?,
+            #[cfg(feature = "zstd")]
+            Self::Zstd => zstd::Decoder::with_buffer(stored)?.take(limit + 1).read_to_end(&mut bytes)?,
+            #[cfg(not(feature = "zstd"))]
+            Self::Zstd => return Err(io::Error::new(io::ErrorKind::Unsupported, "this build cannot read Zstandard")),
+        };
+        if bytes.len() as u64 > limit { Err(invalid("a piece is too large".to_owned())) } else { Ok(bytes) }
+    }
+}
+
+/// Reads the files of `run` out of its bytes.
+pub(super) fn read_run(bytes: &mut PieceReader, run: &Run, codec: Codec) -> Result<Vec<Read>, IndexError> {
+    let mut window = Window { bytes, position: run.start, codec, unit: None };
+    let mut collector = Collector::new(Detail::Symbols);
+    run.files.iter().map(|file| told(&mut window, file, &mut collector)).collect()
+}
+
+fn told(window: &mut Window<'_>, file: &File, collector: &mut Collector) -> Result<Read, IndexError> {
+    let mut content =
+        Content { window, pieces: file.pieces.iter(), current: io::Cursor::default(), hasher: Hasher::new() };
+    let told = read_file(&file.path, file.size, &mut content, collector)?;
+    // What nobody wanted to see is checked nevertheless.
+    io::copy(&mut content, &mut io::sink())?;
+    let found = content.hasher.finish();
+    match file.digest {
+        Some(expected) if expected != found => Err(IndexError::Digest { subject: file.path.clone(), expected }),
+        _ => Ok((file.path.clone(), told)),
+    }
+}
+
+/// The bytes of a run, as far as they have come.
+struct Window<'r> {
+    bytes: &'r mut PieceReader,
+    /// Of the next byte, in the blob.
+    position: u64,
+    codec: Codec,
+    /// What was decompressed last, and where it begins: several small files may share it.
+    unit: Option<(u64, Vec<u8>)>,
+}
+
+impl Window<'_> {
+    fn piece(&mut self, piece: &Piece) -> io::Result<Vec<u8>> {
+        if self.unit.as_ref().is_none_or(|(start, _)| *start != piece.start) {
+            self.unit = Some((piece.start, self.decode(piece)?));
+        }
+        let unit = self.unit.as_ref().map(|(_, unit)| unit.as_slice()).unwrap_or_default();
+        let begin = usize::try_from(piece.skip).unwrap_or(usize::MAX);
+        let size = usize::try_from(piece.size).unwrap_or(usize::MAX);
+        let bytes = unit.get(begin..).and_then(|rest| rest.get(..size));
+        let bytes = bytes.ok_or_else(|| invalid("a piece is too short".to_owned()))?;
+        match piece.digest {
+            Some(expected) if Digest::of(bytes) != expected => {
+                Err(invalid(format!("a piece has another digest than {expected}")))
+            }
+            _ => Ok(bytes.to_vec()),
+        }
+    }
+
+    fn decode(&mut self, piece: &Piece) -> io::Result<Vec<u8>> {
+        let gap = piece.start.checked_sub(self.position).ok_or_else(|| invalid("pieces overlap".to_owned()))?;
+        let length = piece.end - piece.start;
+        if length > UNIT_LIMIT {
+            return Err(invalid("a piece is too large".to_owned()));
+        }
+        io::copy(&mut self.bytes.by_ref().take(gap), &mut io::sink())?;
+        let mut stored = Vec::new();
+        self.bytes.by_ref().take(length).read_to_end(&mut stored)?;
+        if stored.len() as u64 != length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.position = piece.end;
+        self.codec.decode(&stored, UNIT_LIMIT)
+    }
+}
+
+/// The bytes of a file.
+struct Content<'w, 'r, 'f> {
+    window: &'w mut Window<'r>,
+    pieces: std::slice::Iter<'f, Piece>,
+    current: io::Cursor<Vec<u8>>,
+    hasher: Hasher,
+}
+
+impl io::Read for Content<'_, '_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.current.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                self.hasher.update(&buffer[..count]);
+                return Ok(count);
+            }
+            match self.pieces.next() {
+                Some(piece) => self.current = io::Cursor::new(self.window.piece(piece)?),
+                None => return Ok(0),
+            }
+        }
+    }
+}
+
+fn invalid(problem: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem)
+}

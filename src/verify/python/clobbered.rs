@@ -1,0 +1,65 @@
+//! Files that two distributions bring, and that are not the same.
+
+use std::collections::BTreeMap;
+
+use super::{View, distributions::Distribution, record::place};
+use crate::{
+    oci::Digest,
+    verify::{Code, Finding},
+};
+
+/// Top-level folders and files that many distributions bring by mistake, and nobody imports.
+const NOT_CODE: [&str; 12] = [
+    "test",
+    "tests",
+    "doc",
+    "docs",
+    "example",
+    "examples",
+    "benchmark",
+    "benchmarks",
+    "scripts",
+    "LICENSE",
+    "README",
+    "CHANGELOG",
+];
+
+/// Who brings a file, and with which digest.
+type Writer<'a> = (&'a Distribution<'a>, Digest);
+
+pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
+    let mut writers: BTreeMap<String, Vec<Writer<'_>>> = BTreeMap::new();
+    for distribution in &view.distributions {
+        for entry in distribution.record.iter().flat_map(|record| &record.entries) {
+            if let (Some(path), Some(digest)) = (place(&distribution.site, &entry.path), entry.sha256) {
+                writers.entry(path).or_default().push((distribution, digest));
+            }
+        }
+    }
+    // One finding for each pair, however many files they share.
+    let mut pairs: BTreeMap<(String, String, Code), Vec<String>> = BTreeMap::new();
+    for (path, writers) in writers {
+        let Some((first, digest)) = writers.first() else { continue };
+        if let Some((other, _)) = writers.iter().find(|(_, found)| found != digest) {
+            let code = if is_code(&path, &first.site) { Code::CLOBBERED } else { Code::CLOBBERED_DATA };
+            pairs.entry((first.title(), other.title(), code)).or_default().push(path);
+        }
+    }
+    let finding = |((first, other, code), paths): ((String, String, Code), Vec<String>)| {
+        let more = match paths.len() {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        let message = format!("{first} and {other} both bring this file{more}, with different contents");
+        view.finding_at(code, &paths[0], message).hinted("keep one of the two: `[wheels] exclude`, or another version")
+    };
+    pairs.into_iter().map(finding).collect()
+}
+
+/// Whether a file may be imported: in a package, or a module at the top.
+fn is_code(path: &str, site: &str) -> bool {
+    let inside = path.strip_prefix(site).map_or(path, |rest| rest.trim_start_matches('/'));
+    let top = inside.split(['/', '.']).next().unwrap_or_default();
+    let ending = inside.rsplit('.').next().unwrap_or_default();
+    !NOT_CODE.contains(&top) && matches!(ending, "py" | "so" | "pyi" | "pyd")
+}

@@ -1,5 +1,7 @@
 //! Recipes good and bad: what is read, and what is said about what cannot be read.
 
+mod debian;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -42,7 +44,7 @@ fn names(list: &[Spanned<Demand>]) -> Vec<&str> {
 
 #[test]
 fn wrong_tables_are_explained() {
-    for (rest, expect) in WRONG {
+    for (rest, expect) in WRONG.iter().chain(debian::WRONG) {
         check_text("app.toml", &format!("{HEAD}{rest}"), expect);
     }
 }
@@ -182,36 +184,6 @@ const WRONG: &[(&str, &[&str])] = &[
             "[] | an alternative is empty | name a distribution in it, or remove it",
             "[[wheels.choice]] | `wheels.choice.any-of` is missing | add `any-of = [[\"a\"], [\"b\", \"c\"]]`",
         ],
-    ),
-    ("[debian]\npackages = [\"libgl1=1.0\"]", &["[debian] | `debian.suite` is missing | add `suite = \"bookworm\"`"]),
-    (
-        "[debian]\nsuite = \"bookworm-updates\"\npackages = [\"libgl1\", \"libgl1\"]\nstrip = [\"docs\"]\nsecurity = 1",
-        &[
-            "\"bookworm-updates\" | `bookworm-updates` is not a release of Debian | write `suite = \"bookworm\"`: its updates come along",
-            "\"libgl1\" | the package `libgl1` is named twice | remove one of the two",
-            "\"docs\" | `debian.strip` cannot be `docs` | did you mean `doc`?",
-            "1 | `debian.security` must be a URL or `false`, found an integer | ",
-        ],
-    ),
-    (
-        "[debian]\nsuite = \"bookworm\"\npackages = [\"a1=\", \"b1/trixie-backports\", \"c1/X\", \"Git\", \"d1=1\", \"d1\"]\n\
-         components = [\"Main\"]\nessential = 1\nrecommends = 1\nexclude = [\"e1=1\"]\nsnapshot = \"https://x/{archive}\"",
-        &[
-            "\"a1=\" | `a1=` names no version of a Debian package | write it as Debian does: `ffmpeg=7:5.1.6-0+deb12u1`",
-            "\"b1/trixie-backports\" | `trixie-backports` is no suite of bookworm | name `bookworm-backports`, or another `debian.suite`",
-            "\"c1/X\" | `c1/X` names no suite of Debian | write `git/bookworm-backports`",
-            "\"Git\" | `Git` is not the name of a Debian package | write the name in lower case: letters, digits, `+`, `-` and `.`",
-            "\"d1\" | the package `d1` is named twice | remove one of the two",
-            "\"Main\" | `Main` is not a component of an archive | write `main`, `contrib`, `non-free` or `non-free-firmware`",
-            "1 | `debian.essential` must be `true` or `false`, found an integer | ",
-            "1 | `debian.recommends` must be `true` or a list of packages, found an integer | ",
-            "\"e1=1\" | `e1=1` is not the name of a Debian package | write the name in lower case: letters, digits, `+`, `-` and `.`",
-            "\"https://x/{archive}\" | `https://x/{archive}` does not say where the moment stands | write `https://…/{archive}/{timestamp}`",
-        ],
-    ),
-    (
-        "[debian]\nsuite = \"bookworm\"\nmirror = \"mirror\"\nmirrors = [\"other\"]\npackages = [\"libgl1\"]",
-        &["\"mirror\" | both `mirror` and `mirrors` are given | keep `mirrors` alone"],
     ),
     (
         "[[scripts]]\nfrom = \"src\"\nto = \"app\"\nmode = \"755x\"\nowner = \"app\"",

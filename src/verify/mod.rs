@@ -54,7 +54,8 @@ impl Demands {
 /// [`Report::settled`].
 #[must_use]
 pub fn check(subject: &Subject, wanted: &[Check], demands: &Demands) -> Report {
-    let mut report = Report::default();
+    let size = subject.layers.iter().map(|layer| layer.size).sum();
+    let mut report = Report { sizes: vec![(subject.platform.clone(), size)], ..Report::default() };
     for check in wanted {
         match check {
             Check::Image => report.findings.extend(image::files(subject, &demands.check)),

@@ -1,0 +1,35 @@
+//! What is said of a wrong table `[debian]`.
+
+/// Tables, and all that is said about them.
+pub(super) const WRONG: &[(&str, &[&str])] = &[
+    ("[debian]\npackages = [\"libgl1=1.0\"]", &["[debian] | `debian.suite` is missing | add `suite = \"bookworm\"`"]),
+    (
+        "[debian]\nsuite = \"bookworm-updates\"\npackages = [\"libgl1\", \"libgl1\"]\nstrip = [\"docs\"]\nsecurity = 1",
+        &[
+            "\"bookworm-updates\" | `bookworm-updates` is not a release of Debian | write `suite = \"bookworm\"`: its updates come along",
+            "\"libgl1\" | the package `libgl1` is named twice | remove one of the two",
+            "\"docs\" | `debian.strip` cannot be `docs` | did you mean `doc`?",
+            "1 | `debian.security` must be a URL or `false`, found an integer | ",
+        ],
+    ),
+    (
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"a1=\", \"b1/trixie-backports\", \"c1/X\", \"Git\", \"d1=1\", \"d1\"]\n\
+         components = [\"Main\"]\nessential = 1\nrecommends = 1\nexclude = [\"e1=1\"]\nsnapshot = \"https://x/{archive}\"",
+        &[
+            "\"a1=\" | `a1=` names no version of a Debian package | write it as Debian does: `ffmpeg=7:5.1.6-0+deb12u1`",
+            "\"b1/trixie-backports\" | `trixie-backports` is no suite of bookworm | name `bookworm-backports`, or another `debian.suite`",
+            "\"c1/X\" | `c1/X` names no suite of Debian | write `git/bookworm-backports`",
+            "\"Git\" | `Git` is not the name of a Debian package | write the name in lower case: letters, digits, `+`, `-` and `.`",
+            "\"d1\" | the package `d1` is named twice | remove one of the two",
+            "\"Main\" | `Main` is not a component of an archive | write `main`, `contrib`, `non-free` or `non-free-firmware`",
+            "1 | `debian.essential` must be `true` or `false`, found an integer | ",
+            "1 | `debian.recommends` must be `true` or a list of packages, found an integer | ",
+            "\"e1=1\" | `e1=1` is not the name of a Debian package | write the name in lower case: letters, digits, `+`, `-` and `.`",
+            "\"https://x/{archive}\" | `https://x/{archive}` does not say where the moment stands | write `https://…/{archive}/{timestamp}`",
+        ],
+    ),
+    (
+        "[debian]\nsuite = \"bookworm\"\nmirror = \"mirror\"\nmirrors = [\"other\"]\npackages = [\"libgl1\"]",
+        &["\"mirror\" | both `mirror` and `mirrors` are given | keep `mirrors` alone"],
+    ),
+];

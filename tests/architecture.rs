@@ -32,6 +32,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("engine", &["oci", "hint", "image", "archive"]),
     ("interchange", &["oci", "image"]),
     ("registry", &["oci", "hint", "http", "image"]),
+    ("remote", &["oci", "hint", "image", "registry"]),
     ("serve", &["oci", "hint", "fs", "image", "layout"]),
     ("pypi", &["oci", "hint", "progress", "fs", "python", "zip", "lock", "store", "http"]),
     ("apt", &["oci", "hint", "progress", "debian", "lock", "store", "http"]),
@@ -49,16 +50,16 @@ const HOUSE: &[(&str, &[&str])] = &[
         "builder",
         &[
             "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "recipe", "lock", "plan", "store",
-            "http", "image", "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve",
-            "layer", "verify",
+            "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base",
+            "resolve", "layer", "verify",
         ],
     ),
     (
         "cli",
         &[
             "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "store", "http", "image",
-            "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer", "verify",
-            "builder",
+            "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base", "resolve", "layer",
+            "verify", "builder",
         ],
     ),
 ];

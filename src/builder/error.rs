@@ -19,6 +19,7 @@ use crate::{
     recipe::RecipeError,
     registry::RegistryError,
     resolve::ResolveError,
+    store::StoreError,
 };
 
 /// Why an image cannot be built.
@@ -231,6 +232,23 @@ pub enum BuildError {
         /// Which wheels, and where.
         source: LayerError,
     },
+    /// What is written of a layer elsewhere is not so.
+    #[error("{place} says that the layer `{layer}` is {said}, and it is {made}")]
+    FalseRecord {
+        /// What a person calls it.
+        layer: String,
+        /// Under which it is written.
+        tag: String,
+        /// Where.
+        place: String,
+        /// What is written.
+        said: crate::oci::Digest,
+        /// What was made here.
+        made: crate::oci::Digest,
+    },
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// An OCI layout cannot be opened.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -348,6 +366,10 @@ impl Advise for BuildError {
             Self::Plan(error) => error.hint(),
             Self::Wheel { source, .. } => source.hint(),
             Self::Layer { source, .. } | Self::Clash { source, .. } => source.hint(),
+            Self::FalseRecord { tag, .. } => Some(Hint::new(format!(
+                "remove the tag {tag} there and see who may write, or build with `--no-remote-cache`"
+            ))),
+            Self::Store(error) => error.hint(),
             Self::Layout(error) => error.hint(),
             Self::Archive(error) => error.hint(),
             Self::Registry(error) => error.hint(),

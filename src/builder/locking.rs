@@ -47,7 +47,7 @@ impl Builder {
     /// When a file that the recipe or the lock names cannot be read.
     pub fn stale(&self, project: &Project, lock: &Lock) -> Result<Vec<Stale>, BuildError> {
         let mut stale = lock.stale(&inputs::inputs(project)?);
-        stale.extend(local_wheels::changed(project, lock)?);
+        stale.extend(local_wheels::changed(project, lock, (&self.settings.store, self.settings.now))?);
         Ok(stale)
     }
 

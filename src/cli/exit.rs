@@ -93,6 +93,7 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::OtherLibc { .. }
         | BuildError::NoPackageList { .. }
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
+        BuildError::FalseRecord { .. } => Some(Code::Refused),
         BuildError::Scratch
         | BuildError::NotInLock { .. }
         | BuildError::NotForThisMachine { .. }

@@ -29,7 +29,7 @@ use super::{
     hashes::{Hashes, Threads},
 };
 use crate::{
-    oci::{Descriptor, DiffId},
+    oci::{Descriptor, DiffId, MediaType},
     store::Store,
 };
 
@@ -50,6 +50,18 @@ pub enum Format {
     /// `tar+gzip` as eStargz: files can be fetched one by one. Readers that stop after one gzip
     /// member see only its first bytes.
     Lazy,
+}
+
+impl Format {
+    /// The type of layers in this format.
+    #[must_use]
+    pub const fn media_type(self) -> MediaType {
+        match self {
+            Self::Gzip | Self::Lazy => MediaType::ImageLayerGzip,
+            Self::Zstd => MediaType::ImageLayerZstd,
+            Self::Plain => MediaType::ImageLayer,
+        }
+    }
 }
 
 /// A layer that has been made.

@@ -21,6 +21,12 @@ impl LayerKey {
         self.0.hex()
     }
 
+    /// The key as the digest that it is.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.0
+    }
+
     fn of(value: &Value) -> Self {
         Self(Digest::of(&canonical_json(value)))
     }

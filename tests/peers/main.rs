@@ -21,6 +21,7 @@ mod over_base;
 mod pip;
 mod private_index;
 mod quickstart;
+mod remote;
 mod root;
 mod tags;
 mod torch;

@@ -117,8 +117,15 @@ impl Packed {
         Body::Span(self.span(stretch))
     }
 
+    /// The file of the store that holds the contents of all files.
+    #[must_use]
+    pub const fn contents(&self) -> &Blob {
+        &self.blob
+    }
+
     /// The packed form of the .deb with `digest`, if it was made before and is still whole.
-    pub(super) fn recall(store: &Store, digest: &Digest) -> Option<Self> {
+    #[must_use]
+    pub fn recall(store: &Store, digest: &Digest) -> Option<Self> {
         let index: Index = serde_json::from_slice(&store.note(Bucket::Packed, &key(digest))?).ok()?;
         let blob = store.blob(&index.contents)?;
         let fits =

@@ -35,7 +35,8 @@ import sys, types
 try:
     import binascii
 except ImportError:  # of a CPython that was compiled without zlib; nothing is computed with it here
-    sys.modules["binascii"] = types.SimpleNamespace(crc32=None)
+    sys.modules["binascii"] = types.ModuleType("binascii")
+    sys.modules["binascii"].__getattr__ = lambda name: None
 import importlib.metadata, json, os, re, shutil, sysconfig
 installed = {}
 for one in importlib.metadata.distributions():

@@ -39,6 +39,10 @@ done
 for package in *.deb; do
     dpkg-deb --extract "$package" musl
 done
+# Without the name that linkers look for they would take the static library.
+for machine in x86_64 aarch64; do
+    ln -s "$work/musl/lib/$machine-linux-musl/libc.so" "musl/usr/lib/$machine-linux-musl/libc.so"
+done
 
 # A compiler that looks nowhere but where it is told: setup.py adds this machine's folders.
 cat >cc <<'CC'

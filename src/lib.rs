@@ -31,6 +31,7 @@ pub mod engine;
 #[cfg(feature = "ocipkg")]
 pub mod interchange;
 pub mod registry;
+pub mod remote;
 #[cfg(feature = "serve")]
 pub mod serve;
 // Sources.

@@ -32,6 +32,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("engine", &["oci", "hint", "image", "archive"]),
     ("interchange", &["oci", "image"]),
     ("registry", &["oci", "hint", "http", "image"]),
+    ("remote", &["oci", "hint", "image", "registry"]),
     ("serve", &["oci", "hint", "fs", "image", "layout"]),
     ("pypi", &["oci", "hint", "progress", "fs", "python", "zip", "lock", "store", "http"]),
     ("apt", &["oci", "hint", "progress", "debian", "lock", "store", "http"]),
@@ -44,21 +45,21 @@ const HOUSE: &[(&str, &[&str])] = &[
             "image",
         ],
     ),
-    ("verify", &["oci", "hint", "fs", "python", "recipe", "lock", "plan", "image", "base"]),
+    ("verify", &["oci", "hint", "fs", "testing", "python", "elf", "recipe", "lock", "plan", "image", "base"]),
     (
         "builder",
         &[
-            "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "recipe", "lock", "plan", "store",
-            "http", "image", "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve",
-            "layer", "verify",
+            "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock", "plan",
+            "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt",
+            "base", "resolve", "layer", "verify",
         ],
     ),
     (
         "cli",
         &[
             "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "store", "http", "image",
-            "layout", "archive", "engine", "registry", "serve", "pypi", "apt", "base", "resolve", "layer", "verify",
-            "builder",
+            "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base", "resolve", "layer",
+            "verify", "builder",
         ],
     ),
 ];

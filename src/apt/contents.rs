@@ -118,7 +118,7 @@ impl Archive {
     /// What is kept of one `Contents`.
     async fn distilled(&self, archive: &str, paths: Vec<String>, file: &IndexFile) -> Result<Sonames, AptError> {
         let key = key(&file.sha256);
-        let known = self.store.recall(Bucket::Pages, &key).and_then(|note| serde_json::from_slice(&note).ok());
+        let known = self.store.note(Bucket::Pages, &key).and_then(|note| serde_json::from_slice(&note).ok());
         if let Some(known) = known {
             return Ok(Sonames(known));
         }
@@ -130,7 +130,7 @@ impl Archive {
             let sonames = Sonames::read(BufReader::with_capacity(64 << 10, plain)).map_err(unreadable)?;
             let note = serde_json::to_vec(&sonames.0).unwrap_or_default();
             let keep = |source| AptError::Keep { file: name.clone(), source };
-            store.remember(Bucket::Pages, &key, &note).map_err(keep)?;
+            store.keep(Bucket::Pages, &key, &note).map_err(keep)?;
             Ok(sonames)
         });
         task.await.map_err(|_| AptError::Interrupted { file: paths.last().cloned().unwrap_or_default() })?

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Raised when [`LayerEntries`] or the evidence in it mean something else than before, or more.
-const LAYER_FORMAT: u32 = 6;
+const LAYER_FORMAT: u32 = 8;
 /// Raised when the facts of the same files would come out differently than before.
 const FACTS_FORMAT: u32 = 5;
 
@@ -55,7 +55,7 @@ pub(super) fn keep_indexed(
 
 /// A note that cannot be read is none.
 fn entries(store: &Store, key: &str) -> Option<LayerEntries> {
-    let note = store.recall(Bucket::Bases, key)?;
+    let note = store.note(Bucket::Bases, key)?;
     let mut json = Vec::new();
     GzDecoder::new(&note[..]).read_to_end(&mut json).ok()?;
     serde_json::from_slice(&json).ok()
@@ -64,18 +64,18 @@ fn entries(store: &Store, key: &str) -> Option<LayerEntries> {
 fn keep_entries(store: &Store, key: &str, entries: &LayerEntries) -> Result<(), StoreError> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     serde_json::to_writer(&mut encoder, entries).expect("strings and numbers go into a vector");
-    store.remember(Bucket::Bases, key, &encoder.finish().expect("a vector takes everything"))
+    store.keep(Bucket::Bases, key, &encoder.finish().expect("a vector takes everything"))
 }
 
 /// The facts of the image with this manifest, if they are known.
 pub(super) fn facts(store: &Store, manifest: &Digest, targets: &[String]) -> Option<Facts> {
-    serde_json::from_slice(&store.recall(Bucket::Bases, &facts_key(manifest, targets))?).ok()
+    serde_json::from_slice(&store.note(Bucket::Bases, &facts_key(manifest, targets))?).ok()
 }
 
 /// Keeps the facts of the image with this manifest.
 pub(super) fn keep_facts(store: &Store, manifest: &Digest, targets: &[String], facts: &Facts) -> Result<(), BaseError> {
     let json = serde_json::to_vec(facts).expect("facts are strings and numbers");
-    Ok(store.remember(Bucket::Bases, &facts_key(manifest, targets), &json)?)
+    Ok(store.keep(Bucket::Bases, &facts_key(manifest, targets), &json)?)
 }
 
 fn layer_key(DiffId(digest): DiffId) -> String {

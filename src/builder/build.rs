@@ -1,14 +1,17 @@
 //! From a lock to an image: layers made in parallel, then configs, manifests and the index.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::{
-    BuildError, Builder, Built, BuiltLayer, Made, Project, Selection,
+    BuildError, Builder, Built, BuiltCheck, BuiltLayer, Made, Project, Selection,
     config::{annotations, changes},
+    kept_documents::KeptDocuments,
     make::{Finished, Site, created_by},
+    undone::certificate_digests,
+    why::Why,
 };
 use crate::{
     base::{BaseImage, read_base},
@@ -42,14 +45,19 @@ impl Builder {
             let site = Site { project, below, index: &index, encoding };
             self.build_platform(site, image, &variant)
         });
-        let images: Vec<(Image, Vec<BuiltLayer>)> = try_join_all(images).await?;
-        let (images, layers): (Vec<_>, Vec<_>) = images.into_iter().unzip();
+        let built: Vec<(Image, Vec<BuiltLayer>, Option<BuiltCheck>)> = try_join_all(images).await?;
+        let (mut images, mut layers, mut checks) = (Vec::new(), Vec::new(), Vec::new());
+        for (image, rows, check) in built {
+            images.push(image);
+            layers.extend(rows);
+            checks.extend(check);
+        }
         let mut indexes = chosen.iter().map(|(below, _)| below.base_index);
         let index_below = indexes.next().flatten().filter(|first| indexes.all(|other| other == Some(*first)));
         let annotations = annotations(project, index_below.as_ref());
         let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &annotations);
         let index = Index { manifest, images };
-        Ok(Built { variant: variant.name, index, layers: layers.into_iter().flatten().collect() })
+        Ok(Built { variant: variant.name, index, layers, checks })
     }
 
     fn chosen_platforms<'a>(project: &'a Project, selection: &'a Selection) -> Result<Vec<&'a Platform>, BuildError> {
@@ -74,7 +82,7 @@ impl Builder {
         site: Site<'_>,
         image: &LockedImage,
         variant: &Variant,
-    ) -> Result<(Image, Vec<BuiltLayer>), BuildError> {
+    ) -> Result<(Image, Vec<BuiltLayer>, Option<BuiltCheck>), BuildError> {
         let project = site.project;
         // How many layers there is room for depends on the base, so it comes first.
         let base = self.base_image(project, site.below).await?;
@@ -87,15 +95,27 @@ impl Builder {
             .flat_map(|debian| &debian.strip)
             .map(|strip| strip.get_ref().as_str())
             .collect();
-        let frame = Frame { encoding: site.encoding, others, own: &own, strip: &strip };
+        let certificates = certificate_digests(project)?;
+        let debian = project.recipe.debian.as_ref();
+        let frame = Frame {
+            encoding: site.encoding,
+            others,
+            own: &own,
+            strip: &strip,
+            time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
+            certificates: &certificates,
+        };
         let planned = plan(site.below, image, frame)?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
         let made = self.make_all(site, planned);
         let scripts = self.make_scripts(site, &variant.scripts);
         let (mut made, scripts) = tokio::try_join!(made, scripts)?;
-        self.check_wheels(site, image, &keys).await?;
+        let check = self.check_wheels(site, image, &keys).await?;
         made.extend(scripts);
-        self.assemble(base.as_ref(), site, made, &variant.image)
+        let whys = self.explain_layers(site, variant, &made)?;
+        let made = made.into_iter().zip(whys).collect();
+        let (image, rows) = self.assemble(base.as_ref(), site, made, &variant.image)?;
+        Ok((image, rows, check))
     }
 
     /// Makes the layers, the largest first, and gives them back in their order.
@@ -116,7 +136,10 @@ impl Builder {
             other => other.clone(),
         };
         let fail = |source| BuildError::Base { platform: below.platform.clone(), source };
-        let source = self.source(&pinned, &project.folder)?;
+        let mut source = self.source(&pinned, &project.folder)?;
+        if matches!(pinned, Base::Registry(_)) {
+            source = Box::new(KeptDocuments::new(source, self.settings.store.clone(), digest));
+        }
         let image = read_base(&*source, &below.platform).await.map_err(fail)?;
         // What a registry gives by its digest cannot have moved; it may be an index, where nothing was read.
         let by_digest = matches!(pinned, Base::Registry(_));
@@ -130,7 +153,7 @@ impl Builder {
         &self,
         base: Option<&BaseImage>,
         site: Site<'_>,
-        made: Vec<Finished>,
+        made: Vec<(Finished, Why)>,
         settings: &ImageSettings,
     ) -> Result<(Image, Vec<BuiltLayer>), BuildError> {
         let platform = &site.below.platform;
@@ -138,16 +161,18 @@ impl Builder {
             base.iter().flat_map(|base| &base.layers).map(|layer| base_row(layer, platform)).collect();
         let mut layers: Vec<Layer> = base.map(|base| base.layers.clone()).unwrap_or_default();
         let mut history = Vec::new();
-        for finished in made {
-            let layer = Layer { diff_id: finished.layer.diff_id, blob: Arc::new(finished.layer.layer) };
+        for (finished, why) in made {
+            let layer = Layer { diff_id: finished.layer.diff_id, blob: finished.layer.layer };
             let descriptor = layer.blob.descriptor();
             rows.push(BuiltLayer {
                 platform: platform.clone(),
                 name: finished.name.clone(),
+                key: finished.key,
                 digest: descriptor.digest,
                 size: descriptor.size,
                 made: finished.made,
                 time: finished.time,
+                why: Some(why),
             });
             history.push(ConfigLayer { diff_id: layer.diff_id, created_by: created_by(&finished.name, platform) });
             layers.push(layer);
@@ -174,9 +199,11 @@ fn base_row(layer: &Layer, platform: &Platform) -> BuiltLayer {
     BuiltLayer {
         platform: platform.clone(),
         name: "base".to_owned(),
+        key: None,
         digest: descriptor.digest,
         size: descriptor.size,
         made: Made::Base,
         time: Duration::ZERO,
+        why: None,
     }
 }

@@ -2,7 +2,7 @@
 //! their own lists of files.
 
 use super::{
-    BuildError, Builder,
+    BuildError, Builder, BuiltCheck,
     make::{Site, install_all},
 };
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     lock::LockedImage,
     oci::Digest,
     plan::{Contents, LayerKey, PlannedLayer},
+    remote::Check,
     store::{Bucket, Store, StoreError},
 };
 
@@ -25,20 +26,22 @@ impl Builder {
         site: Site<'_>,
         image: &LockedImage,
         keys: &[LayerKey],
-    ) -> Result<(), BuildError> {
-        if image.wheels.is_empty() {
-            return Ok(());
-        }
-        let note = note_of_image(keys);
+    ) -> Result<Option<BuiltCheck>, BuildError> {
+        let Some(beside) = keys.last().filter(|_| !image.wheels.is_empty()) else { return Ok(None) };
+        let of = digest_of(keys);
+        let note = note_of_image(&of);
         let warnings = match recall(&self.settings.store, &note) {
             Some(warnings) => warnings,
-            None => self.compare_wheels(site, image, note).await?,
+            None => match self.recall_check(&of).await {
+                Some(check) => check.warnings,
+                None => self.compare_wheels(site, image, note).await?,
+            },
         };
         let hint = Hint::new("tell the package's authors; what `pip install` would do is done");
         for warning in &warnings {
             self.warn(warning, Some(&hint));
         }
-        Ok(())
+        Ok(Some(BuiltCheck { check: Check { of, warnings }, beside: beside.digest() }))
     }
 
     async fn compare_wheels(
@@ -110,10 +113,15 @@ fn remember(store: &Store, note: &str, warnings: &[String]) -> Result<(), StoreE
     store.keep(Bucket::Checks, note, &serde_json::to_vec(warnings).unwrap_or_default())
 }
 
-/// Where it is noted that the wheels of these layers go together.
-fn note_of_image(keys: &[LayerKey]) -> String {
+/// Names the wheels of these layers together.
+fn digest_of(keys: &[LayerKey]) -> Digest {
     let keys: Vec<String> = keys.iter().map(LayerKey::hex).collect();
-    format!("wheels-{}", Digest::of(keys.join("\n").as_bytes()).hex())
+    Digest::of(keys.join("\n").as_bytes())
+}
+
+/// Where it is noted that these wheels go together.
+fn note_of_image(of: &Digest) -> String {
+    format!("wheels-{}", of.hex())
 }
 
 /// Where it is noted that the files of a layer's wheels are what RECORD says.

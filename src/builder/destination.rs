@@ -57,9 +57,7 @@ impl Builder {
     /// # Errors
     /// When the destination cannot be written; it is then as it was, apart from blobs that nothing names.
     pub async fn deliver(&self, built: &Built, to: &Destination) -> Result<Delivery, BuildError> {
-        if matches!(to, Destination::Registry(_)) {
-            self.warn_of_giants(built);
-        }
+        self.warn_of_giants(built, to);
         self.bring(&Graph::of_index(&built.index), to).await
     }
 
@@ -69,7 +67,21 @@ impl Builder {
     /// When the destination cannot be written, or the image cannot be read; the destination is then as
     /// it was, apart from blobs that nothing names.
     pub async fn bring(&self, graph: &Graph, to: &Destination) -> Result<Delivery, BuildError> {
-        let fail = |source| BuildError::Deliver { destination: to.to_string(), source };
+        match self.bring_once(graph, to).await? {
+            Err(source) => {
+                self.remove_damaged(graph, &source).await;
+                Err(BuildError::Deliver { destination: to.to_string(), source })
+            }
+            Ok(delivery) => Ok(delivery),
+        }
+    }
+
+    /// As [`Builder::bring`], with what went wrong on the way inside.
+    pub(super) async fn bring_once(
+        &self,
+        graph: &Graph,
+        to: &Destination,
+    ) -> Result<Result<Delivery, TransferError>, BuildError> {
         let one = match to {
             Destination::Engine { .. } => Some(for_this_machine(graph)?),
             _ => None,
@@ -77,11 +89,10 @@ impl Builder {
         let sink = self.sink(to)?;
         self.stage("writing", to);
         let brought = one.as_ref().unwrap_or(graph).deliver(&*sink).await;
-        if let Err(error) = &brought {
+        if brought.is_err() {
             self.registry.tidy().await;
-            self.remove_damaged(graph, error).await;
         }
-        brought.map_err(fail)
+        Ok(brought)
     }
 
     /// Cancels the uploads that were given up, because a delivery failed or its future was dropped.
@@ -90,23 +101,14 @@ impl Builder {
     }
 
     /// Some registries give an upload ten minutes, whatever its size.
-    fn warn_of_giants(&self, built: &Built) {
+    pub(super) fn warn_of_giants(&self, built: &Built, to: &Destination) {
+        if !matches!(to, Destination::Registry(_)) {
+            return;
+        }
         for layer in built.layers.iter().filter(|layer| layer.size > GIANT && layer.made != Made::Base) {
             let message = format!("layer {} has {} MB in one upload", layer.name, layer.size / 1_000_000);
             let hint = Hint::new("name what is in it under `layers.own`, if the registry gives it too little time");
             self.warn(&message, Some(&hint));
-        }
-    }
-
-    /// Throws away what a blob turned out to be made of wrongly, so that the next run fetches it anew.
-    async fn remove_damaged(&self, graph: &Graph, error: &TransferError) {
-        let TransferError::Corrupt { digest, .. } = error else { return };
-        let Some(blob) = graph.blobs().iter().find(|blob| blob.descriptor().digest == *digest).cloned() else {
-            return;
-        };
-        if tokio::task::spawn_blocking(move || blob.distrust()).await.unwrap_or(false) {
-            let hint = Hint::new("run the same again");
-            self.warn("the store held damaged files, which are removed now", Some(&hint));
         }
     }
 

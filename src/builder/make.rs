@@ -9,11 +9,14 @@ use super::{
     BuildError, Builder, Made, Project,
     listing::Listing,
     memo::{self, MadeLayer},
+    seen::Seen,
+    why::{self, Inputs},
 };
 use crate::{
+    fs::FileLock,
     layer::{
         Contribution, Format, Item, LayerError, Paths, Threads, lay_before, merge,
-        scripts::{self, Files},
+        scripts::{self, Files, Reading},
         share, venv,
         wheel::{Destination, RecordCheck, install},
         whiteouts,
@@ -24,12 +27,16 @@ use crate::{
     progress::{Event, Task, TaskKind},
     pypi::PackageIndex,
     recipe::{Compression, Script},
-    store::Blob,
+    store::{Blob, Store},
 };
 
 /// A layer of one platform, with what it took.
 pub(super) struct Finished {
     pub(super) name: String,
+    /// Nothing for what nobody else is told of.
+    pub(super) key: Option<LayerKey>,
+    /// What it was made of, in words.
+    pub(super) inputs: Inputs,
     pub(super) layer: MadeLayer,
     pub(super) made: Made,
     pub(super) time: Duration,
@@ -48,20 +55,60 @@ impl Builder {
     /// The layer that the plan describes: from an earlier build, or made now.
     pub(super) async fn make(&self, site: Site<'_>, planned: PlannedLayer) -> Result<Finished, BuildError> {
         let start = Instant::now();
-        let store = self.settings.store.clone();
-        let key = planned.key;
-        if self.is_checked(&planned)
-            && let Some(layer) = self.compute(move || memo::recall(&store, &key)).await?
-        {
-            return Ok(Finished { name: planned.name, layer, made: Made::Cached, time: start.elapsed() });
+        let (name, key) = (planned.name.clone(), Some(planned.key));
+        let inputs = why::inputs(&planned, &site.below.facts, site.encoding);
+        let (layer, made) = self.have(site, planned).await?;
+        Ok(Finished { name, key, inputs, layer, made, time: start.elapsed() })
+    }
+
+    async fn have(&self, site: Site<'_>, planned: PlannedLayer) -> Result<(MadeLayer, Made), BuildError> {
+        if let Some(layer) = self.recall(&planned).await? {
+            if matches!(planned.contents, Contents::Debian(_)) {
+                self.judge_noted(site.project, &planned.key)?;
+            }
+            return Ok((layer, Made::Cached));
         }
+        if let Some(found) = self.recall_remote(site, &planned).await? {
+            return Ok(found);
+        }
+        // Another process may be making it: what that made is taken then.
+        let _turn = self.turn(planned.key).await?;
+        match self.recall(&planned).await? {
+            Some(layer) => Ok((layer, Made::Cached)),
+            None => Ok((self.lay_down_mended(site, planned).await?, Made::Built)),
+        }
+    }
+
+    /// The layer as an earlier build made it.
+    async fn recall(&self, planned: &PlannedLayer) -> Result<Option<MadeLayer>, BuildError> {
+        if !self.is_checked(planned) {
+            return Ok(None);
+        }
+        let (store, key) = (self.settings.store.clone(), planned.key);
+        self.compute(move || memo::recall(&store, &key)).await
+    }
+
+    /// Waits for other processes that make the layer under `key`, and keeps them waiting.
+    async fn turn(&self, key: LayerKey) -> Result<FileLock, BuildError> {
+        let store = self.settings.store.clone();
+        let turn = tokio::task::spawn_blocking(move || store.lock(&key.digest())).await;
+        Ok(turn.map_err(|_| BuildError::Worker)??)
+    }
+
+    /// Makes the layer: inputs fetched, items collected, one pass.
+    pub(super) async fn lay_down(&self, site: Site<'_>, planned: PlannedLayer) -> Result<MadeLayer, BuildError> {
+        let key = planned.key;
         let platform = &site.below.platform;
         let fail = |source| BuildError::Layer { layer: planned.name.clone(), platform: platform.clone(), source };
         let records = self.settings.records;
         let items = match planned.contents {
             Contents::Whiteouts(hidden) => whiteouts(&hidden),
             Contents::Venv(made) => venv::lay_out(&made, &site.below.facts, &site.below.platform),
-            Contents::Debian(_) => self.lay_out_packages(site.project, site.below).await?,
+            Contents::Debian(_) => {
+                let laid = self.lay_out_packages(site.project, site.below).await?;
+                self.note_undone(&key, &laid.undone).map_err(|source| fail(source.into()))?;
+                laid.items
+            }
             Contents::Wheels(wheels) => {
                 let inputs = self.fetch(site, wheels).await?;
                 let facts = site.below.facts.clone();
@@ -79,7 +126,7 @@ impl Builder {
         let name = format!("{} {platform}", planned.name);
         let layer = self.lay(name, key, items, site.encoding).await?.map_err(fail)?;
         self.note_records(&key).map_err(|source| fail(source.into()))?;
-        Ok(Finished { name: planned.name, layer, made: Made::Built, time: start.elapsed() })
+        Ok(layer)
     }
 
     /// The layer of the user's files; none where there are none.
@@ -94,20 +141,26 @@ impl Builder {
         let start = Instant::now();
         let platform = &site.below.platform;
         let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
-        let (store, folder) = (self.settings.store.clone(), site.project.folder.clone());
-        let (below, scripts) = (site.below.facts.clone(), scripts.to_vec());
-        let collected = self.compute(move || collect_scripts(&scripts, &folder, &below, &store)).await?;
-        let (items, digests) = collected.map_err(fail)?;
-        let key = scripts_key(&digests, &site.below.facts, site.encoding);
-        let store = self.settings.store.clone();
-        let recalled = self.compute(move || memo::recall(&store, &key)).await?;
+        let (store, now, wanted) = (self.settings.store.clone(), self.settings.now, scripts.to_vec());
+        let (folder, below, encoding) = (site.project.folder.clone(), site.below.facts.clone(), site.encoding);
+        let look = move || -> Result<_, LayerError> {
+            let digests = look_at_scripts(&wanted, &folder, &below, (&store, now))?;
+            Ok((memo::recall(&store, &scripts_key(&digests, &below, encoding)), digests))
+        };
+        let (recalled, looked) = self.compute(look).await?.map_err(fail)?;
+        let inputs = why::inputs_of_files(&looked, &site.below.facts, site.encoding);
         let (layer, made) = if let Some(layer) = recalled {
             (layer, Made::Cached)
         } else {
+            let (store, folder) = (self.settings.store.clone(), site.project.folder.clone());
+            let (below, scripts) = (site.below.facts.clone(), scripts.to_vec());
+            let read = move || collect_scripts(&scripts, &folder, &below, &mut Reading::Whole(&store));
+            let (items, digests) = self.compute(read).await?.map_err(fail)?;
+            let key = scripts_key(&digests, &site.below.facts, site.encoding);
             let name = format!("scripts {platform}");
             (self.lay(name, key, items, site.encoding).await?.map_err(fail)?, Made::Built)
         };
-        Ok(Some(Finished { name: "scripts".to_owned(), layer, made, time: start.elapsed() }))
+        Ok(Some(Finished { name: "scripts".to_owned(), key: None, inputs, layer, made, time: start.elapsed() }))
     }
 
     /// Runs `work` on the pool of worker threads; none of them ever waits for a socket.
@@ -168,7 +221,7 @@ fn tar_size(items: &[Item]) -> u64 {
 }
 
 /// What the recipe's compression means for a layer.
-const fn format(compression: Compression) -> Format {
+pub(super) const fn format(compression: Compression) -> Format {
     match compression {
         Compression::Lazy => Format::Lazy,
         Compression::Zstd => Format::Zstd,
@@ -209,7 +262,7 @@ fn collect_scripts(
     wanted: &[Script],
     folder: &std::path::Path,
     facts: &Facts,
-    store: &crate::store::Store,
+    reading: &mut Reading<'_>,
 ) -> Result<(Vec<Item>, FileDigests), LayerError> {
     let paths = Paths::new(facts);
     let mut contributions = Vec::new();
@@ -220,7 +273,7 @@ fn collect_scripts(
         let owner = (u64::from(script.owner.uid), u64::from(script.owner.gid));
         let mode = script.mode.as_ref().map(|mode| *mode.get_ref());
         let files = Files { from: &from, shown: script.from.get_ref(), to: &to, mode, owner };
-        let collected = scripts::collect(files, store)?;
+        let collected = scripts::collect(files, reading)?;
         let place = |item: &Item| format!("{} {}:{}", item.path, item.uid, item.gid);
         digests.extend(collected.iter().map(|(item, digest)| (place(item), item.mode, *digest)));
         let items = collected.into_iter().map(|(item, _)| item).filter(|item| !paths.has_directory(item)).collect();
@@ -230,6 +283,20 @@ fn collect_scripts(
     let mut items = merge(contributions)?;
     paths.add_parents(&mut items);
     Ok((items, digests))
+}
+
+/// What decides about the layer of the user's files, as far as possible without reading them.
+fn look_at_scripts(
+    wanted: &[Script],
+    folder: &std::path::Path,
+    facts: &Facts,
+    (store, now): (&Store, Option<u64>),
+) -> Result<FileDigests, LayerError> {
+    let mut seen = Seen::at(store, folder, "scripts", now);
+    let mut known = |name: &str, path: &std::path::Path| seen.digest(name, path);
+    let (_, digests) = collect_scripts(wanted, folder, facts, &mut Reading::Digests(&mut known))?;
+    seen.keep(store)?;
+    Ok(digests)
 }
 
 /// What a layer's line in the history says.

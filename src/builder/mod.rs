@@ -14,17 +14,24 @@ mod from_lock;
 mod gathering;
 mod inputs;
 mod kept;
+mod kept_documents;
 mod listing;
 mod local_wheels;
 mod locking;
 mod make;
 mod memo;
+mod mending;
 mod over;
 mod replacing;
 mod paths;
+mod remote;
+mod seen;
 mod stated;
+mod timings;
+mod undone;
 mod verifying;
 mod wheels;
+mod why;
 #[cfg(test)]
 mod testing;
 
@@ -40,8 +47,11 @@ pub use destination::Destination;
 pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
+pub use remote::{Recorded, RemoteCache};
+pub use timings::PastBuild;
 use tokio::sync::Semaphore;
 pub use verifying::{Checks, Depth};
+pub use why::{Since, Why};
 
 use crate::{
     apt::{Archive, Mirrors},
@@ -49,10 +59,12 @@ use crate::{
     image::Index,
     layer::wheel::RecordCheck,
     oci::{Digest, Platform},
+    plan::LayerKey,
     progress::{Event, Observer},
     pypi,
     recipe::Recipe,
     registry::{self, CredentialProvider, Registry},
+    remote::{Check, LayerIndex},
     store::Store,
 };
 
@@ -75,6 +87,8 @@ pub struct Settings {
     pub credentials: Arc<dyn CredentialProvider>,
     /// How registries are spoken to.
     pub registry: registry::Options,
+    /// Where layers that other builds made are found, and told of.
+    pub remote: RemoteCache,
     /// Who hears what happens.
     pub observer: Arc<dyn Observer>,
     /// Whether the files of wheels are held against their RECORD.
@@ -114,6 +128,17 @@ pub struct Built {
     pub index: Index,
     /// Its layers, platform by platform, base first.
     pub layers: Vec<BuiltLayer>,
+    /// What came of holding wheels against each other, platform by platform.
+    pub checks: Vec<BuiltCheck>,
+}
+
+/// What came of holding the wheels of an image against each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltCheck {
+    /// What others may be told.
+    pub check: Check,
+    /// The key of one of the layers.
+    pub beside: Digest,
 }
 
 /// A layer of an image that has been built.
@@ -123,6 +148,8 @@ pub struct BuiltLayer {
     pub platform: Platform,
     /// What a person calls it.
     pub name: String,
+    /// Under which others find it; nothing for the base's, and for files of the user's.
+    pub key: Option<LayerKey>,
     /// Of the compressed blob.
     pub digest: Digest,
     /// Bytes of the compressed blob.
@@ -131,6 +158,8 @@ pub struct BuiltLayer {
     pub made: Made,
     /// How long that took.
     pub time: Duration,
+    /// Why it is what it is; nothing for the base's.
+    pub why: Option<Why>,
 }
 
 /// What it took to have a layer.
@@ -140,6 +169,8 @@ pub enum Made {
     Base,
     /// It was made by an earlier build.
     Cached,
+    /// Another build made it, and its bytes are in a registry.
+    Remote,
     /// It was made now.
     Built,
 }
@@ -149,6 +180,8 @@ pub enum Made {
 pub struct Builder {
     settings: Arc<Settings>,
     registry: Registry,
+    /// What other builds made.
+    layers: Arc<LayerIndex>,
     pool: Arc<rayon::ThreadPool>,
     /// Downloads of all layers and platforms together.
     downloads: Arc<Semaphore>,
@@ -168,6 +201,7 @@ impl Builder {
     pub fn new(settings: Settings) -> Result<Self, BuildError> {
         let registry =
             Registry::new(settings.http.clone(), Arc::clone(&settings.credentials), settings.registry.clone());
+        let layers = Arc::new(settings.remote.index(&registry)?);
         let threads = rayon::ThreadPoolBuilder::new().num_threads(settings.jobs.get());
         let pool = threads.thread_name(|number| format!("layer-{number}")).build();
         let pool = pool.map_err(|source| BuildError::Threads { source })?;
@@ -175,6 +209,7 @@ impl Builder {
         Ok(Self {
             settings: Arc::new(settings),
             registry,
+            layers,
             pool: Arc::new(pool),
             downloads,
             indexes,

@@ -73,6 +73,7 @@ impl Bench {
             mirrors: Mirrors::default(),
             credentials: Arc::new(Anonymous),
             registry: registry::Options::default(),
+            remote: crate::builder::RemoteCache::default(),
             observer: Arc::clone(&self.heard) as Arc<dyn Observer>,
             records: crate::layer::wheel::RecordCheck::Skip,
             jobs: NonZeroUsize::MIN,

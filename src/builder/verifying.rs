@@ -13,7 +13,7 @@ use crate::{
     store::Bucket,
     verify::{
         self, Check, Code, Demands, Finding, Report, Skipped, Subject, SubjectLayer, layer_names,
-        run::{self, Limits},
+        run::{self, Limits, Started},
     },
 };
 
@@ -180,6 +180,11 @@ impl Builder {
                 built.layers.iter().filter(|row| row.platform == image.platform && row.made == Made::Base).count();
             let (platform, manifest) = (image.platform.clone(), image.manifest.clone());
             let candidate = Candidate { platform, manifest, config, layers, base };
+            if checks.wanted.contains(&Check::Run) {
+                let rows = built.layers.iter().filter(|row| row.platform == image.platform);
+                let (what, result, time) = ("layers".to_owned(), "made".to_owned(), rows.map(|row| row.time).sum());
+                report.started.push(Started { platform: image.platform.clone(), what, result, version: None, time });
+            }
             let found = self.verify_candidate(candidate, checks, demands).await?;
             // What was not checked may be checked another time.
             if may_be_known && found.skipped.is_empty() {

@@ -5,7 +5,8 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach, template::Template, verify,
+    cache, copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach, remote_cache::Remote,
+    template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
@@ -139,6 +140,9 @@ pub(super) enum Command {
     /// Join images of several platforms under one name
     #[command(subcommand)]
     Index(index::Index),
+    /// See to the store: what is kept between builds
+    #[command(subcommand)]
+    Cache(cache::Cache),
     /// Be a registry: for a laptop, for tests, for a network without one
     #[cfg(feature = "serve")]
     #[command(after_help = super::serve::EXAMPLES)]
@@ -190,6 +194,12 @@ pub(super) struct Build {
     /// what the lock names either way. Layers that were not checked so far are made again
     #[arg(long)]
     pub(super) verify_record: bool,
+    /// Tell of the layer with this name, or a part of it, which of its inputs differ from the last time it was
+    /// another one; may be given several times
+    #[arg(long, value_name = "LAYER")]
+    pub(super) why: Vec<String>,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 /// `inspect`.

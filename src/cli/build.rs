@@ -1,6 +1,6 @@
 //! `wheelwright build`: lock if need be, build every image, and only then deliver.
 
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 use super::{
     args, destination,
@@ -11,13 +11,13 @@ use super::{
     session::Session,
     summary,
     template::Words,
-    verify,
+    verify, why,
 };
 use crate::{
     builder::{Destination, Selection, Settings},
     engine::Engine,
     layer::wheel::RecordCheck,
-    oci::Platform,
+    oci::{Platform, Reference},
     recipe::Recipe,
 };
 
@@ -36,12 +36,15 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     if arguments.output.is_empty() && arguments.push.is_empty() && !arguments.loading.is_wanted() {
         return Err(CliError::NoDestination);
     }
+    let start = Instant::now();
     let file = ProjectFile::open(arguments.recipe.as_deref(), Path::new("."))?;
     // Before anything is made: without an engine nobody waits for the image.
     let engine = arguments.loading.engine().await?;
     let orders = orders(&file.project.recipe, arguments, engine)?;
     let records = if arguments.verify_record { RecordCheck::Verify } else { RecordCheck::Skip };
-    let builder = session.builder_of(Settings { records, ..session.settings()? })?;
+    let settings = session.settings()?;
+    let remote = arguments.remote.settings(&pushes(&orders), settings.http.options().offline)?;
+    let builder = session.builder_of(Settings { remote, records, ..settings })?;
     let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
     let lock = lock::fresh(session, &builder, &file, policy).await?;
     let mut images = Vec::new();
@@ -53,14 +56,27 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     for (order, built) in orders.iter().zip(&images) {
         let mut deliveries = Vec::new();
         for destination in &order.destinations {
-            deliveries.push((destination, builder.deliver(built, destination).await?));
+            let origin = (&file.project, &lock, &order.selection);
+            deliveries.push((destination, builder.deliver_mended(origin, built, destination).await?));
         }
+        arguments.remote.tell((session, &builder), built, &deliveries).await?;
         delivered.push((built, deliveries));
+    }
+    for (built, deliveries) in &delivered {
+        let sent = deliveries.iter().map(|(_, delivery)| delivery.bytes_sent()).sum();
+        builder.remember_build(&file.project, built, (start.elapsed(), sent))?;
     }
     if let Some(path) = &arguments.metadata_file {
         metadata::write(path, &delivered)?;
     }
-    Ok(summary::of(&delivered))
+    Ok(summary::of(&delivered, &why::told(&images, &arguments.why)?))
+}
+
+/// The names in registries.
+fn pushes(orders: &[Order]) -> Vec<Reference> {
+    let all = orders.iter().flat_map(|order| &order.destinations);
+    all.filter_map(|destination| if let Destination::Registry(name) = destination { Some(name.clone()) } else { None })
+        .collect()
 }
 
 /// What the arguments ask of the recipe.
@@ -114,7 +130,7 @@ fn variants(recipe: &Recipe, named: &[String]) -> Result<Vec<Option<String>>, Cl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{loading::Loading, template::Template};
+    use crate::cli::{loading::Loading, remote_cache::Remote, template::Template};
 
     const RECIPE: &str = "name = \"a\"\nbase = \"h.example/python:3.11\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\nwheels.require = [\"c\"]\n";
     const VARIANTS: &str = "[variants.one]\nrequire = [\"a\"]\n[variants.two]\nrequire = [\"b\"]\n";
@@ -130,6 +146,8 @@ mod tests {
             loading: Loading::default(),
             metadata_file: None,
             verify_record: false,
+            why: Vec::new(),
+            remote: Remote::default(),
             verify: verify::Checking::Quick,
         }
     }

@@ -14,6 +14,7 @@ use crate::{
     oci::{Platform, Reference, ReferenceError},
     pypi::IndexError,
     recipe::RecipeError,
+    remote::KeyError,
     store::StoreError,
 };
 
@@ -70,6 +71,14 @@ pub(super) enum CliError {
     #[cfg(feature = "serve")]
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error("the store held damaged files, which are removed now: {}", damaged.join(", "))]
+    Damaged { damaged: Vec<String> },
+    #[error("the key in `{}` cannot be used", path.display())]
+    RecordKey { path: PathBuf, source: KeyError },
+    #[error("no layer is called `{name}`")]
+    NoLayer { name: String, known: Vec<String> },
+    #[error("the time of this machine is unknown")]
+    NoTime,
     #[error("cannot write to standard output")]
     Print { source: io::Error },
     #[error("cannot start")]
@@ -111,11 +120,13 @@ impl CliError {
             | Self::NoHome
             | Self::PackageIndexes { .. }
             | Self::Certificates { .. }
-            | Self::Mirror { .. } => Code::Usage,
+            | Self::Mirror { .. }
+            | Self::NoLayer { .. }
+            | Self::RecordKey { .. } => Code::Usage,
             Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
             #[cfg(feature = "serve")]
             Self::ServePlace { .. } => Code::Usage,
-            Self::Config { .. } => Code::Refused,
+            Self::Config { .. } | Self::Damaged { .. } => Code::Refused,
             Self::Findings { .. } => Code::Findings,
             Self::Interrupted => Code::Interrupted,
             _ => return None,
@@ -133,6 +144,13 @@ impl Advise for CliError {
             }
             #[cfg(feature = "serve")]
             Self::ServePlace { .. } => "write it as `oci:DIR`, or name a folder",
+            Self::Damaged { .. } => "look after the disk; builds have again what they need",
+            Self::RecordKey { source: KeyError::Public, .. } => "make it with `openssl pkey -in KEY -pubout`",
+            Self::RecordKey { .. } => "make one with `openssl genpkey -algorithm ed25519`",
+            Self::NoLayer { known, .. } => {
+                return Some(Hint::new(format!("choose with `--why` from {}", known.join(", "))));
+            }
+            Self::NoTime => "set the clock to a time after 1970",
             Self::Findings { .. } => {
                 "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`"
             }

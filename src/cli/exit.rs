@@ -92,7 +92,9 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::OtherRelease { .. }
         | BuildError::OtherLibc { .. }
         | BuildError::NoPackageList { .. }
+        | BuildError::MaintainerScript { .. }
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
+        BuildError::FalseRecord { .. } => Some(Code::Refused),
         BuildError::Scratch
         | BuildError::NotInLock { .. }
         | BuildError::NotForThisMachine { .. }

@@ -86,6 +86,7 @@ fn of_platform(built: &Built, image: &Image) -> Value {
         let made = match row.made {
             Made::Base => "base",
             Made::Cached => "cached",
+            Made::Remote => "remote",
             Made::Built => "built",
         };
         json!({

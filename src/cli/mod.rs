@@ -21,7 +21,9 @@ mod destination;
 mod loading;
 mod deliveries;
 mod metadata;
+mod remote_cache;
 mod session;
+mod why;
 mod summary;
 mod build;
 mod lock;
@@ -29,6 +31,7 @@ mod inspect;
 mod verify;
 mod copy;
 mod index;
+mod cache;
 #[cfg(feature = "serve")]
 mod serve;
 
@@ -122,6 +125,7 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
         Command::Index(arguments) => index::run(session, arguments).await,
+        Command::Cache(arguments) => cache::run(session, arguments).await,
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => serve::run(session, arguments, interruption(), print).await,
     };

@@ -2,6 +2,7 @@
 
 use std::{
     num::NonZeroUsize,
+    path::PathBuf,
     sync::{Arc, OnceLock},
     thread,
 };
@@ -11,7 +12,7 @@ use super::{
     progress::Reporter,
 };
 use crate::{
-    builder::{Builder, Settings},
+    builder::{Builder, RemoteCache, Settings},
     hint::Hint,
     http,
     layer::wheel::RecordCheck,
@@ -67,9 +68,8 @@ impl Session {
         let mut options = network::read(&self.environment, indexes.certificates)?;
         options.roots.extend(self.flags.reach.authorities()?);
         let epoch = self.environment.epoch()?;
-        let store = self.flags.store.clone().map_or_else(|| self.environment.store(), Ok)?;
         Ok(Settings {
-            store: Store::open(store)?,
+            store: self.store()?,
             http: http::Client::new(http::Options { offline: self.flags.reach.offline, ..options })?,
             default_index: indexes.default,
             indexes: indexes.indexes,
@@ -77,12 +77,34 @@ impl Session {
             mirrors,
             credentials: Arc::new(self.environment.credentials()),
             registry: self.flags.reach.registry(),
+            remote: RemoteCache::default(),
             observer: Arc::clone(&self.reporter) as Arc<dyn crate::progress::Observer>,
             records: RecordCheck::Skip,
             jobs: self.flags.jobs.unwrap_or_else(cores),
             now: self.environment.now,
             epoch,
         })
+    }
+
+    /// The store, which waits for a process that prunes it.
+    ///
+    /// # Errors
+    /// When there is no place for it, or it cannot be opened.
+    pub(super) fn store(&self) -> Result<Store, CliError> {
+        Ok(Store::open(self.store_folder()?)?.at(self.environment.now))
+    }
+
+    /// The folder of the store.
+    ///
+    /// # Errors
+    /// When there is no home, and no flag names one.
+    pub(super) fn store_folder(&self) -> Result<PathBuf, CliError> {
+        self.flags.store.clone().map_or_else(|| self.environment.store(), Ok)
+    }
+
+    /// Seconds since 1970, as the program started.
+    pub(super) const fn now(&self) -> Option<u64> {
+        self.environment.now
     }
 
     /// Tells what the program itself decided or did.

@@ -11,9 +11,9 @@ use crate::{
     image::Delivery,
 };
 
-/// The closing words of a build.
-pub(super) fn of(images: &[Delivered<'_>]) -> String {
-    format!("{}\n{}{}", layers(images), lines(images), digests(images))
+/// The closing words of a build; `told` is what was asked about layers.
+pub(super) fn of(images: &[Delivered<'_>], told: &str) -> String {
+    format!("{}\n{told}{}{}", layers(images), lines(images), digests(images))
 }
 
 fn layers(images: &[Delivered<'_>]) -> String {
@@ -31,6 +31,7 @@ fn layers(images: &[Delivered<'_>]) -> String {
             let (made, time) = match layer.made {
                 Made::Base => ("base", String::new()),
                 Made::Cached => ("cached", String::new()),
+                Made::Remote => ("remote", String::new()),
                 Made::Built => ("built", quantity::seconds(layer.time)),
             };
             let (name, platform) = (format!("{variant}{}", layer.name), layer.platform.to_string());
@@ -85,10 +86,12 @@ mod tests {
         let layer = |platform: &str, name: &str, made| BuiltLayer {
             platform: platform.parse().unwrap(),
             name: name.to_owned(),
+            key: None,
             digest: Digest::of(name.as_bytes()),
             size: 1_234_567,
             made,
             time: Duration::from_millis(2340),
+            why: None,
         };
         let manifest = Manifest::of_index(&[], &serde_json::Value::Null);
         Built {
@@ -99,6 +102,7 @@ mod tests {
                 layer("linux/amd64", "torch", Made::Cached),
                 layer("linux/arm64", "scripts", Made::Built),
             ],
+            checks: Vec::new(),
         }
     }
 

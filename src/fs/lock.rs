@@ -1,7 +1,7 @@
 //! Locks between processes, held as long as the value lives.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io,
     path::Path,
 };
@@ -25,6 +25,33 @@ impl FileLock {
             if claim(&file)? {
                 return Ok(Self { _file: file });
             }
+        }
+    }
+
+    /// Waits until no other process holds the lock at `path` alone, and keeps out those that want to. The
+    /// lock file stays.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn shared(path: &Path) -> io::Result<Self> {
+        let file = open(path)?;
+        match file.lock_shared() {
+            // Where the file system has no locks, nobody can have it alone either.
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+            _ => Ok(Self { _file: file }),
+        }
+    }
+
+    /// The lock at `path`, unless another process has it, shared or alone. The lock file stays.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made, and where the file system has no locks.
+    pub fn alone(path: &Path) -> io::Result<Option<Self>> {
+        let file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
         }
     }
 

@@ -29,7 +29,7 @@ use super::{
     hashes::{Hashes, Threads},
 };
 use crate::{
-    oci::{Descriptor, DiffId},
+    oci::{Descriptor, DiffId, MediaType},
     store::Store,
 };
 
@@ -52,6 +52,18 @@ pub enum Format {
     Lazy,
 }
 
+impl Format {
+    /// The type of layers in this format.
+    #[must_use]
+    pub const fn media_type(self) -> MediaType {
+        match self {
+            Self::Gzip | Self::Lazy => MediaType::ImageLayerGzip,
+            Self::Zstd => MediaType::ImageLayerZstd,
+            Self::Plain => MediaType::ImageLayer,
+        }
+    }
+}
+
 /// A layer that has been made.
 #[derive(Clone, Debug)]
 pub struct Laid {
@@ -71,6 +83,9 @@ pub trait Witness {
     /// The next bytes of the file that began last. They are checked when the file is over: if they are not
     /// what they should be, no layer comes of it.
     fn contents(&mut self, bytes: &[u8]);
+
+    /// The end of the tar: entries that belong to the format, if it has any, and zeros.
+    fn end(&mut self, tar: &[u8]);
 }
 
 /// Lays `items` down; `advanced` hears of every piece of the tar, in bytes. The result does not depend

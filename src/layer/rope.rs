@@ -66,6 +66,12 @@ impl Rope {
         Ok(length)
     }
 
+    /// The files of the store that it consists of.
+    #[must_use]
+    pub fn blobs(&self) -> &[Blob] {
+        &self.blobs
+    }
+
     /// Throws away the files whose bytes are no longer what they were; true when there were any.
     #[must_use]
     pub fn remove_damaged(&self) -> bool {

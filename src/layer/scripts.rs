@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use flate2::{Compression, write::DeflateEncoder};
 
-use super::{Body, Item, LayerError, MTIME, Method, Node, Span, fingerprint};
+use super::{Body, Item, LayerError, Method, Node, Span, fingerprint};
 use crate::{
     fs::sorted_entries,
     oci::{Digest, Hasher},
@@ -40,29 +40,41 @@ pub struct Files<'a> {
     pub owner: (u64, u64),
 }
 
+/// What is done with the contents of files.
+pub enum Reading<'a> {
+    /// They are read: small ones into memory, large ones deflated into the store.
+    Whole(&'a Store),
+    /// Only their digests are wanted, from somebody who may know them without reading: of the file that the
+    /// recipe names so, at this path. The items have no contents.
+    Digests(&'a mut Known<'a>),
+}
+
+/// Knows the digest of a file, and what the file system says of it.
+pub type Known<'a> = dyn FnMut(&str, &Path) -> io::Result<(Digest, fs::Metadata)> + 'a;
+
 /// The items that `files` become, with the digest of each one's contents. Symbolic links are kept as
 /// links, and must not lead out of the folder.
 ///
 /// # Errors
 /// When something cannot be read, is neither file, folder nor link, or is a link that leads out.
-pub fn collect(files: Files<'_>, store: &Store) -> Result<Vec<(Item, Digest)>, LayerError> {
+pub fn collect(files: Files<'_>, reading: &mut Reading<'_>) -> Result<Vec<(Item, Digest)>, LayerError> {
     let mut found = Vec::new();
     let metadata = fs::metadata(files.from).map_err(|source| local(files.shown, source))?;
     if metadata.is_dir() {
-        walk(files, files.from, files.to, &mut Walk { store, depth: 0, found: &mut found })?;
+        walk(files, files.from, files.to, &mut Walk { reading, depth: 0, found: &mut found })?;
     } else {
-        found.push(file(files, files.from, files.to, store)?);
+        found.push(file(files, files.from, files.to, reading)?);
     }
     Ok(found)
 }
 
-struct Walk<'a> {
-    store: &'a Store,
+struct Walk<'a, 'r> {
+    reading: &'a mut Reading<'r>,
     depth: usize,
     found: &'a mut Vec<(Item, Digest)>,
 }
 
-fn walk(files: Files<'_>, folder: &Path, to: &str, walk_state: &mut Walk<'_>) -> Result<(), LayerError> {
+fn walk(files: Files<'_>, folder: &Path, to: &str, walk_state: &mut Walk<'_, '_>) -> Result<(), LayerError> {
     let shown = |path: &Path| shown(files, path);
     if walk_state.depth > DEEPEST {
         return Err(LayerError::Path { path: shown(folder), reason: "its folders are nested too deeply" });
@@ -83,7 +95,7 @@ fn walk(files: Files<'_>, folder: &Path, to: &str, walk_state: &mut Walk<'_>) ->
         } else if kind.is_symlink() {
             walk_state.found.push(link(files, &path, &to)?);
         } else if kind.is_file() {
-            walk_state.found.push(file(files, &path, &to, walk_state.store)?);
+            walk_state.found.push(file(files, &path, &to, walk_state.reading)?);
         } else {
             return Err(LayerError::Path { path: shown(&path), reason: "it is neither file, folder nor link" });
         }
@@ -115,16 +127,28 @@ fn leads_out(target: &str, place: &str) -> bool {
     target.starts_with('/')
 }
 
-fn file(files: Files<'_>, path: &Path, to: &str, store: &Store) -> Result<(Item, Digest), LayerError> {
+fn file(files: Files<'_>, path: &Path, to: &str, reading: &mut Reading<'_>) -> Result<(Item, Digest), LayerError> {
     use std::os::unix::fs::PermissionsExt as _;
+    let (body, digest, metadata) = match reading {
+        Reading::Whole(store) => contents(files, path, store)?,
+        Reading::Digests(known) => {
+            let shown = shown(files, path);
+            let (digest, metadata) = known(&shown, path).map_err(|source| local(&shown, source))?;
+            (Body::Literal(Bytes::new()), digest, metadata)
+        }
+    };
+    let executable = metadata.permissions().mode() & 0o111 != 0;
+    let mode = files.mode.unwrap_or(if executable { 0o755 } else { 0o644 });
+    Ok((item(files, to, Node::File(body), mode), digest))
+}
+
+fn contents(files: Files<'_>, path: &Path, store: &Store) -> Result<(Body, Digest, fs::Metadata), LayerError> {
     let fail = |source| local(&shown(files, path), source);
     let mut source = fs::File::open(path).map_err(fail)?;
     let metadata = source.metadata().map_err(fail)?;
     if !metadata.is_file() {
         return Err(LayerError::Path { path: shown(files, path), reason: "it is neither file nor folder" });
     }
-    let executable = metadata.permissions().mode() & 0o111 != 0;
-    let mode = files.mode.unwrap_or(if executable { 0o755 } else { 0o644 });
     let (body, digest) = if metadata.len() <= LARGEST_LITERAL {
         let mut bytes = Vec::new();
         (&source).take(LARGEST_LITERAL + 1).read_to_end(&mut bytes).map_err(fail)?;
@@ -137,7 +161,7 @@ fn file(files: Files<'_>, path: &Path, to: &str, store: &Store) -> Result<(Item,
             Fault::Store(error) => LayerError::Store(error),
         })?
     };
-    Ok((item(files, to, Node::File(body), mode), digest))
+    Ok((body, digest, metadata))
 }
 
 enum Fault {
@@ -170,7 +194,7 @@ fn deflated(source: &mut fs::File, store: &Store) -> Result<(Body, Digest), Faul
 }
 
 fn item(files: Files<'_>, to: &str, node: Node, mode: u32) -> Item {
-    Item { path: to.to_owned(), node, mode, uid: files.owner.0, gid: files.owner.1, mtime: MTIME }
+    Item { uid: files.owner.0, gid: files.owner.1, ..Item::new(to.to_owned(), node, mode) }
 }
 
 fn shown(files: Files<'_>, path: &Path) -> String {
@@ -196,7 +220,7 @@ mod tests {
         fs::create_dir(&from).unwrap();
         build(&from);
         let files = Files { from: &from, shown: "app", to: "srv/app", mode: None, owner: (0, 0) };
-        let found = collect(files, &store)?;
+        let found = collect(files, &mut Reading::Whole(&store))?;
         let flat = |(item, _): (Item, Digest)| (item.path, item.mode, matches!(item.node, Node::File(Body::Span(_))));
         Ok(found.into_iter().map(flat).collect())
     }
@@ -239,6 +263,9 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let from = folder.path().join("nowhere");
         let files = Files { from: &from, shown: "scripts/nowhere", to: "srv", mode: None, owner: (0, 0) };
-        assert_eq!(collect(files, &store).unwrap_err().to_string(), "cannot read `scripts/nowhere`");
+        assert_eq!(
+            collect(files, &mut Reading::Whole(&store)).unwrap_err().to_string(),
+            "cannot read `scripts/nowhere`"
+        );
     }
 }

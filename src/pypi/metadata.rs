@@ -95,7 +95,7 @@ impl PackageIndex {
     /// Checks that the wheel in `blob` says of itself what index `index` told of it, if that was asked.
     pub(super) async fn prove(&self, index: &str, name: &str, blob: &Blob) -> Result<(), IndexError> {
         let (read, told) = (Origin::Wheel.key(blob.digest()), Origin::Index.key(blob.digest()));
-        let note = |key: &str| self.inner().store.recall(Bucket::Pages, key);
+        let note = |key: &str| self.inner().store.note(Bucket::Pages, key);
         if note(&read).is_some() {
             return Ok(());
         }
@@ -104,7 +104,7 @@ impl PackageIndex {
         if CoreMetadata::parse(&told) != CoreMetadata::parse(&text) {
             return Err(IndexError::MetadataDiffers { index: index.to_owned(), file: name.to_owned() });
         }
-        Ok(self.inner().store.remember(Bucket::Pages, &read, head(&text))?)
+        Ok(self.inner().store.keep(Bucket::Pages, &read, head(&text))?)
     }
 
     /// As read from the wheel itself, if it is at hand; else as the index told it, in an earlier run or
@@ -116,7 +116,7 @@ impl PackageIndex {
             return self.local_text(&path, wheel).await;
         }
         let Some(digest) = file.sha256 else { return self.remote_text(index, file, wheel).await };
-        let note = |origin: Origin| self.inner().store.recall(Bucket::Pages, &origin.key(&digest));
+        let note = |origin: Origin| self.inner().store.note(Bucket::Pages, &origin.key(&digest));
         if let Some(text) = note(Origin::Wheel) {
             return Ok(text);
         }
@@ -127,7 +127,7 @@ impl PackageIndex {
                 None => (Origin::Index, self.remote_text(index, file, wheel).await?),
             },
         };
-        self.inner().store.remember(Bucket::Pages, &origin.key(&digest), head(&text))?;
+        self.inner().store.keep(Bucket::Pages, &origin.key(&digest), head(&text))?;
         Ok(text)
     }
 

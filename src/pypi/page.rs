@@ -149,7 +149,7 @@ impl PackageIndex {
     }
 
     fn kept_page(&self, key: &str) -> Option<(Kept, Vec<u8>)> {
-        let mut note = self.inner().store.recall(Bucket::Pages, key)?;
+        let mut note = self.inner().store.note(Bucket::Pages, key)?;
         let end = note.iter().position(|byte| *byte == b'\n')?;
         let page = serde_json::from_slice(&note[..end]).ok()?;
         note.drain(..=end);
@@ -160,7 +160,7 @@ impl PackageIndex {
         let Ok(mut note) = serde_json::to_vec(page) else { return Ok(()) };
         note.push(b'\n');
         note.extend_from_slice(body);
-        Ok(self.inner().store.remember(Bucket::Pages, key, &note)?)
+        Ok(self.inner().store.keep(Bucket::Pages, key, &note)?)
     }
 }
 

@@ -20,6 +20,7 @@ mod referrers;
 mod repository;
 mod sink;
 mod source;
+mod tags;
 mod token;
 mod upload;
 

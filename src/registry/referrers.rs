@@ -53,7 +53,7 @@ impl Repository {
     ) -> Result<Vec<Descriptor>, RegistryError> {
         let entries = match self.listed(subject, artifact_type).await? {
             Some(entries) => entries,
-            None => entries(self.list(&tag_of(subject)).await?.as_ref()),
+            None => entries(self.tagged(&tag_of(subject)).await?.as_ref()),
         };
         let wanted = |entry: &&Value| {
             artifact_type.is_none_or(|wanted| entry.get("artifactType").and_then(Value::as_str) == Some(wanted))
@@ -108,22 +108,13 @@ impl Repository {
         Ok(Some(found))
     }
 
-    /// The index under `tag`, if there is one.
-    async fn list(&self, tag: &str) -> Result<Option<Manifest>, RegistryError> {
-        match self.get_manifest(tag).await {
-            Ok(index) => Ok(Some(index)),
-            Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Lists `artifact` under `tag`. The protocol knows no change that depends on what was there, so
     /// it is read again after each attempt whether somebody else overwrote it.
     async fn add_to_tag(&self, tag: &str, artifact: &Manifest) -> Result<(), RegistryError> {
         let turn = Arc::clone(lock(&self.registry().shared.lists).entry(format!("{self}:{tag}")).or_default());
         let _turn = turn.lock().await;
         for attempt in 1..=MOST_ATTEMPTS {
-            let list = entries(self.list(tag).await?.as_ref());
+            let list = entries(self.tagged(tag).await?.as_ref());
             if list.iter().any(|entry| digest_of(entry) == Some(artifact.descriptor().digest)) {
                 return Ok(());
             }
@@ -176,7 +167,7 @@ fn entry_of(artifact: &Manifest) -> Value {
 }
 
 /// Where a list goes on: `Link: <…>; rel="next"`.
-fn next_page(response: &Response) -> Option<url::Url> {
+pub(super) fn next_page(response: &Response) -> Option<url::Url> {
     let link = response.headers().get(LINK)?.to_str().ok()?;
     let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     let is_next = parameters.split(';').any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next"));

@@ -17,7 +17,7 @@ use super::{
     upload,
 };
 use crate::{
-    http::Client,
+    http::{Client, pause},
     image::{BlobSource, Manifest, Moved},
     oci::{Descriptor, Digest, MediaType},
 };
@@ -28,7 +28,7 @@ pub(super) const LARGEST_MANIFEST: u64 = 4 << 20;
 const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 /// Everything we can read, Docker's names for it included.
-const MANIFEST_TYPES: [&str; 4] = [
+pub(super) const MANIFEST_TYPES: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -113,7 +113,19 @@ impl Repository {
         let call = Call::new(Method::PUT, self.manifest_url(at)?, &at)
             .with(CONTENT_TYPE, descriptor.media_type.as_ref())
             .carrying(Payload::Bytes(manifest.bytes().clone()));
-        let response = self.send(&call, &[200, 201, 202, 204]).await?;
+        let mut attempt = 1;
+        let response = loop {
+            match self.send(&call, &[200, 201, 202, 204]).await {
+                // That cannot be: the digest was made of these bytes. The reference registry says so when it
+                // reads a file that another push of the same image is writing.
+                Err(error) if error.code() == Some("DIGEST_INVALID") && attempt <= self.http().options().retries => {
+                    tracing::debug!(attempt, %error, "trying again");
+                    tokio::time::sleep(pause(attempt, self.http().options().pause)).await;
+                }
+                response => break response?,
+            }
+            attempt += 1;
+        };
         self.check_digest(&response, &descriptor.digest)?;
         Ok(response)
     }
@@ -294,7 +306,7 @@ fn is_manifest_type(media_type: &MediaType) -> bool {
     MANIFEST_TYPES.contains(&media_type.to_string().as_str())
 }
 
-fn read_head(response: &Response) -> Option<Resolved> {
+pub(super) fn read_head(response: &Response) -> Option<Resolved> {
     let digest = response.headers().get(DIGEST)?.to_str().ok()?.parse().ok()?;
     Some(Resolved { digest, media_type: content_type(response), size: length(response) })
 }

@@ -1,16 +1,16 @@
 //! A reference as a place for images.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use futures_util::future::BoxFuture;
 
-use super::{Repository, lock};
+use super::{RegistryError, Repository, lock};
 use crate::{
     image::{BlobSource, Manifest, Moved, Sink, TransferError},
     oci::Digest,
@@ -24,14 +24,29 @@ pub struct RegistrySink {
     blobs: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<bool>>>>,
     /// The index was there before, and so were all blobs seen so far: manifests need not be sent.
     complete: AtomicBool,
+    /// What the tags pointed to before.
+    standing: Mutex<Standing>,
 }
+
+/// What is known to be in a repository because its tags lead there.
+#[derive(Clone, Default)]
+struct Standing {
+    /// The tags point to what is to be published.
+    same: bool,
+    /// Blobs of what they point to.
+    blobs: BTreeSet<Digest>,
+}
+
+/// Images of an index that are read to know their blobs.
+const MOST_IMAGES: usize = 16;
 
 /// Blobs that are looked for or sent at the same time. How many are sent is the gates' business.
 const WIDTH: usize = 16;
 
 impl RegistrySink {
     pub(super) fn new(repository: Repository, tags: Vec<String>) -> Self {
-        Self { repository, tags, blobs: Mutex::default(), complete: AtomicBool::new(false) }
+        let (blobs, standing) = (Mutex::default(), Mutex::default());
+        Self { repository, tags, blobs, complete: AtomicBool::new(false), standing }
     }
 
     /// The repository.
@@ -46,6 +61,47 @@ impl RegistrySink {
         &self.tags
     }
 
+    /// Whether the repository is known to have a blob.
+    fn has(&self, digest: &Digest) -> bool {
+        let standing = self.standing();
+        standing.same || standing.blobs.contains(digest)
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        lock(&self.standing)
+    }
+
+    /// Looks where the tags point to. A registry keeps what tagged manifests name, so that nothing of it need
+    /// be asked for one by one; should it have lost a blob all the same, it refuses the manifests, and the
+    /// blob is sent then.
+    async fn look(&self, root: &Manifest) -> Result<Standing, RegistryError> {
+        let mut standing = Standing { same: !self.tags.is_empty(), blobs: BTreeSet::new() };
+        for tag in &self.tags {
+            match self.repository.pointed_to(tag).await? {
+                Some(digest) if digest == root.descriptor().digest => {}
+                None => standing.same = false,
+                Some(digest) => {
+                    standing.same = false;
+                    standing.blobs.extend(self.blobs_below(&digest).await?);
+                }
+            }
+        }
+        for image in root.manifests().unwrap_or_default() {
+            standing.same = standing.same && self.repository.has_manifest(&image).await?;
+        }
+        Ok(standing)
+    }
+
+    /// The blobs of an image, or of the images of an index.
+    async fn blobs_below(&self, digest: &Digest) -> Result<BTreeSet<Digest>, RegistryError> {
+        let root = self.repository.manifest(digest).await?;
+        let mut blobs = blobs_of(&root);
+        for image in root.manifests().unwrap_or_default().iter().take(MOST_IMAGES) {
+            blobs.extend(blobs_of(&self.repository.manifest(&image.digest).await?));
+        }
+        Ok(blobs)
+    }
+
     fn flight(&self, digest: Digest) -> Arc<tokio::sync::Mutex<bool>> {
         Arc::clone(lock(&self.blobs).entry(digest).or_default())
     }
@@ -58,7 +114,14 @@ impl Sink for RegistrySink {
 
     fn prepare<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
         Box::pin(async move {
-            let there = self.repository.has_manifest(root.descriptor()).await?;
+            let standing = self.look(root).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "what the tags point to is not known");
+                Standing::default()
+            });
+            // Manifests that name blobs which were not asked for are sent in any case: the registry looks.
+            let there =
+                standing.same || standing.blobs.is_empty() && self.repository.has_manifest(root.descriptor()).await?;
+            *self.standing() = standing;
             self.complete.store(there, Ordering::Release);
             Ok(())
         })
@@ -66,7 +129,11 @@ impl Sink for RegistrySink {
 
     fn put_blob<'a>(&'a self, blob: &'a dyn BlobSource) -> BoxFuture<'a, Result<Moved, TransferError>> {
         Box::pin(async move {
-            let flight = self.flight(blob.descriptor().digest);
+            let digest = blob.descriptor().digest;
+            if self.has(&digest) {
+                return Ok(Moved::Existed);
+            }
+            let flight = self.flight(digest);
             let mut there = flight.lock().await;
             if *there {
                 return Ok(Moved::Existed);
@@ -100,10 +167,18 @@ impl Sink for RegistrySink {
 
     fn publish<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
         Box::pin(async move {
+            if self.standing().same {
+                return Ok(());
+            }
             for tag in &self.tags {
                 self.repository.put_manifest(root, tag).await?;
             }
             Ok(())
         })
     }
+}
+
+fn blobs_of(manifest: &Manifest) -> BTreeSet<Digest> {
+    let blobs = manifest.layers().unwrap_or_default().into_iter().chain(manifest.config().ok());
+    blobs.map(|blob| blob.digest).collect()
 }

@@ -59,7 +59,7 @@ pub(super) struct Abandoned {
 /// What [`put`] would do: a mount is only known to be possible.
 pub(super) async fn foresee(repository: &Repository, blob: &dyn BlobSource) -> Result<Moved, RegistryError> {
     let descriptor = blob.descriptor();
-    if is_kept_elsewhere(&descriptor.media_type) || repository.has_blob(descriptor).await? {
+    if is_there(repository, blob).await? {
         return Ok(Moved::Existed);
     }
     let near = mountable(repository, blob).is_some();
@@ -67,8 +67,7 @@ pub(super) async fn foresee(repository: &Repository, blob: &dyn BlobSource) -> R
 }
 
 pub(super) async fn put(repository: &Repository, blob: &dyn BlobSource) -> Result<Moved, RegistryError> {
-    let descriptor = blob.descriptor();
-    if is_kept_elsewhere(&descriptor.media_type) || repository.has_blob(descriptor).await? {
+    if is_there(repository, blob).await? {
         return Ok(Moved::Existed);
     }
     match mount(repository, blob).await? {
@@ -76,6 +75,15 @@ pub(super) async fn put(repository: &Repository, blob: &dyn BlobSource) -> Resul
         Some(Begun::Session(session)) => transmit(repository, blob, Some(*session)).await,
         None => transmit(repository, blob, None).await,
     }
+}
+
+/// Whether the blob need not be sent. One that comes out of the repository itself is in it.
+async fn is_there(repository: &Repository, blob: &dyn BlobSource) -> Result<bool, RegistryError> {
+    let own = blob
+        .origin()
+        .is_some_and(|origin| origin.registry == repository.registry_name() && origin.repository == repository.name());
+    let descriptor = blob.descriptor();
+    Ok(own || is_kept_elsewhere(&descriptor.media_type) || repository.has_blob(descriptor).await?)
 }
 
 /// Sends a blob without asking whether it is there.

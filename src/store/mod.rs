@@ -1,28 +1,45 @@
 //! What is kept between builds: blobs by digest, and small notes by key. A plain folder, shared by
-//! processes, that may be deleted at any time.
+//! processes, that may be deleted, or carried elsewhere, at any time.
 //!
 //! ```text
 //! ROOT/CACHEDIR.TAG
+//! ROOT/v1/store.lock                   held shared by every process at work, alone by one that prunes
 //! ROOT/v1/blobs/sha256/ab/<64 hex>     files as downloaded or made, read-only
-//! ROOT/v1/<bucket>/<key>               notes; each bucket says its own format version in its keys
+//! ROOT/v1/<bucket>/<key>               notes behind their CRC-32; each bucket says its own format version in
+//!                                      its keys. The buckets are those of [`Bucket::ALL`]
 //! ROOT/v1/ingest/<random>              blobs and notes under construction, locked while written
-//! ROOT/v1/locks/<64 hex>               one per blob being fetched
+//! ROOT/v1/locks/<64 hex>               one per blob being fetched and per layer being made
 //! ```
+//!
+//! Files appear whole, by renaming, and are not waited for on the disk: after a power failure some may be
+//! torn. A torn note is none, and of a torn blob the size or the digest is wrong, which whoever reads it
+//! finds out; then it is removed and had again. The time of a file's last change is that of its last use, set
+//! anew at most once a day, so that what nobody uses can be told (`prune`).
 //!
 //! Whoever opens the store removes what runs that died left in `ingest` and `locks`: all that no
 //! process holds locked.
 
 mod blob;
+mod carry;
+mod entries;
 mod ingest;
+mod prune;
+mod verify;
 
 use std::{
-    fs,
-    io::{self, Write as _},
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 pub use blob::Blob;
+pub use carry::Carried;
+pub use entries::Usage;
 pub use ingest::Ingest;
+pub use prune::{Limits, Pruned};
+pub use verify::Verified;
 
 use crate::{
     fs::{AtomicFile, FileLock, sweep, sweep_locks},
@@ -32,14 +49,24 @@ use crate::{
 
 const SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n# Wheelwright's store: safe to delete.\n";
 
-/// Bytes of the checksum before a remembered note.
+/// Bytes of the checksum before a note.
 const SUM: usize = 4;
 
-/// The store in a folder.
+/// How old the mark of a file's last use may become before it is set anew.
+const DAY: Duration = Duration::from_hours(24);
+
+/// The store in a folder. As long as it lives, nobody prunes it.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    /// By which files are marked as used; they are not where there is none.
+    now: Option<SystemTime>,
+    _shared: Arc<FileLock>,
 }
+
+/// A store that no other process uses.
+#[derive(Debug)]
+pub struct Alone(Store);
 
 /// A family of notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +82,29 @@ pub enum Bucket {
     Packed,
     /// What was checked and found well.
     Checks,
+    /// What was written down of layers in registries.
+    Records,
+    /// Digests of the user's own files, by what the kernel says of them.
+    Files,
+    /// What recipes were built from, and how long that took.
+    Builds,
     /// What layers of base images hold, by diff id, and what is known of base images, by digest.
     Bases,
+}
+
+impl Bucket {
+    /// Every bucket.
+    pub const ALL: [Self; 9] = [
+        Self::Layers,
+        Self::Splices,
+        Self::Pages,
+        Self::Packed,
+        Self::Checks,
+        Self::Records,
+        Self::Files,
+        Self::Builds,
+        Self::Bases,
+    ];
 }
 
 /// What can go wrong in the store.
@@ -83,15 +131,59 @@ pub enum StoreError {
         /// Digest or size that came.
         found: String,
     },
+    /// Other processes use the store.
+    #[error("other processes use the store `{}`", root.display())]
+    InUse {
+        /// Its folder.
+        root: PathBuf,
+    },
+    /// An archive of a store holds something else.
+    #[error("`{}` cannot be imported: `{entry}` {problem}", archive.display())]
+    Foreign {
+        /// The archive.
+        archive: PathBuf,
+        /// The path in it.
+        entry: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
 }
 
 impl Store {
-    /// Opens the store at `root`, which is made if it is missing, and tidies it.
+    /// Opens the store at `root`, which is made if it is missing, and tidies it. Waits for a process that
+    /// prunes it. Blocks.
     ///
     /// # Errors
     /// When the folder cannot be made or written.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let store = Self { root: root.into() };
+        let root = root.into();
+        let path = lock_path(&root);
+        let shared = FileLock::shared(&path).map_err(|source| StoreError::io("lock", &path, source))?;
+        Self::opened(root, shared)
+    }
+
+    /// Opens the store at `root` to be pruned.
+    ///
+    /// # Errors
+    /// When another process uses it, and when the folder cannot be made or written.
+    pub fn open_alone(root: impl Into<PathBuf>) -> Result<Alone, StoreError> {
+        let root = root.into();
+        let path = lock_path(&root);
+        match FileLock::alone(&path).map_err(|source| StoreError::io("lock", &path, source))? {
+            Some(alone) => Ok(Alone(Self::opened(root, alone)?)),
+            None => Err(StoreError::InUse { root }),
+        }
+    }
+
+    /// The store, which marks what is read from now on as used at `now`, in seconds since 1970.
+    #[must_use]
+    pub fn at(mut self, now: Option<u64>) -> Self {
+        self.now = now.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        self
+    }
+
+    fn opened(root: PathBuf, lock: FileLock) -> Result<Self, StoreError> {
+        let store = Self { root, now: None, _shared: Arc::new(lock) };
         sweep(&store.versioned("ingest"));
         sweep_locks(&store.versioned("locks"));
         let tag = store.root.join("CACHEDIR.TAG");
@@ -113,8 +205,13 @@ impl Store {
     #[must_use]
     pub fn blob(&self, digest: &Digest) -> Option<Blob> {
         let path = self.blob_path(digest);
-        let size = fs::metadata(&path).ok()?.len();
-        Some(Blob::new(*digest, size, path))
+        let metadata = fs::metadata(&path).ok()?;
+        if self.is_stale(&metadata)
+            && let Ok(file) = File::open(&path)
+        {
+            self.mark(&file);
+        }
+        Some(Blob::new(*digest, metadata.len(), path))
     }
 
     /// Begins a blob whose digest is not known yet, or not yet proved.
@@ -141,11 +238,7 @@ impl Store {
     /// # Errors
     /// When the file is there and cannot be removed.
     pub fn evict(&self, digest: &Digest) -> Result<(), StoreError> {
-        let path = self.blob_path(digest);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", &path, error)),
-            _ => Ok(()),
-        }
+        remove(&self.blob_path(digest))
     }
 
     /// Waits for other processes that fetch `digest`, and keeps them waiting while held: look for
@@ -158,20 +251,57 @@ impl Store {
         FileLock::exclusive(&path).map_err(|source| StoreError::io("lock", &path, source))
     }
 
-    /// The note under `key`, if there is one. `key` may contain `/`.
+    /// The note under `key`, if there is one that is whole. `key` may contain `/`.
     #[must_use]
     pub fn note(&self, bucket: Bucket, key: &str) -> Option<Vec<u8>> {
-        fs::read(self.note_path(bucket, key)).ok()
+        let mut file = File::open(self.note_path(bucket, key)).ok()?;
+        if file.metadata().is_ok_and(|metadata| self.is_stale(&metadata)) {
+            self.mark(&file);
+        }
+        let mut note = Vec::new();
+        file.read_to_end(&mut note).ok()?;
+        verify::whole(note)
     }
 
-    /// Keeps a note under `key`, over an older one.
+    /// Whether there is a note under `key`, whole or not.
+    #[must_use]
+    pub fn has_note(&self, bucket: Bucket, key: &str) -> bool {
+        self.note_path(bucket, key).is_file()
+    }
+
+    /// Keeps a note under `key`, over an older one. It may be lost when the machine fails, and can be had
+    /// again.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub fn keep(&self, bucket: Bucket, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let path = self.note_path(bucket, key);
-        let write = || self.written(&path, bytes)?.commit();
-        write().map_err(|source| StoreError::io("write", &path, source))
+        self.place(&self.note_path(bucket, key), &[&crc32fast::hash(bytes).to_be_bytes(), bytes].concat())
+    }
+
+    /// Throws the note under `key` away.
+    ///
+    /// # Errors
+    /// When it is there and cannot be removed.
+    pub fn forget(&self, bucket: Bucket, key: &str) -> Result<(), StoreError> {
+        remove(&self.note_path(bucket, key))
+    }
+
+    /// Puts a file there, whole but not waited for.
+    fn place(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        let write = || self.written(path, bytes)?.commit_unsynced();
+        write().map_err(|source| StoreError::io("write", path, source))
+    }
+
+    fn is_stale(&self, metadata: &fs::Metadata) -> bool {
+        let age = |now: SystemTime| now.duration_since(metadata.modified().ok()?).ok();
+        self.now.and_then(age).is_some_and(|age| age >= DAY)
+    }
+
+    /// Marks a file as used now. Who may not, because it is somebody else's, leaves it.
+    fn mark(&self, file: &File) {
+        if let Some(now) = self.now {
+            let _ = file.set_modified(now);
+        }
     }
 
     fn written(&self, path: &Path, bytes: &[u8]) -> io::Result<AtomicFile> {
@@ -185,27 +315,6 @@ impl Store {
         let folder = self.versioned("ingest");
         fs::create_dir_all(&folder)?;
         Ok(folder)
-    }
-
-    /// What [`Store::remember`] wrote under `key`; nothing when that is missing or torn.
-    #[must_use]
-    pub fn recall(&self, bucket: Bucket, key: &str) -> Option<Vec<u8>> {
-        let mut note = self.note(bucket, key)?;
-        let sum = note.first_chunk::<SUM>().map(|sum| u32::from_be_bytes(*sum))?;
-        note.drain(..SUM);
-        (crc32fast::hash(&note) == sum).then_some(note)
-    }
-
-    /// Keeps a note that may be lost, without waiting for the disk: there are hundreds of them, and each
-    /// can be had again.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn remember(&self, bucket: Bucket, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let path = self.note_path(bucket, key);
-        let note = [&crc32fast::hash(bytes).to_be_bytes(), bytes].concat();
-        let write = || self.written(&path, &note)?.commit_unsynced();
-        write().map_err(|source| StoreError::io("write", &path, source))
     }
 
     fn blob_path(&self, digest: &Digest) -> PathBuf {
@@ -229,6 +338,17 @@ impl Store {
     }
 }
 
+fn lock_path(root: &Path) -> PathBuf {
+    root.join("v1/store.lock")
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
 impl Bucket {
     const fn folder(self) -> &'static str {
         match self {
@@ -237,6 +357,9 @@ impl Bucket {
             Self::Pages => "pages",
             Self::Packed => "packed",
             Self::Checks => "checks",
+            Self::Records => "records",
+            Self::Files => "files",
+            Self::Builds => "builds",
             Self::Bases => "bases",
         }
     }
@@ -255,6 +378,8 @@ impl Advise for StoreError {
                 Some(Hint::new("free some space, or name another store with `--store DIR`"))
             }
             Self::Io { .. } => Some(Hint::new("name a folder you may write with `--store DIR`")),
+            Self::InUse { .. } => Some(Hint::new("wait until the builds that run now have ended")),
+            Self::Foreign { .. } => Some(Hint::new("name a file that `wheelwright cache export` wrote")),
             Self::Mismatch { .. } => None,
         }
     }
@@ -266,17 +391,46 @@ mod tests {
     use crate::fs::write_atomic;
 
     #[test]
-    fn what_is_remembered_is_whole_or_forgotten() {
+    fn notes_are_whole_or_none() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        assert_eq!(store.recall(Bucket::Pages, "a"), None);
-        store.remember(Bucket::Pages, "a", b"page").unwrap();
-        assert_eq!(store.recall(Bucket::Pages, "a").as_deref(), Some(b"page".as_slice()));
-        let whole = store.note(Bucket::Pages, "a").unwrap();
+        assert_eq!(store.note(Bucket::Pages, "a"), None);
+        store.keep(Bucket::Pages, "a", b"page").unwrap();
+        assert_eq!(store.note(Bucket::Pages, "a").as_deref(), Some(b"page".as_slice()));
+        let path = folder.path().join("v1/pages/a");
+        let whole = fs::read(&path).unwrap();
         for torn in [&whole[..3], &whole[..whole.len() - 1], &vec![0; whole.len()]] {
-            store.keep(Bucket::Pages, "a", torn).unwrap();
-            assert_eq!(store.recall(Bucket::Pages, "a"), None, "{torn:?}");
+            write_atomic(&path, torn).unwrap();
+            assert_eq!(store.note(Bucket::Pages, "a"), None, "{torn:?}");
         }
+        store.forget(Bucket::Pages, "a").unwrap();
+        assert!(!store.has_note(Bucket::Pages, "a"));
+        store.forget(Bucket::Pages, "a").unwrap();
+    }
+
+    #[test]
+    fn what_is_used_is_marked_once_a_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let blob = store.put(b"wheel").unwrap();
+        store.keep(Bucket::Checks, "a", b"b").unwrap();
+        let files = [blob.path().to_owned(), folder.path().join("v1/checks/a")];
+        let long_ago = SystemTime::UNIX_EPOCH + DAY;
+        let times = || files.each_ref().map(|file| fs::metadata(file).unwrap().modified().unwrap());
+        for file in &files {
+            File::open(file).unwrap().set_modified(long_ago).unwrap();
+        }
+        let used = |now| {
+            let store = store.clone().at(now);
+            store.blob(blob.digest()).unwrap();
+            store.note(Bucket::Checks, "a").unwrap();
+            times().map(|time| time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
+        };
+        let day = DAY.as_secs();
+        assert_eq!(used(None), [day; 2]);
+        assert_eq!(used(Some(2 * day - 1)), [day; 2]);
+        assert_eq!(used(Some(2 * day)), [2 * day; 2]);
+        assert_eq!(used(Some(2 * day + 1)), [2 * day; 2]);
     }
 
     #[test]

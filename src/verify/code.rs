@@ -74,10 +74,12 @@ codes! {
     OTHER_PYTHON = 201, Error, "an extension module is for another Python",
         "The file name of an extension module names another version or build of Python than the image has, and \
          nothing for this one stands beside it: the interpreter passes it over.";
-    ENTRY_POINT_MODULE = 202, Error, "the module of a command is missing",
-        "A console script imports a module that the image does not have: it fails as soon as it is called.";
-    ENTRY_POINT_ATTRIBUTE = 203, Error, "the function of a command is missing",
-        "A console script calls something that its module does not define.";
+    ENTRY_POINT_MODULE = 202, Warning, "the module of a command is missing",
+        "A console script imports a module that the image does not have: it fails as soon as it is called. Some \
+         wheels bring such scripts, and work otherwise; where the image starts it, it is WW218.";
+    ENTRY_POINT_ATTRIBUTE = 203, Warning, "the function of a command is missing",
+        "A console script calls something that its module does not define. Where the image starts it, it is \
+         WW218.";
     CLOBBERED = 204, Error, "two distributions write one path",
         "Two installed distributions list one file with different contents. Which one is there depends on the \
          order of installation, and one of the two is broken.";
@@ -115,6 +117,9 @@ codes! {
     REQUIREMENT_OF_BASE = 217, Note, "a distribution of the base lacks what it requires",
         "The base came with a distribution whose requirements are not met. No wheel of the recipe has to do \
          with it.";
+    ENTRYPOINT_BROKEN = 218, Error, "the command that the image starts does not work",
+        "The entry point of the image is a console script that imports a module which is not there, or calls \
+         something that its module does not define.";
 
     DIGEST = 301, Error, "bytes do not have their digest",
         "A blob of the image is not what its descriptor says, or is not there: whoever pulls it, fails.";

@@ -43,6 +43,9 @@ pub struct Report {
     /// What was started, where that was asked for.
     #[serde(default)]
     pub started: Vec<Started>,
+    /// Bytes of each platform's layers, compressed.
+    #[serde(default)]
+    pub sizes: Vec<(Platform, u64)>,
 }
 
 impl Report {
@@ -52,6 +55,7 @@ impl Report {
         self.checked.extend(other.checked);
         self.skipped.extend(other.skipped);
         self.started.extend(other.started);
+        self.sizes.extend(other.sizes);
     }
 
     /// Notes the reasons of accepted findings, and adds a note for each entry that accepts nothing although

@@ -5,6 +5,7 @@
 mod bases;
 mod bench;
 mod building;
+mod caching;
 mod copying;
 mod inspecting;
 mod interrupting;
@@ -17,6 +18,10 @@ mod pushing;
 mod refusing;
 #[cfg(feature = "serve")]
 mod serving;
+#[cfg(feature = "serve")]
+mod remote;
+#[cfg(feature = "serve")]
+mod sharing;
 mod verifying;
 mod wheels;
 #[cfg(feature = "serve")]

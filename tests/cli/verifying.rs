@@ -196,8 +196,8 @@ fn commands_without_their_module_or_function() {
     assert_eq!(
         found(&with(Base::default(), ("demo", "1.0"), "", &files), ""),
         [
-            "error WW202 /SITE/demo-1.0.dist-info/entry_points.txt the command `gone` imports `demo.none`, which is not there",
-            "error WW203 /SITE/demo-1.0.dist-info/entry_points.txt the command `no-function` calls `absent` of `demo`, which does not define it",
+            "warning WW202 /SITE/demo-1.0.dist-info/entry_points.txt the command `gone` imports `demo.none`, which is not there",
+            "warning WW203 /SITE/demo-1.0.dist-info/entry_points.txt the command `no-function` calls `absent` of `demo`, which does not define it",
         ]
     );
 }
@@ -260,7 +260,8 @@ fn recorded_files_that_are_gone() {
 #[test]
 fn a_wheel_whose_command_does_not_work_is_not_delivered() {
     let recipe = "name = \"app\"\nbase = \"oci:base\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\
-                  [wheels]\nrequire = [\"./demo-1.0-py3-none-any.whl\"]\n";
+                  [wheels]\nrequire = [\"./demo-1.0-py3-none-any.whl\"]\n\
+                  [image]\nentrypoint = [\"demo\"]\n";
     let bench = Bench::new(&[("app.toml", recipe)]);
     bench.write_base(&Base::default());
     let demo = Wheel::new("demo", "1.0").file("demo/__init__.py", b"").console_script("demo", "demo.cli:main");
@@ -269,7 +270,7 @@ fn a_wheel_whose_command_does_not_work_is_not_delivered() {
     exit code: 8
     ----- stdout
     ----- stderr
-    error WW202 /usr/local/lib/python3.11/site-packages/demo-1.0.dist-info/entry_points.txt: the command `demo` imports `demo.cli`, which is not there
+    error WW218 /usr/local/lib/python3.11/site-packages/demo-1.0.dist-info/entry_points.txt: the command `demo` imports `demo.cli`, which is not there
       in wheel demo 1.0, linux/amd64, linux/arm64
       hint: install a version of the distribution that has it, or what it is an extra of
     error: the image has 2 errors and is not delivered

@@ -123,7 +123,8 @@ fn files_are_held_against_record_where_that_is_asked_for() {
     let bench = project(&demo(), "");
     assert_eq!(bench.run(build).code, Some(0));
     let made = |line: &str| bench.run(line).stdout.matches("built").count();
-    assert_eq!(made(&format!("{build} --verify-record")), 2, "what was not checked is made again");
+    // Both platforms have the same layer.
+    assert_eq!(made(&format!("{build} --verify-record")), 1, "what was not checked is made again");
     assert_eq!(made(&format!("{build} --verify-record")), 0, "and once only");
 }
 

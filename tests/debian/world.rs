@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 use wheelwright::{
     apt::Mirrors,
-    builder::{Builder, Built, Kept, Project, Selection, Settings},
+    builder::{Builder, Built, Kept, Project, RemoteCache, Selection, Settings},
     fs::write_atomic,
     http::{Client, Options},
     image::Graph,
@@ -93,6 +93,7 @@ impl Machine {
             mirrors: Mirrors::default(),
             credentials: Arc::new(Anonymous),
             registry: registry::Options::default(),
+            remote: RemoteCache::default(),
             observer: Arc::new(Silent),
             records: RecordCheck::Skip,
             jobs: NonZeroUsize::MIN,

@@ -37,8 +37,8 @@ fn fail(what: &str, wheel: &[u8]) -> LayerError {
         error
     });
     let files = world.files();
-    // The wheel and the tag of the folder.
-    assert_eq!(files.len(), 2, "{what}: {files:?}");
+    // The wheel, the tag of the folder, and the lock.
+    assert_eq!(files.len(), 3, "{what}: {files:?}");
     assert_eq!(errors[0].to_string(), errors[1].to_string(), "{what}");
     std::mem::replace(&mut errors[0], LayerError::Thread)
 }

@@ -11,13 +11,13 @@ use futures_util::{future::BoxFuture, stream};
 use wheelwright::{
     hint::Advise as _,
     http::{self, Client},
-    image::{BlobSource, ByteStream, Memory, Moved, Source as _, TransferError, deliver},
+    image::{BlobSource, ByteStream, Image, Manifest, Memory, Moved, Source as _, TransferError, deliver},
     oci::{Descriptor, Digest, MediaType},
     registry::RegistryError,
     serve::faults::{Fault, Seen},
 };
 
-use super::world::{STALL, World, basic, blob, client, client_as, index, noise, read, single};
+use super::world::{STALL, World, basic, blob, client, client_as, index, index_over, noise, read, single};
 
 const SIZE: usize = 600_000;
 
@@ -113,6 +113,20 @@ async fn manifests_survive_passing_statuses_and_lost_answers() {
         let found = client.source(&world.reference("a:1")).unwrap().resolve().await.unwrap();
         assert_eq!(found, index.manifest.descriptor().digest);
     }
+}
+
+#[tokio::test]
+async fn manifests_whose_digest_is_called_wrong_are_sent_again() {
+    let world = World::new().await;
+    let body = r#"{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match"}]}"#;
+    let refuse = Fault::Answer { status: 400, headers: Vec::new(), body: body.into() };
+    world.fail(2, "PUT", "/manifests/sha256", refuse.clone());
+    deliver(&index(), &client().sink(&world.reference("a:1"), &[]).unwrap()).await.unwrap();
+    assert_eq!(world.count("PUT", "/manifests/sha256"), 3 + 2);
+    // For ever it is not believed to pass.
+    world.fail(usize::MAX, "PUT", "/manifests/sha256", refuse);
+    let error = deliver(&index(), &client().sink(&world.reference("b:1"), &[]).unwrap()).await.unwrap_err();
+    assert!(error.to_string().contains("DIGEST_INVALID"), "{error}");
 }
 
 #[tokio::test]
@@ -231,22 +245,53 @@ async fn what_is_there_costs_one_question_a_blob() {
     };
     push("a:1").await;
     let (platforms, layers) = (index.images.len(), index.images[0].layers.len());
-    for reference in ["a:1", "a:2"] {
-        let (bytes, seen) = push(reference).await;
-        assert_eq!(bytes, 0);
-        assert!(seen.len() <= platforms * (2 + layers + platforms), "{seen:#?}");
-        // The index, each distinct blob, and the name.
-        let asked: Vec<String> = seen.iter().map(|seen| seen.method.to_string()).collect();
-        assert_eq!(asked.iter().filter(|method| *method == "HEAD").count(), 1 + 5, "{asked:?}");
-        assert_eq!(asked[6..], ["PUT"]);
-    }
+    let asked = |seen: &[Seen]| seen.iter().map(|seen| seen.method.to_string()).collect::<Vec<_>>();
+    // Another name: what it points to, the index, each distinct blob, and the name.
+    let (bytes, seen) = push("a:2").await;
+    assert!(bytes == 0 && seen.len() <= platforms * (3 + layers + platforms), "{seen:#?}");
+    assert_eq!(asked(&seen), [vec!["HEAD"; 1 + 1 + 5], vec!["PUT"]].concat());
+    // The same name: what it points to, and the images.
+    let (bytes, seen) = push("a:1").await;
+    assert_eq!((bytes, asked(&seen)), (0, vec!["HEAD".to_owned(); 1 + 2]));
     // One platform alone keeps within the bound as well.
     let single = single(&index);
     let sink = |reference: &str| client().sink(&world.reference(reference), &[]).unwrap();
     deliver(&single, &sink("one:1")).await.unwrap();
     let before = world.seen().len();
     deliver(&single, &sink("one:2")).await.unwrap();
-    assert!(world.seen().len() - before <= 2 + layers + 1);
+    assert!(world.seen().len() - before <= 4 + layers + 1);
+}
+
+#[tokio::test]
+async fn what_the_name_led_to_before_is_not_asked_for_again() {
+    let world = World::new().await;
+    let (old, new) = (index(), index_over(vec![index().images[1].clone(), renamed(&index().images[0])]));
+    let sink = || client().sink(&world.reference("a:1"), &[]).unwrap();
+    deliver(&old, &sink()).await.unwrap();
+    let before = world.seen().len();
+    let delivery = deliver(&new, &sink()).await.unwrap();
+    let moved: Vec<Moved> = delivery.blobs.iter().map(|(_, moved)| *moved).collect();
+    assert_eq!(moved.iter().filter(|moved| **moved != Moved::Existed).count(), 1, "{moved:?}");
+    let seen = &world.seen()[before..];
+    let asked = seen.iter().filter(|seen| seen.method == "HEAD" && seen.path.contains("/blobs/")).count();
+    assert_eq!(asked, 1, "{seen:#?}");
+    // A registry that lost something says so when the manifests come.
+    let layer = old.images[1].layers[1].blob.descriptor().clone();
+    let url = format!("{}/v2/a/blobs/{}", world.url(), layer.digest);
+    Client::new(http::Options::default()).unwrap().reqwest().delete(url).send().await.unwrap();
+    deliver(&old, &sink()).await.unwrap();
+    let repository = client().to_read(&world.reference("a:1")).unwrap();
+    assert!(repository.has_blob(&layer).await.unwrap());
+}
+
+/// The same image with another config.
+fn renamed(image: &Image) -> Image {
+    let mut config: serde_json::Value = serde_json::from_slice(image.config.bytes()).unwrap();
+    config["author"] = "another".into();
+    let config = Memory::new(MediaType::ImageConfig, config.to_string());
+    let layers: Vec<Descriptor> = image.layers.iter().map(|layer| layer.blob.descriptor().clone()).collect();
+    let manifest = Manifest::of_image(config.descriptor(), &layers, &serde_json::Value::Null);
+    Image { config, manifest, ..image.clone() }
 }
 
 #[tokio::test]
@@ -258,7 +303,7 @@ async fn an_index_that_is_there_does_not_hide_a_blob_that_is_not() {
     let url = format!("{}/v2/a/blobs/{}", world.url(), layer.digest);
     Client::new(http::Options::default()).unwrap().reqwest().delete(url).send().await.unwrap();
     let before = world.seen().len();
-    let again = deliver(&index, &client().sink(&world.reference("a:1"), &[]).unwrap()).await.unwrap();
+    let again = deliver(&index, &client().sink(&world.reference("a:2"), &[]).unwrap()).await.unwrap();
     assert_eq!(again.moved(&layer.digest), Some(Moved::Sent(layer.size)));
     let put = |seen: &&Seen| seen.method == "PUT" && seen.path.contains("/manifests/sha256");
     let again: BTreeSet<String> = world.seen()[before..].iter().filter(put).map(|seen| seen.path.clone()).collect();

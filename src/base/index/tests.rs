@@ -193,7 +193,7 @@ async fn few_bytes_say_what_all_would() {
         ("usr/bin/python3.12", &python),
         ("usr/lib/large-2", &large),
         (SITE, METADATA),
-        ("usr/lib/python3.12/os.py", b"pass"),
+        ("usr/lib/python3.12/os.pyc", b"pass"),
     ];
     for (written, extra) in [(estargz(files), Some("stargz.index.json")), (zstd_chunked(files), None)] {
         let (layer, count) = source(&written);

@@ -24,6 +24,9 @@ pub(super) fn render(image: &str, report: &Report) -> String {
         "checked": report.checked.iter().map(|(platform, check)| json!({
             "platform": platform.to_string(), "check": check.to_string(),
         })).collect::<Value>(),
+        "sizes": report.sizes.iter().map(|(platform, bytes)| json!({
+            "platform": platform.to_string(), "bytes": bytes,
+        })).collect::<Value>(),
         "started": report.started.iter().map(started).collect::<Value>(),
         "skipped": report.skipped.iter().map(|skipped| json!({
             "platform": skipped.platform.to_string(), "check": skipped.check.to_string(), "reason": skipped.reason,

@@ -44,6 +44,10 @@ fn started(report: &Report) -> String {
         ("version", Align::Left),
         ("seconds", Align::Right),
     ]);
+    for (platform, bytes) in &report.sizes {
+        let size = quantity::bytes(*bytes);
+        table.row(["image".to_owned(), platform.to_string(), size, String::new(), String::new()]);
+    }
     for Started { platform, what, result, version, time } in &report.started {
         let version = version.clone().unwrap_or_default();
         table.row([what.clone(), platform.to_string(), result.clone(), version, quantity::seconds(*time)]);

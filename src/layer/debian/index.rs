@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Raised whenever index or packing change, so that older notes are not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A .deb whose files lie in the store, each a stream of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,9 @@ pub struct Entry {
     pub mtime: u64,
     /// What stands there.
     pub kind: Kind,
+    /// Extended attributes by their names; of all that there are, only `security.capability`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub xattrs: BTreeMap<String, Vec<u8>>,
 }
 
 /// What stands at a path.
@@ -117,8 +120,15 @@ impl Packed {
         Body::Span(self.span(stretch))
     }
 
+    /// The file of the store that holds the contents of all files.
+    #[must_use]
+    pub const fn contents(&self) -> &Blob {
+        &self.blob
+    }
+
     /// The packed form of the .deb with `digest`, if it was made before and is still whole.
-    pub(super) fn recall(store: &Store, digest: &Digest) -> Option<Self> {
+    #[must_use]
+    pub fn recall(store: &Store, digest: &Digest) -> Option<Self> {
         let index: Index = serde_json::from_slice(&store.note(Bucket::Packed, &key(digest))?).ok()?;
         let blob = store.blob(&index.contents)?;
         let fits =

@@ -1,11 +1,11 @@
 //! Extension modules, by their file names: `x.cpython-311-x86_64-linux-gnu.so`, `x.abi3.so`, `x.so`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::View;
 use crate::{
     base::Kind,
-    verify::{Code, Finding},
+    verify::{Code, Finding, Owner},
 };
 
 /// What an interpreter says to an extension module's name.
@@ -70,6 +70,8 @@ impl Abi {
 pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
     let abi = &view.modules.abi;
     let mut modules: BTreeMap<(String, String), (Vec<String>, bool)> = BTreeMap::new();
+    // Who brings modules for this Python too, brings the others on purpose.
+    let mut fitting: BTreeSet<Owner> = BTreeSet::new();
     for site in &view.modules.sites {
         let below = format!("{site}/");
         for (path, node) in view.subject.tree.starting_with(&below) {
@@ -78,13 +80,17 @@ pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
                 let (files, fits) = modules.entry((folder.to_owned(), module.to_owned())).or_default();
                 files.push(path.to_owned());
                 *fits |= fit == Fit::Yes;
+                if fit == Fit::Yes && file.matches('.').count() > 1 {
+                    fitting.extend(view.subject.owners.find(path).cloned());
+                }
             }
         }
     }
     // A module beside them does in their place.
-    let alone = modules.into_iter().filter(|((folder, module), (_, fits))| {
+    let alone = modules.into_iter().filter(|((folder, module), (files, fits))| {
+        let is_extra = || view.subject.owners.find(&files[0]).is_some_and(|owner| fitting.contains(owner));
         let beside = |ending: &str| view.subject.tree.node(&format!("{folder}/{module}{ending}")).is_some();
-        !fits && !beside(".py") && !beside("/__init__.py")
+        !fits && !beside(".py") && !beside("/__init__.py") && !is_extra()
     });
     let finding = |((_, module), (files, _)): ((String, String), (Vec<String>, bool))| {
         let version = view.python.interpreter.version;

@@ -1,6 +1,6 @@
 //! Console scripts: whether the module and the function that each calls are there.
 
-use super::{View, distributions::Distribution, modules::Resolution};
+use super::{View, distributions::Distribution, entrypoint, modules::Resolution};
 use crate::{
     python::EntryPoint,
     verify::{Code, Finding},
@@ -17,7 +17,9 @@ pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
 
 fn judge(view: &View<'_>, distribution: &Distribution<'_>, command: &EntryPoint) -> Option<Finding> {
     let EntryPoint { name, module, attribute } = command;
+    let is_started = entrypoint::starts(view.subject, name);
     let at = |code, message: String| {
+        let code = if is_started { Code::ENTRYPOINT_BROKEN } else { code };
         let finding = view.finding(code, message).at(&format!("{}/entry_points.txt", distribution.info));
         finding.of(distribution.owner.clone())
     };

@@ -53,6 +53,11 @@ pub(super) fn program(subject: &Subject) -> Option<Finding> {
     })
 }
 
+/// Whether the image starts the command called `name`.
+pub(super) fn starts(subject: &Subject, name: &str) -> bool {
+    command(subject).first().is_some_and(|program| program.rsplit('/').next() == Some(name))
+}
+
 /// The script that the interpreter is given must be there, with what it imports; so must a module.
 pub(super) fn script(view: &View<'_>) -> Vec<Finding> {
     let subject = view.subject;

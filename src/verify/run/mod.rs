@@ -108,7 +108,8 @@ fn import(subject: &Subject, sandbox: &Sandbox, (python, module): (&str, &str), 
         }
         Ended { said, .. } => {
             let message = format!("`{module}` cannot be imported: {}", last_line(said));
-            report.findings.push(of_image(Code::RUN_IMPORT, message));
+            let hint = "look at the findings of the other checks: they name what is missing";
+            report.findings.push(of_image(Code::RUN_IMPORT, message).hinted(hint));
             ("fails".to_owned(), None)
         }
     };

@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(20);
 const MOST_SAID: u64 = 64 << 10;
 
 /// Gives the image its devices and processes, and starts what follows in it: ROOT FOLDER UNSHARE PROGRAM….
-const ENTER: &str = r#"root=$0; folder=$1; enter=$2; shift 2; shift
+const ENTER: &str = r#"root=$0; folder=$1; enter=$2; shift 2
 mount --rbind /dev "$root/dev" 2>/dev/null
 mount -t proc proc "$root/proc" 2>/dev/null
 exec "$enter" --root="$root" --wd="$folder" -- "$@""#;

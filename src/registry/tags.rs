@@ -1,0 +1,88 @@
+//! Tags of a repository: what one points to, which there are, and how they go.
+
+use reqwest::{Method, header::ACCEPT};
+use serde_json::Value;
+
+use super::{
+    RegistryError, Repository,
+    call::Call,
+    location::same_server,
+    referrers::next_page,
+    repository::{MANIFEST_TYPES, read_head},
+};
+use crate::{image::Manifest, oci::Digest};
+
+/// Tags asked for at a time; some registries give no more.
+const PAGE: &str = "1000";
+
+/// Pages of a list that are read.
+const MOST_PAGES: usize = 1000;
+
+/// Bytes of a page.
+const LARGEST_PAGE: u64 = 8 << 20;
+
+impl Repository {
+    /// What `tag` points to, if there is such a tag.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached or refuses to tell, and when what comes is no manifest.
+    pub async fn tagged(&self, tag: &str) -> Result<Option<Manifest>, RegistryError> {
+        match self.get_manifest(tag).await {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The digest that `tag` points to, by one question; nothing where there is no such tag, or the registry
+    /// does not say.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached.
+    pub async fn pointed_to(&self, tag: &str) -> Result<Option<Digest>, RegistryError> {
+        let call = Call::new(Method::HEAD, self.url(&format!("manifests/{tag}"))?, &tag);
+        let call = MANIFEST_TYPES.iter().fold(call, |call, media_type| call.with(ACCEPT, media_type));
+        match self.send(&call, &[200]).await {
+            Ok(response) => Ok(read_head(&response).map(|resolved| resolved.digest)),
+            Err(error) if error.status().is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every tag, sorted.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached, does not tell, or has more than a million.
+    pub async fn tags(&self) -> Result<Vec<String>, RegistryError> {
+        let mut url = self.url("tags/list")?;
+        url.query_pairs_mut().append_pair("n", PAGE);
+        let mut tags = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let response = match self.send(&Call::new(Method::GET, url, &"tags"), &[200]).await {
+                Ok(response) => response,
+                Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => return Ok(Vec::new()),
+                Err(error) => return Err(error),
+            };
+            let next = next_page(&response).filter(|next| same_server(next, self.root()));
+            let page = self.read(response, "tags", LARGEST_PAGE).await?;
+            let page: Value = serde_json::from_slice(&page).unwrap_or_default();
+            let listed = page.get("tags").and_then(Value::as_array).into_iter().flatten();
+            tags.extend(listed.filter_map(Value::as_str).map(str::to_owned));
+            let Some(next) = next else {
+                tags.sort();
+                return Ok(tags);
+            };
+            url = next;
+        }
+        Err(self.mismatch(&"at most a million tags", &"more"))
+    }
+
+    /// Removes a manifest with its tags. One that is gone already is no failure.
+    ///
+    /// # Errors
+    /// When the registry cannot be reached or lets nothing be removed.
+    pub async fn delete(&self, digest: &Digest) -> Result<(), RegistryError> {
+        let call = Call::new(Method::DELETE, self.url(&format!("manifests/{digest}"))?, digest);
+        self.send(&call, &[200, 202, 204, 404]).await.map(drop)
+    }
+}

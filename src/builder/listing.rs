@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_seen_is_what_the_layer_holds() {
-        let item = |path: &str, node| Item { path: path.to_owned(), node, mode: 0o755, uid: 1, gid: 2, mtime: 3 };
+        let item = |path: &str, node| Item { uid: 1, gid: 2, mtime: 3, ..Item::new(path.to_owned(), node, 0o755) };
         let file = |bytes: Vec<u8>| Node::File(Body::Literal(Bytes::from(bytes)));
         let items = [
             item("a", Node::Directory),

@@ -356,18 +356,13 @@ impl Advise for BuildError {
                 ))
             }),
             Self::Debian { source, .. } => source.hint(),
-            Self::NotDebian { .. } => Some(Hint::new("take an image of Debian as `base`, or `scratch`")),
+            Self::NotDebian { .. } | Self::OtherLibc { .. } | Self::NoPackageList { .. } | Self::Overlaid { .. } => {
+                self.way_over_a_base().map(Hint::new)
+            }
             Self::OtherRelease { base, .. } => {
                 Some(Hint::new(format!("write `suite = \"{base}\"` in `[debian]`, or take another `base`")))
             }
-            Self::OtherLibc { .. } => Some(Hint::new("name the release of the base in `debian.suite`")),
-            Self::NoPackageList { .. } => {
-                Some(Hint::new("take a `base` with `/var/lib/dpkg/status` or `/var/lib/dpkg/status.d`, or `scratch`"))
-            }
             Self::PackageList { source, .. } => source.hint(),
-            Self::Overlaid { .. } => {
-                Some(Hint::new("leave the package out with `debian.exclude`, or take another `base`"))
-            }
             Self::Unpack { source, .. } => source.hint(),
             Self::Resolve(error) => error.hint(),
             Self::Variant { source, .. } => source.hint(),
@@ -396,6 +391,21 @@ impl Advise for BuildError {
             Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
             Self::Tree { .. } | Self::Worker => None,
         }
+    }
+}
+
+impl BuildError {
+    /// What to do where Debian packages cannot be laid over the base.
+    const fn way_over_a_base(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotDebian { .. } => "take an image of Debian as `base`, or `scratch`",
+            Self::OtherLibc { .. } => "name the release of the base in `debian.suite`",
+            Self::NoPackageList { .. } => {
+                "take a `base` with `/var/lib/dpkg/status` or `/var/lib/dpkg/status.d`, or `scratch`"
+            }
+            Self::Overlaid { .. } => "leave the package out with `debian.exclude`, or take another `base`",
+            _ => return None,
+        })
     }
 }
 

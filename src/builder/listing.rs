@@ -45,6 +45,10 @@ impl Witness for Listing {
     fn contents(&mut self, bytes: &[u8]) {
         self.0.contents(bytes);
     }
+
+    fn end(&mut self, tar: &[u8]) {
+        self.0.append(tar);
+    }
 }
 
 #[cfg(test)]

@@ -63,6 +63,9 @@ impl Builder {
 
     async fn have(&self, site: Site<'_>, planned: PlannedLayer) -> Result<(MadeLayer, Made), BuildError> {
         if let Some(layer) = self.recall(&planned).await? {
+            if matches!(planned.contents, Contents::Debian(_)) {
+                self.judge_noted(site.project, &planned.key)?;
+            }
             return Ok((layer, Made::Cached));
         }
         if let Some(found) = self.recall_remote(site, &planned).await? {
@@ -101,7 +104,11 @@ impl Builder {
         let items = match planned.contents {
             Contents::Whiteouts(hidden) => whiteouts(&hidden),
             Contents::Venv(made) => venv::lay_out(&made, &site.below.facts, &site.below.platform),
-            Contents::Debian(_) => self.lay_out_packages(site.project, site.below).await?,
+            Contents::Debian(_) => {
+                let laid = self.lay_out_packages(site.project, site.below).await?;
+                self.note_undone(&key, &laid.undone).map_err(|source| fail(source.into()))?;
+                laid.items
+            }
             Contents::Wheels(wheels) => {
                 let inputs = self.fetch(site, wheels).await?;
                 let facts = site.below.facts.clone();

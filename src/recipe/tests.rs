@@ -297,10 +297,9 @@ const WRONG: &[(&str, &[&str])] = &[
         &["\"bzip2\" | `layers.compression` cannot be `bzip2` | did you mean `gzip`?"],
     ),
     (
-        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nselect = \"elf\"\nkeyring = 1\nshell = false",
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nkeyring = 1\nshell = false",
         &[
             "auto | `debian.auto` is not supported yet | remove `debian.auto`",
-            "select | `debian.select` is not supported yet | remove `debian.select`",
             "1 | `debian.keyring` must be a file of keys or `false`, found an integer | ",
         ],
     ),
@@ -438,7 +437,15 @@ fn the_whole_grammar_is_read() {
     assert_eq!(names(&wheels.request.choices[0].any_of[1]), ["pylibjpeg", "pylibjpeg-libjpeg"]);
     assert!(matches!(wheels.request.constraints[1].get_ref(), Listed::File(path) if path == "constraints.txt"));
     let debian = recipe.debian.as_ref().unwrap();
-    assert_eq!(debian.strip.iter().map(|strip| *strip.get_ref()).collect::<Vec<_>>(), [Strip::Doc, Strip::Man]);
+    assert_eq!(
+        debian.strip.iter().map(|strip| strip.get_ref().as_str()).collect::<Vec<_>>(),
+        ["doc", "/usr/share/icons"]
+    );
+    assert_eq!((debian.select, debian.shell), (Select::Listed, Shell::Asked));
+    assert_eq!(debian.time_zone.as_ref().map(|zone| zone.get_ref().as_str()), Some("Europe/Berlin"));
+    assert_eq!(debian.certificates[0].get_ref(), "certificates/company.crt");
+    assert_eq!(debian.scripts.unknown, Unknown::Error);
+    assert_eq!(debian.scripts.acknowledge[0].get_ref(), "fontconfig");
     assert_eq!(debian.security, Security::Without);
     assert_eq!(debian.mirrors.len(), 1);
     assert_eq!((debian.components(), debian.wants_backports()), (vec!["main", "contrib"], true));
@@ -494,9 +501,13 @@ mirror = "https://example.org/debian"
 snapshot = "https://example.org/{archive}/{timestamp}"
 allow-upgrade = ["libc6"]
 security = false
-strip = ["doc", "man"]
+strip = ["doc", "/usr/share/icons"]
 exclude = ["libgl1-mesa-dri"]
-shell = false
+select = "listed"
+shell = true
+timezone = "Europe/Berlin"
+certificates = ["certificates/company.crt"]
+scripts = { unknown = "error", acknowledge = ["fontconfig"] }
 
 [[scripts]]
 from = "scripts/conversion"
@@ -625,6 +636,10 @@ fn inputs_follow_what_a_lock_depends_on_and_nothing_else() {
     check("https://example.org/debian", "https://example.org/mirror", &[]);
     check("\nsnapshot = \"https://example.org/{archive}/{timestamp}\"", "", &[]);
     check("\nessential = true", "", &["debian.essential"]);
+    check("\nselect = \"listed\"", "", &["debian.select"]);
+    check("\nshell = true", "", &["debian.shell"]);
+    check("\ntimezone = \"Europe/Berlin\"", "", &[]);
+    check("unknown = \"error\"", "unknown = \"warn\"", &[]);
     check("recommends = true", "recommends = [\"libgl1\"]", &["debian.recommends"]);
     check("allow-upgrade = [\"libc6\"]", "", &["debian.allow-upgrade"]);
     check("\"contrib\"]", "\"non-free\"]", &["debian.components"]);

@@ -213,7 +213,8 @@ impl<'a> Prover<'_, 'a> {
         let lacks = |gap: &Gap| gap.root == path && !matches!(gap.elsewhere, Elsewhere::Required(_));
         let complete = complete || !self.proof.gaps.iter().rev().take(rounds).any(lacks);
         self.versions(process, before, need);
-        if complete && need != Need::Start {
+        // A program resolves most symbols when it calls them, and a plug-in is loaded by somebody who has them.
+        if complete && need == Need::Import {
             self.symbols(process, before);
         }
         self.reached.extend(process.loaded[before..].iter().map(|loaded| loaded.place.path.clone()));

@@ -22,11 +22,7 @@ struct Seen {
 
 /// Makes `facts` those of the environment that the recipe wants, if it wants one. `tree` is what the base
 /// holds, if it could be read.
-pub(super) fn move_into(
-    project: &Project,
-    facts: &mut Facts,
-    tree: Option<&Tree>,
-) -> Result<Option<Venv>, BuildError> {
+pub(super) fn move_into(project: &Project, facts: &mut Facts, tree: Option<&Tree>) -> Result<Option<Venv>, BuildError> {
     let Some(into) = &project.recipe.wheels.into else { return Ok(None) };
     let refuse = |message: String, hint: &str| {
         Err(project.recipe.problem_at(into.path.span(), message, Some(Hint::new(hint))).into())

@@ -26,7 +26,6 @@ enum What {
 }
 
 const LATER: &[Later] = &[
-    Later { key: "extends", what: What::Key },
     Later { key: "wheels.bytecode", what: What::Switch },
     Later { key: "debian.auto", what: What::Key },
     Later { key: "debian.select", what: What::Key },

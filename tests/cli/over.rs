@@ -149,7 +149,8 @@ fn whoever_relies_on_what_is_replaced_is_named() {
 
 #[test]
 fn wheels_live_in_an_environment_of_their_own() {
-    let bench = project(&with_demo(), "into = \"/opt/venv\"\n[image]\nenv = { PATH = \"/x:${PATH}\", A = \"$${B}\" }\n");
+    let bench =
+        project(&with_demo(), "into = \"/opt/venv\"\n[image]\nenv = { PATH = \"/x:${PATH}\", A = \"$${B}\" }\n");
     build(&bench);
     let (config, files) = image(&bench);
     let site = below(&files, "opt/venv/lib/python3.11/site-packages");

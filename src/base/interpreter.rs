@@ -76,7 +76,8 @@ pub(super) fn find(tree: &Tree, config: &Value) -> Result<Option<Found>, BaseErr
 /// Every interpreter of the image, whatever `PATH` says, by path. What has no standard library, or
 /// none that is certainly its own, is none.
 pub(super) fn find_all(tree: &Tree, config: &Value) -> Vec<Installation> {
-    let programs = tree.iter().filter(|(path, node)| is_interpreter(path) && is_program(node));
+    let is_own = |path: &str| Venv::find(tree, &format!("/{path}")).is_none();
+    let programs = tree.iter().filter(|(path, node)| is_interpreter(path) && is_program(node) && is_own(path));
     let environments = tree.iter().filter_map(|(path, _)| path.strip_suffix("pyvenv.cfg"));
     let environments = environments.filter_map(|prefix| {
         let path = format!("{prefix}bin/python3");

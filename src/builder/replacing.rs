@@ -119,7 +119,7 @@ impl Builder {
             None => Tree::new(),
         };
         if !locked.debian.is_empty() {
-            let items = self.lay_out_packages(project, locked).await?;
+            let items = self.lay_out_packages(project, locked).await?.items;
             add_to_tree(&mut tree, &items).map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
         }
         Ok(Seen { tree, settings })

@@ -1,7 +1,7 @@
 //! What is known of bases, held against what the interpreters in them say of themselves.
 //!
-//! Real are: Debian's own files (bookworm, installed, and trixie and bookworm, extracted, the last over a
-//! `/usr` that is not merged), CPython as its authors ship it, over glibc and over musl, and virtual
+//! Real are: Debian's own files (bookworm, installed where this machine can run them, and trixie and
+//! bookworm, extracted, the last without a merged `/usr`), CPython as its authors ship it, over glibc and over musl, and virtual
 //! environments that Python makes itself. Only laid out like the originals are: the folders of conda and
 //! pyenv, in which that CPython stands, and what Alpine writes beside its Python.
 
@@ -31,7 +31,13 @@ use super::{
 
 /// What an interpreter says of itself.
 const PROBE: &str = r#"
-import importlib.metadata, json, os, re, shutil, sys, sysconfig
+import sys, types
+try:
+    import binascii
+except ImportError:  # of a CPython that was compiled without zlib; nothing is computed with it here
+    sys.modules["binascii"] = types.ModuleType("binascii")
+    sys.modules["binascii"].__getattr__ = lambda name: None
+import importlib.metadata, json, os, re, shutil, sysconfig
 installed = {}
 for one in importlib.metadata.distributions():
     installed.setdefault(re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower(), one.version)
@@ -292,7 +298,10 @@ fn virtual_environments_are_known() {
 fn unchanged_cpython_is_known_wherever_it_stands() {
     for (architecture, root) in roots("usr-local") {
         copy(&bookworm(architecture), &root);
-        fs::remove_dir_all(root.join("usr/local")).unwrap();
+        // Where no maintainer script has run, there is none.
+        if root.join("usr/local").exists() {
+            fs::remove_dir_all(root.join("usr/local")).unwrap();
+        }
         copy(&cpython(&format!("gnu-{architecture}")).join("usr/local"), &root.join("usr/local"));
         let base = Base { root, architecture, path: USUAL.to_owned() };
         base.write("usr/local/lib/python3.11/site-packages/demo_thing-1.0.dist-info/METADATA", METADATA);

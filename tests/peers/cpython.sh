@@ -39,6 +39,10 @@ done
 for package in *.deb; do
     dpkg-deb --extract "$package" musl
 done
+# Without the name that linkers look for they would take the static library.
+for machine in x86_64 aarch64; do
+    ln -s "$work/musl/lib/$machine-linux-musl/libc.so" "musl/usr/lib/$machine-linux-musl/libc.so"
+done
 
 # A compiler that looks nowhere but where it is told: setup.py adds this machine's folders.
 cat >cc <<'CC'
@@ -64,26 +68,33 @@ build() { # NAME PREFIX TRIPLET [OPTION …]
     export MULTIARCH COMPILER
     mkdir "$name"
     (
-        cd "$name"
-        CC=$work/cc CFLAGS=-O0 "$work"/Python-3.11*/configure -q --prefix="$prefix" --without-ensurepip \
-            --disable-test-modules ac_cv_buggy_getaddrinfo=no "$@"
-        make -s -j2
-        make -s altbininstall libinstall sharedinstall inclinstall libainstall DESTDIR="$out/$name"
-        ln -s python3.11 "$out/$name$prefix/bin/python3"
+        cd "$name" &&
+            CC=$work/cc CFLAGS=-O0 "$work"/Python-3.11*/configure -q --prefix="$prefix" --without-ensurepip \
+                --disable-test-modules ac_cv_buggy_getaddrinfo=no "$@" &&
+            make -s -j2 &&
+            # Nothing is compiled ahead: that takes as long as all else.
+            make -s libinstall PYTHON_FOR_BUILD=true DESTDIR="$out/$name" &&
+            make -s altbininstall sharedinstall inclinstall libainstall DESTDIR="$out/$name" &&
+            ln -s python3.11 "$out/$name$prefix/bin/python3"
     ) >"$name.log" 2>&1 || { tail -n 20 "$name.log" >&2; return 1; }
     rm -rf "$name"
 }
 
+# What configure has to be told of a processor whose programs cannot be tried. It takes the C library from
+# the machine that compiles.
+cross() { # MACHINE LIBC
+    [ "$1" != x86_64 ] || return 0
+    echo "--host=$1-linux-$2 --build=x86_64-linux-$2 --with-build-python=/usr/bin/python3.11" \
+        "ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no READELF=$1-linux-gnu-readelf"
+}
+
 for architecture in amd64 arm64; do
     case $architecture in
-        amd64) machine=x86_64 cross= ;;
-        arm64)
-            machine=aarch64
-            cross="--host=aarch64-linux-gnu --build=x86_64-linux-gnu --with-build-python=/usr/bin/python3.11
-                ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no" ;;
+        amd64) machine=x86_64 ;;
+        arm64) machine=aarch64 ;;
     esac
-    build "gnu-$architecture" /usr/local "$machine-linux-gnu" $cross
-    build "musl-$architecture" /usr "$machine-linux-musl" $cross
+    build "gnu-$architecture" /usr/local "$machine-linux-gnu" $(cross "$machine" gnu)
+    build "musl-$architecture" /usr "$machine-linux-musl" $(cross "$machine" musl)
     mkdir -p "$out/musl-$architecture/lib"
     cp "musl/lib/$machine-linux-musl/libc.so" "$out/musl-$architecture/lib/ld-musl-$machine.so.1"
 done

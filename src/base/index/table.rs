@@ -83,8 +83,6 @@ struct Row {
     chunk_size: u64,
     #[serde(default)]
     chunk_digest: String,
-    #[serde(default)]
-    chunk_type: String,
 }
 
 impl File {
@@ -160,7 +158,7 @@ fn file(path: &str, rows: &[Row], offsets: &[u64], end: u64) -> Result<File, Ind
         let next = offsets.partition_point(|offset| *offset <= row.offset);
         let limit = if number + 1 == rows.len() && first.end_offset > 0 { first.end_offset } else { end };
         let behind = offsets.get(next).copied().unwrap_or(end).min(limit);
-        let fits = row.chunk_offset == position && behind > row.offset && behind <= end && row.chunk_type.is_empty();
+        let fits = row.chunk_offset == position && behind > row.offset && behind <= end;
         if !fits || size == 0 {
             return Err(wrong("its pieces do not lie side by side"));
         }

@@ -45,13 +45,13 @@ const HOUSE: &[(&str, &[&str])] = &[
             "image",
         ],
     ),
-    ("verify", &["oci", "hint", "fs", "python", "recipe", "lock", "plan", "image", "base"]),
+    ("verify", &["oci", "hint", "fs", "testing", "python", "elf", "recipe", "lock", "plan", "image", "base"]),
     (
         "builder",
         &[
-            "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "recipe", "lock", "plan", "store",
-            "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base",
-            "resolve", "layer", "verify",
+            "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock", "plan",
+            "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt",
+            "base", "resolve", "layer", "verify",
         ],
     ),
     (

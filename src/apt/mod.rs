@@ -18,6 +18,6 @@ pub use contents::Sonames;
 pub use error::AptError;
 pub use mirrors::{DEBIAN, Mirrors, SECURITY};
 pub use release::Signatures;
-pub use resolve::{Recommends, Request, Selected, resolve};
+pub use resolve::{Recommends, Request, Select, Selected, resolve};
 pub use set::{Fault, Set};
 pub use universe::{Candidate, Origin, Standing, Universe};

@@ -7,7 +7,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::banner::{Banners, Scanner};
+use super::{
+    LoaderCache,
+    banner::{Banners, Scanner},
+};
 use crate::python::ModuleSource;
 
 /// Texts larger than this are not what their name says.
@@ -42,6 +45,9 @@ pub enum Evidence {
     /// What stands somewhere in a program or a library.
     #[serde(rename = "b")]
     Binary(Banners),
+    /// Where the loader believes libraries to be.
+    #[serde(rename = "c")]
+    LoaderCache(LoaderCache),
     /// What importing a Python module does.
     #[serde(rename = "m")]
     Module(ModuleSource),
@@ -65,6 +71,7 @@ enum Sort {
     Distribution,
     Text,
     Binary,
+    LoaderCache,
     Module,
     Secret(Secret),
 }
@@ -119,6 +126,11 @@ impl Evidence {
                 )))
             }
             Some(Sort::Binary) => binary(content).map(|banners| Some(Self::Binary(banners))),
+            Some(Sort::LoaderCache) => {
+                let mut bytes = Vec::new();
+                content.take(TEXT_LIMIT).read_to_end(&mut bytes)?;
+                Ok(Some(Self::LoaderCache(LoaderCache::parse(&bytes))))
+            }
             Some(Sort::Module) => {
                 let mut source = Vec::new();
                 content.take(SOURCE_LIMIT).read_to_end(&mut source)?;
@@ -138,6 +150,7 @@ impl Evidence {
             }
             Self::Text(text) => text.len(),
             Self::Binary(_) => size_of::<Banners>(),
+            Self::LoaderCache(cache) => cache.weight(),
             Self::Module(source) => source.weight(),
             Self::Secret(_) => 0,
         }
@@ -150,6 +163,8 @@ fn sort(path: &str, size: u64) -> Option<Sort> {
     let parent = components.next().unwrap_or_default();
     if is_distribution(name, parent) {
         Some(Sort::Distribution)
+    } else if path == "etc/ld.so.cache" && size <= TEXT_LIMIT {
+        Some(Sort::LoaderCache)
     } else if size <= TEXT_LIMIT && is_text(name, path) {
         Some(Sort::Text)
     } else if is_binary(name, size) {
@@ -210,6 +225,8 @@ fn is_text(name: &str, path: &str) -> bool {
         "os-release" => matches!(path, "etc/os-release" | "usr/lib/os-release"),
         other if has_ending(other, "json") => path.rsplit('/').nth(1) == Some("conda-meta"),
         other if has_ending(other, "pth") => path.contains("-packages/"),
+        // Where musl looks for libraries.
+        other if other.starts_with("ld-musl-") && has_ending(other, "path") => true,
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own, and checksums beside them.
         _ if path.contains("var/lib/dpkg/status.d/") => true,

@@ -20,13 +20,19 @@ use crate::{
 };
 
 /// Raised when [`LayerEntries`] or the evidence in it mean something else than before, or more.
-const LAYER_FORMAT: u32 = 6;
+const LAYER_FORMAT: u32 = 8;
 /// Raised when the facts of the same files would come out differently than before.
 const FACTS_FORMAT: u32 = 5;
 
 /// The entries of the layer with this diff id, if they are known.
 pub fn known_layer(store: &Store, diff_id: DiffId) -> Option<LayerEntries> {
     entries(store, &layer_key(diff_id))
+}
+
+/// Whether [`known_layer`] has something to look at, without looking.
+#[must_use]
+pub fn is_known_layer(store: &Store, diff_id: DiffId) -> bool {
+    store.has_note(Bucket::Bases, &layer_key(diff_id))
 }
 
 /// Keeps the entries of the layer with this diff id.

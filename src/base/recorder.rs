@@ -61,6 +61,15 @@ impl Recorder {
         }
     }
 
+    /// Further entries come as a tar.
+    pub fn append(&mut self, tar: &[u8]) {
+        self.end();
+        match LayerEntries::read(tar) {
+            Ok(more) => self.layer.entries.extend(more.entries),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
     /// The next bytes of its contents.
     pub fn contents(&mut self, bytes: &[u8]) {
         if let Some(now) = &self.now {
@@ -128,7 +137,9 @@ mod tests {
             builder.append_data(&mut header, path, &bytes[..]).unwrap();
             let entry = Entry { kind: Kind::File, mode: 0o644, uid: 0, gid: 0, size: bytes.len() as u64 };
             recorder.begin(path, entry);
-            bytes.chunks(100).for_each(|piece| recorder.contents(piece));
+            for piece in bytes.chunks(100) {
+                recorder.contents(piece);
+            }
         }
         let read = LayerEntries::read(&builder.into_inner().unwrap()[..]).unwrap();
         let found = recorder.finish().unwrap();

@@ -10,6 +10,7 @@ use super::{
     config::{annotations, changes},
     kept_documents::KeptDocuments,
     make::{Finished, Site, created_by},
+    undone::certificate_digests,
     why::Why,
 };
 use crate::{
@@ -94,7 +95,16 @@ impl Builder {
             .flat_map(|debian| &debian.strip)
             .map(|strip| strip.get_ref().as_str())
             .collect();
-        let frame = Frame { encoding: site.encoding, others, own: &own, strip: &strip };
+        let certificates = certificate_digests(project)?;
+        let debian = project.recipe.debian.as_ref();
+        let frame = Frame {
+            encoding: site.encoding,
+            others,
+            own: &own,
+            strip: &strip,
+            time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
+            certificates: &certificates,
+        };
         let planned = plan(site.below, image, frame)?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
         let made = self.make_all(site, planned);

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs::File, io::Read as _, path::PathBuf};
 use futures_util::future::try_join_all;
 use rayon::prelude::*;
 
-use super::{BuildError, Builder, Project, over};
+use super::{BuildError, Builder, Project, over, undone::certificates};
 use crate::{
     apt::{self, Evidence, Query, Signatures, Trust},
     base::{self, Tree},
@@ -13,7 +13,7 @@ use crate::{
     hint::Hint,
     layer::{
         Body, Item, Node,
-        debian::{Options, Over, Packed, Strip, lay_out, pack},
+        debian::{LaidOut, Options, Over, Packed, Strip, lay_out, pack},
     },
     lock::{Below, LockedPlatform, LockedSuite},
     oci::Platform,
@@ -55,11 +55,17 @@ impl Builder {
         let (universe, evidence) = self.archive(project).universe(&query).await.map_err(fail)?;
         self.warn_of(&evidence, &query, &platform);
         over::check_libc(&universe, &installed, &query.suite, &platform)?;
-        let (names, exclude, upgrade) = (words(&debian.packages), words(&debian.exclude), words(&debian.allow_upgrade));
+        let (exclude, upgrade) = (words(&debian.exclude), words(&debian.allow_upgrade));
+        let mut names = words(&debian.packages);
+        names.extend(debian.shell.packages().iter().map(|name| (*name).to_owned()));
         let recommending = if let recipe::Recommends::Of(list) = &debian.recommends { words(list) } else { Vec::new() };
         let request = apt::Request {
             names: &names,
             essential: debian.essential == Essential::All,
+            select: match debian.select {
+                recipe::Select::Depends => apt::Select::Depends,
+                recipe::Select::Listed => apt::Select::Listed,
+            },
             recommends: match debian.recommends {
                 recipe::Recommends::None => apt::Recommends::None,
                 recipe::Recommends::Of(_) => apt::Recommends::Of(&recommending),
@@ -128,11 +134,11 @@ impl Builder {
         locked: &mut LockedPlatform,
     ) -> Result<Vec<Item>, BuildError> {
         let packed = self.packed(project, locked).await?;
-        let Some(tree) = base else { return self.lay_out(project, packed, locked).await };
+        let Some(tree) = base else { return Ok(self.lay_out(project, packed, locked).await?.items) };
         let directories: BTreeSet<&str> = packed.iter().flat_map(|package| over::directories(&package.index)).collect();
         let symlinks = tree.links_on_the_way(directories);
         locked.below = Some(Below { directories: Vec::new(), symlinks });
-        let items = self.lay_out(project, packed, locked).await?;
+        let items = self.lay_out(project, packed, locked).await?.items;
         let directories = over::settled(tree, &items, &locked.platform)?;
         let own: BTreeSet<&str> = directories.iter().map(|own| own.path.trim_start_matches('/')).collect();
         let items = items.into_iter().filter(|item| !own.contains(item.path.as_str())).collect();
@@ -146,7 +152,7 @@ impl Builder {
         &self,
         project: &Project,
         locked: &LockedPlatform,
-    ) -> Result<Vec<Item>, BuildError> {
+    ) -> Result<LaidOut, BuildError> {
         let packed = self.packed(project, locked).await?;
         self.lay_out(project, packed, locked).await
     }
@@ -171,14 +177,19 @@ impl Builder {
         project: &Project,
         packed: Vec<Packed>,
         locked: &LockedPlatform,
-    ) -> Result<Vec<Item>, BuildError> {
-        let strip = strip(project.recipe.debian.as_ref());
+    ) -> Result<LaidOut, BuildError> {
+        let debian = project.recipe.debian.as_ref();
+        let strip = strip(debian);
+        let time_zone = debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().clone());
+        let certificates = certificates(project)?;
         let below = locked.base.map(|_| over::facts(locked.below.clone().unwrap_or_default()));
-        let items = self.compute(move || {
+        let laid = self.compute(move || {
             let over = below.as_ref().map_or(Over::Scratch, Over::Base);
-            lay_out(&packed, &Options { over, strip })
+            lay_out(&packed, &Options { over, strip, time_zone, certificates })
         });
-        items.await?.map_err(|source| BuildError::Unpack { platform: locked.platform.clone(), source })
+        let laid = laid.await?.map_err(|source| BuildError::Unpack { platform: locked.platform.clone(), source })?;
+        self.judge_undone(project, &laid.undone)?;
+        Ok(laid)
     }
 }
 
@@ -233,6 +244,7 @@ fn strip(debian: Option<&Debian>) -> Vec<Strip> {
             recipe::Strip::Doc => Strip::Documentation,
             recipe::Strip::Man => Strip::Manuals,
             recipe::Strip::Locale => Strip::Locales,
+            recipe::Strip::Path(path) => Strip::Below(path.trim_start_matches('/').to_owned()),
         })
         .collect()
 }

@@ -40,6 +40,14 @@ pub enum BuildError {
         /// The platform.
         platform: Platform,
     },
+    /// A maintainer script does what is not reproduced, and the recipe wants that to be an error.
+    #[error("{package} would also run, when it is installed: {commands}")]
+    MaintainerScript {
+        /// The package.
+        package: String,
+        /// The first few commands, as its scripts spell them.
+        commands: String,
+    },
     /// What is to be upgraded is not in the lock.
     #[error("the lock has nothing called `{name}`")]
     NotInLock {
@@ -327,6 +335,9 @@ impl Advise for BuildError {
             Self::Recipe(error) => error.hint(),
             Self::Lock(error) => error.hint(),
             Self::NotLocked { .. } | Self::BaseMoved { .. } => Some(Hint::new("run `wheelwright lock` again")),
+            Self::MaintainerScript { package, .. } => Some(Hint::new(format!(
+                "if nothing in the image needs it: `debian.scripts.acknowledge = [\"{package}\"]`"
+            ))),
             Self::NotInLock { meant, .. } => Some(meant.clone().unwrap_or_else(|| {
                 Hint::new("name a distribution or Debian package of the lock, or `base` for the base image")
             })),
@@ -345,18 +356,13 @@ impl Advise for BuildError {
                 ))
             }),
             Self::Debian { source, .. } => source.hint(),
-            Self::NotDebian { .. } => Some(Hint::new("take an image of Debian as `base`, or `scratch`")),
+            Self::NotDebian { .. } | Self::OtherLibc { .. } | Self::NoPackageList { .. } | Self::Overlaid { .. } => {
+                self.way_over_a_base().map(Hint::new)
+            }
             Self::OtherRelease { base, .. } => {
                 Some(Hint::new(format!("write `suite = \"{base}\"` in `[debian]`, or take another `base`")))
             }
-            Self::OtherLibc { .. } => Some(Hint::new("name the release of the base in `debian.suite`")),
-            Self::NoPackageList { .. } => {
-                Some(Hint::new("take a `base` with `/var/lib/dpkg/status` or `/var/lib/dpkg/status.d`, or `scratch`"))
-            }
             Self::PackageList { source, .. } => source.hint(),
-            Self::Overlaid { .. } => {
-                Some(Hint::new("leave the package out with `debian.exclude`, or take another `base`"))
-            }
             Self::Unpack { source, .. } => source.hint(),
             Self::Resolve(error) => error.hint(),
             Self::Variant { source, .. } => source.hint(),
@@ -385,6 +391,21 @@ impl Advise for BuildError {
             Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
             Self::Tree { .. } | Self::Worker => None,
         }
+    }
+}
+
+impl BuildError {
+    /// What to do where Debian packages cannot be laid over the base.
+    const fn way_over_a_base(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotDebian { .. } => "take an image of Debian as `base`, or `scratch`",
+            Self::OtherLibc { .. } => "name the release of the base in `debian.suite`",
+            Self::NoPackageList { .. } => {
+                "take a `base` with `/var/lib/dpkg/status` or `/var/lib/dpkg/status.d`, or `scratch`"
+            }
+            Self::Overlaid { .. } => "leave the package out with `debian.exclude`, or take another `base`",
+            _ => return None,
+        })
     }
 }
 

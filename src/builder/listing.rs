@@ -45,6 +45,10 @@ impl Witness for Listing {
     fn contents(&mut self, bytes: &[u8]) {
         self.0.contents(bytes);
     }
+
+    fn end(&mut self, tar: &[u8]) {
+        self.0.append(tar);
+    }
 }
 
 #[cfg(test)]
@@ -62,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_seen_is_what_the_layer_holds() {
-        let item = |path: &str, node| Item { path: path.to_owned(), node, mode: 0o755, uid: 1, gid: 2, mtime: 3 };
+        let item = |path: &str, node| Item { uid: 1, gid: 2, mtime: 3, ..Item::new(path.to_owned(), node, 0o755) };
         let file = |bytes: Vec<u8>| Node::File(Body::Literal(Bytes::from(bytes)));
         let items = [
             item("a", Node::Directory),

@@ -57,10 +57,8 @@ impl Builder {
         platform: &Platform,
         kept: (Option<(Digest, Option<Digest>)>, &[LockedSuite]),
     ) -> Result<LockedPlatform, BuildError> {
-        match self.read_platform(project, platform, kept).await {
-            Ok(locked) => stated::check(&project.recipe, platform, &locked.facts).map(|()| locked),
-            Err(error) => self.lock_stated(project, platform, error),
-        }
+        let read = self.read_platform(project, platform, kept).await;
+        read.or_else(|error| self.lock_stated(project, platform, error))
     }
 
     async fn read_platform(
@@ -80,8 +78,10 @@ impl Builder {
         // The index of a local base is a file like any other, and has no name elsewhere.
         let named = base.as_ref().filter(|_| matches!(recipe.base.get_ref(), Base::Registry(_)));
         locked.base_index = named.and_then(|base| kept.map_or(base.index, |(_, index)| index));
-        locked.facts = match (&base, &recipe.debian) {
-            (Some(base), None) if recipe.wheels.into.is_none() => inspect(base, &targets, store).await.map_err(fail)?,
+        let (mut facts, tree) = match (&base, &recipe.debian) {
+            (Some(base), None) if recipe.wheels.into.is_none() => {
+                (inspect(base, &targets, store).await.map_err(fail)?, None)
+            }
             (base, wanted) => {
                 let mut tree = match base {
                     Some(base) => read_tree(base, store).await.map_err(fail)?,
@@ -94,11 +94,12 @@ impl Builder {
                     let added = self.compute(move || add_to_tree(&mut tree, &items).map(|()| tree)).await?;
                     tree = added.map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
                 }
-                let mut facts = tree.facts(&settings, &targets).map_err(fail)?;
-                locked.venv = move_into(project, &mut facts, &tree)?;
-                facts
+                (tree.facts(&settings, &targets).map_err(fail)?, Some(tree))
             }
         };
+        stated::check(recipe, platform, &facts)?;
+        locked.venv = move_into(project, &mut facts, tree.as_ref())?;
+        locked.facts = facts;
         if locked.facts.python.is_none() && recipe.images().iter().any(|image| !image.request.is_empty()) {
             return Err(fail(BaseError::no_python(&settings)));
         }

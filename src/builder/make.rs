@@ -57,7 +57,11 @@ impl Builder {
         let start = Instant::now();
         let (name, key) = (planned.name.clone(), Some(planned.key));
         let inputs = why::inputs(&planned, &site.below.facts, site.encoding);
+        let (debian, noted) = (matches!(planned.contents, Contents::Debian(_)), planned.key);
         let (layer, made) = self.have(site, planned).await?;
+        if debian && made != Made::Built {
+            self.judge_noted(site.project, &noted)?;
+        }
         Ok(Finished { name, key, inputs, layer, made, time: start.elapsed() })
     }
 
@@ -101,7 +105,11 @@ impl Builder {
         let items = match planned.contents {
             Contents::Whiteouts(hidden) => whiteouts(&hidden),
             Contents::Venv(made) => venv::lay_out(&made, &site.below.facts, &site.below.platform),
-            Contents::Debian(_) => self.lay_out_packages(site.project, site.below).await?,
+            Contents::Debian(_) => {
+                let laid = self.lay_out_packages(site.project, site.below).await?;
+                self.note_undone(&key, &laid.undone).map_err(|source| fail(source.into()))?;
+                laid.items
+            }
             Contents::Wheels(wheels) => {
                 let inputs = self.fetch(site, wheels).await?;
                 let facts = site.below.facts.clone();

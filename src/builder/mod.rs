@@ -28,6 +28,7 @@ mod remote;
 mod seen;
 mod stated;
 mod timings;
+mod undone;
 mod verifying;
 mod wheels;
 mod why;

@@ -20,15 +20,16 @@ struct Seen {
     settings: Value,
 }
 
-/// Makes `facts` those of the environment that the recipe wants, if it wants one.
-pub(super) fn move_into(project: &Project, facts: &mut Facts, tree: &Tree) -> Result<Option<Venv>, BuildError> {
+/// Makes `facts` those of the environment that the recipe wants, if it wants one. `tree` is what the base
+/// holds, if it could be read.
+pub(super) fn move_into(project: &Project, facts: &mut Facts, tree: Option<&Tree>) -> Result<Option<Venv>, BuildError> {
     let Some(into) = &project.recipe.wheels.into else { return Ok(None) };
     let refuse = |message: String, hint: &str| {
         Err(project.recipe.problem_at(into.path.span(), message, Some(Hint::new(hint))).into())
     };
     let prefix = into.path.get_ref();
     let Some(python) = &mut facts.python else { return Ok(None) };
-    if !tree.is_vacant(prefix) {
+    if tree.is_some_and(|tree| !tree.is_vacant(prefix)) {
         return refuse(format!("the base has something in {prefix}"), "name another folder");
     }
     if python.scheme.headers.contains("/include/site/") {
@@ -118,7 +119,7 @@ impl Builder {
             None => Tree::new(),
         };
         if !locked.debian.is_empty() {
-            let items = self.lay_out_packages(project, locked).await?;
+            let items = self.lay_out_packages(project, locked).await?.items;
             add_to_tree(&mut tree, &items).map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;
         }
         Ok(Seen { tree, settings })

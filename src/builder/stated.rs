@@ -3,7 +3,7 @@
 
 use toml::Spanned;
 
-use super::{BuildError, Builder, Project};
+use super::{BuildError, Builder, Project, replacing::move_into};
 use crate::{
     base::{BaseError, Stated},
     hint::Hint,
@@ -44,12 +44,13 @@ impl Builder {
             let hint = Hint::new("write `image = \"NAME@sha256:…\"`, with the digest that the registry gives");
             return Err(recipe.problem_at(span, message, Some(hint)).into());
         };
-        let facts = complete(recipe, stated)?.facts();
+        let mut facts = complete(recipe, stated)?.facts();
+        let venv = move_into(project, &mut facts, None)?;
         self.warn(
             "the base cannot be read: what `[base.facts]` says of it was taken for true",
             Some(&Hint::new("run `wheelwright lock` again where the base can be reached")),
         );
-        Ok(LockedPlatform::new(platform.clone(), Some(digest), facts))
+        Ok(LockedPlatform { venv, ..LockedPlatform::new(platform.clone(), Some(digest), facts) })
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn inputs(planned: &PlannedLayer, facts: &Facts, encoding: Encoding) 
     let mut inputs = common(facts, encoding);
     match &planned.contents {
         Contents::Whiteouts(hidden) => {
-            inputs.extend(hidden.iter().map(|path| (format!("hidden {path}"), String::new())))
+            inputs.extend(hidden.iter().map(|path| (format!("hidden {path}"), String::new())));
         }
         Contents::Venv(made) => drop(inputs.insert("environment".to_owned(), format!("{made:?}"))),
         Contents::Wheels(wheels) => inputs.extend(wheels.iter().map(wheel)),

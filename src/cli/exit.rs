@@ -92,6 +92,7 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::OtherRelease { .. }
         | BuildError::OtherLibc { .. }
         | BuildError::NoPackageList { .. }
+        | BuildError::MaintainerScript { .. }
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
         BuildError::FalseRecord { .. } => Some(Code::Refused),
         BuildError::Scratch

@@ -10,6 +10,7 @@ pub mod openpgp;
 mod packages;
 mod paragraph;
 mod release;
+pub mod shell;
 mod version;
 
 pub use clear_sign::ClearSigned;

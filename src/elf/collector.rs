@@ -15,11 +15,13 @@ use super::{
 /// Files of this many bytes are held whole.
 const WHOLE: u64 = 1 << 20;
 /// Bytes at a file's beginning: its program headers, as a rule, and the tables that linkers put first.
-const HEAD: u64 = 48 << 20;
+const HEAD: u64 = 40 << 20;
 /// Bytes from the dynamic section on, where patchelf puts what it has changed.
-const TAIL: u64 = 15 << 20;
+const TAIL: u64 = 11 << 20;
+/// Bytes of other segments, the small ones first: patchelf makes one for each table that it moves.
+const SEGMENTS: u64 = 11 << 20;
 /// Most bytes of one file that are held.
-pub const MEMORY_LIMIT: u64 = WHOLE + HEAD + TAIL;
+pub const MEMORY_LIMIT: u64 = WHOLE + HEAD + TAIL + SEGMENTS;
 /// Before the program headers are known, everything is held.
 const START: u64 = 4096;
 /// How often a file is read again at most: for program headers, dynamic section, hash table, the others.
@@ -238,6 +240,9 @@ fn plan(start: &[u8], size: u64) -> Vec<Range<u64>> {
     let headers = header.segments_range();
     let inside = usize::try_from(headers.start).ok().zip(usize::try_from(headers.end).ok());
     let bytes = inside.and_then(|(from, to)| start.get(from..to));
+    if size <= HEAD {
+        return vec![clip(0..size, size, size)];
+    }
     // Program headers further behind: patchelf moves them where it has no room for one more.
     let Some(bytes) = bytes else { return joined(vec![0..START, clip(headers, size, 1 << 16)]) };
     let segments = header.segments(bytes);
@@ -253,6 +258,13 @@ fn plan(start: &[u8], size: u64) -> Vec<Range<u64>> {
     let mut ranges = vec![clip(0..head.max(START), size, HEAD)];
     ranges.extend(exact(&segments).map(|range| clip(range, size, 1 << 20)));
     ranges.extend(tail(&segments, &loads).map(|range| clip(range, size, TAIL)));
+    loads.sort_by_key(|segment| segment.size);
+    let mut budget = SEGMENTS;
+    for load in loads.iter().filter(|load| load.offset > 0 && !load.is_executable()) {
+        let Some(left) = budget.checked_sub(load.size) else { break };
+        budget = left;
+        ranges.push(clip(load.range(), size, SEGMENTS));
+    }
     joined(ranges)
 }
 

@@ -30,7 +30,9 @@ fn collect(file: &[u8], step: usize, detail: Detail) -> (Collected, usize) {
     let mut collector = Collector::new(detail);
     collector.begin(file.len() as u64);
     for round in 1.. {
-        file.chunks(step).for_each(|piece| collector.write(piece));
+        for piece in file.chunks(step) {
+            collector.write(piece);
+        }
         let held: usize = collector.parts_held();
         assert!(held as u64 <= MEMORY_LIMIT, "{held}");
         match collector.finish() {

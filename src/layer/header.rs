@@ -12,6 +12,9 @@ const LARGEST_SIZE: u64 = (1 << 33) - 1;
 /// Largest number in an octal field of 7 digits.
 const LARGEST_ID: u64 = (1 << 21) - 1;
 
+/// What stands before the name of an extended attribute, as `star`, GNU tar and every engine write it.
+const XATTR: &[u8] = b"SCHILY.xattr.";
+
 /// The header of `item`, preceded by PAX records where it needs them.
 pub(super) fn header(item: &Item) -> Vec<u8> {
     let (kind, size, link) = match &item.node {
@@ -135,6 +138,9 @@ fn cut(text: &str, length: usize) -> &[u8] {
 
 fn pax_records(item: &Item, path: &str, link: &str, size: u64) -> Vec<u8> {
     let mut records = Vec::new();
+    for (name, value) in &item.xattrs {
+        records.extend(pax_record(&[XATTR, name.as_bytes()].concat(), value));
+    }
     let number = |value: u64, largest: u64| (value > largest).then(|| value.to_string());
     let text = |value: &str, fits: bool| (!fits).then(|| value.to_owned());
     let candidates = [
@@ -147,20 +153,20 @@ fn pax_records(item: &Item, path: &str, link: &str, size: u64) -> Vec<u8> {
     ];
     for (key, value) in candidates {
         if let Some(value) = value {
-            records.extend(pax_record(key, &value));
+            records.extend(pax_record(key.as_bytes(), value.as_bytes()));
         }
     }
     records
 }
 
 /// `LENGTH key=value\n`, where LENGTH counts itself.
-fn pax_record(key: &str, value: &str) -> Vec<u8> {
+fn pax_record(key: &[u8], value: &[u8]) -> Vec<u8> {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
     while rest + length.to_string().len() != length {
         length = rest + length.to_string().len();
     }
-    format!("{length} {key}={value}\n").into_bytes()
+    [length.to_string().as_bytes(), b" ", key, b"=", value, b"\n"].concat()
 }
 
 #[cfg(test)]
@@ -170,7 +176,7 @@ mod tests {
     use super::{super::Body, *};
 
     fn item(path: &str, node: Node) -> Item {
-        Item { path: path.to_owned(), node, mode: 0o755, uid: 0, gid: 0, mtime: 315_532_800 }
+        Item::new(path.to_owned(), node, 0o755)
     }
 
     #[test]
@@ -203,9 +209,22 @@ mod tests {
     }
 
     #[test]
+    fn extended_attributes_are_records_of_any_bytes() {
+        let mut plain = item("ping", Node::File(Body::Literal(Bytes::new())));
+        plain.xattrs.insert("security.capability".to_owned(), vec![1, 0, b'=', 0xff]);
+        let mut tar = header(&plain);
+        tar.resize(tar.len() + 1024, 0);
+        let mut archive = tar::Archive::new(&tar[..]);
+        let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
+        let records: Vec<_> = entry.pax_extensions().unwrap().unwrap().map(Result::unwrap).collect();
+        assert_eq!(records[0].key_bytes(), b"SCHILY.xattr.security.capability");
+        assert_eq!(records[0].value_bytes(), [1, 0, b'=', 0xff]);
+    }
+
+    #[test]
     fn a_record_counts_its_own_length() {
         let check = |value: &str| {
-            let record = pax_record("path", value);
+            let record = pax_record(b"path", value.as_bytes());
             let length: usize = str::from_utf8(&record).unwrap().split(' ').next().unwrap().parse().unwrap();
             assert_eq!(length, record.len());
         };

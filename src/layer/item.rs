@@ -1,5 +1,7 @@
 //! What a layer holds, before it is a tar.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::MTIME;
@@ -26,6 +28,16 @@ pub struct Item {
     pub gid: u64,
     /// Seconds since 1970.
     pub mtime: u64,
+    /// Extended attributes by their names, such as `security.capability`.
+    pub xattrs: BTreeMap<String, Vec<u8>>,
+}
+
+impl Item {
+    /// Something of root's, with the time and without the attributes that everything has.
+    #[must_use]
+    pub const fn new(path: String, node: Node, mode: u32) -> Self {
+        Self { path, node, mode, uid: 0, gid: 0, mtime: MTIME, xattrs: BTreeMap::new() }
+    }
 }
 
 /// What stands at a path.
@@ -76,14 +88,7 @@ pub struct Span {
 /// Marks that hide what lower layers have at these absolute paths. Sorted.
 #[must_use]
 pub fn whiteouts(hidden: &[String]) -> Vec<Item> {
-    let mark = |path: &String| Item {
-        path: path.trim_start_matches('/').to_owned(),
-        node: Node::Whiteout,
-        mode: 0o644,
-        uid: 0,
-        gid: 0,
-        mtime: MTIME,
-    };
+    let mark = |path: &String| Item::new(path.trim_start_matches('/').to_owned(), Node::Whiteout, 0o644);
     let mut marks: Vec<Item> = hidden.iter().map(mark).collect();
     marks.sort_by(|left, right| left.path.as_bytes().cmp(right.path.as_bytes()));
     marks

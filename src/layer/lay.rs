@@ -83,6 +83,9 @@ pub trait Witness {
     /// The next bytes of the file that began last. They are checked when the file is over: if they are not
     /// what they should be, no layer comes of it.
     fn contents(&mut self, bytes: &[u8]);
+
+    /// The end of the tar: entries that belong to the format, if it has any, and zeros.
+    fn end(&mut self, tar: &[u8]);
 }
 
 /// Lays `items` down; `advanced` hears of every piece of the tar, in bytes. The result does not depend

@@ -107,7 +107,7 @@ fn components(path: &str) -> impl DoubleEndedIterator<Item = &str> {
 }
 
 fn directory(path: String) -> Item {
-    Item { path, node: Node::Directory, mode: 0o755, uid: 0, gid: 0, mtime: MTIME }
+    Item::new(path, Node::Directory, 0o755)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use flate2::{Compression, write::DeflateEncoder};
 
-use super::{Body, Item, LayerError, MTIME, Method, Node, Span, fingerprint};
+use super::{Body, Item, LayerError, Method, Node, Span, fingerprint};
 use crate::{
     fs::sorted_entries,
     oci::{Digest, Hasher},
@@ -194,7 +194,7 @@ fn deflated(source: &mut fs::File, store: &Store) -> Result<(Body, Digest), Faul
 }
 
 fn item(files: Files<'_>, to: &str, node: Node, mode: u32) -> Item {
-    Item { path: to.to_owned(), node, mode, uid: files.owner.0, gid: files.owner.1, mtime: MTIME }
+    Item { uid: files.owner.0, gid: files.owner.1, ..Item::new(to.to_owned(), node, mode) }
 }
 
 fn shown(files: Files<'_>, path: &Path) -> String {

@@ -40,14 +40,8 @@ mod tests {
 
     #[test]
     fn every_path_is_in_one_part_and_parts_are_even() {
-        let item = |path: String, size: usize| Item {
-            path,
-            node: Node::File(Body::Literal(Bytes::from(vec![0; size]))),
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            mtime: 0,
-        };
+        let contents = |size: usize| Node::File(Body::Literal(Bytes::from(vec![0; size])));
+        let item = |path: String, size: usize| Item::new(path, contents(size), 0o644);
         let items: Vec<Item> = (0..100).map(|index| item(format!("f{index:02}"), index * 7 % 60)).collect();
         let parts: Vec<Vec<Item>> = (1..=3).map(|number| share(items.clone(), number, 3)).collect();
         let sizes: Vec<u64> = parts.iter().map(|part| part.iter().map(stored).sum()).collect();

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use super::{Body, Item, MTIME, Node, Paths};
+use super::{Body, Item, Node, Paths};
 use crate::{
     lock::{Facts, Venv},
     oci::Platform,
@@ -17,7 +17,7 @@ pub fn lay_out(venv: &Venv, facts: &Facts, platform: &Platform) -> Vec<Item> {
     let Some(python) = &facts.python else { return Vec::new() };
     let (prefix, version) = (&venv.prefix, python.version);
     let at = |path: &str| paths.canonical(&format!("{prefix}/{path}"));
-    let item = |path: String, node, mode| Item { path, node, mode, uid: 0, gid: 0, mtime: MTIME };
+    let item = Item::new;
     let text = |text: String| Node::File(Body::Literal(Bytes::from(text)));
     let link = |target: &str| Node::Symlink(target.to_owned());
     let mut items = vec![

@@ -38,6 +38,10 @@ impl fmt::Display for LayerKey {
     }
 }
 
+/// Raised whenever something else is done in place of maintainer scripts, or files of packages come to lie
+/// elsewhere: the layer is another one then.
+const EFFECTS: u32 = 2;
+
 pub(super) fn of_debian(platform: &LockedPlatform, frame: Frame<'_>) -> LayerKey {
     let packages: Vec<_> = platform.debian.iter().map(|package| package.sha256.to_string()).collect();
     LayerKey::of(&json!({
@@ -45,7 +49,10 @@ pub(super) fn of_debian(platform: &LockedPlatform, frame: Frame<'_>) -> LayerKey
         "compression": frame.encoding.compression.to_string(),
         "kind": "debian",
         "packages": packages,
+        "effects": EFFECTS,
         "strip": frame.strip,
+        "time-zone": frame.time_zone,
+        "certificates": frame.certificates.iter().map(|(name, digest)| json!([name, digest.to_string()])).collect::<Vec<_>>(),
         // Over a base, its links and directories decide where files come to lie: two bases that agree in
         // these share the layer.
         "over": platform.base.map(|_| {

@@ -42,8 +42,12 @@ pub struct Frame<'a> {
     pub others: usize,
     /// Distributions that the recipe wants in layers of their own.
     pub own: &'a [NamePattern],
-    /// What the recipe wants left out of Debian packages: `doc`, `man`, `locale`.
-    pub strip: &'a [&'static str],
+    /// What the recipe wants left out of Debian packages: `doc`, `man`, `locale`, and paths.
+    pub strip: &'a [&'a str],
+    /// The local time, where it is not UTC.
+    pub time_zone: Option<&'a str>,
+    /// Names and digests of certificates of the user's.
+    pub certificates: &'a [(String, Digest)],
 }
 
 /// One layer to be made; in the order in which they stand in the image.

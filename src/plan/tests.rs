@@ -22,7 +22,7 @@ fn encoding() -> Encoding {
 }
 
 fn frame(others: usize) -> Frame<'static> {
-    Frame { encoding: encoding(), others, own: &[], strip: &[] }
+    Frame { encoding: encoding(), others, own: &[], strip: &[], time_zone: None, certificates: &[] }
 }
 
 fn planned_in(wheels: Vec<LockedWheel>, frame: Frame<'_>) -> Result<Vec<PlannedLayer>, PlanError> {

@@ -32,6 +32,16 @@ pub struct Debian {
     pub snapshot: Option<Spanned<String>>,
     /// Whose signatures count.
     pub keyring: Keyring,
+    /// Whether what packages depend on comes along.
+    pub select: Select,
+    /// The local time, such as `Europe/Berlin`.
+    pub time_zone: Option<Spanned<String>>,
+    /// Whether there is a shell.
+    pub shell: Shell,
+    /// Files of certificate authorities to trust besides Debian's, relative to the recipe.
+    pub certificates: Vec<Spanned<String>>,
+    /// What becomes of effects of maintainer scripts that are not reproduced.
+    pub scripts: MaintainerScripts,
     /// What is left out of the packages.
     pub strip: Vec<Spanned<Strip>>,
     /// Packages that are left out, whoever depends on them.
@@ -86,8 +96,69 @@ pub enum Keyring {
     Without,
 }
 
+/// Which packages there are beside those that are named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Select {
+    /// What they depend on.
+    #[default]
+    Depends,
+    /// None: `select = "listed"`.
+    Listed,
+}
+
+impl Select {
+    /// The word in the recipe.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Depends => "depends",
+            Self::Listed => "listed",
+        }
+    }
+}
+
+/// Whether there is a shell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shell {
+    /// Only where a package depends on one.
+    #[default]
+    Unasked,
+    /// `shell = true`: `/bin/sh`, and the programs that everybody uses in it.
+    Asked,
+}
+
+impl Shell {
+    /// The packages that bring it.
+    #[must_use]
+    pub fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Unasked => &[],
+            Self::Asked => &["coreutils", "dash"],
+        }
+    }
+}
+
+/// What becomes of effects of maintainer scripts that are not reproduced: `[debian.scripts]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MaintainerScripts {
+    /// What is done about them.
+    pub unknown: Unknown,
+    /// Packages whose effects nobody misses.
+    pub acknowledge: Vec<Spanned<String>>,
+}
+
+/// What is done about something that is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unknown {
+    /// It is named.
+    #[default]
+    Warn,
+    /// Nothing is built.
+    Error,
+}
+
 /// Files of a package that an image can do without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strip {
     /// `/usr/share/doc`, the copyright files excepted.
     Doc,
@@ -95,16 +166,19 @@ pub enum Strip {
     Man,
     /// Translations.
     Locale,
+    /// A path with all below it, `*` for any part of a name: `/usr/share/icons`.
+    Path(String),
 }
 
 impl Strip {
     /// The word in the recipe.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Doc => "doc",
             Self::Man => "man",
             Self::Locale => "locale",
+            Self::Path(path) => path,
         }
     }
 }
@@ -137,12 +211,17 @@ impl Debian {
             suite: suite.unwrap_or_else(|| Spanned::new(table.span(), String::new())),
             components: table.parsed_list("components", component),
             packages,
-            essential: essential(&table),
+            essential: if switch(&table, "essential") { Essential::All } else { Essential::AsNeeded },
             recommends: recommends(&table),
             mirrors: mirrors(&table),
             security: security(&table),
             snapshot: table.parsed("snapshot", snapshot),
             keyring: keyring(&table),
+            select: table.parsed("select", select).map(Spanned::into_inner).unwrap_or_default(),
+            time_zone: table.parsed("timezone", time_zone),
+            shell: if switch(&table, "shell") { Shell::Asked } else { Shell::Unasked },
+            certificates: table.parsed_list("certificates", file),
+            scripts: table.table("scripts").map(scripts).unwrap_or_default(),
             strip: table.parsed_list("strip", strip),
             exclude: table.parsed_list("exclude", bare_package),
             allow_upgrade: table.parsed_list("allow-upgrade", bare_package),
@@ -176,18 +255,6 @@ fn security(table: &Reader<'_>) -> Security {
         _ => {
             table.wrong_type(&table.subject("security"), "a URL or `false`", value);
             Security::Public
-        }
-    }
-}
-
-fn essential(table: &Reader<'_>) -> Essential {
-    let Some(value) = table.value("essential") else { return Essential::AsNeeded };
-    match value.get_ref() {
-        DeValue::Boolean(true) => Essential::All,
-        DeValue::Boolean(false) => Essential::AsNeeded,
-        _ => {
-            table.wrong_type(&table.subject("essential"), "`true` or `false`", value);
-            Essential::AsNeeded
         }
     }
 }
@@ -297,11 +364,59 @@ fn bare_package(text: &str) -> Result<String, Fault> {
 }
 
 fn strip(text: &str) -> Result<Strip, Fault> {
+    if let Some(path) = text.strip_prefix('/') {
+        let plain = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+        if plain {
+            return Ok(Strip::Path(text.to_owned()));
+        }
+        let fault = Fault::new(format!("`{text}` is not a plain path")).labelled("not a plain path");
+        return Err(fault.advised("write it without `.`, `..` and a slash at its end: `/usr/share/icons`"));
+    }
     let known = [Strip::Doc, Strip::Man, Strip::Locale];
-    known
-        .into_iter()
-        .find(|strip| strip.as_str() == text)
-        .ok_or_else(|| not_one_of("debian.strip", text, &known.map(Strip::as_str)))
+    let names: Vec<&str> = known.iter().map(Strip::as_str).collect();
+    known.iter().find(|strip| strip.as_str() == text).cloned().ok_or_else(|| not_one_of("debian.strip", text, &names))
+}
+
+fn select(text: &str) -> Result<Select, Fault> {
+    let known = [Select::Depends, Select::Listed];
+    let found = known.into_iter().find(|select| select.as_str() == text);
+    found.ok_or_else(|| not_one_of("debian.select", text, &known.map(Select::as_str)))
+}
+
+/// A name in the time zone database: `Europe/Berlin`.
+fn time_zone(text: &str) -> Result<String, Fault> {
+    let part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte))
+    };
+    if text.split('/').all(part) {
+        return Ok(text.to_owned());
+    }
+    let fault = Fault::new(format!("`{text}` is not the name of a time zone")).labelled("not a time zone");
+    Err(fault.advised("write it as the time zone database does: `Europe/Berlin`"))
+}
+
+fn scripts(table: Reader<'_>) -> MaintainerScripts {
+    let unknown = |text: &str| match text {
+        "warn" => Ok(Unknown::Warn),
+        "error" => Ok(Unknown::Error),
+        _ => Err(not_one_of("debian.scripts.unknown", text, &["warn", "error"])),
+    };
+    let scripts = MaintainerScripts {
+        unknown: table.parsed("unknown", unknown).map(Spanned::into_inner).unwrap_or_default(),
+        acknowledge: table.parsed_list("acknowledge", bare_package),
+    };
+    table.finish();
+    scripts
+}
+
+/// `key = true`; anything but a truth value is a problem.
+fn switch(table: &Reader<'_>, key: &'static str) -> bool {
+    let Some(value) = table.value(key) else { return false };
+    if let DeValue::Boolean(wanted) = value.get_ref() {
+        return *wanted;
+    }
+    table.wrong_type(&table.subject(key), "`true` or `false`", value);
+    false
 }
 
 /// Packages can be asked for from the suites that belong to the release, and from no other.

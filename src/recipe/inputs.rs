@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{
     Choice, Debian, Demand, Essential, Index, IndexFormat, Keyring, Listed, Recipe, Recommends, Request, Security,
-    StatedFacts, Wheels,
+    Select, Shell, StatedFacts, Wheels,
 };
 
 /// The value of every key that a lock depends on.
@@ -94,6 +94,12 @@ impl Inputs {
         }
         self.add("debian.allow-upgrade", texts(&debian.allow_upgrade));
         self.add("debian.exclude", texts(&debian.exclude));
+        if debian.select != Select::default() {
+            self.add("debian.select", debian.select.as_str());
+        }
+        if debian.shell == Shell::Asked {
+            self.add("debian.shell", "true");
+        }
         self.add("debian.strip", list(&debian.strip, |strip| json!(strip.as_str())));
         if debian.security == Security::Without {
             self.add("debian.security", "false");

@@ -29,10 +29,6 @@ const LATER: &[Later] = &[
     Later { key: "extends", what: What::Key },
     Later { key: "wheels.bytecode", what: What::Switch },
     Later { key: "debian.auto", what: What::Key },
-    Later { key: "debian.select", what: What::Key },
-    Later { key: "debian.timezone", what: What::Key },
-    Later { key: "debian.shell", what: What::Switch },
-    Later { key: "debian.scripts", what: What::Key },
 ];
 
 /// The line for a key that is not acted upon.

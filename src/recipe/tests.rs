@@ -1,6 +1,7 @@
 //! Recipes good and bad: what is read, and what is said about what cannot be read.
 
 mod debian;
+mod documents;
 
 use proptest::prelude::*;
 
@@ -51,7 +52,7 @@ fn wrong_tables_are_explained() {
 
 #[test]
 fn wrong_documents_are_explained() {
-    for (text, expect) in WRONG_DOCUMENTS {
+    for (text, expect) in documents::WRONG {
         check_text("app.toml", text, expect);
     }
 }
@@ -297,47 +298,10 @@ const WRONG: &[(&str, &[&str])] = &[
         &["\"bzip2\" | `layers.compression` cannot be `bzip2` | did you mean `gzip`?"],
     ),
     (
-        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nselect = \"elf\"\nkeyring = 1\nshell = false",
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nkeyring = 1\nshell = false",
         &[
             "auto | `debian.auto` is not supported yet | remove `debian.auto`",
-            "select | `debian.select` is not supported yet | remove `debian.select`",
             "1 | `debian.keyring` must be a file of keys or `false`, found an integer | ",
-        ],
-    ),
-];
-
-/// Whole recipes, and all that is said about them.
-const WRONG_DOCUMENTS: &[(&str, &[&str])] = &[
-    (
-        "",
-        &[
-            " | `platforms` is missing | add `platforms = [\"linux/amd64\", \"linux/arm64\"]`",
-            " | `name` is missing | add `name = \"my-app\"`",
-            " | `base` is missing | add `base = \"docker.io/library/python:3.11-slim\"`",
-        ],
-    ),
-    (
-        "name = \"My App\"\nbase = \"docker-daemon:x\"\nplatforms = [\"linux/amd64\", \"linux/x86_64\", \"linux/arm64/v8\", \"linux/arm64\"]\nnmae = 1",
-        &[
-            "\"My App\" | `My App` cannot be the name of an image | use lower-case letters, digits, and single `-`, `_` or `.` between them",
-            "\"docker-daemon:x\" | a base cannot be read from `docker-daemon:` | save the image as an OCI layout and write `oci:DIR` or `oci-archive:FILE`",
-            "\"linux/x86_64\" | `linux/x86_64` is not a platform | did you mean `linux/amd64`?",
-            "\"linux/arm64\" | the platform `linux/arm64` is named twice | remove one of the two",
-            "nmae | unknown key `nmae` | did you mean `name`?",
-        ],
-    ),
-    (
-        "name = 1\nbase = \"oci:dir:\"\nplatforms = []",
-        &[
-            "1 | `name` must be a string, found an integer | put it in quotes",
-            "\"oci:dir:\" | `oci:dir:` names no file or no valid tag | write `oci:DIR[:tag]` or `oci-archive:FILE[:tag]`",
-            "[] | `platforms` is empty | name at least one platform, such as `linux/amd64`",
-        ],
-    ),
-    (
-        "name = \"a\"\nbase = \"scratch\"\nplatforms = [\"linux/amd64\"]\n[wheels]\nrequire = [\"b\"]",
-        &[
-            "\"scratch\" | there are wheels and no interpreter: the base is `scratch`, and there is no `[debian]` | add `[debian]` with `packages = [\"python3\"]`, or take a base with Python",
         ],
     ),
 ];
@@ -438,7 +402,15 @@ fn the_whole_grammar_is_read() {
     assert_eq!(names(&wheels.request.choices[0].any_of[1]), ["pylibjpeg", "pylibjpeg-libjpeg"]);
     assert!(matches!(wheels.request.constraints[1].get_ref(), Listed::File(path) if path == "constraints.txt"));
     let debian = recipe.debian.as_ref().unwrap();
-    assert_eq!(debian.strip.iter().map(|strip| *strip.get_ref()).collect::<Vec<_>>(), [Strip::Doc, Strip::Man]);
+    assert_eq!(
+        debian.strip.iter().map(|strip| strip.get_ref().as_str()).collect::<Vec<_>>(),
+        ["doc", "/usr/share/icons"]
+    );
+    assert_eq!((debian.select, debian.shell), (Select::Listed, Shell::Asked));
+    assert_eq!(debian.time_zone.as_ref().map(|zone| zone.get_ref().as_str()), Some("Europe/Berlin"));
+    assert_eq!(debian.certificates[0].get_ref(), "certificates/company.crt");
+    assert_eq!(debian.scripts.unknown, Unknown::Error);
+    assert_eq!(debian.scripts.acknowledge[0].get_ref(), "fontconfig");
     assert_eq!(debian.security, Security::Without);
     assert_eq!(debian.mirrors.len(), 1);
     assert_eq!((debian.components(), debian.wants_backports()), (vec!["main", "contrib"], true));
@@ -494,9 +466,13 @@ mirror = "https://example.org/debian"
 snapshot = "https://example.org/{archive}/{timestamp}"
 allow-upgrade = ["libc6"]
 security = false
-strip = ["doc", "man"]
+strip = ["doc", "/usr/share/icons"]
 exclude = ["libgl1-mesa-dri"]
-shell = false
+select = "listed"
+shell = true
+timezone = "Europe/Berlin"
+certificates = ["certificates/company.crt"]
+scripts = { unknown = "error", acknowledge = ["fontconfig"] }
 
 [[scripts]]
 from = "scripts/conversion"
@@ -625,6 +601,10 @@ fn inputs_follow_what_a_lock_depends_on_and_nothing_else() {
     check("https://example.org/debian", "https://example.org/mirror", &[]);
     check("\nsnapshot = \"https://example.org/{archive}/{timestamp}\"", "", &[]);
     check("\nessential = true", "", &["debian.essential"]);
+    check("\nselect = \"listed\"", "", &["debian.select"]);
+    check("\nshell = true", "", &["debian.shell"]);
+    check("\ntimezone = \"Europe/Berlin\"", "", &[]);
+    check("unknown = \"error\"", "unknown = \"warn\"", &[]);
     check("recommends = true", "recommends = [\"libgl1\"]", &["debian.recommends"]);
     check("allow-upgrade = [\"libc6\"]", "", &["debian.allow-upgrade"]);
     check("\"contrib\"]", "\"non-free\"]", &["debian.components"]);

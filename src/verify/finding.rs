@@ -24,6 +24,8 @@ pub struct Finding {
     pub hint: Option<Hint>,
     /// A line to add to the recipe: `packages = ["libgl1"]` under `[debian]`.
     pub recipe: Option<String>,
+    /// The library that is missing, where it is about one.
+    pub library: Option<String>,
     /// Why the recipe accepts it, if it does.
     pub accepted: Option<String>,
     /// Whether the file is one of the base's, which whoever builds on it cannot mend.
@@ -54,6 +56,7 @@ impl Finding {
             message: message.into(),
             hint: None,
             recipe: None,
+            library: None,
             accepted: None,
             inherited: false,
         }

@@ -7,6 +7,7 @@
 mod code;
 mod finding;
 mod image;
+pub mod libraries;
 mod owners;
 mod python;
 mod report;
@@ -59,8 +60,18 @@ pub fn check(subject: &Subject, wanted: &[Check], demands: &Demands) -> Report {
     for check in wanted {
         match check {
             Check::Image => report.findings.extend(image::files(subject, &demands.check)),
+            Check::Libraries => {
+                match libraries::prove(&subject.tree, &subject.platform, subject.settings(), &subject.owners) {
+                    Some(proof) => report.findings.extend(libraries::findings(&proof, subject, &demands.check)),
+                    None => report.skipped.push(Skipped {
+                        platform: subject.platform.clone(),
+                        check: *check,
+                        reason: "the loader of this platform is not known".to_owned(),
+                    }),
+                }
+            }
             Check::Python => report.extend(python::check(subject, demands)),
-            Check::Libraries | Check::Run => continue,
+            Check::Run => continue,
         }
         report.checked.push((subject.platform.clone(), *check));
     }

@@ -11,14 +11,13 @@ use super::bench::{Bench, Run};
 const SITE: &str = "usr/local/lib/python3.11/site-packages";
 
 /// A project over a base that brings `demo` 1.0; `more` follows in `[wheels]`.
-#[expect(clippy::needless_pass_by_value, reason = "most callers make it for this")]
-fn project(base: Base, more: &str) -> Bench {
+fn project(base: &Base, more: &str) -> Bench {
     let recipe = format!(
         "name = \"app\"\nbase = \"oci:base\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\
          [wheels]\nrequire = [\"./demo-2.0-py3-none-any.whl\"]\n{more}"
     );
     let bench = Bench::new(&[("app.toml", &recipe)]);
-    bench.write_base(&base);
+    bench.write_base(base);
     let demo = Wheel::new("demo", "2.0").file("demo/__init__.py", b"two").file("demo/new.py", b"");
     bench.write("demo-2.0-py3-none-any.whl", &demo.build());
     bench
@@ -89,7 +88,7 @@ fn below<'f>(files: &'f BTreeMap<String, Vec<u8>>, folder: &str) -> Vec<&'f str>
 
 #[test]
 fn what_the_base_brings_is_not_replaced_unasked() {
-    insta::assert_snapshot!(project(with_demo(), "").refuse("lock app.toml --offline --progress off"), @"
+    insta::assert_snapshot!(project(&with_demo(), "").refuse("lock app.toml --offline --progress off"), @"
     exit code: 4
     ----- stdout
     ----- stderr
@@ -104,7 +103,7 @@ fn what_the_base_brings_is_not_replaced_unasked() {
 
 #[test]
 fn what_is_replaced_leaves_nothing_behind() {
-    let bench = project(with_demo(), "allow-replace = [\"de*\"]\n");
+    let bench = project(&with_demo(), "allow-replace = [\"de*\"]\n");
     let run = build(&bench);
     let (_, files) = image(&bench);
     let expect = [
@@ -137,7 +136,7 @@ fn what_is_replaced_leaves_nothing_behind() {
 fn whoever_relies_on_what_is_replaced_is_named() {
     let metadata = b"Name: user\nVersion: 3\nRequires-Dist: demo<2\nRequires-Dist: gone\n";
     let base = || with_demo().file(&format!("{SITE}/user-3.dist-info/METADATA"), metadata);
-    let bench = project(base(), "allow-replace = [\"demo\"]\n");
+    let bench = project(&base(), "allow-replace = [\"demo\"]\n");
     insta::assert_snapshot!(bench.refuse("lock app.toml --offline --progress off"), @"
     exit code: 4
     ----- stdout
@@ -145,12 +144,13 @@ fn whoever_relies_on_what_is_replaced_is_named() {
     error: what the base brings for linux/amd64 would break: user 3 requires demo<2, and demo is 2.0
     hint: require a version of user that fits and name it in `wheels.allow-replace` too, or put `demo` into `wheels.overrides` if it works all the same
     ");
-    build(&project(base(), "allow-replace = [\"demo\"]\noverrides = [\"demo\"]\n"));
+    build(&project(&base(), "allow-replace = [\"demo\"]\noverrides = [\"demo\"]\n"));
 }
 
 #[test]
 fn wheels_live_in_an_environment_of_their_own() {
-    let bench = project(with_demo(), "into = \"/opt/venv\"\n[image]\nenv = { PATH = \"/x:${PATH}\", A = \"$${B}\" }\n");
+    let bench =
+        project(&with_demo(), "into = \"/opt/venv\"\n[image]\nenv = { PATH = \"/x:${PATH}\", A = \"$${B}\" }\n");
     build(&bench);
     let (config, files) = image(&bench);
     let site = below(&files, "opt/venv/lib/python3.11/site-packages");
@@ -165,14 +165,14 @@ fn wheels_live_in_an_environment_of_their_own() {
     assert_eq!(*environment, serde_json::json!(expect));
     // What the base has does not count there, and does where it is seen.
     let seen = "into = { path = \"/opt/venv\", system-site-packages = true }\n";
-    let bench = project(with_demo(), seen);
+    let bench = project(&with_demo(), seen);
     let recipe = fs::read_to_string(bench.project().join("app.toml")).unwrap();
     bench.write("app.toml", recipe.replace("./demo-2.0-py3-none-any.whl", "demo<2").as_bytes());
     build(&bench);
     let (_, files) = image(&bench);
     assert_eq!(below(&files, "opt/venv/lib/python3.11/site-packages"), Vec::<&str>::new());
     // A newer one stands before it.
-    let bench = project(with_demo(), seen);
+    let bench = project(&with_demo(), seen);
     build(&bench);
     let (_, files) = image(&bench);
     assert!(files.contains_key(&format!("{SITE}/demo/old.py")));
@@ -181,7 +181,7 @@ fn wheels_live_in_an_environment_of_their_own() {
 
 #[test]
 fn environments_need_room() {
-    let bench = project(with_demo().file("opt/venv/x", b""), "into = \"/opt/venv\"\n");
+    let bench = project(&with_demo().file("opt/venv/x", b""), "into = \"/opt/venv\"\n");
     insta::assert_snapshot!(bench.refuse("lock app.toml --offline --progress off"), @r#"
     exit code: 3
     ----- stdout
@@ -198,7 +198,7 @@ fn environments_need_room() {
 
 #[test]
 fn variables_that_the_base_lacks_are_named() {
-    let bench = project(with_demo(), "into = \"/v\"\n[image]\nenv = { LIBS = \"/x:${LIBS}\" }\n");
+    let bench = project(&with_demo(), "into = \"/v\"\n[image]\nenv = { LIBS = \"/x:${LIBS}\" }\n");
     bench.run("lock app.toml --offline");
     insta::assert_snapshot!(bench.refuse("build app.toml --offline --locked --progress off -o oci:dist"), @r#"
     exit code: 3

@@ -106,20 +106,20 @@ async fn a_poisoned_record_is_found_out() {
     assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
     let (bench, built) = pushed(&world, &format!(" --cache-key {}", private.display())).await;
     let (other, third) = (elsewhere(&bench), elsewhere(&bench));
-    let build = format!("build app.toml --locked --progress off -o oci:dist --cache-from {}/app", world.host());
-    let trusting = format!("{build} --cache-trust {}", public.display());
+    let believing = format!("build app.toml --locked --progress off -o oci:dist --cache-from {}/app", world.host());
+    let trusting = format!("{believing} --cache-trust {}", public.display());
     assert_eq!(digest(&other.run(&trusting)), built);
     poison(&world).await;
     // Who believes everybody gets what everybody says.
-    assert_ne!(digest(&other.run(&build)), built);
+    assert_ne!(digest(&other.run(&believing)), built);
     // Without wheels there is nothing to hold it against, and nothing else to take.
-    for refused in [third.run(&format!("{build} --cache-verify 100%")), third.run(&trusting)] {
+    for refused in [third.run(&format!("{believing} --cache-verify 100%")), third.run(&trusting)] {
         assert!(refused.code == Some(1) && refused.stderr.contains(WHEEL), "{refused}");
     }
     let wheel = fs::read(bench.project().join(WHEEL)).unwrap();
     for machine in [&other, &third] {
         machine.write(WHEEL, &wheel);
-        let refused = machine.run(&format!("{build} --cache-verify 100%"));
+        let refused = machine.run(&format!("{believing} --cache-verify 100%"));
         assert_eq!(refused.code, Some(7), "{refused}");
         assert!(refused.stderr.contains("/app says that the layer `demo` is sha256:"), "{refused}");
         fs::remove_dir_all(machine.store()).unwrap();

@@ -29,6 +29,7 @@ SUITES = ["bookworm", "trixie"]
 ARCHITECTURES = ["amd64", "arm64"]
 # What images are made of, whatever the seed draws.
 NAMED = ["python3", "libgl1 libglib2.0-0", "ffmpeg", "ca-certificates tzdata", "build-essential", "gdal-bin"]
+NAMED += ["curl", "git", "nginx", "imagemagick"]
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LIMIT = 600
 INSTALL = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ")

@@ -20,6 +20,7 @@ mod other_tools;
 mod over_base;
 mod pip;
 mod private_index;
+mod python_base;
 mod quickstart;
 mod remote;
 mod root;

@@ -21,12 +21,17 @@ pub(super) fn run(root: &Path, config: &Value, words: &[&str]) -> String {
     let settings = &config["config"];
     let mut command = call(CHROOT, settings["User"].as_str().map(|user| format!("--userspec={user}")));
     command.arg(root);
-    if config["architecture"] == "arm64" && std::env::consts::ARCH != "aarch64" {
-        let emulator = output(&mut call("which", [EMULATOR]));
-        fs::copy(String::from_utf8(emulator).unwrap().trim(), root.join(EMULATOR)).unwrap();
-        command.arg(format!("/{EMULATOR}"));
+    if let Some(emulator) = emulator(config) {
+        let program = output(&mut call("which", [EMULATOR]));
+        fs::copy(String::from_utf8(program).unwrap().trim(), root.join(EMULATOR)).unwrap();
+        command.arg(emulator);
     }
     let environment = settings["Env"].as_array().unwrap().iter().map(|entry| entry.as_str().unwrap());
     command.args(words).env_clear().envs(environment.map(|entry| entry.split_once('=').unwrap()));
     String::from_utf8(output(&mut command)).unwrap()
+}
+
+/// What has to stand before each program of the image, once [`run`] has been called.
+pub(super) fn emulator(config: &Value) -> Option<&'static str> {
+    (config["architecture"] == "arm64" && std::env::consts::ARCH != "aarch64").then_some("/qemu-aarch64-static")
 }

@@ -54,6 +54,8 @@ pub struct Request<'a> {
     pub names: &'a [String],
     /// Whether the packages that every system has are asked for too.
     pub essential: bool,
+    /// Whether what packages depend on comes along.
+    pub select: Select,
     /// Which recommendations count.
     pub recommends: Recommends<'a>,
     /// What the base has; it is not brought again.
@@ -62,6 +64,16 @@ pub struct Request<'a> {
     pub upgrade: &'a [String],
     /// Names that are left out, whoever depends on them.
     pub exclude: &'a [String],
+}
+
+/// Which packages there are beside those that are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Select {
+    /// What they depend on.
+    #[default]
+    Depends,
+    /// None.
+    Listed,
 }
 
 /// Which recommendations count.

@@ -29,9 +29,17 @@ fn solve(universe: &Universe, asked: Asked<'_>) -> Result<String, AptError> {
         _ => Recommends::Of(&recommending),
     };
     let essential = names.iter().any(|name| name == "@essential");
-    let names: Vec<_> = names.into_iter().filter(|name| name != "@essential").collect();
-    let request =
-        Request { names: &names, essential, recommends, installed: &installed, upgrade: &upgrade, exclude: &exclude };
+    let select = if names.iter().any(|name| name == "@listed") { Select::Listed } else { Select::Depends };
+    let names: Vec<_> = names.into_iter().filter(|name| !name.starts_with('@')).collect();
+    let request = Request {
+        names: &names,
+        essential,
+        select,
+        recommends,
+        installed: &installed,
+        upgrade: &upgrade,
+        exclude: &exclude,
+    };
     let selected = resolve(universe, request)?;
     Ok(selected
         .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{ESSENTIAL, RECIPE, Recommends, Request, Selected, wish::Wish};
+use super::{ESSENTIAL, RECIPE, Recommends, Request, Select, Selected, wish::Wish};
 use crate::{
     apt::{
         AptError, Candidate, Set, Standing, Universe,
@@ -69,8 +69,13 @@ impl<'a> Work<'a> {
                 self.want_essential(candidate)?;
             }
         }
-        self.follow_all()?;
-        self.recommend()?;
+        match self.request.select {
+            Select::Depends => {
+                self.follow_all()?;
+                self.recommend()?;
+            }
+            Select::Listed => self.check_conflicts()?,
+        }
         self.finish().map_err(Failure::from)
     }
 

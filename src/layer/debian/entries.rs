@@ -1,11 +1,17 @@
 //! The entries of a `data.tar`, with long names put together and everything bounded.
 
-use std::io::{self, Read};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+};
 
 use tar::EntryType;
 
 /// Most bytes of a name or of extended headers.
 const EXTENSION_LIMIT: u64 = 1 << 20;
+
+/// The one extended attribute that packages have.
+const CAPABILITY: &[u8] = b"SCHILY.xattr.security.capability";
 
 /// One entry, before its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +25,8 @@ pub(super) struct Header {
     pub(super) mtime: u64,
     /// Bytes of contents that follow.
     pub(super) size: u64,
+    /// Extended attributes by their names.
+    pub(super) xattrs: BTreeMap<String, Vec<u8>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +44,7 @@ pub(super) enum HeaderKind {
 struct Extensions {
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
+    xattrs: BTreeMap<String, Vec<u8>>,
 }
 
 /// Calls `visit` with each entry of `tar` and its contents.
@@ -62,14 +71,19 @@ pub(super) fn for_each<E: From<io::Error>>(
 }
 
 impl Extensions {
-    fn read_pax(&mut self, bytes: &[u8]) -> io::Result<()> {
-        for extension in tar::PaxExtensions::new(bytes) {
-            let extension = extension?;
-            match extension.key_bytes() {
-                b"path" => self.path = Some(extension.value_bytes().to_vec()),
-                b"linkpath" => self.link = Some(extension.value_bytes().to_vec()),
+    fn read_pax(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let (key, value, rest) = pax_record(bytes)
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a malformed extended header"))?;
+            bytes = rest;
+            match key {
+                b"path" => self.path = Some(value.to_vec()),
+                b"linkpath" => self.link = Some(value.to_vec()),
+                CAPABILITY => {
+                    self.xattrs.insert("security.capability".to_owned(), value.to_vec());
+                }
                 b"mtime" | b"atime" | b"ctime" | b"uname" | b"gname" | b"comment" => {}
-                // Sizes and owners that ustar cannot hold, extended attributes, sparse files.
+                // Sizes and owners that ustar cannot hold, other attributes, sparse files.
                 _ => {
                     return Err(io::Error::new(
                         io::ErrorKind::Unsupported,
@@ -80,6 +94,15 @@ impl Extensions {
         }
         Ok(())
     }
+}
+
+/// `LENGTH key=value\n`, where LENGTH counts all of it, and what follows. A value may hold any bytes.
+fn pax_record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let blank = bytes.iter().position(|byte| *byte == b' ')?;
+    let length: usize = std::str::from_utf8(&bytes[..blank]).ok()?.parse().ok()?;
+    let record = bytes.get(blank + 1..length)?.strip_suffix(b"\n")?;
+    let equals = record.iter().position(|byte| *byte == b'=')?;
+    Some((&record[..equals], &record[equals + 1..], &bytes[length..]))
 }
 
 fn header(header: &tar::Header, kind: EntryType, extensions: Extensions) -> io::Result<Header> {
@@ -100,6 +123,7 @@ fn header(header: &tar::Header, kind: EntryType, extensions: Extensions) -> io::
         gid: header.gid()?,
         mtime: header.mtime()?,
         size: header.entry_size()?,
+        xattrs: extensions.xattrs,
     })
 }
 
@@ -117,4 +141,22 @@ fn text(mut bytes: Vec<u8>) -> io::Result<String> {
         bytes.pop();
     }
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a name that is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_hold_any_bytes() {
+        let mut extensions = Extensions::default();
+        extensions.read_pax(b"10 path=a\n41 SCHILY.xattr.security.capability=\n=\x00\xff\n").unwrap();
+        assert_eq!(extensions.path.unwrap(), b"a");
+        assert_eq!(extensions.xattrs["security.capability"], b"\n=\x00\xff");
+        for malformed in [&b"8 path=a\n"[..], b"99 path=a\n", b"0 path=a\n", b"path=a\n", b"7 path\n", b"\n"] {
+            assert!(Extensions::default().read_pax(malformed).is_err());
+        }
+        let foreign = Extensions::default().read_pax(b"11 size=99\n").unwrap_err();
+        assert_eq!(foreign.to_string(), "an extended header of a kind that no package has");
+    }
 }

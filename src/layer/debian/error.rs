@@ -84,6 +84,18 @@ pub enum UnpackError {
         /// Its name.
         package: String,
     },
+    /// No package brings the time zone.
+    #[error("no package has the time zone `{zone}`")]
+    TimeZone {
+        /// As the recipe names it.
+        zone: String,
+    },
+    /// A certificate of the user's is none.
+    #[error("`{name}` is not a certificate in PEM")]
+    Certificate {
+        /// The file's name.
+        name: String,
+    },
     /// Something of the laid-out tree has the wrong form.
     #[error("`/{path}` {reason}")]
     Tree {
@@ -102,6 +114,10 @@ impl Advise for UnpackError {
             Self::Malformed { source, .. } => source.hint(),
             Self::Compressor(error) => error.hint(),
             Self::Clash { .. } => Some(Hint::new("leave one of the two out of `debian.packages`")),
+            Self::TimeZone { .. } => Some(Hint::new(
+                "add `tzdata` (for old names `tzdata-legacy`) to `debian.packages`, or mend `debian.timezone`",
+            )),
+            Self::Certificate { .. } => Some(Hint::new("convert it: `openssl x509 -in FILE -out FILE.pem`")),
             Self::Entry { .. } => Some(Hint::new("leave the package out of `debian.packages`")),
             _ => None,
         }

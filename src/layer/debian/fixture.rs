@@ -6,18 +6,24 @@ use crate::store::Store;
 /// A .deb under construction.
 pub(super) struct FakeDeb {
     control: String,
+    scripts: Vec<(String, String)>,
     tar: tar::Builder<Vec<u8>>,
 }
 
 impl FakeDeb {
     pub(super) fn new(name: &str) -> Self {
         let control = format!("Package: {name}\nVersion: 1.0\nArchitecture: all\n");
-        Self { control, tar: tar::Builder::new(Vec::new()) }
+        Self { control, scripts: Vec::new(), tar: tar::Builder::new(Vec::new()) }
     }
 
     pub(super) fn field(mut self, line: &str) -> Self {
         self.control += line;
         self.control += "\n";
+        self
+    }
+
+    pub(super) fn script(mut self, name: &str, text: &str) -> Self {
+        self.scripts.push((name.to_owned(), text.to_owned()));
         self
     }
 
@@ -66,7 +72,10 @@ impl FakeDeb {
 
     pub(super) fn build(self) -> Vec<u8> {
         let mut control = tar::Builder::new(Vec::new());
-        for (name, bytes) in [("control", self.control.as_bytes()), ("md5sums", b"0  usr/x\n")] {
+        let scripts = self.scripts.iter().map(|(name, text)| (name.as_str(), text.as_bytes()));
+        for (name, bytes) in
+            [("control", self.control.as_bytes()), ("md5sums", b"0  usr/x\n")].into_iter().chain(scripts)
+        {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
             control.append_data(&mut header, name, bytes).unwrap();

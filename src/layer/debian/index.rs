@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Raised whenever index or packing change, so that older notes are not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A .deb whose files lie in the store, each a stream of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,9 @@ pub struct Entry {
     pub mtime: u64,
     /// What stands there.
     pub kind: Kind,
+    /// Extended attributes by their names; of all that there are, only `security.capability`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub xattrs: BTreeMap<String, Vec<u8>>,
 }
 
 /// What stands at a path.

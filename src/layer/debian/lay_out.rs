@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use super::{
-    Entry, Kind, Packed, UnpackError, fixups, links,
+    Entry, Kind, Packed, Strip, Undone, UnpackError, fixups, links,
+    scripts::{self, Diversions},
     tree::{Tree, TreeKind, TreeNode},
 };
 use crate::{
@@ -24,6 +27,10 @@ pub struct Options<'a> {
     pub over: Over<'a>,
     /// What is left out.
     pub strip: Vec<Strip>,
+    /// The local time, such as `Europe/Berlin`; UTC unless given.
+    pub time_zone: Option<String>,
+    /// Certificates of authorities besides Debian's: file name without its `.crt`, and PEM.
+    pub certificates: Vec<(String, Bytes)>,
 }
 
 /// What lies below the packages.
@@ -36,45 +43,20 @@ pub enum Over<'a> {
     Base(&'a Facts),
 }
 
-/// Files that an image can do without. Licences (`copyright`) always stay.
+/// Packages as they come to lie in a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Strip {
-    /// `/usr/share/doc`, `doc-base`, `info`, `lintian`, `bug`.
-    Documentation,
-    /// `/usr/share/man`.
-    Manuals,
-    /// Translations, `/usr/share/locale`.
-    Locales,
-    /// Everything at and below a path, given without a leading slash.
-    Below(String),
+pub struct LaidOut {
+    /// Sorted by path.
+    pub items: Vec<Item>,
+    /// What maintainer scripts would have done besides, by package.
+    pub undone: Vec<Undone>,
 }
 
-impl Strip {
-    fn folders(&self) -> &[&str] {
-        match self {
-            Self::Documentation => {
-                &["usr/share/doc", "usr/share/doc-base", "usr/share/info", "usr/share/lintian", "usr/share/bug"]
-            }
-            Self::Manuals => &["usr/share/man"],
-            Self::Locales => &["usr/share/locale"],
-            Self::Below(_) => &[],
-        }
-    }
-
-    fn takes(&self, path: &str) -> bool {
-        let within =
-            |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let licence = path.starts_with("usr/share/doc/") && path.ends_with("/copyright");
-        let own = matches!(self, Self::Below(folder) if within(folder));
-        !licence && (own || self.folders().iter().any(|folder| within(folder)))
-    }
-}
-
-/// The items of a layer with all `packages`, sorted by path.
+/// The items of a layer with all `packages`.
 ///
 /// # Errors
 /// When two packages bring one path with different contents, or a path goes through a file.
-pub fn lay_out(packages: &[Packed], options: &Options<'_>) -> Result<Vec<Item>, UnpackError> {
+pub fn lay_out(packages: &[Packed], options: &Options<'_>) -> Result<LaidOut, UnpackError> {
     let mut packages: Vec<_> = packages.iter().collect();
     packages.sort_by(|left, right| left.index.package.cmp(&right.index.package));
     if let Some(pair) = packages.windows(2).find(|pair| pair[0].index.package == pair[1].index.package) {
@@ -86,40 +68,51 @@ pub fn lay_out(packages: &[Packed], options: &Options<'_>) -> Result<Vec<Item>, 
     }
     let Layout { mut tree, .. } = layout;
     tree.add_parents()?;
-    fixups::apply(&mut tree, &packages, options.over)?;
-    match options.over {
+    let undone = fixups::apply(&mut tree, &packages, options)?;
+    let items = match options.over {
         Over::Scratch => tree.into_items(|_| false),
         Over::Base(facts) => {
             let existing: std::collections::BTreeSet<_> =
                 facts.directories.iter().map(|directory| directory.path.trim_start_matches('/')).collect();
             tree.into_items(|path| existing.contains(path))
         }
-    }
+    };
+    Ok(LaidOut { items: items?, undone })
 }
 
 struct Layout<'a> {
     packages: &'a [&'a Packed],
     strip: &'a [Strip],
     links: BTreeMap<String, String>,
+    diversions: Diversions,
     tree: Tree,
     inodes: usize,
 }
 
 impl<'a> Layout<'a> {
     fn new(packages: &'a [&'a Packed], options: &'a Options<'_>) -> Result<Self, UnpackError> {
-        let mut layout = Self { packages, strip: &options.strip, links: BTreeMap::new(), tree: Tree::new(), inodes: 0 };
+        let mut layout = Self {
+            packages,
+            strip: &options.strip,
+            links: BTreeMap::new(),
+            diversions: Diversions::default(),
+            tree: Tree::new(),
+            inodes: 0,
+        };
         match options.over {
             Over::Scratch => layout.merge_usr(),
             Over::Base(facts) => {
                 let own = facts.symlinks.iter();
                 layout.links =
                     own.map(|link| (link.path.trim_start_matches('/').to_owned(), link.target.clone())).collect();
+                layout.tree = Tree::over(layout.links.clone());
             }
         }
         let links = layout.package_links()?;
         for (path, target) in links {
             layout.links.entry(path).or_insert(target);
         }
+        layout.diversions = scripts::diversions(packages)?.placed(|path| layout.follow(path));
         Ok(layout)
     }
 
@@ -155,9 +148,14 @@ impl<'a> Layout<'a> {
         Ok(found)
     }
 
+    /// Where `path` stands when links on the way are followed; none where they go in a circle.
+    fn follow(&self, path: &str) -> Option<String> {
+        links::through(path, |path| self.links.get(path).map(String::as_str))
+    }
+
     /// Where a package's path comes to stand.
     fn place(&self, package: &Packed, path: &str) -> Result<String, UnpackError> {
-        links::through(path, |path| self.links.get(path).map(String::as_str)).ok_or_else(|| UnpackError::Entry {
+        self.follow(path).ok_or_else(|| UnpackError::Entry {
             package: package.index.package.clone(),
             path: path.to_owned(),
             reason: "goes round in a circle of links",
@@ -198,7 +196,9 @@ impl<'a> Layout<'a> {
     }
 
     fn put(&mut self, owner: usize, entry: &Entry, kind: TreeKind) -> Result<(), UnpackError> {
-        let path = self.place(self.packages[owner], &entry.path)?;
+        let package = self.packages[owner];
+        let path = self.place(package, &entry.path)?;
+        let path = self.diversions.place(&path, &package.index.package).to_owned();
         if self.strip.iter().any(|strip| strip.takes(&path)) {
             return Ok(());
         }
@@ -206,7 +206,14 @@ impl<'a> Layout<'a> {
         if kind == TreeKind::Directory && self.links.contains_key(&path) {
             return Ok(());
         }
-        let node = TreeNode { kind, mode: entry.mode, uid: entry.uid, gid: entry.gid, owner: Some(owner) };
+        let node = TreeNode {
+            kind,
+            mode: entry.mode,
+            uid: entry.uid,
+            gid: entry.gid,
+            owner: Some(owner),
+            xattrs: entry.xattrs.clone(),
+        };
         if let Some(there) = self.tree.get(&path) {
             match self.compare(there, &node, owner) {
                 Verdict::Keep => return Ok(()),
@@ -286,7 +293,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let packed: Vec<_> = debs.into_iter().map(|deb| deb.pack(&store).unwrap()).collect();
-        let items = lay_out(&packed, options)?;
+        let items = lay_out(&packed, options)?.items;
         assert!(items.is_sorted_by(|left, right| left.path < right.path), "sorted, each path once");
         assert!(items.iter().all(|item| item.mtime == MTIME));
         Ok(items)

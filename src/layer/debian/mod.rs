@@ -13,10 +13,14 @@ mod lay_out;
 mod library;
 mod links;
 mod pack;
+mod scripts;
+mod strip;
 mod tree;
 
 pub use error::UnpackError;
 pub use index::{Entry, Index, Kind, Packed, Stretch};
-pub use lay_out::{Options, Over, Strip, lay_out};
+pub use lay_out::{LaidOut, Options, Over, lay_out};
 pub use library::Library;
 pub use pack::pack;
+pub use scripts::Undone;
+pub use strip::Strip;

@@ -156,8 +156,8 @@ impl Packer<'_> {
             HeaderKind::File => self.file(&path, header.size, contents).map_err(self.cannot_read(&path))?,
             HeaderKind::Foreign => return Err(self.refuse(&header.path, "is neither file, directory nor link")),
         };
-        let Header { mode, uid, gid, mtime, .. } = header;
-        self.entries.push(Entry { path, mode, uid, gid, mtime, kind });
+        let Header { mode, uid, gid, mtime, xattrs, .. } = header;
+        self.entries.push(Entry { path, mode, uid, gid, mtime, kind, xattrs });
         Ok(())
     }
 

@@ -13,6 +13,8 @@ const READ_LIMIT: u64 = 8 << 20;
 /// Paths and what stands there, in the order of their bytes.
 pub(super) struct Tree {
     nodes: BTreeMap<String, TreeNode>,
+    /// Links of a base below, path → target.
+    below: BTreeMap<String, String>,
 }
 
 /// What stands at a path of the tree.
@@ -24,6 +26,8 @@ pub(super) struct TreeNode {
     pub(super) gid: u64,
     /// Which package brought it.
     pub(super) owner: Option<usize>,
+    /// Extended attributes by their names.
+    pub(super) xattrs: BTreeMap<String, Vec<u8>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,22 +43,45 @@ pub(super) enum TreeKind {
 }
 
 impl TreeNode {
-    fn made(kind: TreeKind, mode: u32) -> Self {
-        Self { kind, mode, uid: 0, gid: 0, owner: None }
+    pub(super) const fn made(kind: TreeKind, mode: u32) -> Self {
+        Self { kind, mode, uid: 0, gid: 0, owner: None, xattrs: BTreeMap::new() }
     }
 }
 
 impl Tree {
     pub(super) const fn new() -> Self {
-        Self { nodes: BTreeMap::new() }
+        Self::over(BTreeMap::new())
+    }
+
+    /// Nothing yet, over a base with these links.
+    pub(super) const fn over(below: BTreeMap<String, String>) -> Self {
+        Self { nodes: BTreeMap::new(), below }
     }
 
     pub(super) fn get(&self, path: &str) -> Option<&TreeNode> {
         self.nodes.get(path)
     }
 
+    pub(super) fn get_mut(&mut self, path: &str) -> Option<&mut TreeNode> {
+        self.nodes.get_mut(path)
+    }
+
     pub(super) fn insert(&mut self, path: String, node: TreeNode) {
         self.nodes.insert(path, node);
+    }
+
+    pub(super) fn remove(&mut self, path: &str) -> Option<TreeNode> {
+        self.nodes.remove(path)
+    }
+
+    /// What stands at `path`, links followed.
+    pub(super) fn look(&self, path: &str) -> Option<&TreeNode> {
+        self.get(&self.resolve(path)?)
+    }
+
+    /// Where `path` stands when the links on the way to it are followed, but not itself.
+    pub(super) fn place(&self, path: &str) -> Option<String> {
+        links::through(path.trim_matches('/'), |path| self.link(path))
     }
 
     /// Paths below `folder`, at any depth.
@@ -72,10 +99,16 @@ impl Tree {
 
     /// Where `path` leads through the links of the tree.
     pub(super) fn resolve(&self, path: &str) -> Option<String> {
-        links::resolve(path, |path| match &self.nodes.get(path)?.kind {
-            TreeKind::Symlink(target) => Some(target.as_str()),
-            _ => None,
-        })
+        links::resolve(path, |path| self.link(path))
+    }
+
+    /// The text of the link at `path`, if it is one.
+    pub(super) fn link(&self, path: &str) -> Option<&str> {
+        match self.nodes.get(path).map(|node| &node.kind) {
+            Some(TreeKind::Symlink(target)) => Some(target),
+            Some(_) => None,
+            None => self.below.get(path).map(String::as_str),
+        }
     }
 
     /// The contents of the file at `path`, through links.
@@ -127,7 +160,7 @@ impl Tree {
         self.add_parents()?;
         let mut first_names: BTreeMap<usize, String> = BTreeMap::new();
         let mut items = Vec::with_capacity(self.nodes.len());
-        for (path, TreeNode { kind, mode, uid, gid, .. }) in self.nodes {
+        for (path, TreeNode { kind, mode, uid, gid, xattrs, .. }) in self.nodes {
             let node = match kind {
                 TreeKind::Directory if exists(&path) => continue,
                 TreeKind::Directory => Node::Directory,
@@ -141,7 +174,7 @@ impl Tree {
                     None => Node::File(body),
                 },
             };
-            items.push(Item { path, node, mode, uid, gid, mtime: MTIME });
+            items.push(Item { path, node, mode, uid, gid, mtime: MTIME, xattrs });
         }
         Ok(items)
     }

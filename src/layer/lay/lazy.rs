@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     layer::{
-        Body, Item, LayerError, MTIME, Method, Node, Rope, Span,
+        Body, Item, LayerError, Method, Node, Rope, Span,
         deflate::{BitWriter, Block, GZIP_HEADER, LARGEST_LITERAL},
         hashes::Hashes,
         header,
@@ -73,7 +73,7 @@ pub(super) fn landmark() -> Item {
 
 fn file(path: &str, contents: Bytes) -> Item {
     let node = Node::File(Body::Literal(contents));
-    Item { path: path.to_owned(), node, mode: 0o644, uid: 0, gid: 0, mtime: MTIME }
+    Item::new(path.to_owned(), node, 0o644)
 }
 
 /// A piece of a file, in a member of its own.

@@ -143,6 +143,9 @@ impl<'a, O: Output> Pass<'a, O> {
             }
         }
         let end = self.output.end_of_archive()?;
+        if let Some(witness) = &mut self.audience.witness {
+            witness.end(&end);
+        }
         self.append(&end)?;
         self.flush()
     }

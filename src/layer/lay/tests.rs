@@ -26,7 +26,7 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn file(path: &str, body: Body) -> Item {
-    Item { path: path.to_owned(), node: Node::File(body), mode: 0o644, uid: 0, gid: 0, mtime: 315_532_800 }
+    Item::new(path.to_owned(), Node::File(body), 0o644)
 }
 
 fn span(blob: &Blob, stored: &[u8], contents: &[u8], method: Method) -> Body {

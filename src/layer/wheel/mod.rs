@@ -8,7 +8,7 @@ mod script;
 
 use bytes::Bytes;
 
-use super::{Body, Contribution, Item, LayerError, MTIME, Node, Paths, Span};
+use super::{Body, Contribution, Item, LayerError, Node, Paths, Span};
 use crate::{
     lock::{Interpreter, LockedWheel, WheelSource},
     oci::canonical_json,
@@ -246,7 +246,7 @@ impl<'a> Installation<'a> {
         if self.destination.paths.is_directory(&path) {
             return Err(LayerError::Path { path, reason: "the base has a directory there" });
         }
-        Ok(Item { path, node: Node::File(file.body), mode: file.mode, uid: 0, gid: 0, mtime: MTIME })
+        Ok(Item::new(path, Node::File(file.body), file.mode))
     }
 }
 

@@ -2,6 +2,20 @@
 
 /// Tables, and all that is said about them.
 pub(super) const WRONG: &[(&str, &[&str])] = &[
+    (
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nselect = \"list\"\nshell = \"dash\"\ntimezone = \"CET 1\"\n\
+         certificates = [\"/etc/ca.crt\"]\nstrip = [\"/usr/../x\"]\n[debian.scripts]\nunknown = \"allow\"\nacknowledge = [\"A\"]\nmore = 1",
+        &[
+            "\"list\" | `debian.select` cannot be `list` | did you mean `listed`?",
+            "\"dash\" | `debian.shell` must be `true` or `false`, found a string | ",
+            "\"CET 1\" | `CET 1` is not the name of a time zone | write it as the time zone database does: `Europe/Berlin`",
+            "\"/etc/ca.crt\" | `/etc/ca.crt` is an absolute path | write it relative to the recipe",
+            "\"/usr/../x\" | `/usr/../x` is not a plain path | write it without `.`, `..` and a slash at its end: `/usr/share/icons`",
+            "\"allow\" | `debian.scripts.unknown` cannot be `allow` | use one of `warn`, `error`",
+            "\"A\" | `A` is not the name of a Debian package | write the name in lower case: letters, digits, `+`, `-` and `.`",
+            "more | unknown key `debian.scripts.more` | use one of `acknowledge`, `unknown`",
+        ],
+    ),
     ("[debian]\npackages = [\"libgl1=1.0\"]", &["[debian] | `debian.suite` is missing | add `suite = \"bookworm\"`"]),
     (
         "[debian]\nsuite = \"bookworm-updates\"\npackages = [\"libgl1\", \"libgl1\"]\nstrip = [\"docs\"]\nsecurity = 1",

@@ -27,6 +27,8 @@ const SYSTEM: [&str; 2] = ["/lib", "/usr/lib"];
 const MAGIC: &[u8; 20] = b"glibc-ld.so.cache1.1";
 const LITTLE_ENDIAN: u8 = 2;
 const EXTENSION_MAGIC: u32 = 0xeaa4_2174;
+/// Who made the cache: the program whose work this is says it, and what stands in its place without it.
+const LDCONFIG: &str = "usr/sbin/ldconfig";
 const GENERATOR: &[u8] = b"wheelwright";
 
 /// One line of `ldconfig -p`.
@@ -56,11 +58,20 @@ pub(super) fn apply(tree: &mut Tree) -> Result<(), UnpackError> {
         }
     }
     if !lines.is_empty()
-        && let Some(cache) = write(lines)
+        && let Some(cache) = write(lines, &generator(tree)?)
     {
         tree.add_file(CACHE, cache);
     }
     Ok(())
+}
+
+/// `ldconfig (Debian GLIBC 2.36-9) stable release version 2.36`, as the program itself has it.
+fn generator(tree: &Tree) -> Result<Vec<u8>, UnpackError> {
+    let program = tree.read(LDCONFIG)?.unwrap_or_default();
+    let start = b"ldconfig (";
+    let text = program.windows(start.len()).position(|window| window == start).map(|at| &program[at..]);
+    let text = text.and_then(|text| text.split(|byte| *byte == 0).next()).filter(|text| text.len() < 256);
+    Ok(text.unwrap_or(GENERATOR).to_vec())
 }
 
 /// Folders in the order in which they are searched, each once: as named, and as it is.
@@ -114,11 +125,10 @@ fn libraries(tree: &Tree, folder: &str) -> BTreeMap<String, Found> {
             continue;
         };
         let Some(flags) = flags(library) else { continue };
-        let real_name = real.rsplit('/').next().unwrap_or(&real);
         let soname = library.soname.clone().unwrap_or_else(|| name.to_owned());
-        // The development link `libz.so` is asked for by its own name, `libz.so.1.2` by its SONAME.
-        let own_name = real_name == soname
-            || (real_name.rsplit_once('.').is_some_and(|(_, end)| end == "so") && soname.starts_with(real_name));
+        // The development link `libz.so` is asked for by its own name; every other file by its SONAME.
+        let is_development = name.strip_suffix(".so").is_some() && soname.starts_with(name);
+        let own_name = name == soname || is_development;
         let is_link = matches!(node.kind, TreeKind::Symlink(_)) && own_name;
         let key = if is_link { name.to_owned() } else { soname };
         let candidate = Found { file: name.to_owned(), is_link, flags };
@@ -184,7 +194,7 @@ fn number(text: &mut &[u8]) -> u64 {
 }
 
 /// The file; none where it would not fit into 4 GiB.
-fn write(mut lines: Vec<Line>) -> Option<Vec<u8>> {
+fn write(mut lines: Vec<Line>, generator: &[u8]) -> Option<Vec<u8>> {
     lines.sort_by(|left, right| compare(&right.key, &left.key).then_with(|| right.flags.cmp(&left.flags)));
     let (strings, places) = string_table(lines.iter().flat_map(|line| [line.key.as_str(), line.path.as_str()]))?;
     let start = u32::try_from(48 + 24 * lines.len()).ok()?;
@@ -206,9 +216,9 @@ fn write(mut lines: Vec<Line>) -> Option<Vec<u8>> {
     file.extend(strings);
     file.resize(usize::try_from(extension).ok()?, 0);
     // One section, of kind 0: who made this.
-    let generator = [EXTENSION_MAGIC, 1, 0, 0, extension + 24, u32::try_from(GENERATOR.len()).ok()?];
-    file.extend(generator.iter().flat_map(|word| word.to_le_bytes()));
-    file.extend(GENERATOR);
+    let section = [EXTENSION_MAGIC, 1, 0, 0, extension + 24, u32::try_from(generator.len()).ok()?];
+    file.extend(section.iter().flat_map(|word| word.to_le_bytes()));
+    file.extend(generator);
     Some(file)
 }
 
@@ -241,7 +251,7 @@ mod tests {
     fn add_library(tree: &mut Tree, path: &str, soname: Option<&str>) {
         let library = Some(Library { machine: 62, bits: 64, soname: soname.map(str::to_owned) });
         let kind = TreeKind::File { body: Body::Literal(bytes::Bytes::new()), library, inode: None };
-        tree.insert(path.to_owned(), TreeNode { kind, mode: 0o644, uid: 0, gid: 0, owner: None });
+        tree.insert(path.to_owned(), TreeNode::made(kind, 0o644));
     }
 
     fn found(tree: &Tree, folder: &str) -> Vec<String> {
@@ -270,16 +280,18 @@ mod tests {
         add_library(&mut tree, "usr/lib/plugin.so", Some("plugin.so"));
         tree.add_file("usr/lib/libtext.so", "INPUT(libz.so.1)");
         tree.add_symlink("usr/lib/libz.so", "libz.so.1.10");
+        tree.add_symlink("usr/lib/libother-9.so", "libz.so.1.10");
         tree.add_symlink("usr/lib/libnone.so", "libnone.so.3");
         tree.add_symlink("lib", "usr/lib");
-        let expect = ["libnone.so libnone.so", "libnone.so.3 libnone.so.3", "libz.so.1 libz.so.1.10"];
+        let expect =
+            ["libnone.so libnone.so", "libnone.so.3 libnone.so.3", "libz.so libz.so", "libz.so.1 libz.so.1.10"];
         assert_eq!(found(&tree, "usr/lib"), expect);
         tree.add_parents().unwrap();
         apply(&mut tree).unwrap();
         assert_eq!(tree.resolve("usr/lib/libz.so.1").unwrap(), "usr/lib/libz.so.1.10");
         let cache = tree.read(CACHE).unwrap().unwrap();
         assert!(cache.starts_with(MAGIC));
-        assert_eq!(cache[20..24], 3_u32.to_le_bytes());
+        assert_eq!(cache[20..24], 4_u32.to_le_bytes());
         let text = String::from_utf8_lossy(&cache).into_owned();
         assert!(text.contains("/lib/libz.so.1\0") && !text.contains("\0libz.so.1\0"), "suffixes are shared");
     }

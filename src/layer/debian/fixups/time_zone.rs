@@ -1,10 +1,16 @@
 //! The local time: `tzdata` asks for it and defaults to UTC.
 
-use super::Tree;
+use super::{Tree, UnpackError};
 
-pub(super) fn apply(tree: &mut Tree) {
-    if tree.get("usr/share/zoneinfo/Etc/UTC").is_some() {
-        tree.add_symlink("etc/localtime", "/usr/share/zoneinfo/Etc/UTC");
-        tree.add_file("etc/timezone", "Etc/UTC\n");
+const ZONES: &str = "usr/share/zoneinfo";
+
+pub(super) fn apply(tree: &mut Tree, wanted: Option<&str>) -> Result<(), UnpackError> {
+    let zone = wanted.unwrap_or("Etc/UTC");
+    if tree.look(&format!("{ZONES}/{zone}")).is_some() {
+        tree.add_symlink("etc/localtime", &format!("/{ZONES}/{zone}"));
+        tree.add_file("etc/timezone", format!("{zone}\n"));
+    } else if wanted.is_some() {
+        return Err(UnpackError::TimeZone { zone: zone.to_owned() });
     }
+    Ok(())
 }

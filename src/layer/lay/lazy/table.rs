@@ -1,6 +1,7 @@
 //! The table of contents of an eStargz layer: JSON, one entry for every entry of the tar, and one more
 //! for every further piece of a large file.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use super::Chunk;
@@ -84,6 +85,10 @@ fn entry(item: &Item, kind: &str) -> Value {
         if value > 0 {
             entry[key] = json!(value);
         }
+    }
+    if !item.xattrs.is_empty() {
+        let encoded = item.xattrs.iter().map(|(name, value)| (name.clone(), json!(BASE64_STANDARD.encode(value))));
+        entry["xattrs"] = encoded.collect::<serde_json::Map<_, _>>().into();
     }
     entry
 }

@@ -1,0 +1,124 @@
+//! Scripts, and what is seen of them.
+
+use std::collections::BTreeMap;
+
+use super::{Called, Found, Programs, follow};
+
+/// A world with a few files, that writes down what is called for certain.
+#[derive(Default)]
+struct World {
+    files: BTreeMap<&'static str, Found>,
+    calls: Vec<String>,
+}
+
+impl Programs for World {
+    fn look(&self, path: &str) -> Option<Found> {
+        self.files.get(path).copied()
+    }
+
+    fn is_link(&self, _: &str) -> bool {
+        false
+    }
+
+    fn find(&self, name: &str) -> Option<String> {
+        let path = format!("/usr/bin/{name}");
+        self.look(&path).map(|_| path)
+    }
+
+    fn call(&mut self, words: &[Option<String>], certain: bool) -> Called {
+        let words: Option<Vec<String>> = words.iter().cloned().collect();
+        match words {
+            Some(words) if words[0] == "echo" => Called::said(format!("{}\n", words[1..].join(" "))),
+            Some(words) if words[0] == "cat" || words[0] == "grep" => Called::harmless(),
+            Some(words) if certain && words[0] != "strange" => {
+                self.calls.push(words.join(" "));
+                Called::done()
+            }
+            _ => Called::undone(),
+        }
+    }
+
+    fn write(&mut self, path: &str, text: &str) -> bool {
+        self.calls.push(format!("{path} <- {text:?}"));
+        true
+    }
+}
+
+#[track_caller]
+fn check(script: &str, calls: &[&str], undone: &[&str]) {
+    let program = Found::File { executable: true, empty: false };
+    let files = BTreeMap::from([("/usr/bin/there", program), ("/etc/x", program), ("/etc", Found::Directory)]);
+    let mut world = World { files, calls: Vec::new() };
+    let left = follow(&mut world, script, &["configure", ""], &[("PACKAGE", "demo-15")]);
+    assert_eq!(world.calls, calls, "{script}");
+    assert_eq!(left, undone, "{script}");
+}
+
+#[test]
+fn branches_are_taken_as_the_shell_takes_them() {
+    check("if [ \"$1\" = configure ]; then one; elif two; then three; else four; fi", &["one"], &[]);
+    check("if [ -n \"$2\" ] && dpkg; then one; else two; fi; three", &["two", "three"], &[]);
+    check("case \"$1\" in (upgrade|abort-*) one ;; conf*) two ;; *) three ;; esac", &["two"], &[]);
+    check(
+        "[ -x \"$(command -v there)\" ] && one || two; test -d /etc/x -o ! -e /gone && three",
+        &["one", "three"],
+        &[],
+    );
+    check("if which gone >/dev/null 2>&1; then one; fi\nif command -v there; then two; fi", &["two"], &[]);
+    check("one; exit 0; two", &["one"], &[]);
+    check("f() { if [ ! -f $2 ]; then cp $1 \"$2\"; fi; return 0; no; }\nf /a /b; f /a /etc/x", &["cp /a /b"], &[]);
+    check(
+        "for f in a 'b c'; do one $f; done; for f; do two $f; break; done",
+        &["one a", "one b c", "two configure"],
+        &[],
+    );
+}
+
+#[test]
+fn words_are_expanded() {
+    check(
+        "A=1 B='x y'; one $A \"$B\" $B ${C:-none} ${A:+--some=\"$A\"} ${C:+no}",
+        &["one 1 x y x y none --some=1"],
+        &[],
+    );
+    check("one ${PACKAGE##*-} ${PACKAGE%-*} \"\" \\\n  1.0~ a\\\\~b", &["one 15 demo  1.0~ a\\~b"], &[]);
+    check("one \"$@\"; set -- a b; two \"$@\" $#; shift; three $1", &["one configure ", "two a b 2", "three b"], &[]);
+    check("A=$(($(echo \"$1\" | two '(') * 100)); one x$((1 + 2))x || three", &[], &["one x$((1 + 2))x", "three"]);
+    check("A=`echo hi`; one $A $(echo a b) | two", &["one hi a b", "two"], &[]);
+}
+
+#[test]
+fn here_documents_are_files() {
+    check("cat > /etc/new <<EOF\na $1\nEOF\nnext", &["/etc/new <- \"a configure\\n\"", "next"], &[]);
+    check("cat <<-'EOF' >/etc/new\n\ta $1\n\tEOF\n", &["/etc/new <- \"a $1\\n\""], &[]);
+    check(
+        "echo text >/etc/new; : > /etc/empty; echo log > /dev/null",
+        &["/etc/new <- \"text\\n\"", "/etc/empty <- \"\""],
+        &[],
+    );
+    check(
+        "grep x /etc/y > /etc/new; echo more >> /etc/new",
+        &[],
+        &["grep x /etc/y > /etc/new", "echo more >> /etc/new"],
+    );
+}
+
+#[test]
+fn what_may_or_may_not_happen_is_left() {
+    check("if grep -q x /etc/y; then one; fi; two", &["two"], &["one"]);
+    check("grep x y || one; A=1; grep x && A=2; two $A", &[], &["one", "two $A"]);
+    check("strange 1 \\\n   2; while grep x; do one; done", &[], &["strange 1 2", "one"]);
+    check("grep x || exit 1; one; if grep x; then exit 0; fi; two", &["one"], &["two"]);
+    check("$(strange) x", &[], &["strange", "$(strange) x"]);
+}
+
+#[test]
+fn scripts_of_other_kinds_are_named_and_bounded() {
+    check("#!/usr/bin/perl\nprint 1;", &[], &["a script for perl"]);
+    check("#! /bin/sh -e\none", &["one"], &[]);
+    for malformed in ["if true; then one", "one )", "'open", "case x in a) b", "f() ", "cat <<EOF\nx"] {
+        check(malformed, &[], &["a script that cannot be read"]);
+    }
+    check(&"( ".repeat(500), &[], &["a script that cannot be read"]);
+    check("f() { f; }; f", &[], &["more commands than anybody could follow"]);
+}

@@ -1,0 +1,234 @@
+//! Packages with scripts, laid out.
+
+use super::super::{LaidOut, Options, Over, fixture::FakeDeb, lay_out};
+use crate::{
+    layer::{Body, Item, Node},
+    lock::{Facts, Symlink},
+    store::Store,
+};
+
+fn laid_out(debs: Vec<FakeDeb>) -> LaidOut {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let packed: Vec<_> = debs.into_iter().map(|deb| deb.pack(&store).unwrap()).collect();
+    let mut laid = lay_out(&packed, &Options::default()).unwrap();
+    // What lies in the store is gone with it.
+    for item in &mut laid.items {
+        if let Node::File(body) = &item.node {
+            item.node = Node::File(Body::Literal(body.read(1 << 20).unwrap()));
+        }
+    }
+    laid
+}
+
+fn shown(laid: &LaidOut, wanted: &[&str]) -> Vec<String> {
+    let describe = |item: &Item| {
+        let node = match &item.node {
+            Node::Directory => "/".to_owned(),
+            Node::File(Body::Literal(bytes)) => format!(" {:?}", String::from_utf8_lossy(bytes)),
+            Node::File(Body::Span(_)) => " in the store".to_owned(),
+            Node::Symlink(target) => format!(" -> {target}"),
+            Node::Hardlink(target) => format!(" == {target}"),
+            Node::Whiteout => " is hidden".to_owned(),
+        };
+        let attributes = item.xattrs.keys().map(|name| format!(" +{name}")).collect::<Vec<_>>().concat();
+        format!("{}{node} {:o} {}:{}{attributes}", item.path, item.mode, item.uid, item.gid)
+    };
+    let find = |path: &&str| laid.items.iter().find(|item| item.path == *path);
+    wanted.iter().map(|path| find(path).map_or_else(|| format!("{path} is not there"), describe)).collect()
+}
+
+fn undone(laid: &LaidOut) -> Vec<String> {
+    laid.undone.iter().map(|undone| format!("{}: {}", undone.package, undone.commands.join("; "))).collect()
+}
+
+#[test]
+fn the_best_alternative_is_linked() {
+    let mawk = FakeDeb::new("mawk").file("./usr/bin/mawk", b"m").file("./usr/share/man/mawk.1.gz", b"1").script(
+        "postinst",
+        "if [ \"$1\" = configure ]; then update-alternatives --install /usr/bin/awk awk /usr/bin/mawk 5 \\\n\
+         --slave /usr/share/man/awk.1.gz awk.1.gz /usr/share/man/mawk.1.gz --slave /usr/bin/nawk nawk /usr/bin/gone; fi",
+    );
+    let gawk = FakeDeb::new("gawk")
+        .file("./usr/bin/gawk", b"g")
+        .script("postinst", "update-alternatives --quiet --install /usr/bin/awk awk /usr/bin/gawk 10");
+    let wanted = ["usr/bin/awk", "etc/alternatives/awk", "usr/share/man/awk.1.gz", "usr/bin/nawk"];
+    let both = laid_out(vec![mawk, gawk]);
+    assert_eq!(undone(&both), [""; 0]);
+    assert_eq!(
+        shown(&both, &wanted),
+        [
+            "usr/bin/awk -> /etc/alternatives/awk 777 0:0",
+            "etc/alternatives/awk -> /usr/bin/gawk 777 0:0",
+            "usr/share/man/awk.1.gz is not there",
+            "usr/bin/nawk is not there"
+        ]
+    );
+    let pager = "update-alternatives --install /bin/pager pager /bin/more 50 --slave /man/pager pager.1 /man/more";
+    let more = FakeDeb::new("more")
+        .file("./bin/more", b"m")
+        .file("./usr/bin/update-alternatives", b"")
+        .script("postinst", pager);
+    assert_eq!(
+        shown(&laid_out(vec![more]), &["usr/bin/pager", "var/lib/dpkg/alternatives/pager"]),
+        [
+            "usr/bin/pager -> /etc/alternatives/pager 777 0:0",
+            "var/lib/dpkg/alternatives/pager \"auto\\n/bin/pager\\npager.1\\n/man/pager\\n\\n/bin/more\\n50\\n/man/more\\n\\n\" 644 0:0",
+        ]
+    );
+}
+
+#[test]
+fn users_are_made_with_the_same_numbers_everywhere() {
+    let masters = FakeDeb::new("base-passwd")
+        .file(
+            "./usr/share/base-passwd/passwd.master",
+            b"root:*:0:0:root:/root:/bin/bash\nnobody:*:65534:65534:nobody:/x:/y\n",
+        )
+        .file("./usr/share/base-passwd/group.master", b"root:*:0:\nmail:*:8:\nnogroup:*:65534:\n");
+    let daemon = FakeDeb::new("daemon").directory("./var/lib/").directory("./etc/daemon/").script(
+        "postinst",
+        "if ! getent passwd daemond >/dev/null; then\n adduser --system --group --home /var/lib/daemon --gecos 'A daemon' --quiet daemond\nfi\n\
+         addgroup --system log || true\nadduser daemond mail\nchown -R daemond:log /etc/daemon\nchmod 2750 /etc/daemon",
+    );
+    let other = FakeDeb::new("other")
+        .file(
+            "./usr/lib/sysusers.d/other.conf",
+            b"# users\nu other - \"The other\" /run/other\ng extra 77\nm other extra\n",
+        )
+        .script(
+            "postinst",
+            "systemd-sysusers ${DPKG_ROOT:+--root=\"$DPKG_ROOT\"} other.conf\nuseradd -r -s /bin/sh -d /srv/x third",
+        );
+    let laid = laid_out(vec![masters, daemon, other]);
+    assert_eq!(undone(&laid), [""; 0]);
+    assert_eq!(
+        shown(&laid, &["etc/passwd", "etc/group", "var/lib/daemon", "etc/daemon", "home/nonroot"]),
+        [
+            "etc/passwd \"root:*:0:0:root:/root:/bin/bash\\nnobody:*:65534:65534:nobody:/x:/y\\n\
+             nonroot:x:65532:65532:nonroot:/home/nonroot:/usr/sbin/nologin\\n\
+             daemond:x:100:100:A daemon:/var/lib/daemon:/usr/sbin/nologin\\n\
+             other:x:999:999:The other:/run/other:/usr/sbin/nologin\\nthird:x:998:998::/srv/x:/bin/sh\\n\" 644 0:0",
+            "etc/group \"root:*:0:\\nmail:*:8:daemond\\nnogroup:*:65534:\\nnonroot:x:65532:\\n\
+             daemond:x:100:\\nlog:x:101:\\nother:x:999:\\nextra:x:77:other\\nthird:x:998:\\n\" 644 0:0",
+            "var/lib/daemon/ 755 100:100",
+            "etc/daemon/ 2750 100:101",
+            "home/nonroot/ 700 65532:65532",
+        ]
+    );
+}
+
+#[test]
+fn files_are_made_linked_and_given_rights() {
+    let ping = FakeDeb::new("iputils-ping").file("./bin/ping", b"ping").script(
+        "postinst",
+        "PROGRAM=$(dpkg-divert --truename /bin/ping)\nif command -v setcap > /dev/null; then\n\
+         if setcap cap_net_raw+ep $PROGRAM; then chmod u-s $PROGRAM; else chmod u+s $PROGRAM; fi\nfi",
+    );
+    let many = FakeDeb::new("many").file("./usr/share/many/conf", b"c").directory("./etc/").script(
+        "postinst",
+        "mkdir -p -m 1777 /var/lib/many/deep\nln -sf /etc/many /usr/lib/many\ncp /usr/share/many/conf /etc/many\n\
+         [ -e /etc/many ] && touch /etc/touched\nucf --three-way /usr/share/many/conf /etc/kept\nrm -f /etc/gone /etc/kept\n\
+         install -d -m 2755 -g 8 /var/log/many\nchmod u+s,go-rx /usr/share/many/conf\nrmdir /etc 2>/dev/null || true",
+    );
+    let laid = laid_out(vec![ping, many]);
+    assert_eq!(undone(&laid), [""; 0]);
+    let wanted = [
+        "usr/bin/ping",
+        "var/lib/many/deep",
+        "usr/lib/many",
+        "etc/many",
+        "etc/touched",
+        "etc/kept",
+        "var/log/many",
+        "usr/share/many/conf",
+    ];
+    assert_eq!(
+        shown(&laid, &wanted),
+        [
+            "usr/bin/ping \"ping\" 644 0:0 +security.capability",
+            "var/lib/many/deep/ 1777 0:0",
+            "usr/lib/many -> /etc/many 777 0:0",
+            "etc/many \"c\" 644 0:0",
+            "etc/touched \"\" 644 0:0",
+            "etc/kept is not there",
+            "var/log/many/ 2755 0:8",
+            "usr/share/many/conf \"c\" 4600 0:0",
+        ]
+    );
+}
+
+#[test]
+fn diverted_files_go_elsewhere() {
+    let own = FakeDeb::new("own").file("./bin/tool", b"own").script(
+        "preinst",
+        "if [ \"$1\" = install ]; then dpkg-divert --package own --add --rename --divert /bin/tool.other /bin/tool; fi",
+    );
+    let other = FakeDeb::new("other").file("./usr/bin/tool", b"other");
+    let laid = laid_out(vec![own, other]);
+    assert_eq!(
+        shown(&laid, &["usr/bin/tool", "usr/bin/tool.other"]),
+        ["usr/bin/tool \"own\" 644 0:0", "usr/bin/tool.other \"other\" 644 0:0"]
+    );
+}
+
+#[test]
+fn what_is_left_undone_is_named() {
+    let one = FakeDeb::new("one")
+        .script("postinst", "build-a-cache --all >/dev/null\nif [ -d /run/systemd ]; then start; fi");
+    let two = FakeDeb::new("two")
+        .script("preinst", "#!/usr/bin/perl\n1;")
+        .script("postinst", "sed -i s/a/b/ /etc/passwd\nchown ghost /etc");
+    assert_eq!(
+        undone(&laid_out(vec![two, one])),
+        ["one: build-a-cache --all >/dev/null", "two: a script for perl; sed -i s/a/b/ /etc/passwd; chown ghost /etc"]
+    );
+}
+
+#[test]
+fn over_a_base_links_are_made_and_users_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let blas = FakeDeb::new("libblas3").file("./usr/lib/blas/libblas.so.3", b"b").script(
+        "postinst",
+        "update-alternatives --install /lib/libblas.so.3 libblas.so.3 /usr/lib/blas/libblas.so.3 10\nadduser --system blas",
+    );
+    let link = Symlink { path: "/lib".to_owned(), target: "usr/lib".to_owned() };
+    let facts = Facts { symlinks: vec![link], ..Facts::default() };
+    let options = Options { over: Over::Base(&facts), ..Options::default() };
+    let laid = lay_out(&[blas.pack(&store).unwrap()], &options).unwrap();
+    assert_eq!(undone(&laid), ["libblas3: adduser --system blas"]);
+    assert_eq!(
+        shown(&laid, &["usr/lib/libblas.so.3", "etc/alternatives/libblas.so.3", "etc/passwd"]),
+        [
+            "usr/lib/libblas.so.3 -> /etc/alternatives/libblas.so.3 777 0:0",
+            "etc/alternatives/libblas.so.3 -> /usr/lib/blas/libblas.so.3 777 0:0",
+            "etc/passwd is not there"
+        ]
+    );
+}
+
+#[test]
+fn what_others_depend_on_comes_first_and_questions_have_their_defaults() {
+    let needing = FakeDeb::new("a").field("Depends: b (>= 1), c | d").directory("./etc/").script(
+        "postinst",
+        "chown maker /etc; db_get a/link || true; if [ \"$RET\" = Slight ]; then ln -s to /etc/link; fi",
+    );
+    let needing = needing.script("templates", "Template: a/link\nType: select\nDefault: Slight\n");
+    let needed = FakeDeb::new("b").field("Depends: a").script("postinst", "adduser --system maker");
+    let laid = laid_out(vec![needing, needed]);
+    assert_eq!(undone(&laid), [""; 0]);
+    assert_eq!(shown(&laid, &["etc", "etc/link"]), ["etc/ 755 100:0", "etc/link -> to 777 0:0"]);
+}
+
+#[test]
+fn shells_are_listed() {
+    let list = FakeDeb::new("debianutils").file("./usr/share/debianutils/shells", b"# shells\n/bin/sh\n");
+    let dash = FakeDeb::new("dash")
+        .file("./bin/dash", b"d")
+        .file("./usr/share/debianutils/shells.d/dash", b"/bin/dash\n/bin/gone\n");
+    assert_eq!(
+        shown(&laid_out(vec![list, dash]), &["etc/shells"]),
+        ["etc/shells \"# shells\\n/bin/sh\\n/bin/dash\\n/usr/bin/dash\\n\" 644 0:0"]
+    );
+}

@@ -1,0 +1,324 @@
+//! The proof: every program and extension module loaded, one after the other, and what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use super::roots::Need;
+use super::{
+    folders::{Flavour, Folders, Machine, Place},
+    known,
+    process::{Instead, Missing, Process},
+    roots::{self, Root},
+    siblings::Siblings,
+};
+use crate::{
+    base::{Kind, Node, Tree},
+    elf::{Elf, symbol_hash},
+    oci::Platform,
+    verify::Owners,
+};
+
+/// What loading everything showed. Paths have no leading slash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// Libraries that are not found.
+    pub gaps: Vec<Gap>,
+    /// Libraries without a version that is needed of them.
+    pub versions: Vec<OldLibrary>,
+    /// Symbols that nothing defines.
+    pub undefined: Vec<UndefinedSymbols>,
+    /// Extension modules and libraries for other machines: path, `e_machine`.
+    pub foreign: Vec<(String, u16)>,
+}
+
+/// A library that is not found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Its name.
+    pub name: String,
+    /// The program or module that cannot be loaded.
+    pub root: String,
+    /// The object that asks for the library: the root, or one of its libraries.
+    pub by: String,
+    /// Why the root is loaded.
+    pub need: Need,
+    /// What there is instead.
+    pub elsewhere: Elsewhere,
+}
+
+/// What there is of a library that the loader does not find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// Nothing.
+    Nowhere,
+    /// A driver brings it when the container starts.
+    Driver,
+    /// Another distribution, which is required, has it: its Python code loads it.
+    Required(String),
+    /// Another distribution has it, which nothing requires.
+    Unrelated(String),
+    /// A file of this name for another machine.
+    Foreign(String),
+    /// A file of this name that no loader loads.
+    Broken(String),
+}
+
+/// A library without a version that is needed of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldLibrary {
+    /// The object that needs the versions.
+    pub by: String,
+    /// The name under which it asks for the library.
+    pub name: String,
+    /// The library.
+    pub library: String,
+    /// The versions that are missing: `GLIBC_2.38`.
+    pub missing: Vec<String>,
+    /// Why the object is loaded.
+    pub need: Need,
+}
+
+/// An object with symbols that nothing defines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UndefinedSymbols {
+    /// The object.
+    pub by: String,
+    /// The symbols, as linkers write them.
+    pub symbols: Vec<String>,
+}
+
+/// Loads everything in `tree`; nothing for platforms whose loader is not known. `settings` is the image's
+/// configuration: its `Env` has `PATH` and `LD_LIBRARY_PATH`.
+#[must_use]
+pub fn prove(tree: &Tree, platform: &Platform, settings: &serde_json::Value, owners: &Owners) -> Option<Proof> {
+    let machine = Machine::of(platform)?;
+    let folders = Folders::new(tree, machine, &variable(settings, "LD_LIBRARY_PATH").unwrap_or_default());
+    let path = variable(settings, "PATH");
+    let path = path.unwrap_or_else(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
+    let mut prover = Prover {
+        path: roots::path_folders(&folders, &path),
+        siblings: Siblings::new(&folders, owners),
+        folders: &folders,
+        proof: Proof::default(),
+        reached: BTreeSet::new(),
+        checked: BTreeSet::new(),
+        resolved: BTreeSet::new(),
+        interpreters: BTreeMap::new(),
+    };
+    prover.all();
+    Some(prover.proof)
+}
+
+fn variable(settings: &serde_json::Value, name: &str) -> Option<String> {
+    let environment = settings.get("Env")?.as_array()?;
+    let mut values = environment.iter().filter_map(|entry| entry.as_str()?.split_once('='));
+    values.rfind(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+}
+
+struct Prover<'f, 'a> {
+    folders: &'f Folders<'a>,
+    siblings: Siblings<'a>,
+    /// The folders of `PATH`.
+    path: Vec<String>,
+    proof: Proof,
+    /// Everything that was loaded.
+    reached: BTreeSet<String>,
+    /// Objects whose needed versions were looked at.
+    checked: BTreeSet<String>,
+    /// Objects all of whose symbols were found once.
+    resolved: BTreeSet<String>,
+    /// Processes of interpreters, before they import anything.
+    interpreters: BTreeMap<&'a str, Process<'a>>,
+}
+
+impl<'a> Prover<'_, 'a> {
+    fn all(&mut self) {
+        let all = roots::all(self.folders);
+        let programs = all.iter().filter(|(_, node, elf)| roots::is_program(node, elf));
+        for (path, _, elf) in programs.clone() {
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let need = if self.path.iter().any(|known| known == folder) { Need::Start } else { Need::Plugin };
+            self.program(Root { place: roots::place(path, elf), need });
+        }
+        let pythons: Vec<_> =
+            programs.filter(|(path, _, _)| roots::is_python(path)).map(|(path, _, elf)| (*path, *elf)).collect();
+        for (path, _, elf) in all.iter().filter(|(_, _, elf)| elf.object.extension_module) {
+            let need = if known::is_optional(path) { Need::Plugin } else { Need::Import };
+            let root = Root { place: roots::place(path, elf), need };
+            self.within(roots::interpreter(&pythons, path).copied(), root);
+        }
+        for (path, node, elf) in all.iter().filter(|(_, _, elf)| !elf.object.extension_module) {
+            if !self.reached.contains(*path) && !roots::is_program(node, elf) && elf.object.dynamic {
+                let root = Root { place: roots::place(path, elf), need: Need::Plugin };
+                self.within(roots::interpreter(&pythons, path).copied(), root);
+            }
+        }
+        self.foreign();
+    }
+
+    /// Starts a program.
+    fn program(&mut self, root: Root<'a>) {
+        let Some(loader) = root.place.elf.object.interpreter.as_deref() else { return };
+        if self.folders.file(loader).is_none() {
+            let (name, path) = (loader.to_owned(), root.place.path.clone());
+            let elsewhere = Elsewhere::Nowhere;
+            self.proof.gaps.push(Gap { name, root: path.clone(), by: path, need: root.need, elsewhere });
+            return;
+        }
+        let mut process = Process::new(flavour(loader));
+        self.load(&mut process, root);
+    }
+
+    /// Loads a module or plug-in into the process of `interpreter`; without one into an empty process.
+    fn within(&mut self, interpreter: Option<(&'a str, &'a Elf)>, root: Root<'a>) {
+        let mut process = match interpreter {
+            Some((path, elf)) => self.interpreter(path, elf),
+            None => Process::new(self.usual()),
+        };
+        self.load(&mut process, root);
+    }
+
+    fn interpreter(&mut self, path: &'a str, elf: &'a Elf) -> Process<'a> {
+        if let Some(known) = self.interpreters.get(path) {
+            return known.clone();
+        }
+        let mut process = Process::new(elf.object.interpreter.as_deref().map_or(Flavour::Glibc, flavour));
+        // What it lacks itself was found when it was started as a program.
+        process.load(self.folders, roots::place(path, elf));
+        self.interpreters.insert(path, process.clone());
+        process
+    }
+
+    /// The loader of an image without Python.
+    fn usual(&self) -> Flavour {
+        let musl = |(name, _): &(&str, &Node)| name.starts_with("ld-musl-");
+        if self.folders.tree.children("lib").iter().any(musl) { Flavour::Musl } else { Flavour::Glibc }
+    }
+
+    fn load(&mut self, process: &mut Process<'a>, root: Root<'a>) {
+        let Root { place, need } = root;
+        let (path, mut complete) = (place.path.clone(), true);
+        let before = process.loaded.len();
+        let mut missing = process.load(self.folders, place);
+        let mut rounds = 0;
+        while let Some(gap) = missing.pop() {
+            complete = false;
+            let elsewhere = self.elsewhere(&gap, process, &mut missing);
+            self.proof.gaps.push(Gap { name: gap.name, root: path.clone(), by: gap.by, need, elsewhere });
+            rounds += 1;
+            if rounds > 1000 {
+                break;
+            }
+        }
+        // What siblings bring is loaded by now.
+        let lacks = |gap: &Gap| gap.root == path && !matches!(gap.elsewhere, Elsewhere::Required(_));
+        let complete = complete || !self.proof.gaps.iter().rev().take(rounds).any(lacks);
+        self.versions(process, before, need);
+        // A program resolves most symbols when it calls them, and a plug-in is loaded by somebody who has them.
+        if complete && need == Need::Import {
+            self.symbols(process, before);
+        }
+        self.reached.extend(process.loaded[before..].iter().map(|loaded| loaded.place.path.clone()));
+    }
+
+    /// What there is of a library that was not found. One that Python code loads before is loaded now.
+    fn elsewhere(&self, gap: &Missing, process: &mut Process<'a>, missing: &mut Vec<Missing>) -> Elsewhere {
+        if known::is_of_driver(&gap.name) {
+            return Elsewhere::Driver;
+        }
+        if let Some(sibling) = self.siblings.find(&gap.name, &gap.by) {
+            if !sibling.required {
+                return Elsewhere::Unrelated(sibling.path.to_owned());
+            }
+            missing.extend(process.load(self.folders, roots::place(sibling.path, sibling.elf)));
+            return Elsewhere::Required(sibling.path.to_owned());
+        }
+        match &gap.instead {
+            Instead::Nothing => Elsewhere::Nowhere,
+            Instead::Foreign(path) => Elsewhere::Foreign(path.clone()),
+            Instead::Broken(path, _) => Elsewhere::Broken(path.clone()),
+        }
+    }
+
+    /// Whether each library defines the versions that are needed of it. musl does not look at them.
+    fn versions(&mut self, process: &Process<'a>, from: usize, need: Need) {
+        if process.flavour == Flavour::Musl {
+            return;
+        }
+        for Place { path, elf, .. } in process.loaded[from..].iter().map(|loaded| &loaded.place) {
+            if !self.checked.insert(path.clone()) {
+                continue;
+            }
+            for required in &elf.object.requires {
+                let Some(provider) = process.by_name(&required.file) else { continue };
+                let provider = &process.loaded[provider].place;
+                // A library without versions is taken for any.
+                let offers = &provider.elf.object.provides;
+                let lacks = required.versions.iter().filter(|version| !version.weak && !offers.contains(&version.name));
+                let missing: Vec<String> = lacks.map(|version| version.name.clone()).collect();
+                if !offers.is_empty() && !missing.is_empty() {
+                    let (by, name, library) = (path.clone(), required.file.clone(), provider.path.clone());
+                    self.proof.versions.push(OldLibrary { by, name, library, missing, need });
+                }
+            }
+        }
+    }
+
+    /// Whether each undefined symbol is defined by something that is loaded.
+    fn symbols(&mut self, process: &Process<'a>, from: usize) {
+        for Place { path, elf, .. } in process.loaded[from..].iter().map(|loaded| &loaded.place) {
+            if self.resolved.contains(path) {
+                continue;
+            }
+            let Some(symbols) = &elf.symbols else { continue };
+            let mut open: Vec<(u64, &String)> =
+                symbols.undefined.iter().map(|name| (symbol_hash(name.as_bytes()), name)).collect();
+            // Most are in what was loaded last but libc, which comes early.
+            for loaded in &process.loaded {
+                let Some(others) = &loaded.place.elf.symbols else { continue };
+                open.retain(|(hash, _)| others.defined.binary_search(hash).is_err());
+                if open.is_empty() {
+                    break;
+                }
+            }
+            self.resolved.insert(path.clone());
+            if !open.is_empty() {
+                let symbols = open.into_iter().map(|(_, name)| name.clone()).collect();
+                self.proof.undefined.push(UndefinedSymbols { by: path.clone(), symbols });
+            }
+        }
+    }
+
+    /// Modules and libraries beside them that are for another processor: where none is for this one.
+    fn foreign(&mut self) {
+        let machine = self.folders.machine;
+        let (mut fitting, mut by_distribution): (BTreeSet<&str>, BTreeMap<&str, Vec<_>>) = Default::default();
+        for (path, node) in self.folders.tree.iter().filter(|(_, node)| node.kind == Kind::File) {
+            let Some(Ok(elf)) = node.elf.as_deref() else { continue };
+            let Some(top) = distribution_folder(path) else { continue };
+            if machine.fits(elf) {
+                fitting.insert(top);
+            } else if elf.object.extension_module || path.contains(".so") {
+                by_distribution.entry(top).or_default().push((path.to_owned(), elf.object.machine));
+            }
+        }
+        for (top, found) in by_distribution {
+            let modules = |(path, _): &(String, u16)| {
+                let node = self.folders.tree.node(path).and_then(|node| node.elf.as_deref());
+                matches!(node, Some(Ok(elf)) if elf.object.extension_module)
+            };
+            // Where some are for this processor, the others may be for devices and emulators.
+            self.proof.foreign.extend(found.into_iter().filter(|one| !fitting.contains(top) || modules(one)));
+        }
+    }
+}
+
+/// The folder that a distribution has for itself: `…/site-packages/numpy`.
+fn distribution_folder(path: &str) -> Option<&str> {
+    let start = path.find("-packages/")? + "-packages/".len();
+    let end = path[start..].find('/').map_or(path.len(), |end| start + end);
+    Some(&path[..end])
+}
+
+fn flavour(loader: &str) -> Flavour {
+    if loader.contains("ld-musl-") { Flavour::Musl } else { Flavour::Glibc }
+}

@@ -1,0 +1,74 @@
+//! What a process begins with: programs, and the modules that an interpreter imports.
+
+use super::folders::{Folders, Place};
+use crate::{
+    base::{Kind, Node},
+    elf::{Elf, Kind as Type},
+};
+
+/// Why a file is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// A program that people start: in a folder of `PATH`.
+    Start,
+    /// An extension module.
+    Import,
+    /// Nothing loads it at start: a plug-in, a module that is tried, a program that another one calls.
+    Plugin,
+}
+
+/// A program or library, and what it is for.
+pub(super) struct Root<'a> {
+    pub(super) place: Place<'a>,
+    pub(super) need: Need,
+}
+
+/// Folders of `PATH`.
+pub(super) fn path_folders(folders: &Folders<'_>, path: &str) -> Vec<String> {
+    let real = |folder: &str| folders.tree.find(folder).map(|(path, _)| path);
+    path.split(':').filter(|folder| folder.starts_with('/')).filter_map(real).collect()
+}
+
+/// Every program and library of the image that its processor can run, sorted by path.
+pub(super) fn all<'a>(folders: &Folders<'a>) -> Vec<(&'a str, &'a Node, &'a Elf)> {
+    let elf = |(path, node): (&'a str, &'a Node)| match node.elf.as_deref() {
+        Some(Ok(elf)) if node.kind == Kind::File && folders.machine.fits(elf) => Some((path, node, elf)),
+        _ => None,
+    };
+    folders.tree.iter().filter_map(elf).collect()
+}
+
+/// The place of a file of which the path is known.
+pub(super) fn place<'a>(path: &str, elf: &'a Elf) -> Place<'a> {
+    let origin = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    Place { path: path.to_owned(), origin: origin.to_owned(), elf }
+}
+
+/// Whether it is started by itself.
+pub(super) fn is_program(node: &Node, elf: &Elf) -> bool {
+    elf.object.interpreter.is_some() && node.mode & 0o111 != 0 && !is_library(elf)
+}
+
+/// Libraries that can be started, such as glibc's, are libraries.
+fn is_library(elf: &Elf) -> bool {
+    elf.object.kind == Type::Shared && elf.object.soname.is_some()
+}
+
+/// The interpreter that imports the module at `path`: of those whose name fits a folder of it, else the first.
+pub(super) fn interpreter<'a, 'p>(pythons: &'p [(&'a str, &'a Elf)], path: &str) -> Option<&'p (&'a str, &'a Elf)> {
+    let name = |python: &str| python.rsplit('/').next().unwrap_or_default().to_owned();
+    let named = |folder: &str| folder.starts_with("python3.");
+    let wanted = path.split('/').find(|folder| named(folder));
+    let fits = |(python, _): &&(&str, &Elf)| wanted.is_some_and(|wanted| name(python) == wanted);
+    // Of several, the one whose prefix the path shares: `opt/venv/lib/python3.11/…`.
+    let shared = |python: &str| python.bytes().zip(path.bytes()).take_while(|(one, other)| one == other).count();
+    let best = pythons.iter().filter(fits).max_by_key(|(python, _)| shared(python));
+    best.or_else(|| pythons.first())
+}
+
+/// Whether a file of this name is Python.
+pub(super) fn is_python(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.strip_prefix("python3")
+        .is_some_and(|rest| rest.trim_end_matches('t').bytes().all(|letter| letter == b'.' || letter.is_ascii_digit()))
+}

@@ -25,11 +25,8 @@ enum What {
     Switch,
 }
 
-const LATER: &[Later] = &[
-    Later { key: "extends", what: What::Key },
-    Later { key: "wheels.bytecode", what: What::Switch },
-    Later { key: "debian.auto", what: What::Key },
-];
+const LATER: &[Later] =
+    &[Later { key: "extends", what: What::Key }, Later { key: "wheels.bytecode", what: What::Switch }];
 
 /// The line for a key that is not acted upon.
 pub(super) fn find(key: &str) -> Option<&'static Later> {

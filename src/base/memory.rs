@@ -29,6 +29,12 @@ pub fn known_layer(store: &Store, diff_id: DiffId) -> Option<LayerEntries> {
     entries(store, &layer_key(diff_id))
 }
 
+/// Whether [`known_layer`] has something to look at, without looking.
+#[must_use]
+pub fn is_known_layer(store: &Store, diff_id: DiffId) -> bool {
+    store.has_note(Bucket::Bases, &layer_key(diff_id))
+}
+
 /// Keeps the entries of the layer with this diff id.
 ///
 /// # Errors

@@ -32,7 +32,7 @@ pub use facts::Python;
 pub use image::{BaseImage, image_for, read_base};
 pub use inspect::{check_layer, inspect, read_layer, read_tree, stream_layer};
 pub use loader_cache::LoaderCache;
-pub use memory::{keep_layer, known_layer};
+pub use memory::{is_known_layer, keep_layer, known_layer};
 pub use recorder::Recorder;
 pub use requirements::{Declared, Unmet, unmet};
 pub use stated::Stated;

@@ -57,15 +57,16 @@ impl Builder {
         let start = Instant::now();
         let (name, key) = (planned.name.clone(), Some(planned.key));
         let inputs = why::inputs(&planned, &site.below.facts, site.encoding);
+        let (debian, noted) = (matches!(planned.contents, Contents::Debian(_)), planned.key);
         let (layer, made) = self.have(site, planned).await?;
+        if debian && made != Made::Built {
+            self.judge_noted(site.project, &noted)?;
+        }
         Ok(Finished { name, key, inputs, layer, made, time: start.elapsed() })
     }
 
     async fn have(&self, site: Site<'_>, planned: PlannedLayer) -> Result<(MadeLayer, Made), BuildError> {
         if let Some(layer) = self.recall(&planned).await? {
-            if matches!(planned.contents, Contents::Debian(_)) {
-                self.judge_noted(site.project, &planned.key)?;
-            }
             return Ok((layer, Made::Cached));
         }
         if let Some(found) = self.recall_remote(site, &planned).await? {

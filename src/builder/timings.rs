@@ -80,7 +80,7 @@ mod tests {
     async fn the_first_build_and_the_last_ones_are_remembered() {
         let bench = Bench::new(&[]);
         let (builder, _server) = bench.builder(&[]).await;
-        let project = bench.project("");
+        let project = bench.project("[wheels]\nrequire = [\"a\"]\n");
         let layer = |name: &str, made| BuiltLayer {
             platform: "linux/amd64".parse().unwrap(),
             name: name.to_owned(),

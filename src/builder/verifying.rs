@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// Why an image of which a layer is not known cannot be checked quickly.
+const NEVER_READ: &str = "a layer was never read here; `wheelwright verify` reads it";
+
 /// Configs are at most this large.
 const CONFIG_LIMIT: u64 = 16 << 20;
 
@@ -213,10 +216,18 @@ impl Builder {
         }
         let mut tree = Tree::new();
         let mut gap = (!readable).then(|| "its documents do not fit together".to_owned());
-        for (layer, reading) in layers.iter().filter(|_| readable) {
+        // Where one layer is missing nothing can be told, and the others need not be looked at.
+        let is_missing = |(layer, reading): &(Layer, Reading)| {
+            matches!(reading, Reading::Known) && !base::is_known_layer(&self.settings.store, layer.diff_id)
+        };
+        if readable && layers.iter().any(is_missing) {
+            gap = Some(NEVER_READ.to_owned());
+        }
+        let worth_reading = gap.is_none();
+        for (layer, reading) in layers.iter().filter(|_| worth_reading) {
             match self.entries(layer, *reading).await {
                 Ok(Some(entries)) => tree.merge(entries),
-                Ok(None) => gap = Some("a layer was never read here; `wheelwright verify` reads it".to_owned()),
+                Ok(None) => gap = Some(NEVER_READ.to_owned()),
                 Err(error) => {
                     report.findings.push(about_layer(&platform, layer, error)?);
                     gap = Some("its layers cannot be read".to_owned());

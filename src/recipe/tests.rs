@@ -1,6 +1,7 @@
 //! Recipes good and bad: what is read, and what is said about what cannot be read.
 
 mod debian;
+mod documents;
 
 use proptest::prelude::*;
 
@@ -51,7 +52,7 @@ fn wrong_tables_are_explained() {
 
 #[test]
 fn wrong_documents_are_explained() {
-    for (text, expect) in WRONG_DOCUMENTS {
+    for (text, expect) in documents::WRONG {
         check_text("app.toml", text, expect);
     }
 }
@@ -301,42 +302,6 @@ const WRONG: &[(&str, &[&str])] = &[
         &[
             "\"imports\" | `debian.auto` cannot be `imports` | did you mean `import`?",
             "1 | `debian.keyring` must be a file of keys or `false`, found an integer | ",
-        ],
-    ),
-];
-
-/// Whole recipes, and all that is said about them.
-const WRONG_DOCUMENTS: &[(&str, &[&str])] = &[
-    (
-        "",
-        &[
-            " | `platforms` is missing | add `platforms = [\"linux/amd64\", \"linux/arm64\"]`",
-            " | `name` is missing | add `name = \"my-app\"`",
-            " | `base` is missing | add `base = \"docker.io/library/python:3.11-slim\"`",
-        ],
-    ),
-    (
-        "name = \"My App\"\nbase = \"docker-daemon:x\"\nplatforms = [\"linux/amd64\", \"linux/x86_64\", \"linux/arm64/v8\", \"linux/arm64\"]\nnmae = 1",
-        &[
-            "\"My App\" | `My App` cannot be the name of an image | use lower-case letters, digits, and single `-`, `_` or `.` between them",
-            "\"docker-daemon:x\" | a base cannot be read from `docker-daemon:` | save the image as an OCI layout and write `oci:DIR` or `oci-archive:FILE`",
-            "\"linux/x86_64\" | `linux/x86_64` is not a platform | did you mean `linux/amd64`?",
-            "\"linux/arm64\" | the platform `linux/arm64` is named twice | remove one of the two",
-            "nmae | unknown key `nmae` | did you mean `name`?",
-        ],
-    ),
-    (
-        "name = 1\nbase = \"oci:dir:\"\nplatforms = []",
-        &[
-            "1 | `name` must be a string, found an integer | put it in quotes",
-            "\"oci:dir:\" | `oci:dir:` names no file or no valid tag | write `oci:DIR[:tag]` or `oci-archive:FILE[:tag]`",
-            "[] | `platforms` is empty | name at least one platform, such as `linux/amd64`",
-        ],
-    ),
-    (
-        "name = \"a\"\nbase = \"scratch\"\nplatforms = [\"linux/amd64\"]\n[wheels]\nrequire = [\"b\"]",
-        &[
-            "\"scratch\" | there are wheels and no interpreter: the base is `scratch`, and there is no `[debian]` | add `[debian]` with `packages = [\"python3\"]`, or take a base with Python",
         ],
     ),
 ];

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use wheelwright::{
     oci::Digest,
-    testing::{Base, Wheel},
+    testing::{Base, Library, Wheel},
 };
 
 use super::bench::Bench;
@@ -282,4 +282,62 @@ fn a_wheel_whose_command_does_not_work_is_not_delivered() {
     let run = bench.run("build app.toml --offline --progress off -o oci:dist");
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
     assert_eq!(bench.run("verify app.toml --offline --progress off").code, Some(0));
+}
+
+/// Builds a wheel of this tag, with one extension module, over a base of compiled files for `machine`.
+fn with_module(platform: &str, machine: u16, tag: &str, module: &Library) -> String {
+    let name = format!("demo-1.0-{tag}.whl");
+    let recipe = format!(
+        "name = \"app\"\nbase = \"oci:base\"\nplatforms = [\"{platform}\"]\n[wheels]\nrequire = [\"./{name}\"]\n"
+    );
+    let bench = Bench::new(&[("app.toml", &recipe)]);
+    let loader = if machine == 183 { "lib/ld-linux-aarch64.so.1" } else { "lib64/ld-linux-x86-64.so.2" };
+    let text = |library: Library, banner: &str| [&library.build()[..], banner.as_bytes()].concat();
+    let python = Library::new("").machine(machine).interpreter(&format!("/{loader}")).needs("libc.so.6");
+    let libc = Library::new("libc.so.6").machine(machine).provides("GLIBC_2.17").provides("GLIBC_2.36");
+    let banner = "\0GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n\0";
+    bench.write_base(
+        &Base::default()
+            .platforms(&[platform])
+            .file("usr/local/bin/python3.11", &text(python, &format!("\0/{loader}\x003.11.9\0")))
+            .file("usr/lib/libc.so.6", &text(libc, banner))
+            .file(loader, &Library::new("ld-linux.so").machine(machine).build()),
+    );
+    let suffix = if machine == 183 { "aarch64-linux-gnu" } else { "x86_64-linux-gnu" };
+    let path = format!("demo/fast.cpython-311-{suffix}.so");
+    let wheel = Wheel::new("demo", "1.0").tag(tag).file("demo/__init__.py", b"").file(&path, &module.build());
+    bench.write(&name, &wheel.build());
+    let run = bench.run("build app.toml --offline --progress off -o oci:dist");
+    assert_eq!(bench.project().join("dist").exists(), run.code == Some(0), "{run}");
+    run.to_string()
+}
+
+#[test]
+fn wheels_that_promise_too_much() {
+    let module = |machine| Library::new("").machine(machine).needs("libc.so.6").defines("PyInit_fast");
+    let tag = "cp311-cp311-manylinux_2_17_x86_64";
+    let sound = with_module("linux/amd64", 62, tag, &module(62).requires("libc.so.6", &["GLIBC_2.17"]));
+    assert!(sound.starts_with("exit code: 0\n") && sound.ends_with("----- stderr\n"), "{sound}");
+    let newer = with_module("linux/amd64", 62, tag, &module(62).requires("libc.so.6", &["GLIBC_2.38"]));
+    assert!(newer.contains("exit code: 8\n") && newer.contains("error WW103 /usr/local/lib/python3.11/"), "{newer}");
+    assert!(newer.contains("it needs `GLIBC_2.38` of `libc.so.6`") && newer.contains("in wheel demo 1.0"), "{newer}");
+    let foreign = with_module("linux/arm64", 183, "cp311-cp311-manylinux_2_17_aarch64", &module(62));
+    assert!(foreign.contains("exit code: 8\n") && foreign.contains("error WW104 /usr/local/lib/"), "{foreign}");
+    assert!(foreign.contains("in wheel demo 1.0, linux/arm64"), "{foreign}");
+}
+
+#[test]
+fn two_wheels_that_write_one_file_are_not_laid_down() {
+    let recipe = "name = \"app\"\nbase = \"oci:base\"\nplatforms = [\"linux/amd64\"]\n\
+                  [wheels]\nrequire = [\"./one-1-py3-none-any.whl\", \"./two-2-py3-none-any.whl\"]\n";
+    let bench = Bench::new(&[("app.toml", recipe)]);
+    bench.write_base(&Base::default());
+    bench.write("one-1-py3-none-any.whl", &Wheel::new("one", "1").file("shared/a.py", b"1").build());
+    bench.write("two-2-py3-none-any.whl", &Wheel::new("two", "2").file("shared/a.py", b"22").build());
+    let run = bench.run("build app.toml --offline --progress off -o oci:dist");
+    assert_eq!(run.code, Some(7), "{run}");
+    for part in ["one-1-py3-none-any.whl", "two-2-py3-none-any.whl", "shared/a.py"] {
+        assert!(run.stderr.contains(part), "{run}");
+    }
+    assert!(!bench.project().join("dist").exists(), "nothing is delivered");
 }

@@ -7,7 +7,7 @@
 
 use std::{
     fs,
-    io::BufReader,
+    io::{self, BufReader},
     path::{Path, PathBuf},
     process::Stdio,
     sync::OnceLock,
@@ -41,6 +41,10 @@ import importlib.metadata, json, os, re, shutil, sysconfig
 installed = {}
 for one in importlib.metadata.distributions():
     installed.setdefault(re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower(), one.version)
+try:
+    libc = os.confstr("CS_GNU_LIBC_VERSION")
+except (OSError, ValueError):  # musl knows no such name
+    libc = None
 print(json.dumps({
     "version": sys.version.split()[0],
     "abi": sysconfig.get_config_var("SOABI"),
@@ -48,7 +52,7 @@ print(json.dumps({
     "paths": sysconfig.get_paths(),
     "installed": sorted(installed.items()),
     "python3": shutil.which("python3"),
-    "libc": os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None,
+    "libc": libc,
 }))
 "#;
 
@@ -81,7 +85,10 @@ impl Base {
         let arguments = ["--create", "--exclude=./qemu-*", "--exclude=./dev/*", "--directory"];
         let mut tar = call("tar", arguments).arg(&self.root).arg(".").stdout(Stdio::piped()).spawn().unwrap();
         let mut tree = Tree::new();
-        tree.apply_layer(BufReader::with_capacity(1 << 20, tar.stdout.take().unwrap())).unwrap();
+        let mut layer = BufReader::with_capacity(1 << 20, tar.stdout.take().unwrap());
+        tree.apply_layer(&mut layer).unwrap();
+        // Padding, which is no part of the layer.
+        io::copy(&mut layer, &mut io::sink()).unwrap();
         assert!(tar.wait().unwrap().success());
         tree.facts(&self.config()["config"], &[]).unwrap()
     }

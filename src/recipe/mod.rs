@@ -8,6 +8,7 @@ mod base;
 mod check;
 mod debian;
 mod demand;
+mod extends;
 mod image;
 mod input_file;
 mod inputs;
@@ -17,6 +18,7 @@ mod parse;
 mod problem;
 mod reader;
 mod script;
+mod sources;
 mod stated;
 mod variant;
 mod venv;
@@ -73,8 +75,7 @@ pub struct Recipe {
     /// `[check]`. No byte of an image depends on it.
     pub check: Check,
     variants: Vec<variant::Written>,
-    file: String,
-    text: String,
+    sources: sources::Sources,
 }
 
 impl Recipe {
@@ -82,9 +83,18 @@ impl Recipe {
     /// under `[tool.wheelwright]`.
     ///
     /// # Errors
-    /// [`RecipeError::Invalid`] with every problem of the text.
+    /// [`RecipeError::Invalid`] with every problem of the text. One that `extends` others needs them, and
+    /// [`Recipe::read`].
     pub fn parse(file: &str, text: &str) -> Result<Self, RecipeError> {
-        parse::recipe(file, text)
+        Self::read(file, text, &|_| Err(std::io::ErrorKind::Unsupported.into()))
+    }
+
+    /// The same, with `open` to read the files that it extends, by their paths from its folder.
+    ///
+    /// # Errors
+    /// [`RecipeError::Invalid`] with every problem of one of the files.
+    pub fn read(file: &str, text: &str, open: &dyn Fn(&str) -> std::io::Result<String>) -> Result<Self, RecipeError> {
+        parse::recipe(file, text, open)
     }
 
     /// The names of the variants, sorted; nothing in a recipe without variants.
@@ -101,11 +111,11 @@ impl Recipe {
         let known = || self.variants().map(str::to_owned).collect();
         let written = match name {
             None if self.variants.is_empty() => Vec::new(),
-            None => return Err(RecipeError::VariantNotNamed { file: self.file.clone(), known: known() }),
+            None => return Err(RecipeError::VariantNotNamed { file: self.file_name().to_owned(), known: known() }),
             Some(name) => variant::flattened(&self.variants, name),
         };
         if let (Some(name), true) = (name, written.is_empty()) {
-            let (file, name) = (self.file.clone(), name.to_owned());
+            let (file, name) = (self.file_name().to_owned(), name.to_owned());
             return Err(RecipeError::UnknownVariant { file, name, known: known() });
         }
         Ok(self.joined(name, &written))
@@ -140,17 +150,17 @@ impl Recipe {
     /// The error that points at `span` of this recipe.
     pub fn problem_at(&self, span: Range<usize>, message: impl Into<String>, hint: Option<Hint>) -> RecipeError {
         let problem = Problem::new(ProblemKind::Invalid, span, message).hinted(hint);
-        RecipeError::Invalid { file: self.file.clone(), text: self.text.clone(), problems: vec![problem] }
+        self.sources.error(vec![problem])
     }
 
     /// The name of the file, as it was given.
     pub fn file_name(&self) -> &str {
-        &self.file
+        &self.sources.own().name
     }
 
-    /// What the file says: what spans count in.
+    /// What the file says, without what it extends.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.sources.own().text
     }
 
     fn joined(&self, name: Option<&str>, written: &[&variant::Written]) -> Variant {

@@ -8,9 +8,11 @@ use toml::{
 use super::{
     Base, Check, Debian, ImageSettings, Layers, Recipe, RecipeError, Script, StatedFacts, Wheels,
     base::base,
+    extends::{lay_over, relocate},
     is_name,
     problem::{Fault, Log, Problem, ProblemKind},
     reader::Reader,
+    sources::{Open, Source, Sources},
     variant::{Written, check_includes},
     wheels::platform,
 };
@@ -19,24 +21,38 @@ use crate::{hint::Hint, oci::Platform};
 /// More variants than anybody writes by hand; keeps the walk through `include` short.
 const MAX_VARIANTS: usize = 200;
 
-pub(super) fn recipe(file: &str, text: &str) -> Result<Recipe, RecipeError> {
+pub(super) fn recipe(file: &str, text: &str, open: Open<'_>) -> Result<Recipe, RecipeError> {
+    let sources = Sources::gather(file, text, open)?;
     let log = Log::default();
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        log.add(Problem::new(ProblemKind::Syntax, span, one_line(error.message())).labelled("here"));
+    let texts: Vec<String> = sources.iter().map(Source::padded).collect();
+    let mut merged = Spanned::new(0..0, DeTable::new());
+    for (source, text) in sources.iter().zip(&texts) {
+        // Every file was read once, and is TOML.
+        let (document, _) = DeTable::parse_recoverable(text);
+        let Some(table) = root(source, document.into_inner(), &log) else { continue };
+        let (span, mut table) = (table.span(), table.into_inner());
+        relocate(&mut table, source);
+        lay_over(merged.get_mut(), table);
+        merged = Spanned::new(span, merged.into_inner());
     }
-    // A half-read document would only give problems that are none.
-    let recipe = if errors.is_empty() { read(file, text, document.get_ref(), &log) } else { None };
+    let recipe = if log.is_empty() { read(&sources, &merged, &log) } else { None };
     let problems = log.into_problems();
     match recipe {
         Some(recipe) if problems.is_empty() => Ok(recipe),
-        _ => Err(RecipeError::Invalid { file: file.to_owned(), text: text.to_owned(), problems }),
+        _ => Err(sources.error(problems)),
     }
 }
 
-fn read<'d>(file: &str, text: &str, document: &'d DeTable<'d>, log: &'d Log) -> Option<Recipe> {
-    let root = root(file, document, log)?;
+/// What is wrong with a text that is not TOML: a half-read document would only give problems that are none.
+pub(super) fn syntax(error: &toml::de::Error) -> Problem {
+    let span = error.span().unwrap_or(0..0);
+    Problem::new(ProblemKind::Syntax, span, one_line(error.message())).labelled("here")
+}
+
+fn read<'d>(sources: &Sources, merged: &'d Spanned<DeTable<'d>>, log: &'d Log) -> Option<Recipe> {
+    let root = Reader::new("", merged.get_ref(), merged.span(), log);
+    // Followed by now.
+    root.value("extends");
     let name = root.parsed("name", image_name);
     let (base, base_facts) = base_and_facts(&root);
     let platforms = platforms(&root);
@@ -54,39 +70,27 @@ fn read<'d>(file: &str, text: &str, document: &'d DeTable<'d>, log: &'d Log) -> 
     }
     let has_debian = root.has("debian");
     root.finish();
-    let (name, base, file, text) = (name?, base?, file.to_owned(), text.to_owned());
-    let recipe = Recipe {
-        name,
-        base,
-        base_facts,
-        platforms,
-        wheels,
-        debian,
-        scripts,
-        layers,
-        image,
-        check,
-        variants,
-        file,
-        text,
-    };
+    let (name, base, sources) = (name?, base?, sources.clone());
+    let recipe =
+        Recipe { name, base, base_facts, platforms, wheels, debian, scripts, layers, image, check, variants, sources };
     check_interpreter(&recipe, has_debian, log);
     check_contents(&recipe, log);
     Some(recipe)
 }
 
 /// The table that the recipe is: the whole file, or `[tool.wheelwright]` of a `pyproject.toml`.
-fn root<'d>(file: &str, document: &'d DeTable<'d>, log: &'d Log) -> Option<Reader<'d>> {
-    let is_project = file.rsplit(['/', '\\']).next() == Some("pyproject.toml");
-    if !is_project {
-        return Some(Reader::new("", document, 0..0, log));
+fn root<'d>(source: &Source, mut document: DeTable<'d>, log: &Log) -> Option<Spanned<DeTable<'d>>> {
+    let start = source.place(0);
+    if !source.is_project() {
+        return Some(Spanned::new(start, document));
     }
-    let tool = document.get("tool").and_then(|tool| tool.get_ref().as_table());
-    let value = tool.and_then(|tool| tool.get("wheelwright"));
-    if let Some((DeValue::Table(table), span)) = value.map(|value| (value.get_ref(), value.span())) {
-        return Some(Reader::new("", table, span, log));
+    if let Some(DeValue::Table(mut tool)) = document.remove("tool").map(Spanned::into_inner)
+        && let Some(value) = tool.remove("wheelwright")
+        && let (span, DeValue::Table(table)) = (value.span(), value.into_inner())
+    {
+        return Some(Spanned::new(span, table));
     }
-    let problem = Problem::new(ProblemKind::Missing, 0..0, "there is no table `[tool.wheelwright]`");
+    let problem = Problem::new(ProblemKind::Missing, start, "there is no table `[tool.wheelwright]`");
     log.add(problem.hinted(Hint::new("add `[tool.wheelwright]` with `name`, `base` and `platforms`")));
     None
 }

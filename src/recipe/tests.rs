@@ -265,9 +265,8 @@ const WRONG: &[(&str, &[&str])] = &[
         &["A | `A` cannot be the name of a variant | use lower-case letters, digits and `-`"],
     ),
     (
-        "extends = \"common.toml\"\n[wheels]\nrequire = [\"a\"]\nbytecode = true\ninto = \"/opt/venv\"\nallow-replace = [\"a\"]",
+        "[wheels]\nrequire = [\"a\"]\nbytecode = true\ninto = \"/opt/venv\"\nallow-replace = [\"a\"]",
         &[
-            "extends | `extends` is not supported yet | remove `extends`",
             "bytecode | `wheels.bytecode` is not supported yet | remove `wheels.bytecode`",
             "\"a\" | `wheels.allow-replace` does not go with `wheels.into` | remove `allow-replace`: wheels in /opt/venv stand beside the base's",
         ],

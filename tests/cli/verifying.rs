@@ -292,7 +292,8 @@ fn with_module(platform: &str, machine: u16, tag: &str, module: &Library) -> Str
     );
     let bench = Bench::new(&[("app.toml", &recipe)]);
     let loader = if machine == 183 { "lib/ld-linux-aarch64.so.1" } else { "lib64/ld-linux-x86-64.so.2" };
-    let text = |library: Library, banner: &str| [&library.build()[..], banner.as_bytes()].concat();
+    // Files that are smaller are not taken for programs.
+    let text = |library: Library, banner: &str| [&library.build()[..], banner.as_bytes(), &[b'x'; 4096]].concat();
     let python = Library::new("").machine(machine).interpreter(&format!("/{loader}")).needs("libc.so.6");
     let libc = Library::new("libc.so.6").machine(machine).provides("GLIBC_2.17").provides("GLIBC_2.36");
     let banner = "\0GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n\0";

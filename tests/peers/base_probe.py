@@ -4,6 +4,7 @@ Words on the command line start programs of the image, where an emulator has to 
 """
 
 import ctypes
+import ctypes.util
 import datetime
 import http.server
 import json
@@ -67,8 +68,6 @@ def main():
         "temporary": os.access("/tmp", os.W_OK),
     }
     if not emulator:
-        import ctypes.util
-
         report["found"] = ctypes.util.find_library("z")
     print(json.dumps(report))
 

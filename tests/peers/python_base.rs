@@ -41,6 +41,8 @@ fn check(suite: &str, library: &str) {
         for file in ["server.pem", "probe.py"] {
             fs::copy(folder.join(file), root.join(file)).unwrap();
         }
+        // A runtime mounts the devices; ctypes needs this one to ask for a library.
+        output(call("mknod", ["-m", "666"]).arg(root.join("dev/null")).args(["c", "1", "3"]));
         starts(&root, &layout.config(architecture), machine);
         same_cache(&root, architecture);
         same_links(&root, architecture);
@@ -124,7 +126,10 @@ fn certificates(folder: &Path) {
         output(call("openssl", words.split(' ')).current_dir(folder));
     };
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30";
-    openssl(&format!("req -x509 {key} -keyout ca.key -out company.crt -subj /O=Company/CN=Company"));
+    openssl(&format!(
+        "req -x509 {key} -keyout ca.key -out company.crt -subj /O=Company/CN=Company \
+         -addext keyUsage=critical,keyCertSign,cRLSign"
+    ));
     openssl(&format!(
         "req -x509 {key} -keyout server.key -out server.crt -subj /CN=localhost -CA company.crt -CAkey ca.key \
          -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE"

@@ -33,6 +33,12 @@ impl Sonames {
         found
     }
 
+    /// Every package that has a library.
+    pub fn all_packages(&self) -> impl Iterator<Item = &str> {
+        let distinct: BTreeSet<&str> = self.0.values().flatten().map(String::as_str).collect();
+        distinct.into_iter()
+    }
+
     /// Number of libraries.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -5,7 +5,12 @@ use std::{collections::BTreeSet, fs::File, io::Read as _, path::PathBuf};
 use futures_util::future::try_join_all;
 use rayon::prelude::*;
 
-use super::{BuildError, Builder, Project, over, undone::certificates};
+use super::{
+    BuildError, Builder, Project,
+    needed::{self, Needed},
+    over,
+    undone::certificates,
+};
 use crate::{
     apt::{self, Evidence, Query, Signatures, Trust},
     base::{self, Tree},
@@ -32,6 +37,8 @@ pub(super) struct Beside<'a> {
     pub(super) base: Option<&'a Tree>,
     /// The suites of an earlier lock.
     pub(super) earlier: &'a [LockedSuite],
+    /// Packages that nobody names, whose libraries are needed.
+    pub(super) needed: &'a Needed,
 }
 
 impl Builder {
@@ -55,15 +62,21 @@ impl Builder {
         let (universe, evidence) = self.archive(project).universe(&query).await.map_err(fail)?;
         self.warn_of(&evidence, &query, &platform);
         over::check_libc(&universe, &installed, &query.suite, &platform)?;
-        let (exclude, upgrade) = (words(&debian.exclude), words(&debian.allow_upgrade));
+        let (mut exclude, upgrade) = (words(&debian.exclude), words(&debian.allow_upgrade));
         let mut names = words(&debian.packages);
         names.extend(debian.shell.packages().iter().map(|name| (*name).to_owned()));
+        let added: Vec<&String> = beside.needed.keys().filter(|name| !exclude.contains(name)).collect();
+        names.extend(added.into_iter().cloned());
+        if debian.select == recipe::Select::Elf {
+            let sonames = self.sonames(project, &query, &platform).await?;
+            exclude.extend(needed::libraries_unasked(&sonames, &names));
+        }
         let recommending = if let recipe::Recommends::Of(list) = &debian.recommends { words(list) } else { Vec::new() };
         let request = apt::Request {
             names: &names,
             essential: debian.essential == Essential::All,
             select: match debian.select {
-                recipe::Select::Depends => apt::Select::Depends,
+                recipe::Select::Depends | recipe::Select::Elf => apt::Select::Depends,
                 recipe::Select::Listed => apt::Select::Listed,
             },
             recommends: match debian.recommends {
@@ -79,6 +92,7 @@ impl Builder {
         self.warn_of_replaced(&selected, &installed, &platform);
         locked.suites = evidence.iter().filter_map(Evidence::locked).collect();
         locked.debian = selected.into_iter().map(|one| one.locked(&locked.suites)).collect();
+        needed::say_why(&mut locked.debian, beside.needed, &words(&debian.packages));
         Ok(())
     }
 

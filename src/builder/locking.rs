@@ -6,6 +6,7 @@ use super::{
     BuildError, Builder, Kept, Project,
     debian::{Beside, add_to_tree},
     inputs, local_wheels,
+    needed::Needed,
     replacing::move_into,
     stated,
 };
@@ -32,12 +33,13 @@ impl Builder {
             if let Some(locked) = kept.platform(recipe, &inputs, platform) {
                 return Ok(locked.clone());
             }
-            self.lock_platform(project, platform, (kept.base(&inputs, platform), kept.suites(platform))).await
+            let earlier = (kept.base(&inputs, platform), kept.suites(platform));
+            self.lock_platform(project, platform, earlier, &Needed::new()).await
         });
         let platforms = try_join_all(platforms).await?;
         Self::check_python(project, &platforms)?;
         let images = self.lock_images(project, &platforms, (kept, &inputs)).await?;
-        Ok(Lock { version: Lock::VERSION, inputs, platforms, images })
+        self.complete(project, Lock { version: Lock::VERSION, inputs, platforms, images }).await
     }
 
     /// What the recipe says differently than when `lock` was made, and which local wheels hold something
@@ -51,13 +53,14 @@ impl Builder {
         Ok(stale)
     }
 
-    async fn lock_platform(
+    pub(super) async fn lock_platform(
         &self,
         project: &Project,
         platform: &Platform,
         kept: (Option<(Digest, Option<Digest>)>, &[LockedSuite]),
+        needed: &Needed,
     ) -> Result<LockedPlatform, BuildError> {
-        let read = self.read_platform(project, platform, kept).await;
+        let read = self.read_platform(project, platform, kept, needed).await;
         read.or_else(|error| self.lock_stated(project, platform, error))
     }
 
@@ -66,6 +69,7 @@ impl Builder {
         project: &Project,
         platform: &Platform,
         (kept, earlier): (Option<(Digest, Option<Digest>)>, &[LockedSuite]),
+        needed: &Needed,
     ) -> Result<LockedPlatform, BuildError> {
         let recipe = &project.recipe;
         let base = self.find_base(project, platform, kept.map(|(base, _)| base)).await?;
@@ -89,7 +93,7 @@ impl Builder {
                 };
                 if let Some(wanted) = wanted {
                     let below = base.as_ref().map(|_| &tree);
-                    self.choose_packages(project, wanted, Beside { base: below, earlier }, &mut locked).await?;
+                    self.choose_packages(project, wanted, Beside { base: below, earlier, needed }, &mut locked).await?;
                     let items = self.settle_packages(project, below, &mut locked).await?;
                     let added = self.compute(move || add_to_tree(&mut tree, &items).map(|()| tree)).await?;
                     tree = added.map_err(|source| BuildError::Tree { platform: platform.clone(), source })?;

@@ -21,6 +21,7 @@ mod locking;
 mod make;
 mod memo;
 mod mending;
+mod needed;
 mod over;
 mod replacing;
 mod paths;

@@ -254,6 +254,8 @@ impl Builder {
         });
         let (subject, found) = checked.await?;
         report.extend(found);
+        let skipped = self.name_packages(&mut report.findings, &subject.tree, &subject.platform).await;
+        report.skipped.extend(skipped);
         if wanted.contains(&Check::Run) {
             self.stage("starting", &subject.platform);
             report.extend(self.start(subject, &layers, checks.limits, demands).await?);

@@ -34,6 +34,8 @@ pub struct Debian {
     pub keyring: Keyring,
     /// Whether what packages depend on comes along.
     pub select: Select,
+    /// Whether packages are added that nobody names.
+    pub auto: Auto,
     /// The local time, such as `Europe/Berlin`.
     pub time_zone: Option<Spanned<String>>,
     /// Whether there is a shell.
@@ -104,6 +106,30 @@ pub enum Select {
     Depends,
     /// None: `select = "listed"`.
     Listed,
+    /// What they depend on, but of packages with libraries only those whose libraries the files of the
+    /// image need: `select = "elf"`.
+    Elf,
+}
+
+/// Whether packages are added that nobody names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Auto {
+    /// None.
+    #[default]
+    Off,
+    /// Those with libraries that programs and extension modules of the image lack: `auto = "import"`.
+    Import,
+}
+
+impl Auto {
+    /// The word in the recipe.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Import => "import",
+        }
+    }
 }
 
 impl Select {
@@ -113,6 +139,7 @@ impl Select {
         match self {
             Self::Depends => "depends",
             Self::Listed => "listed",
+            Self::Elf => "elf",
         }
     }
 }
@@ -199,6 +226,12 @@ impl Debian {
         self.packages.iter().any(|package| suite(package) == Some(true))
     }
 
+    /// Whether what the files of the image need decides about packages.
+    #[must_use]
+    pub fn chooses_by_need(&self) -> bool {
+        self.auto == Auto::Import || self.select == Select::Elf
+    }
+
     pub(super) fn read(table: Reader<'_>) -> Option<Self> {
         let suite = table.parsed("suite", suite);
         if !table.has("suite") {
@@ -218,6 +251,7 @@ impl Debian {
             snapshot: table.parsed("snapshot", snapshot),
             keyring: keyring(&table),
             select: table.parsed("select", select).map(Spanned::into_inner).unwrap_or_default(),
+            auto: table.parsed("auto", auto).map(Spanned::into_inner).unwrap_or_default(),
             time_zone: table.parsed("timezone", time_zone),
             shell: if switch(&table, "shell") { Shell::Asked } else { Shell::Unasked },
             certificates: table.parsed_list("certificates", file),
@@ -378,9 +412,15 @@ fn strip(text: &str) -> Result<Strip, Fault> {
 }
 
 fn select(text: &str) -> Result<Select, Fault> {
-    let known = [Select::Depends, Select::Listed];
+    let known = [Select::Depends, Select::Listed, Select::Elf];
     let found = known.into_iter().find(|select| select.as_str() == text);
     found.ok_or_else(|| not_one_of("debian.select", text, &known.map(Select::as_str)))
+}
+
+fn auto(text: &str) -> Result<Auto, Fault> {
+    let known = [Auto::Off, Auto::Import];
+    let found = known.into_iter().find(|auto| auto.as_str() == text);
+    found.ok_or_else(|| not_one_of("debian.auto", text, &known.map(Auto::as_str)))
 }
 
 /// A name in the time zone database: `Europe/Berlin`.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use toml::Spanned;
 
 use super::{
-    Choice, Debian, Demand, Essential, Index, IndexFormat, Keyring, Listed, Recipe, Recommends, Request, Security,
-    Select, Shell, StatedFacts, Wheels,
+    Auto, Choice, Debian, Demand, Essential, Index, IndexFormat, Keyring, Listed, Recipe, Recommends, Request,
+    Security, Select, Shell, StatedFacts, Wheels,
 };
 
 /// The value of every key that a lock depends on.
@@ -96,6 +96,9 @@ impl Inputs {
         self.add("debian.exclude", texts(&debian.exclude));
         if debian.select != Select::default() {
             self.add("debian.select", debian.select.as_str());
+        }
+        if debian.auto != Auto::default() {
+            self.add("debian.auto", debian.auto.as_str());
         }
         if debian.shell == Shell::Asked {
             self.add("debian.shell", "true");

@@ -14,19 +14,9 @@ use crate::hint::Hint;
 pub(super) struct Later {
     /// The key, from the root.
     key: &'static str,
-    what: What,
 }
 
-#[derive(Clone, Copy)]
-enum What {
-    /// Every value of the key.
-    Key,
-    /// Every value but `false`, the default.
-    Switch,
-}
-
-const LATER: &[Later] =
-    &[Later { key: "wheels.bytecode", what: What::Switch }, Later { key: "debian.auto", what: What::Key }];
+const LATER: &[Later] = &[Later { key: "wheels.bytecode" }];
 
 /// The line for a key that is not acted upon.
 pub(super) fn find(key: &str) -> Option<&'static Later> {
@@ -41,12 +31,12 @@ pub(super) fn keys_of(table: &str) -> impl Iterator<Item = &'static str> {
     })
 }
 
-impl Later {
-    /// Whether `value` is what happens anyhow.
-    pub(super) fn is_harmless(&self, value: &DeValue<'_>) -> bool {
-        matches!((self.what, value), (What::Switch, DeValue::Boolean(false)))
-    }
+/// Whether `value` is what happens anyhow: every key of the table is a switch, off where it is not given.
+pub(super) const fn is_harmless(value: &DeValue<'_>) -> bool {
+    matches!(value, DeValue::Boolean(false))
+}
 
+impl Later {
     pub(super) fn problem(&self, span: Range<usize>) -> Problem {
         let message = format!("`{}` is not supported yet", self.key);
         let hint = format!("remove `{}`", self.key);

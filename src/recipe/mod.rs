@@ -30,7 +30,9 @@ use serde_json::Value;
 
 pub use base::{Base, BaseError};
 pub use check::{Accepted, Check};
-pub use debian::{Debian, Essential, Keyring, MaintainerScripts, Recommends, Security, Select, Shell, Strip, Unknown};
+pub use debian::{
+    Auto, Debian, Essential, Keyring, MaintainerScripts, Recommends, Security, Select, Shell, Strip, Unknown,
+};
 pub use demand::{Demand, Listed};
 pub use image::ImageSettings;
 pub use input_file::{InputFile, InputKind};

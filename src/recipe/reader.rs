@@ -188,7 +188,7 @@ impl<'d> Reader<'d> {
                 continue;
             }
             match later::find(&self.full_name(name)) {
-                Some(later) if later.is_harmless(value.get_ref()) => {}
+                Some(_) if later::is_harmless(value.get_ref()) => {}
                 Some(later) => self.add(later.problem(key.span())),
                 None => self.unknown_key(name, key.span()),
             }

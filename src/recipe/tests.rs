@@ -297,9 +297,9 @@ const WRONG: &[(&str, &[&str])] = &[
         &["\"bzip2\" | `layers.compression` cannot be `bzip2` | did you mean `gzip`?"],
     ),
     (
-        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"import\"\nkeyring = 1\nshell = false",
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\nauto = \"imports\"\nkeyring = 1\nshell = false",
         &[
-            "auto | `debian.auto` is not supported yet | remove `debian.auto`",
+            "\"imports\" | `debian.auto` cannot be `imports` | did you mean `import`?",
             "1 | `debian.keyring` must be a file of keys or `false`, found an integer | ",
         ],
     ),

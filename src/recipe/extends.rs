@@ -107,7 +107,8 @@ fn is_local_base(text: &str) -> bool {
 fn is_file_of_demands(text: &str) -> bool {
     let place = text.split([';', '[']).next().unwrap_or(text).trim();
     let bare = !place.contains(['@', '=', '<', '>']) && !place.contains("://");
-    bare && (place.starts_with('.') || place.ends_with(".whl") || place.strip_suffix(".txt").is_some())
+    let is_named_so = [".whl", ".txt"].iter().any(|ending| place.strip_suffix(ending).is_some());
+    bare && (place.starts_with('.') || is_named_so)
 }
 
 fn moved(text: &str, folder: &str) -> String {

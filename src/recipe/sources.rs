@@ -157,13 +157,13 @@ fn extended(source: &Source) -> Result<Vec<Spanned<String>>, RecipeError> {
         table = tool.and_then(|tool| tool.get_ref().get("wheelwright")).and_then(|value| value.get_ref().as_table());
     }
     let Some(value) = table.and_then(|table| table.get("extends")) else { return Ok(Vec::new()) };
-    let one = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
-        DeValue::String(text) => Ok(Spanned::new(value.span(), text.clone().into_owned())),
-        _ => {
-            let message = "`extends` must be a file name or a list of them";
-            let problem = Problem::new(ProblemKind::WrongType, value.span(), message).labelled("no file name");
-            Err(source.error(problem.hinted(Hint::new("write `extends = \"common.toml\"`"))))
+    let one = |value: &Spanned<DeValue<'_>>| {
+        if let DeValue::String(text) = value.get_ref() {
+            return Ok(Spanned::new(value.span(), text.clone().into_owned()));
         }
+        let message = "`extends` must be a file name or a list of them";
+        let problem = Problem::new(ProblemKind::WrongType, value.span(), message).labelled("no file name");
+        Err(source.error(problem.hinted(Hint::new("write `extends = \"common.toml\"`"))))
     };
     match value.get_ref() {
         DeValue::Array(items) => items.iter().map(one).collect(),

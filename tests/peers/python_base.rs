@@ -82,7 +82,11 @@ fn same_links(root: &Path, architecture: &str) {
     let folder = root.join("etc/ssl/certs");
     let before = links(&folder);
     assert!(before.len() > 200, "{}", before.len());
-    for name in before.keys().filter(|name| name.as_bytes().get(8..).is_some_and(|rest| rest.starts_with(b"."))) {
+    let is_hash = |name: &&String| {
+        let parts = name.split_once('.');
+        parts.is_some_and(|(hash, _)| hash.len() == 8 && hash.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    };
+    for name in before.keys().filter(is_hash) {
         fs::remove_file(folder.join(name)).unwrap();
     }
     output(in_root(root, architecture, "/usr/bin/openssl").args(["rehash", "/etc/ssl/certs"]));

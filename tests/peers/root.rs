@@ -22,8 +22,12 @@ pub(super) fn run(root: &Path, config: &Value, words: &[&str]) -> String {
     let mut command = call(CHROOT, settings["User"].as_str().map(|user| format!("--userspec={user}")));
     command.arg(root);
     if let Some(emulator) = emulator(config) {
-        let program = output(&mut call("which", [EMULATOR]));
-        fs::copy(String::from_utf8(program).unwrap().trim(), root.join(EMULATOR)).unwrap();
+        // Once: what an earlier program left running has it open.
+        let place = root.join(EMULATOR);
+        if !place.exists() {
+            let program = output(&mut call("which", [EMULATOR]));
+            fs::copy(String::from_utf8(program).unwrap().trim(), place).unwrap();
+        }
         command.arg(emulator);
     }
     let environment = settings["Env"].as_array().unwrap().iter().map(|entry| entry.as_str().unwrap());

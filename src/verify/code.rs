@@ -70,6 +70,9 @@ codes! {
     PRELOADED_LIBRARY = 107, Note, "a library comes from another wheel",
         "The loader alone would not find the library. The Python code of a distribution that is required loads \
          it first.";
+    UNREAD_LIBRARY = 108, Note, "a library was not looked into",
+        "The tables of a large library lie so far apart that the pass over its layer does not keep them. The loader \
+         finds it; what it needs itself, and which symbols it defines, was not checked.";
 
     OTHER_PYTHON = 201, Error, "an extension module is for another Python",
         "The file name of an extension module names another version or build of Python than the image has, and \

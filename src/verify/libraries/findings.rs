@@ -28,7 +28,8 @@ pub fn findings(proof: &Proof, subject: &Subject, demands: &recipe::Check) -> Ve
     let gaps = grouped.into_iter().map(|((code, _, _), gaps)| report.gaps(code, &gaps));
     let versions = proof.versions.iter().map(|old| report.old(old));
     let undefined = proof.undefined.iter().map(|undefined| report.undefined(undefined));
-    gaps.chain(versions).chain(undefined).chain(report.foreign(&proof.foreign)).collect()
+    let unread = proof.unread.iter().map(|path| report.unread(path));
+    gaps.chain(versions).chain(undefined).chain(report.foreign(&proof.foreign)).chain(unread).collect()
 }
 
 /// What kind of finding it is; nothing for plug-ins of wheels whose own code loads what they need first.
@@ -114,6 +115,11 @@ impl Words<'_> {
         let message = format!("nothing that is loaded with it defines {}{more}", shown.join(", "));
         let finding = self.about(Code::UNDEFINED_SYMBOL, &undefined.by, message);
         finding.hinted("take versions of the packages that go together")
+    }
+
+    fn unread(&self, path: &str) -> Finding {
+        let message = "its tables lie too far apart to be read in one pass: what it needs was not looked at";
+        self.about(Code::UNREAD_LIBRARY, path, message.to_owned())
     }
 
     /// One finding for each owner's files.

@@ -90,6 +90,8 @@ pub(super) enum Found<'a> {
     Library(Place<'a>),
     /// Only files for other machines.
     Foreign(String),
+    /// A library that was not read whole: the loader takes it, and what it needs is not known.
+    Unread(String),
     /// A file that no loader loads: it ends the search.
     Broken(String, Malformed),
     Nothing,
@@ -142,6 +144,7 @@ impl<'a> Folders<'a> {
         match node.elf.as_deref() {
             Some(Ok(elf)) if self.machine.fits(elf) => Found::Library(Place { path, origin, elf }),
             Some(Ok(_)) => Found::Foreign(path),
+            Some(Err(Malformed::Scattered | Malformed::TooMuch)) => Found::Unread(path),
             Some(Err(malformed)) => Found::Broken(path, *malformed),
             // A script for the linker, or a text: "invalid ELF header".
             None => Found::Broken(path, Malformed::Header),

@@ -18,6 +18,8 @@ pub(super) struct Process<'a> {
     /// Names under which objects were asked for, and their `SONAME`s.
     names: BTreeMap<String, usize>,
     paths: BTreeMap<String, usize>,
+    /// Where libraries are that were not read whole, by the names under which they were asked for.
+    unread: BTreeMap<String, String>,
 }
 
 /// An object in a process.
@@ -47,7 +49,7 @@ pub(super) enum Instead {
 
 impl<'a> Process<'a> {
     pub(super) const fn new(flavour: Flavour) -> Self {
-        Self { flavour, loaded: Vec::new(), names: BTreeMap::new(), paths: BTreeMap::new() }
+        Self { flavour, loaded: Vec::new(), names: BTreeMap::new(), paths: BTreeMap::new(), unread: BTreeMap::new() }
     }
 
     /// Loads `place` and what it needs, breadth first; gives what is missing. The first object is the
@@ -70,17 +72,23 @@ impl<'a> Process<'a> {
         missing
     }
 
+    /// Where libraries are that are loaded and were not read whole.
+    pub(super) fn unread(&self) -> impl Iterator<Item = &String> {
+        self.unread.values()
+    }
+
     /// Whether something is loaded that goes by `name`.
     pub(super) fn by_name(&self, name: &str) -> Option<usize> {
         self.names.get(name).copied()
     }
 
     fn need(&mut self, folders: &Folders<'a>, name: &str, by: usize, missing: &mut Vec<Missing>) {
-        if self.names.contains_key(name) || self.is_built_in(name) {
+        if self.names.contains_key(name) || self.unread.contains_key(name) || self.is_built_in(name) {
             return;
         }
         let instead = match self.search(folders, name, by) {
             Found::Library(place) => return self.add(Some(name), place, Some(by)),
+            Found::Unread(path) => return drop(self.unread.insert(name.to_owned(), path)),
             Found::Nothing => Instead::Nothing,
             Found::Foreign(path) => Instead::Foreign(path),
             Found::Broken(path, malformed) => Instead::Broken(path, malformed),

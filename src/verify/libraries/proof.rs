@@ -28,6 +28,8 @@ pub struct Proof {
     pub undefined: Vec<UndefinedSymbols>,
     /// Extension modules and libraries for other machines: path, `e_machine`.
     pub foreign: Vec<(String, u16)>,
+    /// Libraries whose own needs are not known, because they were not read whole.
+    pub unread: BTreeSet<String>,
 }
 
 /// A library that is not found.
@@ -214,7 +216,10 @@ impl<'a> Prover<'_, 'a> {
         let complete = complete || !self.proof.gaps.iter().rev().take(rounds).any(lacks);
         self.versions(process, before, need);
         // A program resolves most symbols when it calls them, and a plug-in is loaded by somebody who has them.
-        if complete && need == Need::Import {
+        // Any of them may be defined by what was not read.
+        let whole = process.unread().next().is_none();
+        self.proof.unread.extend(process.unread().cloned());
+        if complete && whole && need == Need::Import {
             self.symbols(process, before);
         }
         self.reached.extend(process.loaded[before..].iter().map(|loaded| loaded.place.path.clone()));

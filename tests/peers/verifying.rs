@@ -7,9 +7,9 @@ use super::{
     workshop::{fresh, kept, wheelwright},
 };
 
-/// The report on the quickstart's layout under a recipe that demands these modules.
-fn report(imports: &[&str]) -> (Option<i32>, Value) {
-    let folder = fresh("verifying");
+/// The report on the quickstart's layout under a recipe that demands these modules; `name` is a test's own.
+fn report(name: &str, imports: &[&str]) -> (Option<i32>, Value) {
+    let folder = fresh(name);
     let recipe = folder.join("demands.toml");
     let text = format!(
         "name = \"demands\"\nbase = \"scratch\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\
@@ -32,7 +32,7 @@ fn column(report: &Value, list: &str, keys: &[&str]) -> Vec<String> {
 
 #[test]
 fn what_is_found_well_runs_on_every_platform() {
-    let (code, report) = report(&["flask", "cbor2", "markupsafe._speedups"]);
+    let (code, report) = report("verifying-well", &["flask", "cbor2", "markupsafe._speedups"]);
     assert_eq!((code, &report["summary"]["errors"]), (Some(0), &json!(0)), "{report:#}");
     assert_eq!(report["skipped"], json!([]), "{report:#}");
     let expect = ["amd64", "arm64"].map(|architecture| {
@@ -52,7 +52,7 @@ fn what_is_found_well_runs_on_every_platform() {
 
 #[test]
 fn what_is_found_missing_does_not_import() {
-    let (code, report) = report(&["flask", "numpy"]);
+    let (code, report) = report("verifying-missing", &["flask", "numpy"]);
     assert_eq!(code, Some(8), "{report:#}");
     let expect = ["WW209 linux/amd64", "WW209 linux/arm64", "WW401 linux/amd64", "WW401 linux/arm64"];
     let mut found = column(&report, "findings", &["code", "platform"]);

@@ -3,7 +3,7 @@
 
 use crate::{
     base::{self, Entry, Kind, Recorder},
-    layer::{Item, Node, Witness},
+    layer::{Item, Node, Witness, whiteout},
     oci::DiffId,
     store::{Store, StoreError},
 };
@@ -23,23 +23,15 @@ impl Listing {
 impl Witness for Listing {
     fn item(&mut self, item: &Item) {
         let Item { path, mode, uid, gid, .. } = item;
-        let mark = |path: &str| match path.rsplit_once('/') {
-            Some((folder, name)) => format!("{folder}/.wh.{name}"),
-            None => format!(".wh.{path}"),
-        };
-        if item.node == Node::Whiteout {
-            let entry = Entry { kind: Kind::File, mode: *mode, uid: *uid, gid: *gid, size: 0 };
-            self.0.begin(&mark(path), entry);
-            return;
-        }
         let (kind, size) = match &item.node {
-            // A mark is no entry: it was noted above.
-            Node::Directory | Node::Whiteout => (Kind::Directory, 0),
+            Node::Directory => (Kind::Directory, 0),
             Node::File(body) => (Kind::File, body.size()),
             Node::Symlink(target) => (Kind::Symlink(target.clone()), 0),
             Node::Hardlink(target) => (Kind::Hardlink(target.clone()), 0),
+            Node::Whiteout => (Kind::File, 0),
         };
-        self.0.begin(path, Entry { kind, mode: *mode, uid: *uid, gid: *gid, size });
+        let path = if item.node == Node::Whiteout { whiteout(path) } else { path.clone() };
+        self.0.begin(&path, Entry { kind, mode: *mode, uid: *uid, gid: *gid, size });
     }
 
     fn contents(&mut self, bytes: &[u8]) {

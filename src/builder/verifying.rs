@@ -172,20 +172,19 @@ impl Builder {
                 continue;
             }
             let config = serde_json::from_slice(image.config.bytes()).unwrap_or_default();
-            let rows = built.layers.iter().filter(|row| row.platform == image.platform);
-            let reading = rows.map(|row| match (depth, row.made) {
+            let rows: Vec<_> = built.layers.iter().filter(|row| row.platform == image.platform).collect();
+            let reading = rows.iter().map(|row| match (depth, row.made) {
                 // Our own layers lie in the store, and are noted when they are made.
                 (Depth::Full, _) | (_, Made::Built | Made::Cached) => Reading::Needed,
                 (Depth::Quick, _) => Reading::Known,
             });
             let layers = image.layers.iter().cloned().zip(reading).collect();
-            let base =
-                built.layers.iter().filter(|row| row.platform == image.platform && row.made == Made::Base).count();
+            let base = rows.iter().filter(|row| row.made == Made::Base).count();
             let (platform, manifest) = (image.platform.clone(), image.manifest.clone());
             let candidate = Candidate { platform, manifest, config, layers, base };
             if checks.wanted.contains(&Check::Run) {
-                let rows = built.layers.iter().filter(|row| row.platform == image.platform);
-                let (what, result, time) = ("layers".to_owned(), "made".to_owned(), rows.map(|row| row.time).sum());
+                let time = rows.iter().map(|row| row.time).sum();
+                let (what, result) = ("layers".to_owned(), "made".to_owned());
                 report.started.push(Started { platform: image.platform.clone(), what, result, version: None, time });
             }
             let found = self.verify_candidate(candidate, checks, demands).await?;

@@ -55,7 +55,8 @@ pub(super) fn header(item: &Item) -> Vec<u8> {
 }
 
 /// The name of the mark that hides `path`.
-pub(super) fn whiteout(path: &str) -> String {
+#[must_use]
+pub fn whiteout(path: &str) -> String {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let slash = if folder.is_empty() { "" } else { "/" };
     format!("{folder}{slash}.wh.{name}")

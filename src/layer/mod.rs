@@ -24,6 +24,7 @@ pub mod wheel;
 
 pub use error::LayerError;
 pub use hashes::Threads;
+pub use header::whiteout;
 pub use item::{Body, Item, Method, Node, Span, whiteouts};
 pub use lay::{FORMAT, Format, Laid, Witness, lay, lay_before};
 pub use merge::{Contribution, case_twins, merge};

@@ -89,7 +89,8 @@ impl Base {
         tree.apply_layer(&mut layer).unwrap();
         // Padding, which is no part of the layer.
         io::copy(&mut layer, &mut io::sink()).unwrap();
-        assert!(tar.wait().unwrap().success());
+        // 1 means that a file changed while it was read: other tests link these files, which counts as that.
+        assert!(matches!(tar.wait().unwrap().code(), Some(0 | 1)));
         tree.facts(&self.config()["config"], &[]).unwrap()
     }
 

@@ -47,6 +47,7 @@ use std::{
 pub use destination::Destination;
 pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
+pub use listing::Listing;
 pub use kept::Kept;
 pub use remote::{Recorded, RemoteCache};
 pub use timings::PastBuild;

@@ -78,6 +78,9 @@ function squares(values, x, y, width, height) {
   return boxes;
 }
 
+// What draws the pictures once they have a width.
+const maps = [];
+
 function treemap(platform) {
   const map = make("div", { class: "map", role: "img", "aria-label": `sizes of the layers for ${platform.platform}` });
   const layers = platform.layers.filter(layer => layer.size > 0).sort((left, right) => right.size - left.size);
@@ -111,6 +114,7 @@ function treemap(platform) {
       });
     });
   };
+  maps.push(draw);
   new ResizeObserver(() => requestAnimationFrame(draw)).observe(map);
   return map;
 }
@@ -237,4 +241,5 @@ if (report.warnings.length > 0) {
 }
 if (report.timeline.length > 0) page.append(make("h3", {}, "What went on, and when"), timeline());
 page.append(...report.images.flatMap(image));
+maps.forEach(draw => draw());
 document.body.dataset.drawn = String(report.images.length);

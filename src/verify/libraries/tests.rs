@@ -299,8 +299,5 @@ fn modules_that_no_loader_loads_are_named() {
     ];
     let findings = found(system(&files), &[]);
     let told: Vec<_> = findings.iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect();
-    assert_eq!(told, [
-        "WW109 the file is cut: it ends before what its headers name",
-        "WW109 it is no shared library",
-    ]);
+    assert_eq!(told, ["WW109 the file is cut: it ends before what its headers name", "WW109 it is no shared library",]);
 }

@@ -32,7 +32,7 @@ pub(super) enum CliError {
     #[error("nothing says where the image shall go")]
     NoDestination,
     #[error("the image has {errors} {} and is not delivered", if *.errors == 1 { "error" } else { "errors" })]
-    Findings { errors: usize, text: String },
+    Findings { errors: usize, text: String, way: &'static str },
     #[error("nothing says what the engine shall call the image")]
     NoName,
     #[error("{file} is not for {platform}")]
@@ -151,9 +151,7 @@ impl Advise for CliError {
                 return Some(Hint::new(format!("choose with `--why` from {}", known.join(", "))));
             }
             Self::NoTime => "set the clock to a time after 1970",
-            Self::Findings { .. } => {
-                "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`"
-            }
+            Self::Findings { way, .. } => way,
             Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();

@@ -30,6 +30,7 @@ mod lock;
 mod inspect;
 mod verify;
 mod copy;
+mod rebase;
 mod index;
 mod cache;
 #[cfg(feature = "serve")]
@@ -124,6 +125,7 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
         Command::Lock(arguments) => lock::run(session, arguments).await,
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
+        Command::Rebase(arguments) => rebase::run(session, arguments).await,
         Command::Index(arguments) => index::run(session, arguments).await,
         Command::Cache(arguments) => cache::run(session, arguments).await,
         #[cfg(feature = "serve")]

@@ -15,6 +15,7 @@ mod over;
 mod private_index;
 #[cfg(feature = "serve")]
 mod pushing;
+mod rebasing;
 mod refusing;
 #[cfg(feature = "serve")]
 mod serving;

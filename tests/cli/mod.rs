@@ -17,6 +17,7 @@ mod private_index;
 mod pushing;
 mod rebasing;
 mod refusing;
+mod reporting;
 #[cfg(feature = "serve")]
 mod serving;
 #[cfg(feature = "serve")]

@@ -198,7 +198,8 @@ async fn of_recipe(
     Ok(reports)
 }
 
-/// Checks images that were just built: warns of what is not well.
+/// Checks images that were just built: warns of what is not well, and returns what was found in each, if
+/// anybody was to look.
 ///
 /// # Errors
 /// When there are errors among what is found: nothing is delivered then.
@@ -207,19 +208,20 @@ pub(super) async fn after_build(
     builder: &Builder,
     recipe: &Recipe,
     (images, checking): (&[Built], Checking),
-) -> Result<(), CliError> {
-    let Some(depth) = checking.depth() else { return Ok(()) };
+) -> Result<Vec<Report>, CliError> {
+    let Some(depth) = checking.depth() else { return Ok(Vec::new()) };
     let demands = demands(recipe)?;
     let checks = Checks { wanted: Check::STATIC.to_vec(), ..Checks::default() };
-    let (mut text, mut errors) = (String::new(), 0);
+    let (mut text, mut errors, mut reports) = (String::new(), 0, Vec::new());
     for built in images {
         let report = builder.verify_built(built, depth, &checks, &demands).await?;
         errors += report.count(Level::Error);
         text.push_str(&text::findings(&report, Level::Error));
         warn(session, &report);
+        reports.push(report);
     }
     let way = "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`";
-    if errors > 0 { Err(CliError::Findings { errors, text, way }) } else { Ok(()) }
+    if errors > 0 { Err(CliError::Findings { errors, text, way }) } else { Ok(reports) }
 }
 
 /// Tells what came to be wrong with an image when it was put on another base.

@@ -21,7 +21,7 @@ use crate::{
         wheel::{Destination, RecordCheck, install},
         whiteouts,
     },
-    lock::{Facts, Interpreter, LockedPlatform, LockedWheel},
+    lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
     plan::{Contents, Encoding, LayerKey, PlannedLayer, scripts_key},
     progress::{Event, Task, TaskKind},
@@ -48,6 +48,8 @@ pub(super) struct Finished {
 pub(super) struct Site<'a> {
     pub(super) project: &'a Project,
     pub(super) below: &'a LockedPlatform,
+    /// All images of the recipe for this platform.
+    pub(super) beside: &'a [&'a LockedImage],
     pub(super) index: &'a PackageIndex,
     pub(super) encoding: Encoding,
 }

@@ -16,8 +16,7 @@ use super::{
 };
 
 /// What is measured: a name, and the word for it. The first leaves scripts alone, as we do; the second runs them.
-pub(super) const WAYS: [(&str, &str); 2] =
-    [("mmdebstrap, unpacked only", "extract"), ("mmdebstrap, installed", "apt")];
+pub(super) const WAYS: [(&str, &str); 2] = [("mmdebstrap, unpacked only", "extract"), ("mmdebstrap, installed", "apt")];
 
 /// An archive on the disk.
 pub(super) struct Archive {
@@ -35,7 +34,8 @@ impl Archive {
             symlink(deb.canonicalize()?, folder.path().join(file))?;
             let read = Deb::read(BufReader::new(File::open(deb)?))?;
             let control = String::from_utf8(read.control_files()["control"].clone())?;
-            let name = control.lines().find_map(|line| line.strip_prefix("Package: ")).ok_or("a package without name")?;
+            let name =
+                control.lines().find_map(|line| line.strip_prefix("Package: ")).ok_or("a package without name")?;
             names.push(name.to_owned());
             let bytes = fs::read(deb)?;
             let (size, digest) = (bytes.len(), Digest::of(&bytes).hex());

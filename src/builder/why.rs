@@ -228,7 +228,8 @@ mod tests {
             certificates: &certificates,
         };
         let short = short(&certificates[0].1);
-        let expect = [("certificate company", short.as_str()), ("strip doc", "left out"), ("time zone", "Europe/Berlin")];
+        let expect =
+            [("certificate company", short.as_str()), ("strip doc", "left out"), ("time zone", "Europe/Berlin")];
         assert_eq!(told_to_debian(frame), inputs(&expect));
         assert!(told_to_debian(Frame { strip: &[], time_zone: None, certificates: &[], ..frame }).is_empty());
     }

@@ -281,13 +281,22 @@ mod tests {
             let rest = &cache[usize::try_from(at).unwrap()..];
             String::from_utf8_lossy(rest.split(|byte| *byte == 0).next().unwrap()).into_owned()
         };
-        let lines: Vec<_> = (0..3).map(|line| 48 + 24 * line).map(|at| (text(word(at + 8)), word(at + 16), word(at + 20))).collect();
+        let lines: Vec<_> =
+            (0..3).map(|line| 48 + 24 * line).map(|at| (text(word(at + 8)), word(at + 16), word(at + 20))).collect();
         let of = |name: &str, end: &str| format!("/lib/glibc-hwcaps/{name}/libz.so.1{end}");
         let extended = 1 << 30;
-        let expect = [(of("x86-64-v2", ""), 0, extended), (of("x86-64-v3", ".2"), 1, extended), ("/lib/libz.so.1".to_owned(), 0, 0)];
+        let expect = [
+            (of("x86-64-v2", ""), 0, extended),
+            (of("x86-64-v3", ".2"), 1, extended),
+            ("/lib/libz.so.1".to_owned(), 0, 0),
+        ];
         assert_eq!(lines, expect);
         let extension = usize::try_from(word(32)).unwrap();
-        assert_eq!((word(extension + 4), word(extension + 24)), (2, 1), "a section for the generator, one for the names");
+        assert_eq!(
+            (word(extension + 4), word(extension + 24)),
+            (2, 1),
+            "a section for the generator, one for the names"
+        );
         let names = usize::try_from(word(extension + 32)).unwrap();
         assert_eq!(word(extension + 36), 8);
         assert_eq!([text(word(names)), text(word(names + 4))], ["x86-64-v2", "x86-64-v3"]);

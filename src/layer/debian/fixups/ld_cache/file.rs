@@ -87,7 +87,8 @@ fn number_of(count: usize) -> Option<u32> {
 
 /// The order of lines: the loader takes the first that the processor can do, and stops at the first plain one.
 fn order(left: &Line, right: &Line) -> Ordering {
-    let plain = (left.capabilities.is_none(), &left.capabilities).cmp(&(right.capabilities.is_none(), &right.capabilities));
+    let plain =
+        (left.capabilities.is_none(), &left.capabilities).cmp(&(right.capabilities.is_none(), &right.capabilities));
     compare(&right.key, &left.key).then_with(|| right.flags.cmp(&left.flags)).then(plain)
 }
 

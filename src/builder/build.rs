@@ -109,7 +109,7 @@ impl Builder {
         };
         let planned = plan(site.below, image, frame)?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
-        let made = self.make_all(site, planned);
+        let made = self.make_all(site, frame, planned);
         let scripts = self.make_scripts(site, &variant.scripts);
         let (mut made, scripts) = tokio::try_join!(made, scripts)?;
         let check = self.check_wheels(site, image, &keys).await?;
@@ -121,10 +121,15 @@ impl Builder {
     }
 
     /// Makes the layers, the largest first, and gives them back in their order.
-    async fn make_all(&self, site: Site<'_>, planned: Vec<PlannedLayer>) -> Result<Vec<Finished>, BuildError> {
+    async fn make_all(
+        &self,
+        site: Site<'_>,
+        frame: Frame<'_>,
+        planned: Vec<PlannedLayer>,
+    ) -> Result<Vec<Finished>, BuildError> {
         let mut order: Vec<(usize, PlannedLayer)> = planned.into_iter().enumerate().collect();
         order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.input_size()));
-        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, layer).await?));
+        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, frame, layer).await?));
         let mut layers = try_join_all(order.into_iter().map(make)).await?;
         layers.sort_by_key(|(position, _)| *position);
         Ok(layers.into_iter().map(|(_, finished)| finished).collect())

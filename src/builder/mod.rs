@@ -49,6 +49,7 @@ pub use destination::Destination;
 pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
+pub use listing::Listing;
 pub use remote::{Recorded, RemoteCache};
 pub use reporting::Reported;
 pub use timings::PastBuild;

@@ -38,11 +38,12 @@ impl Builder {
             let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
             let below = lock.platform(platform).ok_or_else(missing)?;
             let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
-            chosen.push((below.under(image), image));
+            let beside = lock.images.iter().filter(|image| image.platform == *platform);
+            chosen.push((below.under(image), image, beside.collect::<Vec<_>>()));
         }
-        let images = chosen.iter().map(|(below, image)| {
+        let images = chosen.iter().map(|(below, image, beside)| {
             let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
-            let site = Site { project, below, index: &index, encoding };
+            let site = Site { project, below, beside, index: &index, encoding };
             self.build_platform(site, image, &variant)
         });
         let built: Vec<(Image, Vec<BuiltLayer>, Option<BuiltCheck>)> = try_join_all(images).await?;
@@ -52,7 +53,7 @@ impl Builder {
             layers.extend(rows);
             checks.extend(check);
         }
-        let mut indexes = chosen.iter().map(|(below, _)| below.base_index);
+        let mut indexes = chosen.iter().map(|(below, ..)| below.base_index);
         let index_below = indexes.next().flatten().filter(|first| indexes.all(|other| other == Some(*first)));
         let annotations = annotations(project, index_below.as_ref());
         let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &annotations);
@@ -100,6 +101,7 @@ impl Builder {
         let frame = Frame {
             encoding: site.encoding,
             others,
+            beside: site.beside,
             own: &own,
             strip: &strip,
             time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
@@ -107,7 +109,7 @@ impl Builder {
         };
         let planned = plan(site.below, image, frame)?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
-        let made = self.make_all(site, planned);
+        let made = self.make_all(site, frame, planned);
         let scripts = self.make_scripts(site, &variant.scripts);
         let (mut made, scripts) = tokio::try_join!(made, scripts)?;
         let check = self.check_wheels(site, image, &keys).await?;
@@ -119,10 +121,15 @@ impl Builder {
     }
 
     /// Makes the layers, the largest first, and gives them back in their order.
-    async fn make_all(&self, site: Site<'_>, planned: Vec<PlannedLayer>) -> Result<Vec<Finished>, BuildError> {
+    async fn make_all(
+        &self,
+        site: Site<'_>,
+        frame: Frame<'_>,
+        planned: Vec<PlannedLayer>,
+    ) -> Result<Vec<Finished>, BuildError> {
         let mut order: Vec<(usize, PlannedLayer)> = planned.into_iter().enumerate().collect();
         order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.input_size()));
-        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, layer).await?));
+        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, frame, layer).await?));
         let mut layers = try_join_all(order.into_iter().map(make)).await?;
         layers.sort_by_key(|(position, _)| *position);
         Ok(layers.into_iter().map(|(_, finished)| finished).collect())

@@ -45,6 +45,12 @@ const SERVICES: &[&str] = &[
     "shadowconfig",
     "restorecon",
     "ischroot",
+    "aa-enabled",
+    "apparmor_parser",
+    "journalctl",
+    "systemd-machine-id-setup",
+    "systemd-hwdb",
+    "update-binfmts",
 ];
 
 /// Upgrades, of which a new image has none.

@@ -65,7 +65,11 @@ impl Deb {
 
     /// Its lines of a `Contents` file.
     fn contents(&self) -> String {
-        self.files.iter().map(|(path, _)| format!("{path} misc/{}\n", self.name)).collect()
+        let mut lines = String::new();
+        for (path, _) in &self.files {
+            let _ = writeln!(lines, "{path} misc/{}", self.name);
+        }
+        lines
     }
 
     fn path(&self) -> String {

@@ -48,8 +48,15 @@ pub(super) struct Run<'a, P> {
     depth: usize,
     /// Commands that were not followed, as the script spells them.
     pub(super) undone: Vec<String>,
-    /// What was said to whom it matters, where that is known; none where nobody listens.
-    said: Option<Option<String>>,
+    /// What was said so far; none where nobody listens.
+    said: Option<Said>,
+}
+
+/// What commands said together.
+enum Said {
+    Text(String),
+    /// Nobody knows what.
+    Something,
 }
 
 impl<'a, P: Programs> Run<'a, P> {
@@ -162,18 +169,20 @@ impl<'a, P: Programs> Run<'a, P> {
 
     /// What commands say together, without the last end of line.
     pub(super) fn said(&mut self, list: &List) -> Option<String> {
-        let before = self.said.replace(Some(String::new()));
+        let before = self.said.replace(Said::Text(String::new()));
         self.subshell(|run| run.list(list));
-        let said = std::mem::replace(&mut self.said, before).flatten()?;
-        Some(said.trim_end_matches('\n').to_owned())
+        match std::mem::replace(&mut self.said, before) {
+            Some(Said::Text(text)) => Some(text.trim_end_matches('\n').to_owned()),
+            _ => None,
+        }
     }
 
     /// Something is said; none where nobody knows what.
     fn say(&mut self, text: Option<&str>) {
         let text = text.filter(|_| self.certainty == Certainty::Certain);
         match (&mut self.said, text) {
-            (Some(Some(said)), Some(text)) => said.push_str(text),
-            (Some(said), None) => *said = None,
+            (Some(Said::Text(said)), Some(text)) => said.push_str(text),
+            (Some(said), None) => *said = Said::Something,
             _ => {}
         }
     }

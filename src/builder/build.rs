@@ -38,11 +38,12 @@ impl Builder {
             let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
             let below = lock.platform(platform).ok_or_else(missing)?;
             let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
-            chosen.push((below.under(image), image));
+            let beside = lock.images.iter().filter(|image| image.platform == *platform);
+            chosen.push((below.under(image), image, beside.collect::<Vec<_>>()));
         }
-        let images = chosen.iter().map(|(below, image)| {
+        let images = chosen.iter().map(|(below, image, beside)| {
             let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
-            let site = Site { project, below, index: &index, encoding };
+            let site = Site { project, below, beside, index: &index, encoding };
             self.build_platform(site, image, &variant)
         });
         let built: Vec<(Image, Vec<BuiltLayer>, Option<BuiltCheck>)> = try_join_all(images).await?;
@@ -52,7 +53,7 @@ impl Builder {
             layers.extend(rows);
             checks.extend(check);
         }
-        let mut indexes = chosen.iter().map(|(below, _)| below.base_index);
+        let mut indexes = chosen.iter().map(|(below, ..)| below.base_index);
         let index_below = indexes.next().flatten().filter(|first| indexes.all(|other| other == Some(*first)));
         let annotations = annotations(project, index_below.as_ref());
         let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &annotations);
@@ -100,6 +101,7 @@ impl Builder {
         let frame = Frame {
             encoding: site.encoding,
             others,
+            beside: site.beside,
             own: &own,
             strip: &strip,
             time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),

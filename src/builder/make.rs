@@ -21,7 +21,7 @@ use crate::{
         wheel::{Destination, RecordCheck, install},
         whiteouts,
     },
-    lock::{Facts, Interpreter, LockedPlatform, LockedWheel},
+    lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
     plan::{Contents, Encoding, Frame, LayerKey, PlannedLayer, scripts_key},
     progress::{Event, Task, TaskKind},
@@ -48,6 +48,8 @@ pub(super) struct Finished {
 pub(super) struct Site<'a> {
     pub(super) project: &'a Project,
     pub(super) below: &'a LockedPlatform,
+    /// All images of the recipe for this platform.
+    pub(super) beside: &'a [&'a LockedImage],
     pub(super) index: &'a PackageIndex,
     pub(super) encoding: Encoding,
 }
@@ -224,13 +226,12 @@ impl Builder {
 }
 
 fn held(contents: &Contents) -> Vec<Held> {
-    let wheel =
-        |wheel: &LockedWheel, size| Held { name: wheel.name.to_string(), version: wheel.version.to_string(), size };
+    let wheel = |wheel: &LockedWheel, size| Held { name: wheel.name.clone(), version: wheel.version.clone(), size };
     match contents {
         Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),
         Contents::Debian(packages) => packages
             .iter()
-            .map(|one| Held { name: one.name.clone(), version: one.version.to_string(), size: one.size })
+            .map(|one| Held { name: one.name.clone(), version: one.version.clone(), size: one.size })
             .collect(),
         Contents::Wheels(wheels) => wheels.iter().map(|one| wheel(one, one.size)).collect(),
         Contents::Share { wheel: shared, of, .. } => vec![wheel(shared, shared.size / *of as u64)],

@@ -120,7 +120,7 @@ pub(super) fn of_scripts(files: &[(String, u32, Digest)], facts: &Facts, encodin
 }
 
 /// What of a wheel ends up in a layer: its bytes, whether it was asked for, and its URL.
-fn wheel_json(wheel: &LockedWheel) -> Value {
+pub(super) fn wheel_json(wheel: &LockedWheel) -> Value {
     let url = if let WheelSource::Url(url) = &wheel.source { Some(url) } else { None };
     let requested = wheel.why.iter().any(|why| why == "recipe");
     json!({ "sha256": wheel.sha256.to_string(), "name": wheel.name, "requested": requested, "url": url })

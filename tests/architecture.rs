@@ -57,8 +57,8 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "store", "http", "image",
-            "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base", "resolve", "layer",
+            "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "store", "http",
+            "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base", "resolve", "layer",
             "verify", "builder",
         ],
     ),

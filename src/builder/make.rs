@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::{
     BuildError, Builder, Made, Project,
@@ -89,11 +89,13 @@ impl Builder {
         self.compute(move || memo::recall(&store, &key)).await
     }
 
-    /// Waits for other processes that make the layer under `key`, and keeps them waiting.
-    async fn turn(&self, key: LayerKey) -> Result<FileLock, BuildError> {
+    /// Waits for all others that make the layer under `key`, here and in other processes, and keeps them
+    /// waiting. Only one of those here takes a thread to wait.
+    async fn turn(&self, key: LayerKey) -> Result<(OwnedMutexGuard<()>, FileLock), BuildError> {
+        let here = self.turns.take(key.digest()).await;
         let store = self.settings.store.clone();
         let turn = tokio::task::spawn_blocking(move || store.lock(&key.digest())).await;
-        Ok(turn.map_err(|_| BuildError::Worker)??)
+        Ok((here, turn.map_err(|_| BuildError::Worker)??))
     }
 
     /// Makes the layer: inputs fetched, items collected, one pass.
@@ -150,6 +152,13 @@ impl Builder {
         };
         let (recalled, looked) = self.compute(look).await?.map_err(fail)?;
         let inputs = why::inputs_of_files(&looked, &site.below.facts, site.encoding);
+        let (mut recalled, mut turn) = (recalled, None);
+        if recalled.is_none() {
+            let key = scripts_key(&looked, &site.below.facts, site.encoding);
+            turn = Some(self.turn(key).await?);
+            let store = self.settings.store.clone();
+            recalled = self.compute(move || memo::recall(&store, &key)).await?;
+        }
         let (layer, made) = if let Some(layer) = recalled {
             (layer, Made::Cached)
         } else {
@@ -161,6 +170,7 @@ impl Builder {
             let name = format!("scripts {platform}");
             (self.lay(name, key, items, site.encoding).await?.map_err(fail)?, Made::Built)
         };
+        drop(turn);
         Ok(Some(Finished { name: "scripts".to_owned(), key: None, inputs, layer, made, time: start.elapsed() }))
     }
 
@@ -181,7 +191,9 @@ impl Builder {
         wheels: Vec<LockedWheel>,
     ) -> Result<Vec<(LockedWheel, Blob)>, BuildError> {
         let fetch = async |wheel: LockedWheel| {
-            let _turn = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
+            // Whoever waits for another recipe's download takes no place.
+            let _turn = self.turns.take(wheel.sha256).await;
+            let _place = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
             let blob = site.index.download(&wheel).await;
             let blob = blob.map_err(|source| BuildError::Wheel { wheel: wheel.file.clone(), source })?;
             Ok((wheel, blob))
@@ -257,7 +269,7 @@ fn install_with_parents(
 }
 
 /// Path with owner, mode and digest of each file of the user's: what decides about their layer.
-type FileDigests = Vec<(String, u32, Digest)>;
+pub(super) type FileDigests = Vec<(String, u32, Digest)>;
 
 fn collect_scripts(
     wanted: &[Script],
@@ -287,7 +299,7 @@ fn collect_scripts(
 }
 
 /// What decides about the layer of the user's files, as far as possible without reading them.
-fn look_at_scripts(
+pub(super) fn look_at_scripts(
     wanted: &[Script],
     folder: &std::path::Path,
     facts: &Facts,

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Contents, INDEX, LayoutError, MARKER, MARKER_BYTES, blob_path, read_contents, source::check_marker};
 use crate::{
-    fs::{AtomicFile, FileLock, SealedFile, sorted_entries, sweep, write_atomic},
+    fs::{AtomicFile, FileLock, SealedFile, is_temporary, sorted_entries, sweep, write_atomic},
     image::{BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
     oci::{Descriptor, Digest},
 };
@@ -45,7 +45,7 @@ impl LayoutSink {
         let folder = folder.into();
         tidy(&folder);
         let begun = folder.join(MARKER).exists();
-        if begun || !is_empty(&folder)? {
+        if begun || !(is_empty(&folder)? || is_being_made(&folder)) {
             check_marker(&folder)?;
             contents(&folder)?;
         }
@@ -199,6 +199,20 @@ fn is_empty(folder: &Path) -> Result<bool, LayoutError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(source) => Err(LayoutError::Read { path: folder.to_owned(), source }),
     }
+}
+
+/// Whether another run is about to make a layout of the folder: there is nothing in it but what waits.
+fn is_being_made(folder: &Path) -> bool {
+    let others = |folder: &Path, known: Option<&str>| {
+        let entries = sorted_entries(folder).unwrap_or_default();
+        let names = entries.into_iter().map(|entry| entry.file_name()).filter(|name| !is_temporary(name));
+        names.filter(|name| known.is_none_or(|known| name != known)).count()
+    };
+    let blobs = folder.join("blobs");
+    blobs.is_dir()
+        && others(folder, Some("blobs")) == 0
+        && others(&blobs, Some("sha256")) == 0
+        && others(&blobs.join("sha256"), None) == 0
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

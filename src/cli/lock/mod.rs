@@ -7,37 +7,84 @@ mod export;
 
 pub(super) use arguments::{Arguments, EXAMPLES};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{
+    Outcome,
     error::CliError,
     project::{ProjectFile, Written},
+    recipes::{self, Closing, Failures},
     session::Session,
 };
 use crate::{
-    builder::{Builder, Kept},
+    builder::{Builder, Fate, Kept, RemoteCache},
     lock::{Lock, Stale},
 };
 use arguments::Upgrade;
 
-/// Chooses what the lock does not say yet and writes it.
+/// Chooses what the lock does not say yet and writes it; of several recipes, each.
 ///
 /// # Errors
 /// When the recipe is wrong or cannot be met.
-pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<String, CliError> {
-    let file = ProjectFile::open(arguments.recipe(), Path::new("."))?;
+pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, CliError> {
+    let recipes = recipes::named(&arguments.recipes())?;
+    if recipes.len() > 1 {
+        return several(session, (recipes, arguments)).await;
+    }
+    let file = ProjectFile::open(recipes.first().map(PathBuf::as_path), Path::new("."))?;
+    one(session, &session.builder()?, (file, arguments)).await.map(Outcome::from)
+}
+
+async fn several(
+    session: &Session,
+    (recipes, arguments): (Vec<PathBuf>, &Arguments),
+) -> Result<Outcome, CliError> {
+    let alone = [("--explain", !arguments.explain.is_empty()), ("--export", arguments.export.format.is_some())];
+    if let Some((flag, _)) = alone.into_iter().find(|(_, given)| *given) {
+        return Err(CliError::OneRecipe { flag, recipes: recipes.len() });
+    }
     let builder = session.builder()?;
+    let lock = async |session: &Session, path: &Path| {
+        let builder = builder.within(&path.display().to_string(), RemoteCache::default())?;
+        one(session, &builder, (ProjectFile::open(Some(path), Path::new("."))?, arguments)).await
+    };
+    let work = async |path: PathBuf| {
+        let session = session.within(&path.display().to_string());
+        lock(&session, &path).await.inspect_err(|error| session.note(&format!("failed: {error}")))
+    };
+    let names: Vec<String> = recipes.iter().map(|path| path.display().to_string()).collect();
+    let fates = arguments.several.fleet(session).each(recipes, work).await;
+    let (mut text, mut done, mut failures, mut not_begun) = (String::new(), 0, Failures::new(), Vec::new());
+    for (name, fate) in names.into_iter().zip(fates) {
+        match fate {
+            Fate::Done(told) => {
+                text.push_str(&told);
+                done += 1;
+            }
+            Fate::Failed(error) => failures.push((name, error)),
+            Fate::NotBegun => not_begun.push(name),
+        }
+    }
+    let closing = Closing { verb: "locked", done, failures: &failures, not_begun: &not_begun };
+    Ok(Outcome::partly(format!("{text}\n{}", closing.text(None)), failures))
+}
+
+async fn one(
+    session: &Session,
+    builder: &Builder,
+    (file, arguments): (ProjectFile, &Arguments),
+) -> Result<String, CliError> {
     let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
     if !arguments.explain.is_empty() {
-        let lock = fresh(session, &builder, &file, policy).await?;
-        return explain::run(&builder, &file, &lock, &arguments.explain).await;
+        let lock = fresh(session, builder, &file, policy).await?;
+        return explain::run(builder, &file, &lock, &arguments.explain).await;
     }
     if arguments.export.format.is_some() {
-        let lock = fresh(session, &builder, &file, policy).await?;
-        return export::run(&builder, &file, &lock, &arguments.export).await;
+        let lock = fresh(session, builder, &file, policy).await?;
+        return export::run(builder, &file, &lock, &arguments.export).await;
     }
     if arguments.locked {
-        let lock = fresh(session, &builder, &file, policy).await?;
+        let lock = fresh(session, builder, &file, policy).await?;
         return Ok(format!("fresh: {}\n{}", file.lock_path().display(), changes::contents(&lock)));
     }
     let upgrade = arguments.upgrade();

@@ -1,0 +1,169 @@
+//! `build --shard`: one machine's part of the work. Each image goes to the registry by its digest, where
+//! `index create --of` finds it.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Entry, Order,
+    fleet::{self, layers},
+    pushes, settings,
+};
+use crate::{
+    builder::{Builder, Destination, Fate},
+    cli::{
+        Outcome, args,
+        error::CliError,
+        lock::{self, Policy},
+        metadata, quantity,
+        recipes::{Closing, Failures},
+        session::Session,
+        shards::{Part, Shard, only, split},
+        table::{Align, Table},
+        verify,
+    },
+    lock::Lock,
+    oci::{Digest, Reference},
+};
+
+/// An image that was made and pushed.
+struct Row {
+    variant: Option<String>,
+    part: Reference,
+    platform: String,
+    layers: String,
+    sent: u64,
+    digest: Digest,
+}
+
+/// Builds and pushes the shard's images; returns a table of them, and the failures.
+///
+/// # Errors
+/// When a recipe or a lock cannot be read or is stale: every shard must see the same.
+pub(super) async fn run(
+    session: &Session,
+    arguments: &args::Build,
+    (recipes, shard): (Vec<PathBuf>, Shard),
+) -> Result<Outcome, CliError> {
+    if arguments.push.is_empty() || !arguments.output.is_empty() || arguments.loading.is_wanted() {
+        return Err(CliError::ShardPushes);
+    }
+    if !arguments.why.is_empty() {
+        return Err(CliError::OneRecipe { flag: "--why", recipes: recipes.len() });
+    }
+    let builder = session.builder_of(settings(session, arguments)?)?;
+    let entries = locked(session, &builder, fleet::read(&recipes, &arguments.wishes(None))?).await?;
+    let parts = split(&entries, shard.of())?;
+    let mine = |number: usize| parts.iter().filter(|part| part.entry == number && shard.makes(part)).collect();
+    let work: Vec<(&(Entry, Lock), Vec<&Part>)> =
+        entries.iter().enumerate().map(|(number, entry)| (entry, mine(number))).collect();
+    let work: Vec<_> = work.into_iter().filter(|(_, parts)| !parts.is_empty()).collect();
+    let names: Vec<String> = work.iter().map(|((entry, _), _)| entry.name.clone()).collect();
+    let make = async |(entry, parts): (&(Entry, Lock), Vec<&Part>)| {
+        let session = session.within(&entry.0.name);
+        let made = make(&session, &builder, (entry, &parts, arguments)).await;
+        made.inspect_err(|error| session.note(&format!("failed: {error}")))
+    };
+    let fates = arguments.several.fleet(session).each(work, make).await;
+    let (mut done, mut failures, mut not_begun) = (Vec::new(), Failures::new(), Vec::new());
+    for (name, fate) in names.into_iter().zip(fates) {
+        match fate {
+            Fate::Done(rows) => done.push((name, rows)),
+            Fate::Failed(error) => failures.push((name, error)),
+            Fate::NotBegun => not_begun.push(name),
+        }
+    }
+    if let Some(path) = &arguments.metadata_file {
+        metadata::write(path, &document(&done))?;
+    }
+    let closing = Closing { verb: "done", done: done.len(), failures: &failures, not_begun: &not_begun };
+    Ok(Outcome::partly(format!("{}\nshard {shard}: {}", table(&done), closing.text(None)), failures))
+}
+
+/// The recipes with their locks, which must be there and fresh.
+///
+/// # Errors
+/// When a recipe is wrong, or a lock is missing or stale.
+pub(in crate::cli) async fn locked(
+    session: &Session,
+    builder: &Builder,
+    entries: Vec<(String, Result<Entry, CliError>)>,
+) -> Result<Vec<(Entry, Lock)>, CliError> {
+    let mut locked = Vec::new();
+    for (_, entry) in entries {
+        let entry = entry?;
+        let lock = lock::fresh(session, builder, &entry.file, Policy::Locked).await?;
+        locked.push((entry, lock));
+    }
+    Ok(locked)
+}
+
+async fn make(
+    session: &Session,
+    builder: &Builder,
+    ((entry, lock), parts, arguments): (&(Entry, Lock), &[&Part], &args::Build),
+) -> Result<Vec<Row>, CliError> {
+    let project = &entry.file.project;
+    let remote = arguments.remote.settings(&pushes(&entry.orders), session.is_offline())?;
+    let builder = builder.within(&entry.name, remote)?;
+    let mut rows = Vec::new();
+    for part in parts {
+        let Some(Order { selection, destinations }) = entry.orders.get(part.order) else { continue };
+        let built = builder.build(project, lock, &only(selection, &part.platform)).await?;
+        let images = std::slice::from_ref(&built);
+        verify::after_build(session, &builder, &project.recipe, (images, arguments.verify)).await?;
+        for whole in destinations.iter().filter_map(Destination::reference) {
+            let place = builder.part((project, lock, selection), &part.platform, whole)?;
+            for image in &built.index.images {
+                let delivery = builder.deliver_part(&built, image, &place).await?;
+                rows.push(Row {
+                    variant: selection.variant.clone(),
+                    part: place.clone(),
+                    platform: part.platform.to_string(),
+                    layers: layers(&built),
+                    sent: delivery.bytes_sent(),
+                    digest: image.manifest.descriptor().digest,
+                });
+            }
+            arguments.remote.tell_of((session, &builder), &built, std::slice::from_ref(&place)).await?;
+        }
+    }
+    Ok(rows)
+}
+
+/// What was made, recipe by recipe.
+fn document(done: &[(String, Vec<Row>)]) -> Value {
+    let row = |row: &Row| {
+        json!({
+            "variant": row.variant, "platform": row.platform, "digest": row.digest.to_string(),
+            "image.name": row.part.to_string(), "bytes": row.sent,
+        })
+    };
+    let recipes = done.iter().map(|(name, rows)| (name.clone(), rows.iter().map(row).collect::<Value>()));
+    Value::Object(recipes.collect::<Map<_, _>>())
+}
+
+fn table(done: &[(String, Vec<Row>)]) -> String {
+    let mut table = Table::new([
+        ("recipe", Align::Left),
+        ("variant", Align::Left),
+        ("platform", Align::Left),
+        ("layers", Align::Left),
+        ("sent", Align::Right),
+        ("digest", Align::Left),
+    ]);
+    for (name, rows) in done {
+        for row in rows {
+            table.row([
+                name.clone(),
+                row.variant.clone().unwrap_or_else(|| "-".to_owned()),
+                row.platform.clone(),
+                row.layers.clone(),
+                quantity::bytes(row.sent),
+                row.digest.to_string(),
+            ]);
+        }
+    }
+    table.render(None)
+}

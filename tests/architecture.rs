@@ -15,6 +15,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("oci", &[]),
     ("hint", &[]),
     ("progress", &["hint"]),
+    ("quantity", &[]),
     ("fs", &[]),
     ("testing", &["oci"]),
     ("python", &["oci", "hint"]),
@@ -26,7 +27,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("plan", &["oci", "hint", "python", "recipe", "lock"]),
     ("store", &["oci", "hint", "fs"]),
     ("http", &["hint", "store"]),
-    ("image", &["oci", "hint"]),
+    ("image", &["oci", "hint", "progress"]),
     ("layout", &["oci", "hint", "fs", "image"]),
     ("archive", &["oci", "hint", "fs", "image", "layout"]),
     ("engine", &["oci", "hint", "image", "archive"]),
@@ -45,21 +46,25 @@ const HOUSE: &[(&str, &[&str])] = &[
             "image",
         ],
     ),
-    ("verify", &["oci", "hint", "fs", "testing", "python", "elf", "recipe", "lock", "plan", "image", "base"]),
+    (
+        "verify",
+        &["oci", "hint", "quantity", "fs", "testing", "python", "elf", "recipe", "lock", "plan", "image", "base"],
+    ),
+    ("report", &["oci", "progress", "quantity"]),
     (
         "builder",
         &[
             "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock", "plan",
             "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt",
-            "base", "resolve", "layer", "verify",
+            "base", "resolve", "layer", "verify", "report",
         ],
     ),
     (
         "cli",
         &[
-            "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "store", "http",
-            "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base", "resolve", "layer",
-            "verify", "builder",
+            "oci", "hint", "progress", "quantity", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "store",
+            "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base",
+            "resolve", "layer", "verify", "report", "builder",
         ],
     ),
 ];

@@ -13,7 +13,7 @@ use crate::{
     layer::{LayerError, debian::UnpackError},
     layout::LayoutError,
     lock::LockError,
-    oci::Platform,
+    oci::{Platform, Reference},
     plan::PlanError,
     pypi::IndexError,
     recipe::RecipeError,

@@ -12,7 +12,10 @@ use std::{
 use futures_util::{StreamExt as _, stream};
 
 use super::{BuildError, Builder, RemoteCache, Settings};
-use crate::progress::{Observer, Within};
+use crate::{
+    progress::{Observer, Within},
+    report::Recorder,
+};
 
 /// How a fleet is worked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +52,7 @@ impl Fleet {
     /// As many recipes at once as keep `jobs` threads at work while some wait for the network.
     #[must_use]
     pub fn for_jobs(jobs: NonZeroUsize) -> Self {
-        const FEWEST: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+        const FEWEST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
         Self { at_once: jobs.saturating_mul(NonZeroUsize::MIN.saturating_add(1)).max(FEWEST), failure: Failure::GoOn }
     }
 
@@ -107,6 +110,15 @@ impl Builder {
         let observer: Arc<dyn Observer> = Arc::new(Within::new(recipe, Arc::clone(&self.settings.observer)));
         let settings = Arc::new(Settings { remote, observer, ..(*self.settings).clone() });
         Ok(Self { settings, layers, warned: Arc::default(), ..self.clone() })
+    }
+
+    /// The same builder, and what records everything that it tells from now on.
+    #[must_use]
+    pub fn recorded(&self) -> (Self, Arc<Recorder>) {
+        let recorder = Arc::new(Recorder::new(Arc::clone(&self.settings.observer)));
+        let observer = Arc::clone(&recorder) as Arc<dyn Observer>;
+        let settings = Arc::new(Settings { observer, ..(*self.settings).clone() });
+        (Self { settings, ..self.clone() }, recorder)
     }
 }
 

@@ -6,8 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     cache, copy, destination, exit, index, loading::Loading, lock, plan, platform, reach::Reach, recipes::Several,
-    remote_cache::Remote, shards::Shard,
-    template::Template, verify,
+    remote_cache::Remote, reporting, shards::Shard, template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
@@ -150,6 +149,9 @@ pub(super) enum Command {
     /// Join images of several platforms under one name
     #[command(subcommand)]
     Index(index::Index),
+    /// Tell a build's report otherwise: as a page, a text, or data
+    #[command(after_help = reporting::EXAMPLES)]
+    Report(reporting::Arguments),
     /// See to the store: what is kept between builds
     #[command(subcommand)]
     Cache(cache::Cache),
@@ -208,6 +210,10 @@ pub(super) struct Build {
     /// Write digests, sizes, layers and destinations to FILE, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) metadata_file: Option<PathBuf>,
+    /// Write what was built, how long each part took and what was found to FILE.html, FILE.md or FILE.json;
+    /// may be given several times. Of several recipes, {name} in it is the recipe's name
+    #[arg(long, value_name = "FILE", value_parser = reporting::Target::parse)]
+    pub(super) report: Vec<reporting::Target>,
     /// Hold every file of every wheel against the SHA-256 in the wheel's RECORD. A wheel as a whole is
     /// what the lock names either way. Layers that were not checked so far are made again
     #[arg(long)]

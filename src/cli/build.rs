@@ -10,7 +10,7 @@ use super::{
     Outcome, args, destination,
     error::CliError,
     metadata,
-    project::ProjectFile,
+    project::{self, ProjectFile},
     recipes,
     session::Session,
     summary,
@@ -64,6 +64,7 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<Ou
     }
     let recipes = recipes::named(&arguments.recipes)?;
     if let Some(shard) = arguments.shard {
+        let recipes = if recipes.is_empty() { vec![project::find(Path::new("."))?] } else { recipes };
         return shard::run(session, arguments, (recipes, shard)).await;
     }
     // Before anything is made: without an engine nobody waits for the image.
@@ -174,6 +175,7 @@ mod tests {
             locked: false,
             loading: Loading::default(),
             metadata_file: None,
+            report: Vec::new(),
             verify_record: false,
             why: Vec::new(),
             remote: Remote::default(),

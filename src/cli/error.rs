@@ -33,6 +33,8 @@ pub(super) enum CliError {
     NoDestination,
     #[error("no file in `{}` is a recipe", folder.display())]
     NoRecipes { folder: PathBuf },
+    #[error("no image can go to `{text}`: {reason}")]
+    Place { text: String, reason: String },
     #[error("a shard pushes, and does nothing else")]
     ShardPushes,
     #[error("{shards} shards are more than the {most} jobs that {engine} starts at once")]
@@ -89,6 +91,8 @@ pub(super) enum CliError {
     RecordKey { path: PathBuf, source: KeyError },
     #[error("no layer is called `{name}`")]
     NoLayer { name: String, known: Vec<String> },
+    #[error("`{}` is no report of a build: {reason}", path.display())]
+    NoReport { path: PathBuf, reason: String },
     #[error("the time of this machine is unknown")]
     NoTime,
     #[error("cannot write to standard output")]
@@ -124,6 +128,7 @@ impl CliError {
             | Self::NoDestination
             | Self::NoRecipes { .. }
             | Self::OneRecipe { .. }
+            | Self::Place { .. }
             | Self::ShardPushes
             | Self::TooManyShards { .. }
             | Self::NoRunner { .. }
@@ -140,6 +145,7 @@ impl CliError {
             | Self::Certificates { .. }
             | Self::Mirror { .. }
             | Self::NoLayer { .. }
+            | Self::NoReport { .. }
             | Self::RecordKey { .. } => Code::Usage,
             Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
             #[cfg(feature = "serve")]
@@ -168,6 +174,7 @@ impl Advise for CliError {
             Self::NoLayer { known, .. } => {
                 return Some(Hint::new(format!("choose with `--why` from {}", known.join(", "))));
             }
+            Self::NoReport { .. } => "name what `build --report FILE.json` wrote",
             Self::NoTime => "set the clock to a time after 1970",
             Self::Findings { .. } => {
                 "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`"

@@ -14,12 +14,12 @@ use super::{
     deliveries, destination,
     error::CliError,
     platform,
-    recipes::{self, Closing, Failures, Several},
+    recipes::{self, Fates, Several},
     session::Session,
     template::Template,
 };
 use crate::{
-    builder::{BuildError, Builder, Fate},
+    builder::{BuildError, Builder},
     lock::Lock,
     oci::Platform,
     recipe::Base,
@@ -88,7 +88,7 @@ pub(super) async fn run(session: &Session, Index::Create(arguments): &Index) -> 
         return parts(session, arguments).await;
     }
     let misread = |text: &String| {
-        let wrong = |reason| CliError::Template { text: text.clone(), reason };
+        let wrong = |reason| CliError::Place { text: text.clone(), reason };
         destination::parse_any(text).map_err(wrong)
     };
     let destinations = arguments.destinations.iter().map(misread).collect::<Result<Vec<_>, _>>()?;
@@ -105,7 +105,7 @@ pub(super) async fn run(session: &Session, Index::Create(arguments): &Index) -> 
 /// Joins what shards have made of several recipes, each by itself.
 async fn parts(session: &Session, arguments: &Create) -> Result<Outcome, CliError> {
     let misread = |text: &String| {
-        let wrong = |reason| CliError::Template { text: text.clone(), reason };
+        let wrong = |reason| CliError::Place { text: text.clone(), reason };
         Template::push(text).map_err(wrong)
     };
     let pushes = arguments.destinations.iter().map(misread).collect::<Result<Vec<_>, _>>()?;
@@ -122,19 +122,9 @@ async fn parts(session: &Session, arguments: &Create) -> Result<Outcome, CliErro
         joined.inspect_err(|error| session.note(&format!("failed: {error}")))
     };
     let fates = arguments.several.fleet(session).each(entries, work).await;
-    let (mut text, mut done, mut failures, mut not_begun) = (String::new(), 0, Failures::new(), Vec::new());
-    for (name, fate) in names.into_iter().zip(fates) {
-        match fate {
-            Fate::Done(told) => {
-                text.push_str(&told);
-                done += 1;
-            }
-            Fate::Failed(error) => failures.push((name, error)),
-            Fate::NotBegun => not_begun.push(name),
-        }
-    }
-    let closing = Closing { verb: "joined", done, failures: &failures, not_begun: &not_begun };
-    Ok(Outcome::partly(format!("{text}\n{}", closing.text(None)), failures))
+    let fates = Fates::of(names, fates);
+    let told: String = fates.done.iter().map(|(_, told)| told.as_str()).collect();
+    Ok(Outcome::partly(format!("{told}\n{}", fates.closing("joined", None)), fates.failures))
 }
 
 async fn join(

@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::{error::CliError, project, quantity, report::visible, session::Session};
 use crate::{
-    builder::{Failure, Fleet},
+    builder::{Failure, Fate, Fleet},
     fs::sorted_entries,
 };
 
@@ -31,27 +31,38 @@ pub(super) struct Several {
 /// Failures, with the recipe of each.
 pub(super) type Failures = Vec<(String, CliError)>;
 
-/// The last words on several recipes.
-pub(super) struct Closing<'a> {
-    /// What was done to those that did not fail.
-    pub(super) verb: &'static str,
-    pub(super) done: usize,
-    pub(super) failures: &'a Failures,
-    pub(super) not_begun: &'a [String],
+/// What became of several recipes.
+pub(super) struct Fates<T> {
+    pub(super) done: Vec<(String, T)>,
+    pub(super) failures: Failures,
+    not_begun: Vec<String>,
 }
 
-impl Closing<'_> {
+impl<T> Fates<T> {
+    /// The fate of each of `names`.
+    pub(super) fn of(names: Vec<String>, fates: Vec<Fate<T, CliError>>) -> Self {
+        let mut all = Self { done: Vec::new(), failures: Failures::new(), not_begun: Vec::new() };
+        for (name, fate) in names.into_iter().zip(fates) {
+            match fate {
+                Fate::Done(done) => all.done.push((name, done)),
+                Fate::Failed(error) => all.failures.push((name, error)),
+                Fate::NotBegun => all.not_begun.push(name),
+            }
+        }
+        all
+    }
+
     /// `3 recipes built, 1 failed in 0.4 s`, and a line for each that is missing.
-    pub(super) fn text(&self, time: Option<Duration>) -> String {
-        let mut parts = vec![format!("{} {}", quantity::count(self.done, "recipe"), self.verb)];
+    pub(super) fn closing(&self, verb: &str, time: Option<Duration>) -> String {
+        let mut parts = vec![format!("{} {verb}", quantity::count(self.done.len(), "recipe"))];
         parts.extend((!self.failures.is_empty()).then(|| format!("{} failed", self.failures.len())));
         parts.extend((!self.not_begun.is_empty()).then(|| format!("{} not begun", self.not_begun.len())));
         let time = time.map(|time| format!(" in {} s", quantity::seconds(time))).unwrap_or_default();
         let mut text = format!("{}{time}\n", parts.join(", "));
-        for (name, error) in self.failures {
+        for (name, error) in &self.failures {
             let _ = writeln!(text, "  failed: {}: {}", visible(name), visible(&error.to_string()));
         }
-        for name in self.not_begun {
+        for name in &self.not_begun {
             let _ = writeln!(text, "  not begun: {}", visible(name));
         }
         text

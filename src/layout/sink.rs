@@ -330,8 +330,7 @@ mod tests {
         let sink = LayoutSink::open(&folder, None).unwrap();
         assert!(!first.exists());
         sink.put_blob(&Memory::new(MediaType::ImageLayer, "waits for its name")).await.unwrap();
-        let other = LayoutSink::open(&folder, Some("other".to_owned()));
-        assert!(other.is_err(), "it is no layout before the first image is there");
+        drop(LayoutSink::open(&folder, Some("other".to_owned())).unwrap());
         assert_eq!(files(&folder).len(), 1);
         deliver(&index("x"), &sink).await.unwrap();
         drop(sink);

@@ -52,28 +52,46 @@ impl Bin {
         self.cost + EACH + new
     }
 
+    /// What `load` would add.
+    fn more(&self, load: &Load) -> u64 {
+        self.with(load) - self.cost
+    }
+
     fn take(&mut self, load: &Load) {
         self.cost = self.with(load);
         self.files.extend(load.files.keys());
     }
 }
 
-/// For each of `loads`, which of the `shards` makes it, counted from zero: the largest is given away first, each
-/// to whoever has least to do with it, where files in common count once.
+/// For each of `loads`, which of the `shards` makes it, counted from zero. The largest is given away first: to
+/// whoever has most of its files already, as long as that one does not come to do more than its share; else to
+/// whoever has least to do with it.
 #[must_use]
 pub fn assign(loads: &[Load], shards: NonZeroUsize) -> Vec<usize> {
     let mut order: Vec<(usize, &Load)> = loads.iter().enumerate().collect();
     order.sort_by(|(_, one), (_, other)| other.bytes().cmp(&one.bytes()).then_with(|| one.name.cmp(&other.name)));
+    let share = share(loads, shards);
     let mut bins = vec![Bin::default(); shards.get()];
     let mut assigned = vec![0; loads.len()];
     for (position, load) in order {
-        let least = bins.iter_mut().enumerate().min_by_key(|(number, bin)| (bin.with(load), *number));
-        if let Some((number, bin)) = least {
+        let rank = |bin: &Bin| {
+            let fits = bin.with(load) <= share;
+            (!fits, if fits { bin.more(load) } else { 0 }, bin.with(load))
+        };
+        if let Some((number, bin)) = bins.iter_mut().enumerate().min_by_key(|(number, bin)| (rank(bin), *number)) {
             bin.take(load);
             assigned[position] = number;
         }
     }
     assigned
+}
+
+/// What one of them had to do if nothing were done twice; at least the largest of `loads`.
+fn share(loads: &[Load], shards: NonZeroUsize) -> u64 {
+    let files: BTreeMap<Digest, u64> = loads.iter().flat_map(|load| load.files.clone()).collect();
+    let all = files.values().sum::<u64>() + EACH * loads.len() as u64;
+    let largest = loads.iter().map(|load| load.bytes() + EACH).max().unwrap_or_default();
+    largest.max(all.div_ceil(shards.get() as u64))
 }
 
 #[cfg(test)]

@@ -10,14 +10,15 @@ use serde_json::{Map, Value};
 
 use super::{Job, Order, Wishes, orders, pushes, settings};
 use crate::{
-    builder::{Builder, Built, BuiltLayer, Fate, Made},
+    builder::{Builder, Built, BuiltLayer, Made},
     cli::{
         Outcome, args,
         error::CliError,
         metadata::{self, Delivered},
         project::ProjectFile,
         quantity,
-        recipes::{Closing, Failures},
+        recipes::Fates,
+        reporting::Target,
         session::Session,
         table::{Align, Table},
     },
@@ -60,6 +61,9 @@ pub(super) async fn run(
     if !arguments.why.is_empty() {
         return Err(CliError::OneRecipe { flag: "--why", recipes: recipes.len() });
     }
+    if !arguments.report.iter().all(Target::is_of_each) {
+        return Err(CliError::OneRecipe { flag: "--report", recipes: recipes.len() });
+    }
     let start = Instant::now();
     let entries = read(&recipes, arguments.wishes(engine))?;
     let builder = session.builder_of(settings(session, arguments)?)?;
@@ -70,21 +74,13 @@ pub(super) async fn run(
         built.inspect_err(|error| session.note(&format!("failed: {error}")))
     };
     let fates = arguments.several.fleet(session).each(entries, work).await;
-    let (mut done, mut failures, mut not_begun) = (Vec::new(), Failures::new(), Vec::new());
-    for (name, fate) in names.into_iter().zip(fates) {
-        match fate {
-            Fate::Done(row) => done.push((name, row)),
-            Fate::Failed(error) => failures.push((name, error)),
-            Fate::NotBegun => not_begun.push(name),
-        }
-    }
+    let fates = Fates::of(names, fates);
     if let Some(path) = &arguments.metadata_file {
-        let documents = done.iter().map(|(name, row)| (name.clone(), row.document.clone()));
+        let documents = fates.done.iter().map(|(name, row)| (name.clone(), row.document.clone()));
         metadata::write(path, &Value::Object(documents.collect::<Map<_, _>>()))?;
     }
-    let closing = Closing { verb: "built", done: done.len(), failures: &failures, not_begun: &not_begun };
-    let text = format!("{}\n{}", table(&done), closing.text(Some(start.elapsed())));
-    Ok(Outcome::partly(text, failures))
+    let text = format!("{}\n{}", table(&fates.done), fates.closing("built", Some(start.elapsed())));
+    Ok(Outcome::partly(text, fates.failures))
 }
 
 /// Reads every recipe. One that is wrong fails alone; two that go to the same place are a mistake of the whole.
@@ -144,11 +140,10 @@ fn image((built, deliveries): &Delivered<'_>) -> ImageRow {
 
 /// `2 base, 3 cached, 1 built`.
 pub(super) fn layers(built: &Built) -> String {
-    let kinds =
-        [(Made::Base, "base"), (Made::Cached, "cached"), (Made::Remote, "remote"), (Made::Built, "built")];
     let count = |made: Made| built.layers.iter().filter(|layer: &&BuiltLayer| layer.made == made).count();
-    let told = kinds.into_iter().map(|(made, word)| (count(made), word)).filter(|(number, _)| *number > 0);
-    told.map(|(number, word)| format!("{number} {word}")).collect::<Vec<_>>().join(", ")
+    let counted = [Made::Base, Made::Cached, Made::Remote, Made::Built].map(|made| (count(made), made));
+    let told = counted.into_iter().filter(|(number, _)| *number > 0);
+    told.map(|(number, made)| format!("{number} {made}")).collect::<Vec<_>>().join(", ")
 }
 
 fn table(done: &[(String, Row)]) -> String {

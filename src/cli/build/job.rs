@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Order;
 use crate::{
-    builder::{Builder, Built, Destination},
+    builder::{Builder, Built, Destination, Reported},
     cli::{
         args,
         error::CliError,
@@ -40,13 +40,15 @@ impl<'a> Job<'a> {
     /// When anything fails; nothing is delivered unless everything was built.
     pub(super) async fn run(self) -> Result<Done<'a>, CliError> {
         let start = Instant::now();
-        let (session, builder, project) = (self.session, self.builder, &self.file.project);
-        let lock = self.lock().await?;
+        let (session, project) = (self.session, &self.file.project);
+        let (builder, recorder) = self.builder.recorded();
+        let builder = &builder;
+        let lock = self.lock(builder).await?;
         let mut images = Vec::new();
         for order in self.orders {
             images.push(builder.build(project, &lock, &order.selection).await?);
         }
-        verify::after_build(session, builder, &project.recipe, (&images, self.arguments.verify)).await?;
+        let checked = verify::after_build(session, builder, &project.recipe, (&images, self.arguments.verify)).await?;
         let mut deliveries = Vec::new();
         for (order, built) in self.orders.iter().zip(&images) {
             let mut here = Vec::new();
@@ -61,13 +63,24 @@ impl<'a> Job<'a> {
             let sent = deliveries.iter().map(|(_, delivery)| delivery.bytes_sent()).sum();
             builder.remember_build(project, built, (start.elapsed(), sent))?;
         }
+        if !self.arguments.report.is_empty() {
+            let both = images.iter().zip(&deliveries).enumerate();
+            let reported = both.map(|(position, (built, deliveries))| Reported {
+                built,
+                deliveries,
+                checked: checked.get(position),
+            });
+            let report = builder.report(project, &reported.collect::<Vec<_>>(), &recorder);
+            let name = project.recipe.name.get_ref();
+            self.arguments.report.iter().try_for_each(|target| target.of(name).write(&report))?;
+        }
         Ok(Done { images, deliveries })
     }
 
     /// The lock, as `--locked` allows it to come about.
-    pub(super) async fn lock(&self) -> Result<Lock, CliError> {
+    async fn lock(&self, builder: &Builder) -> Result<Lock, CliError> {
         let policy = if self.arguments.locked { Policy::Locked } else { Policy::Update };
-        lock::fresh(self.session, self.builder, self.file, policy).await
+        lock::fresh(self.session, builder, self.file, policy).await
     }
 }
 

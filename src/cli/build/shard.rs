@@ -11,13 +11,13 @@ use super::{
     pushes, settings,
 };
 use crate::{
-    builder::{Builder, Destination, Fate},
+    builder::{Builder, Destination},
     cli::{
         Outcome, args,
         error::CliError,
         lock::{self, Policy},
         metadata, quantity,
-        recipes::{Closing, Failures},
+        recipes::Fates,
         session::Session,
         shards::{Part, Shard, only, split},
         table::{Align, Table},
@@ -53,32 +53,32 @@ pub(super) async fn run(
         return Err(CliError::OneRecipe { flag: "--why", recipes: recipes.len() });
     }
     let builder = session.builder_of(settings(session, arguments)?)?;
-    let entries = locked(session, &builder, fleet::read(&recipes, &arguments.wishes(None))?).await?;
+    let entries = locked(session, &builder, fleet::read(&recipes, arguments.wishes(None))?).await?;
     let parts = split(&entries, shard.of())?;
-    let mine = |number: usize| parts.iter().filter(|part| part.entry == number && shard.makes(part)).collect();
-    let work: Vec<(&(Entry, Lock), Vec<&Part>)> =
-        entries.iter().enumerate().map(|(number, entry)| (entry, mine(number))).collect();
-    let work: Vec<_> = work.into_iter().filter(|(_, parts)| !parts.is_empty()).collect();
-    let names: Vec<String> = work.iter().map(|((entry, _), _)| entry.name.clone()).collect();
-    let make = async |(entry, parts): (&(Entry, Lock), Vec<&Part>)| {
-        let session = session.within(&entry.0.name);
-        let made = make(&session, &builder, (entry, &parts, arguments)).await;
-        made.inspect_err(|error| session.note(&format!("failed: {error}")))
-    };
-    let fates = arguments.several.fleet(session).each(work, make).await;
-    let (mut done, mut failures, mut not_begun) = (Vec::new(), Failures::new(), Vec::new());
-    for (name, fate) in names.into_iter().zip(fates) {
-        match fate {
-            Fate::Done(rows) => done.push((name, rows)),
-            Fate::Failed(error) => failures.push((name, error)),
-            Fate::NotBegun => not_begun.push(name),
+    let mut work: Vec<(usize, Vec<&Part>)> = Vec::new();
+    for number in 0..entries.len() {
+        let mine: Vec<&Part> = parts.iter().filter(|part| part.entry == number && shard.makes(part)).collect();
+        if !mine.is_empty() {
+            work.push((number, mine));
         }
     }
+    let name = |number: usize| entries.get(number).map(|(entry, _)| entry.name.clone()).unwrap_or_default();
+    let names: Vec<String> = work.iter().map(|(number, _)| name(*number)).collect();
+    let fleet = arguments.several.fleet(session);
+    let fates = fleet
+        .each(work, async |(number, parts)| {
+            let Some(entry) = entries.get(number) else { return Ok(Vec::new()) };
+            let session = session.within(&entry.0.name);
+            let made = make(&session, &builder, (entry, &parts, arguments)).await;
+            made.inspect_err(|error| session.note(&format!("failed: {error}")))
+        })
+        .await;
+    let fates = Fates::of(names, fates);
     if let Some(path) = &arguments.metadata_file {
-        metadata::write(path, &document(&done))?;
+        metadata::write(path, &document(&fates.done))?;
     }
-    let closing = Closing { verb: "done", done: done.len(), failures: &failures, not_begun: &not_begun };
-    Ok(Outcome::partly(format!("{}\nshard {shard}: {}", table(&done), closing.text(None)), failures))
+    let text = format!("{}\nshard {shard}: {}", table(&fates.done), fates.closing("done", None));
+    Ok(Outcome::partly(text, fates.failures))
 }
 
 /// The recipes with their locks, which must be there and fresh.

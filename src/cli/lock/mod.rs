@@ -13,11 +13,11 @@ use super::{
     Outcome,
     error::CliError,
     project::{ProjectFile, Written},
-    recipes::{self, Closing, Failures},
+    recipes::{self, Fates},
     session::Session,
 };
 use crate::{
-    builder::{Builder, Fate, Kept, RemoteCache},
+    builder::{Builder, Kept, RemoteCache},
     lock::{Lock, Stale},
 };
 use arguments::Upgrade;
@@ -44,29 +44,21 @@ async fn several(
         return Err(CliError::OneRecipe { flag, recipes: recipes.len() });
     }
     let builder = session.builder()?;
-    let lock = async |session: &Session, path: &Path| {
-        let builder = builder.within(&path.display().to_string(), RemoteCache::default())?;
-        one(session, &builder, (ProjectFile::open(Some(path), Path::new("."))?, arguments)).await
-    };
     let work = async |path: PathBuf| {
-        let session = session.within(&path.display().to_string());
-        lock(&session, &path).await.inspect_err(|error| session.note(&format!("failed: {error}")))
+        let name = path.display().to_string();
+        let session = session.within(&name);
+        let locked = async {
+            let builder = builder.within(&name, RemoteCache::default())?;
+            one(&session, &builder, (ProjectFile::open(Some(&path), Path::new("."))?, arguments)).await
+        };
+        let locked: Result<String, CliError> = locked.await;
+        locked.inspect_err(|error| session.note(&format!("failed: {error}")))
     };
     let names: Vec<String> = recipes.iter().map(|path| path.display().to_string()).collect();
     let fates = arguments.several.fleet(session).each(recipes, work).await;
-    let (mut text, mut done, mut failures, mut not_begun) = (String::new(), 0, Failures::new(), Vec::new());
-    for (name, fate) in names.into_iter().zip(fates) {
-        match fate {
-            Fate::Done(told) => {
-                text.push_str(&told);
-                done += 1;
-            }
-            Fate::Failed(error) => failures.push((name, error)),
-            Fate::NotBegun => not_begun.push(name),
-        }
-    }
-    let closing = Closing { verb: "locked", done, failures: &failures, not_begun: &not_begun };
-    Ok(Outcome::partly(format!("{text}\n{}", closing.text(None)), failures))
+    let fates = Fates::of(names, fates);
+    let told: String = fates.done.iter().map(|(_, told)| told.as_str()).collect();
+    Ok(Outcome::partly(format!("{told}\n{}", fates.closing("locked", None)), fates.failures))
 }
 
 async fn one(

@@ -71,21 +71,21 @@ impl Pipeline {
     pub(super) fn gitlab(&self) -> Result<String, CliError> {
         let mut text = self.head("A child pipeline");
         if let Some(image) = &self.image {
-            let _ = write!(text, "default:\n  image: {}\n", quoted(image));
+            let _ = writeln!(text, "default:\n  image: {}", quoted(image));
         }
         text.push_str("stages: [build, join]\n");
         for share in self.busy(GITLAB_JOBS, "GitLab")? {
             let shard = self.shard(share);
             let command = quoted(&shell(&self.build(&shard)));
-            let _ = write!(
+            let _ = writeln!(
                 text,
-                "\n# {}, {}\n{}:\n  stage: build\n  script:\n    - {command}\n  retry: 2\n",
+                "\n# {}, {}\n{}:\n  stage: build\n  script:\n    - {command}\n  retry: 2",
                 quantity::count(share.images.len(), "image"),
                 quantity::bytes(share.bytes),
                 quoted(&format!("build {shard}")),
             );
         }
-        let _ = write!(text, "\njoin:\n  stage: join\n  script:\n    - {}\n", quoted(&shell(&self.join())));
+        let _ = writeln!(text, "\njoin:\n  stage: join\n  script:\n    - {}", quoted(&shell(&self.join())));
         Ok(text)
     }
 
@@ -211,7 +211,7 @@ mod tests {
         "#);
         let plan: Value = serde_json::from_str(&pipeline().json()).unwrap();
         assert_eq!(plan["shards"].as_array().unwrap().len(), 3);
-        assert_eq!(plan["shards"][1]["command"][7], "2/3");
+        assert_eq!(plan["shards"][1]["command"][8], "2/3");
         let many = Pipeline { shares: Vec::new(), ..pipeline() };
         assert_eq!(many.github().unwrap(), "{\"include\":[]}\n");
         let mut shares = Vec::new();

@@ -25,8 +25,8 @@ Examples:
   wheelwright plan recipes --shards 8 --push 'registry.example/{name}:1' --format kubernetes --image IMAGE
 
 Recipes and locks decide who makes what: whoever has the same ones comes to the same, so that a shard needs
-nothing but its number. The largest images are given away first, each to whoever has least to download with
-it. Locks must be there and fresh; nothing is asked of the network.
+nothing but its number. Images that have large files in common go to the same machine, as long as none comes
+to do more than its share. Locks must be there and fresh; nothing is asked of the network.
 
   json        everything: who makes what, of how many bytes, and the commands
   github      a matrix, in one line: for `matrix: ${{ fromJSON(…) }}`, with matrix.shard in it

@@ -34,9 +34,13 @@ impl Builder {
         let variant = project.recipe.variant(selection.variant.as_deref())?;
         let index = self.package_index(project);
         let chosen = Self::chosen(project, lock, selection)?;
-        let images = chosen.iter().map(|(below, image)| {
+        let mut beside: Vec<Vec<&LockedImage>> = Vec::new();
+        for (below, _) in &chosen {
+            beside.push(lock.images.iter().filter(|image| image.platform == below.platform).collect());
+        }
+        let images = chosen.iter().zip(&beside).map(|((below, image), beside)| {
             let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
-            let site = Site { project, below, index: &index, encoding };
+            let site = Site { project, below, beside, index: &index, encoding };
             self.build_platform(site, image, &variant)
         });
         let built: Vec<(Image, Vec<BuiltLayer>, Option<BuiltCheck>)> = try_join_all(images).await?;
@@ -109,6 +113,7 @@ impl Builder {
         let frame = Frame {
             encoding: site.encoding,
             others,
+            beside: site.beside,
             own: &own,
             strip: &strip,
             time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
@@ -116,7 +121,7 @@ impl Builder {
         };
         let planned = plan(site.below, image, frame)?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
-        let made = self.make_all(site, planned);
+        let made = self.make_all(site, frame, planned);
         let scripts = self.make_scripts(site, &variant.scripts);
         let (mut made, scripts) = tokio::try_join!(made, scripts)?;
         let check = self.check_wheels(site, image, &keys).await?;
@@ -128,10 +133,15 @@ impl Builder {
     }
 
     /// Makes the layers, the largest first, and gives them back in their order.
-    async fn make_all(&self, site: Site<'_>, planned: Vec<PlannedLayer>) -> Result<Vec<Finished>, BuildError> {
+    async fn make_all(
+        &self,
+        site: Site<'_>,
+        frame: Frame<'_>,
+        planned: Vec<PlannedLayer>,
+    ) -> Result<Vec<Finished>, BuildError> {
         let mut order: Vec<(usize, PlannedLayer)> = planned.into_iter().enumerate().collect();
         order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.input_size()));
-        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, layer).await?));
+        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, frame, layer).await?));
         let mut layers = try_join_all(order.into_iter().map(make)).await?;
         layers.sort_by_key(|(position, _)| *position);
         Ok(layers.into_iter().map(|(_, finished)| finished).collect())

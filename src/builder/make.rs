@@ -21,9 +21,9 @@ use crate::{
         wheel::{Destination, RecordCheck, install},
         whiteouts,
     },
-    lock::{Facts, Interpreter, LockedPlatform, LockedWheel},
+    lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
-    plan::{Contents, Encoding, LayerKey, PlannedLayer, scripts_key},
+    plan::{Contents, Encoding, Frame, LayerKey, PlannedLayer, scripts_key},
     progress::{Event, Task, TaskKind},
     pypi::PackageIndex,
     recipe::{Compression, Script},
@@ -48,16 +48,23 @@ pub(super) struct Finished {
 pub(super) struct Site<'a> {
     pub(super) project: &'a Project,
     pub(super) below: &'a LockedPlatform,
+    /// All images of the recipe for this platform.
+    pub(super) beside: &'a [&'a LockedImage],
     pub(super) index: &'a PackageIndex,
     pub(super) encoding: Encoding,
 }
 
 impl Builder {
     /// The layer that the plan describes: from an earlier build, or made now.
-    pub(super) async fn make(&self, site: Site<'_>, planned: PlannedLayer) -> Result<Finished, BuildError> {
+    pub(super) async fn make(
+        &self,
+        site: Site<'_>,
+        frame: Frame<'_>,
+        planned: PlannedLayer,
+    ) -> Result<Finished, BuildError> {
         let start = Instant::now();
         let (name, key) = (planned.name.clone(), Some(planned.key));
-        let inputs = why::inputs(&planned, &site.below.facts, site.encoding);
+        let inputs = why::inputs(&planned, &site.below.facts, frame);
         let holds = held(&planned.contents);
         let (debian, noted) = (matches!(planned.contents, Contents::Debian(_)), planned.key);
         let (layer, made) = self.have(site, planned).await?;

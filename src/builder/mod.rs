@@ -53,6 +53,7 @@ pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
 pub use fleet::{Failure, Fate, Fleet};
 pub use kept::Kept;
+pub use listing::Listing;
 pub use remote::{Recorded, RemoteCache};
 pub use reporting::Reported;
 pub use timings::PastBuild;

@@ -145,7 +145,7 @@ pub(super) enum Command {
     Copy(copy::Copy),
     /// Tell what a build would do: give the work of many recipes out to many machines
     #[command(after_help = plan::EXAMPLES)]
-    Plan(plan::Arguments),
+    Plan(plan::Plan),
     /// Join images of several platforms under one name
     #[command(subcommand)]
     Index(index::Index),

@@ -39,6 +39,8 @@ pub(super) enum CliError {
     ShardPushes,
     #[error("{shards} shards are more than the {most} jobs that {engine} starts at once")]
     TooManyShards { shards: usize, most: usize, engine: &'static str },
+    #[error("nothing says to how many machines the work shall be given")]
+    NoShards,
     #[error("a plan for {engine} says which container image runs the program, and none is named")]
     NoRunner { engine: &'static str },
     #[error("`{flag}` goes with one recipe, and there are {recipes}")]
@@ -132,6 +134,7 @@ impl CliError {
             | Self::ShardPushes
             | Self::TooManyShards { .. }
             | Self::NoRunner { .. }
+            | Self::NoShards
             | Self::SameDestination { .. }
             | Self::NoName
             | Self::Platform { .. }
@@ -182,6 +185,7 @@ impl Advise for CliError {
             Self::NoRecipes { .. } => "name the recipes themselves; one has a `name` and ends in `.toml`",
             Self::ShardPushes => "say where with `--push HOST/REPOSITORY:TAG`, and leave `--output` and `--load` out",
             Self::TooManyShards { .. } => "ask for fewer with `--shards`",
+            Self::NoShards => "say it with `--shards N`",
             Self::NoRunner { .. } => "name it with `--image`",
             Self::OneRecipe { .. } => "name one recipe, or leave the flag out",
             Self::SameDestination { .. } => "put `{name}` into `--push` or `--output`, and give each recipe its own `name`",

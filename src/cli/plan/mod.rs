@@ -1,22 +1,15 @@
-//! `wheelwright plan --shards`: the work of many recipes, given out to machines that have only a registry in
-//! common.
+//! `wheelwright plan`: what a build would do, before it does.
 
 mod engines;
+mod shards;
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{
-    build::{Wishes, locked, read},
-    error::CliError,
-    platform, recipes,
-    session::Session,
-    shards::split,
-    template::Template,
-};
+use super::{error::CliError, platform, session::Session};
 use crate::oci::Platform;
-use engines::{Pipeline, Share};
+use shards::{Engine, Giving, Work};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -38,85 +31,56 @@ index create NAME --of RECIPE` joins what they made. A shard that failed is run 
 
 /// `plan`.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// The recipe, or several; a folder stands for the recipes in it
+pub(super) struct Plan {
+    /// The recipe; with --shards several, where a folder stands for the recipes in it
     #[arg(value_name = "RECIPE", required = true)]
     recipes: Vec<PathBuf>,
-    /// Give the work out to so many machines
-    #[arg(long, value_name = "N")]
-    shards: NonZeroUsize,
-    /// For whom the plan is
-    #[arg(long, value_name = "ENGINE", value_enum, default_value_t)]
-    format: Format,
-    /// What the images are pushed as, HOST/REPOSITORY:TAG; may be given several times
-    #[arg(long, value_name = "REF", value_parser = Template::push, required = true)]
-    push: Vec<Template>,
-    /// Build for this platform of the recipes only; may be given several times
+    /// Look at this platform of the recipe only; may be given several times
     #[arg(long, value_name = "P", value_parser = platform::parse)]
     platform: Vec<Platform>,
-    /// Build this variant of the recipes only; may be given several times
+    /// Look at this variant of the recipe only; may be given several times
     #[arg(long, value_name = "NAME")]
     variant: Vec<String>,
-    /// The container image in which jobs run: with `wheelwright`, and for kubernetes with the recipes, from its
-    /// working folder on
-    #[arg(long, value_name = "IMAGE")]
-    image: Option<String>,
-    /// For kubernetes: the Secret of the type kubernetes.io/dockerconfigjson with the registry's credentials
-    #[arg(long, value_name = "NAME")]
-    registry_secret: Option<String>,
+    /// How the plan is printed
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    giving: Giving,
 }
 
-/// For whom a plan is.
+/// How a plan is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For whoever reads JSON
+    /// An object of JSON
     #[default]
     Json,
-    /// A matrix of GitHub Actions
+    /// With --shards: a matrix of GitHub Actions
     Github,
-    /// A child pipeline of GitLab
+    /// With --shards: a child pipeline of GitLab
     Gitlab,
-    /// Jobs of Kubernetes
+    /// With --shards: Jobs of Kubernetes
     Kubernetes,
+}
+
+impl Format {
+    /// The engine that reads it.
+    const fn engine(self) -> Engine {
+        match self {
+            Self::Json => Engine::Anybody,
+            Self::Github => Engine::Github,
+            Self::Gitlab => Engine::Gitlab,
+            Self::Kubernetes => Engine::Kubernetes,
+        }
+    }
 }
 
 /// The plan as text.
 ///
 /// # Errors
 /// When a recipe is wrong, a lock is missing or stale, or the engine cannot do that.
-pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<String, CliError> {
-    let found = recipes::named(&arguments.recipes)?;
-    let (platforms, variants) = (arguments.platform.as_slice(), arguments.variant.as_slice());
-    let wishes = Wishes { platforms, variants, outputs: &[], pushes: &arguments.push, engine: None };
-    let builder = session.builder()?;
-    let entries = locked(session, &builder, read(&found, wishes)?).await?;
-    let mut shares: Vec<Share> = (1..=arguments.shards.get()).map(Share::new).collect();
-    for part in split(&entries, arguments.shards)? {
-        let (Some(share), Some((entry, _))) = (shares.get_mut(part.shard), entries.get(part.entry)) else { continue };
-        let variant = entry.orders.get(part.order).and_then(|order| order.selection.variant.clone());
-        share.add(&entry.name, variant, &part);
-    }
-    let pipeline = Pipeline {
-        shares,
-        same: same(arguments),
-        pushes: arguments.push.iter().map(ToString::to_string).collect(),
-        recipes: arguments.recipes.iter().map(|path| path.display().to_string()).collect(),
-        image: arguments.image.clone(),
-        secret: arguments.registry_secret.clone(),
-    };
-    match arguments.format {
-        Format::Json => Ok(pipeline.json()),
-        Format::Github => pipeline.github(),
-        Format::Gitlab => pipeline.gitlab(),
-        Format::Kubernetes => pipeline.kubernetes(),
-    }
-}
-
-/// The flags that shards and whoever joins have in common.
-fn same(arguments: &Arguments) -> Vec<String> {
-    let flags = |flag: &str, values: Vec<String>| {
-        values.into_iter().flat_map(|value| [flag.to_owned(), value]).collect::<Vec<_>>()
-    };
-    let platforms = arguments.platform.iter().map(ToString::to_string).collect();
-    [flags("--platform", platforms), flags("--variant", arguments.variant.clone())].concat()
+pub(super) async fn run(session: &Session, arguments: &Plan) -> Result<String, CliError> {
+    let Some(shards) = arguments.giving.shards else { return Err(CliError::NoShards) };
+    let work =
+        Work { recipes: &arguments.recipes, platforms: &arguments.platform, variants: &arguments.variant };
+    shards::run(session, work, (&arguments.giving, shards, arguments.format.engine())).await
 }

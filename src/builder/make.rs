@@ -230,13 +230,12 @@ impl Builder {
 }
 
 fn held(contents: &Contents) -> Vec<Held> {
-    let wheel =
-        |wheel: &LockedWheel, size| Held { name: wheel.name.to_string(), version: wheel.version.to_string(), size };
+    let wheel = |wheel: &LockedWheel, size| Held { name: wheel.name.clone(), version: wheel.version.clone(), size };
     match contents {
         Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),
         Contents::Debian(packages) => packages
             .iter()
-            .map(|one| Held { name: one.name.clone(), version: one.version.to_string(), size: one.size })
+            .map(|one| Held { name: one.name.clone(), version: one.version.clone(), size: one.size })
             .collect(),
         Contents::Wheels(wheels) => wheels.iter().map(|one| wheel(one, one.size)).collect(),
         Contents::Share { wheel: shared, of, .. } => vec![wheel(shared, shared.size / *of as u64)],

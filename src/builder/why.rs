@@ -222,6 +222,7 @@ mod tests {
         let frame = Frame {
             encoding,
             others: 0,
+            beside: &[],
             own: &[],
             strip: &["doc"],
             time_zone: Some("Europe/Berlin"),

@@ -29,8 +29,7 @@ pub(super) fn write(project: &Path, recipes: usize, host: &str) -> Outcome<()> {
         let mut wanted: Vec<String> = common.chain([own.clone()]).collect();
         wanted.sort();
         wanted.dedup();
-        let wanted: Vec<String> =
-            wanted.iter().map(|name| format!("\"./{name}-1.0-py3-none-any.whl\"")).collect();
+        let wanted: Vec<String> = wanted.iter().map(|name| format!("\"./{name}-1.0-py3-none-any.whl\"")).collect();
         // What all have is worth a layer of its own: then they share it.
         let recipe = format!(
             "name = \"{own}\"\nbase = \"{host}/base/python:3.11\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\n\

@@ -58,8 +58,8 @@ pub use remote::{Recorded, RemoteCache};
 pub use reporting::Reported;
 pub use timings::PastBuild;
 use tokio::sync::Semaphore;
-pub use verifying::{Checks, Depth};
 use turns::Turns;
+pub use verifying::{Checks, Depth};
 pub use why::{Since, Why};
 
 use crate::{

@@ -7,9 +7,7 @@
 
 use serde_json::json;
 
-use super::{
-    BuildError, Builder, Built, Destination, Project, Selection, config, make, undone::certificate_digests,
-};
+use super::{BuildError, Builder, Built, Destination, Project, Selection, config, make, undone::certificate_digests};
 use crate::{
     image::{Delivery, Graph, Image, Manifest, TransferError},
     layer::FORMAT,
@@ -61,8 +59,7 @@ impl Builder {
         let kept = (&self.settings.store, self.settings.now);
         let files = make::look_at_scripts(&variant.scripts, &project.folder, &below.facts, kept).map_err(fail)?;
         let certificates = certificate_digests(project)?;
-        let certificates: Vec<String> =
-            certificates.iter().map(|(name, digest)| format!("{name} {digest}")).collect();
+        let certificates: Vec<String> = certificates.iter().map(|(name, digest)| format!("{name} {digest}")).collect();
         let made_from = json!({
             "version": 1,
             "format": FORMAT,
@@ -103,10 +100,7 @@ impl Builder {
         for (locked, _) in Self::chosen(project, lock, selection)? {
             let part = self.part(origin, &locked.platform, whole)?;
             let graph = self.part_at(&part, &locked.platform).await?;
-            entries.push(Descriptor {
-                platform: Some(locked.platform.clone()),
-                ..graph.root().descriptor().clone()
-            });
+            entries.push(Descriptor { platform: Some(locked.platform.clone()), ..graph.root().descriptor().clone() });
             parts.push(graph);
             below.push(locked.base_index);
         }

@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn orders_follow_recipe_and_arguments() {
         let check = |text: &str, variants: &[&str], expect: &[&str]| {
-            let orders = orders(&Recipe::parse("a.toml", text).unwrap(), arguments(variants, &[]).wishes(None)).unwrap();
+            let orders =
+                orders(&Recipe::parse("a.toml", text).unwrap(), arguments(variants, &[]).wishes(None)).unwrap();
             let shown = orders.iter().map(|order| {
                 let places: Vec<_> = order.destinations.iter().map(ToString::to_string).collect();
                 format!("{} {}", order.selection.variant.as_deref().unwrap_or("-"), places.join(" "))

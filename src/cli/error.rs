@@ -188,7 +188,9 @@ impl Advise for CliError {
             Self::NoShards => "say it with `--shards N`",
             Self::NoRunner { .. } => "name it with `--image`",
             Self::OneRecipe { .. } => "name one recipe, or leave the flag out",
-            Self::SameDestination { .. } => "put `{name}` into `--push` or `--output`, and give each recipe its own `name`",
+            Self::SameDestination { .. } => {
+                "put `{name}` into `--push` or `--output`, and give each recipe its own `name`"
+            }
             Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();

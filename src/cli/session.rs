@@ -8,7 +8,11 @@ use std::{
 };
 
 use super::{
-    args::Global, debian_mirrors, environment::Environment, error::CliError, network, package_indexes,
+    args::Global,
+    debian_mirrors,
+    environment::Environment,
+    error::CliError,
+    network, package_indexes,
     progress::{OfRecipe, Reporter},
 };
 use crate::{
@@ -86,7 +90,9 @@ impl Session {
         let epoch = self.environment.epoch()?;
         Ok(Settings {
             store: self.store()?,
-            http: http::Client::new(self.flags.reach.limit(http::Options { offline: self.flags.reach.offline, ..options }))?,
+            http: http::Client::new(
+                self.flags.reach.limit(http::Options { offline: self.flags.reach.offline, ..options }),
+            )?,
             default_index: indexes.default,
             indexes: indexes.indexes,
             index_credentials: indexes.credentials,

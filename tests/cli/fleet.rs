@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use wheelwright::{layout::LayoutSource, image::Source as _, testing::{Base, Wheel}};
+use wheelwright::{
+    image::Source as _,
+    layout::LayoutSource,
+    testing::{Base, Wheel},
+};
 
 use super::{
     bench::Bench,
@@ -37,7 +41,9 @@ fn fleet() -> Bench {
 fn same(text: &str) -> String {
     let word = |word: &str| match word {
         word if word.starts_with("sha256:") => "sha256:…".to_owned(),
-        word if word.contains('.') && word.chars().all(|letter| letter == '.' || letter.is_ascii_digit()) => "…".to_owned(),
+        word if word.contains('.') && word.chars().all(|letter| letter == '.' || letter.is_ascii_digit()) => {
+            "…".to_owned()
+        }
         word => word.to_owned(),
     };
     let line = |line: &str| line.split_whitespace().map(word).collect::<Vec<_>>().join(" ");

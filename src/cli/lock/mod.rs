@@ -35,10 +35,7 @@ pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<Outc
     one(session, &session.builder()?, (file, arguments)).await.map(Outcome::from)
 }
 
-async fn several(
-    session: &Session,
-    (recipes, arguments): (Vec<PathBuf>, &Arguments),
-) -> Result<Outcome, CliError> {
+async fn several(session: &Session, (recipes, arguments): (Vec<PathBuf>, &Arguments)) -> Result<Outcome, CliError> {
     let alone = [("--explain", !arguments.explain.is_empty()), ("--export", arguments.export.format.is_some())];
     if let Some((flag, _)) = alone.into_iter().find(|(_, given)| *given) {
         return Err(CliError::OneRecipe { flag, recipes: recipes.len() });

@@ -61,9 +61,8 @@ impl Pipeline {
 
     pub(super) fn github(&self) -> Result<String, CliError> {
         let shares = self.busy(GITHUB_JOBS, "GitHub")?;
-        let entry = |share: &Share| {
-            json!({ "shard": self.shard(share), "images": share.images.len(), "bytes": share.bytes })
-        };
+        let entry =
+            |share: &Share| json!({ "shard": self.shard(share), "images": share.images.len(), "bytes": share.bytes });
         let entries: Vec<Value> = shares.into_iter().map(entry).collect();
         Ok(format!("{}\n", json!({ "include": entries })))
     }
@@ -138,7 +137,10 @@ impl Pipeline {
     }
 
     fn head(&self, what: &str) -> String {
-        format!("# {what}, by `wheelwright plan --shards {}`: recipes and locks decide who makes what.\n", self.shares.len())
+        format!(
+            "# {what}, by `wheelwright plan --shards {}`: recipes and locks decide who makes what.\n",
+            self.shares.len()
+        )
     }
 
     /// The machines that have anything to do.
@@ -163,7 +165,8 @@ impl Pipeline {
     }
 
     fn join(&self) -> Vec<String> {
-        let words = ["wheelwright", "index", "create"].map(str::to_owned).into_iter().chain(self.pushes.iter().cloned());
+        let words =
+            ["wheelwright", "index", "create"].map(str::to_owned).into_iter().chain(self.pushes.iter().cloned());
         let recipes = self.recipes.iter().flat_map(|recipe| ["--of".to_owned(), recipe.clone()]);
         words.chain(recipes).chain(self.same.iter().cloned()).collect()
     }

@@ -80,7 +80,6 @@ impl Format {
 /// When a recipe is wrong, a lock is missing or stale, or the engine cannot do that.
 pub(super) async fn run(session: &Session, arguments: &Plan) -> Result<String, CliError> {
     let Some(shards) = arguments.giving.shards else { return Err(CliError::NoShards) };
-    let work =
-        Work { recipes: &arguments.recipes, platforms: &arguments.platform, variants: &arguments.variant };
+    let work = Work { recipes: &arguments.recipes, platforms: &arguments.platform, variants: &arguments.variant };
     shards::run(session, work, (&arguments.giving, shards, arguments.format.engine())).await
 }

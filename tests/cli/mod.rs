@@ -7,6 +7,8 @@ mod bench;
 mod building;
 mod caching;
 mod copying;
+#[cfg(feature = "serve")]
+mod fleet;
 mod inspecting;
 mod interrupting;
 #[cfg(feature = "serve")]

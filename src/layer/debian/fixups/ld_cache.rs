@@ -114,13 +114,13 @@ fn folders(tree: &Tree) -> Result<Vec<Folder>, UnpackError> {
 }
 
 /// The folders of `glibc-hwcaps` in a folder.
-fn for_processors(tree: &Tree, named: &str, canonical: &str) -> Vec<Folder> {
+fn for_processors(tree: &Tree, place: &str, canonical: &str) -> Vec<Folder> {
     let Some(parent) = directory(tree, &format!("{canonical}/{CAPABILITIES}")) else { return Vec::new() };
     // A name with a colon could not be told from two in a list of paths.
-    let names = tree.list(&parent).map(|(name, _)| name).filter(|name| !name.starts_with('.') && !name.contains(':'));
-    let found = names.filter_map(|name| {
+    let entries = tree.list(&parent).map(|(name, _)| name).filter(|name| !name.starts_with('.') && !name.contains(':'));
+    let found = entries.filter_map(|name| {
         let canonical = directory(tree, &format!("{parent}/{name}"))?;
-        let named = format!("{named}/{CAPABILITIES}/{name}");
+        let named = format!("{place}/{CAPABILITIES}/{name}");
         Some(Folder { named, canonical, capabilities: Some(name.to_owned()) })
     });
     found.collect()

@@ -17,9 +17,12 @@ fn an_image_starts_on_a_newer_base() {
     let base = debian_base();
     let folder = fresh("rebasing-images");
     let layout = |name: &str| format!("oci:{}", folder.join(name).display());
-    let app = format!("name = \"rebasing\"\nbase = \"{base}\"\n{PLATFORMS}\nwheels.require = [\"markupsafe==3.0.2\"]\n");
+    let app =
+        format!("name = \"rebasing\"\nbase = \"{base}\"\n{PLATFORMS}\nwheels.require = [\"markupsafe==3.0.2\"]\n");
     output(Project::of_text("rebasing", &app).build(&kept("store")).args(["--output", &layout("app")]));
-    let newer = format!("name = \"newer\"\nbase = \"{base}\"\n{PLATFORMS}\n[[scripts]]\nfrom = \"note\"\nto = \"/etc/release-note\"\n");
+    let newer = format!(
+        "name = \"newer\"\nbase = \"{base}\"\n{PLATFORMS}\n[[scripts]]\nfrom = \"note\"\nto = \"/etc/release-note\"\n"
+    );
     let project = Project::of_text("newer", &newer);
     std::fs::write(project.folder().join("note"), "12.99").unwrap();
     output(project.build(&kept("store")).args(["--output", &layout("newer")]));

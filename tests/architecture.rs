@@ -62,9 +62,9 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "oci", "hint", "progress", "quantity", "fs", "python", "zip", "debian", "recipe", "lock", "store", "http",
-            "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base", "resolve",
-            "layer", "verify", "report", "builder",
+            "oci", "hint", "progress", "quantity", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "store",
+            "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base",
+            "resolve", "layer", "verify", "report", "builder",
         ],
     ),
 ];

@@ -1,13 +1,13 @@
 //! From a lock to an image: layers made in parallel, then configs, manifests and the index.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::{
     BuildError, Builder, Built, BuiltCheck, BuiltLayer, Made, Project, Selection,
-    config::{annotations, changes},
+    config::{annotations, changes, index_annotations},
     kept_documents::KeptDocuments,
     make::{Finished, Site, created_by},
     undone::certificate_digests,
@@ -18,7 +18,7 @@ use crate::{
     image::{ConfigLayer, Image, Index, Layer, Manifest, Memory, derive_config},
     layer::{FORMAT, MTIME},
     lock::{Lock, LockedImage, LockedPlatform},
-    oci::{Descriptor, MediaType, Platform, canonical_json},
+    oci::{Descriptor, Digest, MediaType, Platform, canonical_json},
     plan::{Encoding, Frame, LayerKey, PlannedLayer, plan},
     python::NamePattern,
     recipe::{Base, ImageSettings, Variant},
@@ -33,16 +33,14 @@ impl Builder {
     pub async fn build(&self, project: &Project, lock: &Lock, selection: &Selection) -> Result<Built, BuildError> {
         let variant = project.recipe.variant(selection.variant.as_deref())?;
         let index = self.package_index(project);
-        let mut chosen = Vec::new();
-        for platform in Self::chosen_platforms(project, selection)? {
-            let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
-            let below = lock.platform(platform).ok_or_else(missing)?;
-            let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
-            chosen.push((below.under(image), image));
+        let chosen = Self::chosen(project, lock, selection)?;
+        let mut beside: Vec<Vec<&LockedImage>> = Vec::new();
+        for (below, _) in &chosen {
+            beside.push(lock.images.iter().filter(|image| image.platform == below.platform).collect());
         }
-        let images = chosen.iter().map(|(below, image)| {
+        let images = chosen.iter().zip(&beside).map(|((below, image), beside)| {
             let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
-            let site = Site { project, below, index: &index, encoding };
+            let site = Site { project, below, beside, index: &index, encoding };
             self.build_platform(site, image, &variant)
         });
         let built: Vec<(Image, Vec<BuiltLayer>, Option<BuiltCheck>)> = try_join_all(images).await?;
@@ -52,12 +50,27 @@ impl Builder {
             layers.extend(rows);
             checks.extend(check);
         }
-        let mut indexes = chosen.iter().map(|(below, _)| below.base_index);
-        let index_below = indexes.next().flatten().filter(|first| indexes.all(|other| other == Some(*first)));
-        let annotations = annotations(project, index_below.as_ref());
+        let below: Vec<Option<Digest>> = chosen.iter().map(|(below, _)| below.base_index).collect();
+        let annotations = index_annotations(project, &below);
         let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &annotations);
         let index = Index { manifest, images };
         Ok(Built { variant: variant.name, index, layers, checks })
+    }
+
+    /// What the lock says of each image that `selection` chooses: what lies under it, and what is in it.
+    pub(super) fn chosen<'l>(
+        project: &Project,
+        lock: &'l Lock,
+        selection: &Selection,
+    ) -> Result<Vec<(Cow<'l, LockedPlatform>, &'l LockedImage)>, BuildError> {
+        let variant = project.recipe.variant(selection.variant.as_deref())?;
+        let locked = |platform: &Platform| {
+            let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
+            let below = lock.platform(platform).ok_or_else(missing)?;
+            let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
+            Ok((below.under(image), image))
+        };
+        Self::chosen_platforms(project, selection)?.into_iter().map(locked).collect()
     }
 
     fn chosen_platforms<'a>(project: &'a Project, selection: &'a Selection) -> Result<Vec<&'a Platform>, BuildError> {
@@ -100,6 +113,7 @@ impl Builder {
         let frame = Frame {
             encoding: site.encoding,
             others,
+            beside: site.beside,
             own: &own,
             strip: &strip,
             time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
@@ -107,7 +121,7 @@ impl Builder {
         };
         let planned = plan(site.below, image, frame)?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
-        let made = self.make_all(site, planned);
+        let made = self.make_all(site, frame, planned);
         let scripts = self.make_scripts(site, &variant.scripts);
         let (mut made, scripts) = tokio::try_join!(made, scripts)?;
         let check = self.check_wheels(site, image, &keys).await?;
@@ -119,10 +133,15 @@ impl Builder {
     }
 
     /// Makes the layers, the largest first, and gives them back in their order.
-    async fn make_all(&self, site: Site<'_>, planned: Vec<PlannedLayer>) -> Result<Vec<Finished>, BuildError> {
+    async fn make_all(
+        &self,
+        site: Site<'_>,
+        frame: Frame<'_>,
+        planned: Vec<PlannedLayer>,
+    ) -> Result<Vec<Finished>, BuildError> {
         let mut order: Vec<(usize, PlannedLayer)> = planned.into_iter().enumerate().collect();
         order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.input_size()));
-        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, layer).await?));
+        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, frame, layer).await?));
         let mut layers = try_join_all(order.into_iter().map(make)).await?;
         layers.sort_by_key(|(position, _)| *position);
         Ok(layers.into_iter().map(|(_, finished)| finished).collect())

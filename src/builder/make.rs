@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::{
     BuildError, Builder, Held, Made, Project,
@@ -21,9 +21,9 @@ use crate::{
         wheel::{Destination, RecordCheck, install},
         whiteouts,
     },
-    lock::{Facts, Interpreter, LockedPlatform, LockedWheel},
+    lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
-    plan::{Contents, Encoding, LayerKey, PlannedLayer, scripts_key},
+    plan::{Contents, Encoding, Frame, LayerKey, PlannedLayer, scripts_key},
     progress::{Event, Task, TaskKind},
     pypi::PackageIndex,
     recipe::{Compression, Script},
@@ -48,16 +48,23 @@ pub(super) struct Finished {
 pub(super) struct Site<'a> {
     pub(super) project: &'a Project,
     pub(super) below: &'a LockedPlatform,
+    /// All images of the recipe for this platform.
+    pub(super) beside: &'a [&'a LockedImage],
     pub(super) index: &'a PackageIndex,
     pub(super) encoding: Encoding,
 }
 
 impl Builder {
     /// The layer that the plan describes: from an earlier build, or made now.
-    pub(super) async fn make(&self, site: Site<'_>, planned: PlannedLayer) -> Result<Finished, BuildError> {
+    pub(super) async fn make(
+        &self,
+        site: Site<'_>,
+        frame: Frame<'_>,
+        planned: PlannedLayer,
+    ) -> Result<Finished, BuildError> {
         let start = Instant::now();
         let (name, key) = (planned.name.clone(), Some(planned.key));
-        let inputs = why::inputs(&planned, &site.below.facts, site.encoding);
+        let inputs = why::inputs(&planned, &site.below.facts, frame);
         let holds = held(&planned.contents);
         let (debian, noted) = (matches!(planned.contents, Contents::Debian(_)), planned.key);
         let (layer, made) = self.have(site, planned).await?;
@@ -91,11 +98,13 @@ impl Builder {
         self.compute(move || memo::recall(&store, &key)).await
     }
 
-    /// Waits for other processes that make the layer under `key`, and keeps them waiting.
-    async fn turn(&self, key: LayerKey) -> Result<FileLock, BuildError> {
+    /// Waits for all others that make the layer under `key`, here and in other processes, and keeps them
+    /// waiting. Only one of those here takes a thread to wait.
+    async fn turn(&self, key: LayerKey) -> Result<(OwnedMutexGuard<()>, FileLock), BuildError> {
+        let here = self.turns.take(key.digest()).await;
         let store = self.settings.store.clone();
         let turn = tokio::task::spawn_blocking(move || store.lock(&key.digest())).await;
-        Ok(turn.map_err(|_| BuildError::Worker)??)
+        Ok((here, turn.map_err(|_| BuildError::Worker)??))
     }
 
     /// Makes the layer: inputs fetched, items collected, one pass.
@@ -184,7 +193,9 @@ impl Builder {
         wheels: Vec<LockedWheel>,
     ) -> Result<Vec<(LockedWheel, Blob)>, BuildError> {
         let fetch = async |wheel: LockedWheel| {
-            let _turn = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
+            // Whoever waits for another recipe's download takes no place.
+            let _turn = self.turns.take(wheel.sha256).await;
+            let _place = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
             let blob = site.index.download(&wheel).await;
             let blob = blob.map_err(|source| BuildError::Wheel { wheel: wheel.file.clone(), source })?;
             Ok((wheel, blob))
@@ -219,13 +230,12 @@ impl Builder {
 }
 
 fn held(contents: &Contents) -> Vec<Held> {
-    let wheel =
-        |wheel: &LockedWheel, size| Held { name: wheel.name.to_string(), version: wheel.version.to_string(), size };
+    let wheel = |wheel: &LockedWheel, size| Held { name: wheel.name.clone(), version: wheel.version.clone(), size };
     match contents {
         Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),
         Contents::Debian(packages) => packages
             .iter()
-            .map(|one| Held { name: one.name.clone(), version: one.version.to_string(), size: one.size })
+            .map(|one| Held { name: one.name.clone(), version: one.version.clone(), size: one.size })
             .collect(),
         Contents::Wheels(wheels) => wheels.iter().map(|one| wheel(one, one.size)).collect(),
         Contents::Share { wheel: shared, of, .. } => vec![wheel(shared, shared.size / *of as u64)],
@@ -274,7 +284,7 @@ fn install_with_parents(
 }
 
 /// Path with owner, mode and digest of each file of the user's: what decides about their layer.
-type FileDigests = Vec<(String, u32, Digest)>;
+pub(super) type FileDigests = Vec<(String, u32, Digest)>;
 
 fn collect_scripts(
     wanted: &[Script],
@@ -304,7 +314,7 @@ fn collect_scripts(
 }
 
 /// What decides about the layer of the user's files, as far as possible without reading them.
-fn look_at_scripts(
+pub(super) fn look_at_scripts(
     wanted: &[Script],
     folder: &std::path::Path,
     facts: &Facts,

@@ -7,6 +7,8 @@ mod bench;
 mod building;
 mod caching;
 mod copying;
+#[cfg(feature = "serve")]
+mod fleet;
 mod inspecting;
 mod interrupting;
 #[cfg(feature = "serve")]
@@ -15,6 +17,7 @@ mod over;
 mod private_index;
 #[cfg(feature = "serve")]
 mod pushing;
+mod rebasing;
 mod refusing;
 mod reporting;
 #[cfg(feature = "serve")]

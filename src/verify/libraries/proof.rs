@@ -293,6 +293,11 @@ impl<'a> Prover<'_, 'a> {
                     break;
                 }
             }
+            if !open.is_empty() {
+                for others in self.siblings.required_by(path).filter_map(|elf| elf.symbols.as_ref()) {
+                    open.retain(|(hash, _)| others.defined.binary_search(hash).is_err());
+                }
+            }
             self.resolved.insert(path.clone());
             if !open.is_empty() {
                 let symbols = open.into_iter().map(|(_, name)| name.clone()).collect();

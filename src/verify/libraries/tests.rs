@@ -305,7 +305,7 @@ fn modules_that_no_loader_loads_are_named() {
 #[test]
 fn the_one_library_that_python_code_loads_is_imported() {
     let told = |files: &[(&str, Vec<u8>)], source: &str| {
-        let record: String = files.iter().map(|(path, _)| format!("{path},,\n")).collect();
+        let record = files.iter().map(|(path, _)| format!("{path},,\n")).collect::<Vec<_>>().concat();
         let mut all: Vec<(String, Vec<u8>)> =
             files.iter().map(|(path, bytes)| (format!("{SITE}/{path}"), bytes.clone())).collect();
         all.push((format!("{SITE}/p/ffi.py"), source.as_bytes().to_vec()));
@@ -325,4 +325,25 @@ fn the_one_library_that_python_code_loads_is_imported() {
     assert_eq!(told(&[both, other], "import ctypes\n"), ["WW101"]);
     // Where there is an extension module, that says what is needed.
     assert_eq!(told(&[one, ("p/m.so", module("m").build())], "import ctypes\n"), ["WW102"]);
+}
+
+#[test]
+fn symbols_of_required_distributions_may_be_loaded_before() {
+    let told = |requires: &str| {
+        let of = |name: &str, requires: &str| {
+            let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{requires}\n");
+            let module = format!("{name}/m.so");
+            [
+                (format!("{SITE}/{name}-1.0.dist-info/METADATA"), metadata.into_bytes()),
+                (format!("{SITE}/{name}-1.0.dist-info/RECORD"), format!("{module},,\n").into_bytes()),
+            ]
+        };
+        let mut all = [of("user", requires), of("giver", "")].concat();
+        all.push((format!("{SITE}/user/m.so"), module("m").undefined("given").build()));
+        all.push((format!("{SITE}/giver/m.so"), module("m").defines("given").build()));
+        let all: Vec<_> = all.iter().map(|(path, bytes)| (path.as_str(), bytes.clone())).collect();
+        found(system(&all), &[]).iter().map(|finding| finding.code.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("Requires-Dist: giver\n"), [""; 0]);
+    assert_eq!(told(""), ["WW105"]);
 }

@@ -365,7 +365,10 @@ impl Advise for BuildError {
                 ))
             }),
             Self::NotDebian { .. } | Self::OtherLibc { .. } | Self::NoPackageList { .. } | Self::Overlaid { .. } => {
-                self.way_over_a_base().map(Hint::new)
+                self.sentence().map(Hint::new)
+            }
+            Self::PartMissing { .. } | Self::OtherPlatforms { .. } | Self::NotForThisMachine { .. } => {
+                self.sentence().map(Hint::new)
             }
             Self::OtherRelease { base, .. } => {
                 Some(Hint::new(format!("write `suite = \"{base}\"` in `[debian]`, or take another `base`")))
@@ -389,12 +392,6 @@ impl Advise for BuildError {
             Self::Archive(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Engine(error) => error.hint(),
-            Self::OtherPlatforms { .. } | Self::NotForThisMachine { .. } => {
-                Some(Hint::new("choose one of them with `--platform`"))
-            }
-            Self::PartMissing { .. } => Some(Hint::new(
-                "run the shard that makes it with the same recipe, lock and files, or wait for it with `--wait`",
-            )),
             Self::SamePlatform { .. } => Some(Hint::new("name one of them in `--from`")),
             Self::NoPlatform { .. } => Some(Hint::new("name an image whose config has `os` and `architecture`")),
             Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
@@ -408,8 +405,8 @@ impl Advise for BuildError {
 }
 
 impl BuildError {
-    /// What to do where Debian packages cannot be laid over the base.
-    const fn way_over_a_base(&self) -> Option<&'static str> {
+    /// What to do where Debian packages cannot be laid over the base, or another image is wanted.
+    const fn sentence(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotDebian { .. } => "take an image of Debian as `base`, or `scratch`",
             Self::OtherLibc { .. } => "name the release of the base in `debian.suite`",
@@ -417,6 +414,10 @@ impl BuildError {
                 "take a `base` with `/var/lib/dpkg/status` or `/var/lib/dpkg/status.d`, or `scratch`"
             }
             Self::Overlaid { .. } => "leave the package out with `debian.exclude`, or take another `base`",
+            Self::PartMissing { .. } => {
+                "run the shard that makes it with the same recipe, lock and files, or wait for it with `--wait`"
+            }
+            Self::OtherPlatforms { .. } | Self::NotForThisMachine { .. } => "choose one of them with `--platform`",
             _ => return None,
         })
     }

@@ -364,12 +364,6 @@ impl Advise for BuildError {
                     first.owner, first.name
                 ))
             }),
-            Self::NotDebian { .. } | Self::OtherLibc { .. } | Self::NoPackageList { .. } | Self::Overlaid { .. } => {
-                self.sentence().map(Hint::new)
-            }
-            Self::PartMissing { .. } | Self::OtherPlatforms { .. } | Self::NotForThisMachine { .. } => {
-                self.sentence().map(Hint::new)
-            }
             Self::OtherRelease { base, .. } => {
                 Some(Hint::new(format!("write `suite = \"{base}\"` in `[debian]`, or take another `base`")))
             }
@@ -399,7 +393,7 @@ impl Advise for BuildError {
             Self::Scratch => Some(Hint::new("name an image, a layout or an archive")),
             Self::Unpacking { .. } => Some(Hint::new("name a folder with room in TMPDIR, or leave out `--run`")),
             Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
-            Self::Tree { .. } | Self::Worker => None,
+            _ => self.sentence().map(Hint::new),
         }
     }
 }

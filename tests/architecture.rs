@@ -24,6 +24,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("recipe", &["oci", "hint", "python"]),
     ("lock", &["oci", "hint", "python"]),
     ("plan", &["oci", "hint", "python", "recipe", "lock"]),
+    ("init", &["hint", "python", "recipe"]),
     ("store", &["oci", "hint", "fs"]),
     ("http", &["hint", "store"]),
     ("image", &["oci", "hint"]),
@@ -57,9 +58,9 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "store", "http", "image",
-            "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base", "resolve", "layer",
-            "verify", "builder",
+            "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "init", "store", "http",
+            "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base", "resolve",
+            "layer", "verify", "builder",
         ],
     ),
 ];

@@ -5,13 +5,14 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    cache, copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach, remote_cache::Remote,
+    cache, copy, destination, exit, index, init, loading::Loading, lock, platform, reach::Reach, remote_cache::Remote,
     template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
 const EXAMPLES: &str = "\
 Examples:
+  wheelwright init --from Dockerfile                   draft ./wheelwright.toml from what is there
   wheelwright build --output oci:dist                  build ./wheelwright.toml into an OCI layout
   wheelwright build app.toml --push ghcr.io/me/app:1   build for every platform and push
   wheelwright build --locked --push ghcr.io/me/app:1   the same in CI: only what the lock names
@@ -122,6 +123,9 @@ pub(super) enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Draft a recipe from a Dockerfile, requirements, a project or a conda environment
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::Init),
     /// Build the images of a recipe and bring them somewhere
     #[command(after_help = BUILD_EXAMPLES)]
     Build(Build),

@@ -10,6 +10,7 @@ use crate::{
     hint::{Advise, Hint},
     http::HttpError,
     image::{ManifestError, TransferError},
+    init::InitError,
     lock::{LockError, Stale},
     oci::{Platform, Reference, ReferenceError},
     pypi::IndexError,
@@ -25,6 +26,16 @@ pub(super) enum CliError {
     NoRecipe,
     #[error("cannot read the recipe `{}`", path.display())]
     RecipeFile { path: PathBuf, source: io::Error },
+    #[error("there is no Dockerfile here, no `pyproject.toml`, `requirements.txt` or `environment.yml`")]
+    NoOrigin,
+    #[error("nothing says what `{}` is", path.display())]
+    UnknownOrigin { path: PathBuf },
+    #[error("there is a recipe `{}` already", path.display())]
+    RecipeExists { path: PathBuf },
+    #[error("`{}` does not lie below the folder of `{}`", from.display(), recipe.display())]
+    OutsideRecipe { from: PathBuf, recipe: PathBuf },
+    #[error(transparent)]
+    Init(#[from] InitError),
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write `{}`", path.display())]
@@ -110,6 +121,11 @@ impl CliError {
             Self::NoRecipe
             | Self::RecipeFile { .. }
             | Self::NoDestination
+            | Self::NoOrigin
+            | Self::UnknownOrigin { .. }
+            | Self::RecipeExists { .. }
+            | Self::OutsideRecipe { .. }
+            | Self::Init(InitError::NoStage { .. } | InitError::UnknownBase { .. })
             | Self::NoName
             | Self::Platform { .. }
             | Self::PushToDigest { .. }
@@ -123,6 +139,7 @@ impl CliError {
             | Self::Mirror { .. }
             | Self::NoLayer { .. }
             | Self::RecordKey { .. } => Code::Usage,
+            Self::Init(_) => Code::Recipe,
             Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
             #[cfg(feature = "serve")]
             Self::ServePlace { .. } => Code::Usage,
@@ -139,6 +156,13 @@ impl Advise for CliError {
         let sentence = match self {
             Self::NoRecipe => "name a recipe: `wheelwright build RECIPE.toml`",
             Self::RecipeFile { .. } => "check the path of the recipe",
+            Self::NoOrigin => "name a file with `--from`",
+            Self::UnknownOrigin { .. } => {
+                "name a Dockerfile, requirements (`.txt`), a `pyproject.toml` or an environment (`.yml`)"
+            }
+            Self::RecipeExists { .. } => "write another file with `--output FILE`, print with `--output -`, or add `--force`",
+            Self::OutsideRecipe { .. } => "let `--output` name a file in a folder above it: paths are relative to it",
+            Self::Init(error) => return error.hint(),
             Self::NoDestination => {
                 "add `--output oci:DIR`, `--output oci-archive:FILE`, `--push HOST/REPOSITORY:TAG` or `--load`"
             }

@@ -27,6 +27,7 @@ mod why;
 mod summary;
 mod build;
 mod lock;
+mod init;
 mod inspect;
 mod verify;
 mod copy;
@@ -122,6 +123,7 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
         Command::Verify(arguments) => return verify::run(session, arguments).await,
         Command::Build(arguments) => build::run(session, arguments).await,
         Command::Lock(arguments) => lock::run(session, arguments).await,
+        Command::Init(arguments) => init::run(session, arguments),
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
         Command::Index(arguments) => index::run(session, arguments).await,

@@ -7,6 +7,7 @@ mod bench;
 mod building;
 mod caching;
 mod copying;
+mod drafting;
 mod inspecting;
 mod interrupting;
 #[cfg(feature = "serve")]

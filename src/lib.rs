@@ -8,6 +8,7 @@
 pub mod oci;
 pub mod hint;
 pub mod progress;
+pub mod quantity;
 pub mod fs;
 // Fixtures for tests, here and in programs that embed this one.
 pub mod testing;
@@ -44,6 +45,7 @@ pub mod base;
 pub mod resolve;
 pub mod layer;
 pub mod verify;
+pub mod report;
 // Facade.
 pub mod builder;
 #[cfg(feature = "cli")]

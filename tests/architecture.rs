@@ -15,6 +15,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("oci", &[]),
     ("hint", &[]),
     ("progress", &["hint"]),
+    ("quantity", &[]),
     ("fs", &[]),
     ("testing", &["oci"]),
     ("python", &["oci", "hint"]),
@@ -27,7 +28,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("init", &["hint", "python", "recipe"]),
     ("store", &["oci", "hint", "fs"]),
     ("http", &["hint", "store"]),
-    ("image", &["oci", "hint"]),
+    ("image", &["oci", "hint", "progress"]),
     ("layout", &["oci", "hint", "fs", "image"]),
     ("archive", &["oci", "hint", "fs", "image", "layout"]),
     ("engine", &["oci", "hint", "image", "archive"]),
@@ -46,21 +47,25 @@ const HOUSE: &[(&str, &[&str])] = &[
             "image",
         ],
     ),
-    ("verify", &["oci", "hint", "fs", "testing", "python", "elf", "recipe", "lock", "plan", "image", "base"]),
+    (
+        "verify",
+        &["oci", "hint", "quantity", "fs", "testing", "python", "elf", "recipe", "lock", "plan", "image", "base"],
+    ),
+    ("report", &["oci", "progress", "quantity"]),
     (
         "builder",
         &[
             "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock", "plan",
             "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt",
-            "base", "resolve", "layer", "verify",
+            "base", "resolve", "layer", "verify", "report",
         ],
     ),
     (
         "cli",
         &[
-            "oci", "hint", "progress", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "init", "store", "http",
+            "oci", "hint", "progress", "quantity", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "init", "store", "http",
             "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base", "resolve",
-            "layer", "verify", "builder",
+            "layer", "verify", "report", "builder",
         ],
     ),
 ];

@@ -4,8 +4,9 @@ use std::{fs, io, path::Path, sync::Arc};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use wheelwright::{
+    builder::Listing,
     layer::{
-        Format, Item, Laid, Paths, Threads, lay, merge,
+        Format, Item, Laid, Paths, Threads, lay, lay_before, merge,
         wheel::{self, RecordCheck},
     },
     lock::{Facts, Interpreter, LockedWheel, Scheme, WheelSource},
@@ -33,6 +34,8 @@ pub(super) fn run(words: &[&str]) -> Outcome<()> {
                     let items = installed(&blob, file, RecordCheck::Verify)?;
                     engine(&store, &items, Threads::One).map(|laid| say(&laid))
                 }
+                "one-listed" => listed(&store, &installed(&blob, file, RecordCheck::Skip)?, Threads::One),
+                "two-listed" => listed(&store, &installed(&blob, file, RecordCheck::Skip)?, Threads::Two),
                 "one-written" => written(laid(Threads::One)?, Path::new(out)),
                 "two-written" => written(laid(Threads::Two)?, Path::new(out)),
                 _ => Err(format!("there is no way {way}").into()),
@@ -57,6 +60,15 @@ pub(super) fn found(store: &Store, digest: &str) -> Outcome<Blob> {
 /// From what the wheel puts on disk to the layer's digests.
 pub(super) fn engine(store: &Store, items: &[Item], threads: Threads) -> Outcome<Laid> {
     Ok(lay(items, Format::Gzip, threads, store, &|_| {})?)
+}
+
+/// The same, and what checks want to know of the layer is noted, as every build does.
+fn listed(store: &Store, items: &[Item], threads: Threads) -> Outcome<()> {
+    let mut listing = Listing::default();
+    let laid = lay_before(&mut listing, items, (Format::Gzip, threads), store, &|_| {})?;
+    listing.keep(store, laid.diff_id)?;
+    say(&laid);
+    Ok(())
 }
 
 /// From the wheel in the store to what it puts on disk.

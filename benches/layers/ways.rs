@@ -39,10 +39,12 @@ enum Step {
 }
 
 /// All of them, in the order of the table.
-pub(super) const ALL: [Way; 9] = [
+pub(super) const ALL: [Way; 11] = [
     Way { name: FLOOR, ours: true, step: Step::Child("floor") },
     Way { name: "engine, 1 thread", ours: true, step: Step::Child("one") },
     Way { name: "engine, 2 threads", ours: true, step: Step::Child("two") },
+    Way { name: "engine, 1 thread, noted", ours: true, step: Step::Child("one-listed") },
+    Way { name: "engine, 2 threads, noted", ours: true, step: Step::Child("two-listed") },
     Way { name: "engine, 1 thread, RECORD", ours: true, step: Step::Child("one-verified") },
     Way { name: "engine, 1 thread, to a file", ours: true, step: Step::Child("one-written") },
     Way { name: "engine, 2 threads, to a file", ours: true, step: Step::Child("two-written") },

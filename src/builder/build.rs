@@ -173,6 +173,7 @@ impl Builder {
                 made: finished.made,
                 time: finished.time,
                 why: Some(why),
+                holds: finished.holds,
             });
             history.push(ConfigLayer { diff_id: layer.diff_id, created_by: created_by(&finished.name, platform) });
             layers.push(layer);
@@ -205,5 +206,6 @@ fn base_row(layer: &Layer, platform: &Platform) -> BuiltLayer {
         made: Made::Base,
         time: Duration::ZERO,
         why: None,
+        holds: Vec::new(),
     }
 }

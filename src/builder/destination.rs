@@ -1,15 +1,18 @@
 //! Where images come from and go to.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use super::{BuildError, Builder, Built, Made};
+use super::{BuildError, Builder, Built, BuiltLayer, Made};
 use crate::{
     archive::{ArchiveSink, ArchiveSource, Listing},
     engine::{Engine, EngineSink},
     hint::Hint,
-    image::{Delivery, Graph, Sink, Source, TransferError},
+    image::{BlobSource as _, Delivery, Graph, Sink, Source, TransferError},
     layout::{LayoutSink, LayoutSource},
-    oci::{Platform, Reference},
+    oci::{Digest, Platform, Reference},
     recipe::Base,
 };
 
@@ -58,7 +61,7 @@ impl Builder {
     /// When the destination cannot be written; it is then as it was, apart from blobs that nothing names.
     pub async fn deliver(&self, built: &Built, to: &Destination) -> Result<Delivery, BuildError> {
         self.warn_of_giants(built, to);
-        self.bring(&Graph::of_index(&built.index), to).await
+        self.bring_watched(&self.graph_of(built), to).await
     }
 
     /// Brings an image from anywhere to `to`. Whoever reads there sees the old image or the new one.
@@ -67,6 +70,24 @@ impl Builder {
     /// When the destination cannot be written, or the image cannot be read; the destination is then as
     /// it was, apart from blobs that nothing names.
     pub async fn bring(&self, graph: &Graph, to: &Destination) -> Result<Delivery, BuildError> {
+        self.bring_watched(&graph.watched(&self.settings.observer, |_| None), to).await
+    }
+
+    /// What was built, of which the observer hears when it is read, by the names of its layers.
+    pub(super) fn graph_of(&self, built: &Built) -> Graph {
+        let named = |layer: &BuiltLayer| (layer.digest, format!("{} {}", layer.name, layer.platform));
+        let names: BTreeMap<Digest, String> = built.layers.iter().rev().map(named).collect();
+        let configs = built
+            .index
+            .images
+            .iter()
+            .map(|image| (image.config.descriptor().digest, format!("config {}", image.platform)));
+        let names: BTreeMap<Digest, String> = names.into_iter().chain(configs).collect();
+        Graph::of_index(&built.index).watched(&self.settings.observer, |blob| names.get(&blob.digest).cloned())
+    }
+
+    /// As [`Builder::bring`], for a graph that is watched.
+    pub(super) async fn bring_watched(&self, graph: &Graph, to: &Destination) -> Result<Delivery, BuildError> {
         match self.bring_once(graph, to).await? {
             Err(source) => {
                 self.remove_damaged(graph, &source).await;

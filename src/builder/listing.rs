@@ -8,14 +8,17 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// Sees a layer being made.
+/// Sees a layer being made, for [`lay_before`](crate::layer::lay_before): what is to be known of it for checks.
 #[derive(Debug, Default)]
-pub(super) struct Listing(Recorder);
+pub struct Listing(Recorder);
 
 impl Listing {
     /// Keeps what was seen, by the layer's diff id. A layer whose files tell more than is kept has no
     /// note; whoever checks it reads it, and says so.
-    pub(super) fn keep(self, store: &Store, diff_id: DiffId) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn keep(self, store: &Store, diff_id: DiffId) -> Result<(), StoreError> {
         self.0.finish().map_or(Ok(()), |entries| base::keep_layer(store, diff_id, &entries))
     }
 }

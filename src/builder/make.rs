@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use tokio::sync::oneshot;
 
 use super::{
-    BuildError, Builder, Made, Project,
+    BuildError, Builder, Held, Made, Project,
     listing::Listing,
     memo::{self, MadeLayer},
     seen::Seen,
@@ -37,6 +37,7 @@ pub(super) struct Finished {
     pub(super) key: Option<LayerKey>,
     /// What it was made of, in words.
     pub(super) inputs: Inputs,
+    pub(super) holds: Vec<Held>,
     pub(super) layer: MadeLayer,
     pub(super) made: Made,
     pub(super) time: Duration,
@@ -57,12 +58,13 @@ impl Builder {
         let start = Instant::now();
         let (name, key) = (planned.name.clone(), Some(planned.key));
         let inputs = why::inputs(&planned, &site.below.facts, site.encoding);
+        let holds = held(&planned.contents);
         let (debian, noted) = (matches!(planned.contents, Contents::Debian(_)), planned.key);
         let (layer, made) = self.have(site, planned).await?;
         if debian && made != Made::Built {
             self.judge_noted(site.project, &noted)?;
         }
-        Ok(Finished { name, key, inputs, layer, made, time: start.elapsed() })
+        Ok(Finished { name, key, inputs, holds, layer, made, time: start.elapsed() })
     }
 
     async fn have(&self, site: Site<'_>, planned: PlannedLayer) -> Result<(MadeLayer, Made), BuildError> {
@@ -161,7 +163,8 @@ impl Builder {
             let name = format!("scripts {platform}");
             (self.lay(name, key, items, site.encoding).await?.map_err(fail)?, Made::Built)
         };
-        Ok(Some(Finished { name: "scripts".to_owned(), key: None, inputs, layer, made, time: start.elapsed() }))
+        let (name, holds) = ("scripts".to_owned(), Vec::new());
+        Ok(Some(Finished { name, key: None, inputs, holds, layer, made, time: start.elapsed() }))
     }
 
     /// Runs `work` on the pool of worker threads; none of them ever waits for a socket.
@@ -212,6 +215,20 @@ impl Builder {
             Ok(memo::remember(&store, &key, laid)?)
         })
         .await
+    }
+}
+
+fn held(contents: &Contents) -> Vec<Held> {
+    let wheel =
+        |wheel: &LockedWheel, size| Held { name: wheel.name.to_string(), version: wheel.version.to_string(), size };
+    match contents {
+        Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),
+        Contents::Debian(packages) => packages
+            .iter()
+            .map(|one| Held { name: one.name.clone(), version: one.version.to_string(), size: one.size })
+            .collect(),
+        Contents::Wheels(wheels) => wheels.iter().map(|one| wheel(one, one.size)).collect(),
+        Contents::Share { wheel: shared, of, .. } => vec![wheel(shared, shared.size / *of as u64)],
     }
 }
 

@@ -37,7 +37,7 @@ impl Builder {
         to: &Destination,
     ) -> Result<Delivery, BuildError> {
         self.warn_of_giants(built, to);
-        let graph = Graph::of_index(&built.index);
+        let graph = self.graph_of(built);
         let error = match self.bring_once(&graph, to).await? {
             Ok(delivery) => return Ok(delivery),
             Err(error) => error,
@@ -51,7 +51,7 @@ impl Builder {
         if again.index.manifest.descriptor() != built.index.manifest.descriptor() {
             return Err(fail(error));
         }
-        self.bring(&Graph::of_index(&again.index), to).await
+        self.bring_watched(&self.graph_of(&again), to).await
     }
 
     /// Throws away what a blob turned out to be made of wrongly, so that it is had anew.

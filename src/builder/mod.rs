@@ -26,6 +26,7 @@ mod over;
 mod replacing;
 mod paths;
 mod remote;
+mod reporting;
 mod seen;
 mod stated;
 mod timings;
@@ -48,7 +49,9 @@ pub use destination::Destination;
 pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
+pub use listing::Listing;
 pub use remote::{Recorded, RemoteCache};
+pub use reporting::Reported;
 pub use timings::PastBuild;
 use tokio::sync::Semaphore;
 pub use verifying::{Checks, Depth};
@@ -161,6 +164,19 @@ pub struct BuiltLayer {
     pub time: Duration,
     /// Why it is what it is; nothing for the base's.
     pub why: Option<Why>,
+    /// Wheels and packages in it.
+    pub holds: Vec<Held>,
+}
+
+/// A wheel or a package in a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Bytes of the file it came as, or of the part of it that is in the layer.
+    pub size: u64,
 }
 
 /// What it took to have a layer.
@@ -174,6 +190,17 @@ pub enum Made {
     Remote,
     /// It was made now.
     Built,
+}
+
+impl std::fmt::Display for Made {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Base => "base",
+            Self::Cached => "cached",
+            Self::Remote => "remote",
+            Self::Built => "built",
+        })
+    }
 }
 
 /// Builds images.

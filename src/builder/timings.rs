@@ -90,6 +90,7 @@ mod tests {
             made,
             time: Duration::from_millis(1500),
             why: None,
+            holds: Vec::new(),
         };
         let built = Built {
             variant: None,

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     cache, copy, destination, exit, index, init, loading::Loading, lock, platform, reach::Reach, remote_cache::Remote,
-    template::Template, verify,
+    reporting, template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
@@ -144,6 +144,9 @@ pub(super) enum Command {
     /// Join images of several platforms under one name
     #[command(subcommand)]
     Index(index::Index),
+    /// Tell a build's report otherwise: as a page, a text, or data
+    #[command(after_help = reporting::EXAMPLES)]
+    Report(reporting::Arguments),
     /// See to the store: what is kept between builds
     #[command(subcommand)]
     Cache(cache::Cache),
@@ -194,6 +197,10 @@ pub(super) struct Build {
     /// Write digests, sizes, layers and destinations to FILE, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) metadata_file: Option<PathBuf>,
+    /// Write what was built, how long each part took and what was found to FILE.html, FILE.md or FILE.json;
+    /// may be given several times
+    #[arg(long, value_name = "FILE", value_parser = reporting::Target::parse)]
+    pub(super) report: Vec<reporting::Target>,
     /// Hold every file of every wheel against the SHA-256 in the wheel's RECORD. A wheel as a whole is
     /// what the lock names either way. Layers that were not checked so far are made again
     #[arg(long)]

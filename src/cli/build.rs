@@ -1,6 +1,6 @@
 //! `wheelwright build`: lock if need be, build every image, and only then deliver.
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use super::{
     args, destination,
@@ -14,11 +14,13 @@ use super::{
     verify, why,
 };
 use crate::{
-    builder::{Destination, Selection, Settings},
+    builder::{Destination, Reported, Selection, Settings},
     engine::Engine,
     layer::wheel::RecordCheck,
     oci::{Platform, Reference},
+    progress::Observer,
     recipe::Recipe,
+    report::Recorder,
 };
 
 /// One image to build, and where it goes.
@@ -43,15 +45,17 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     let orders = orders(&file.project.recipe, arguments, engine)?;
     let records = if arguments.verify_record { RecordCheck::Verify } else { RecordCheck::Skip };
     let settings = session.settings()?;
+    let recorder = Arc::new(Recorder::new(Arc::clone(&settings.observer)));
+    let observer = Arc::clone(&recorder) as Arc<dyn Observer>;
     let remote = arguments.remote.settings(&pushes(&orders), settings.http.options().offline)?;
-    let builder = session.builder_of(Settings { remote, records, ..settings })?;
+    let builder = session.builder_of(Settings { remote, records, observer, ..settings })?;
     let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
     let lock = lock::fresh(session, &builder, &file, policy).await?;
     let mut images = Vec::new();
     for order in &orders {
         images.push(builder.build(&file.project, &lock, &order.selection).await?);
     }
-    verify::after_build(session, &builder, &file.project.recipe, (&images, arguments.verify)).await?;
+    let checked = verify::after_build(session, &builder, &file.project.recipe, (&images, arguments.verify)).await?;
     let mut delivered: Vec<Delivered<'_>> = Vec::new();
     for (order, built) in orders.iter().zip(&images) {
         let mut deliveries = Vec::new();
@@ -65,6 +69,15 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     for (built, deliveries) in &delivered {
         let sent = deliveries.iter().map(|(_, delivery)| delivery.bytes_sent()).sum();
         builder.remember_build(&file.project, built, (start.elapsed(), sent))?;
+    }
+    if !arguments.report.is_empty() {
+        let reported = delivered.iter().enumerate().map(|(position, (built, deliveries))| Reported {
+            built,
+            deliveries,
+            checked: checked.get(position),
+        });
+        let report = builder.report(&file.project, &reported.collect::<Vec<_>>(), &recorder);
+        arguments.report.iter().try_for_each(|target| target.write(&report))?;
     }
     if let Some(path) = &arguments.metadata_file {
         metadata::write(path, &delivered)?;
@@ -145,6 +158,7 @@ mod tests {
             locked: false,
             loading: Loading::default(),
             metadata_file: None,
+            report: Vec::new(),
             verify_record: false,
             why: Vec::new(),
             remote: Remote::default(),

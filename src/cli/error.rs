@@ -88,6 +88,8 @@ pub(super) enum CliError {
     RecordKey { path: PathBuf, source: KeyError },
     #[error("no layer is called `{name}`")]
     NoLayer { name: String, known: Vec<String> },
+    #[error("`{}` is no report of a build: {reason}", path.display())]
+    NoReport { path: PathBuf, reason: String },
     #[error("the time of this machine is unknown")]
     NoTime,
     #[error("cannot write to standard output")]
@@ -138,6 +140,7 @@ impl CliError {
             | Self::Certificates { .. }
             | Self::Mirror { .. }
             | Self::NoLayer { .. }
+            | Self::NoReport { .. }
             | Self::RecordKey { .. } => Code::Usage,
             Self::Init(_) => Code::Recipe,
             Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
@@ -174,6 +177,7 @@ impl Advise for CliError {
             Self::NoLayer { known, .. } => {
                 return Some(Hint::new(format!("choose with `--why` from {}", known.join(", "))));
             }
+            Self::NoReport { .. } => "name what `build --report FILE.json` wrote",
             Self::NoTime => "set the clock to a time after 1970",
             Self::Findings { .. } => {
                 "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`"

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{deliveries, error::CliError};
 use crate::{
-    builder::{Built, Destination, Made},
+    builder::{Built, Destination},
     fs::write_atomic,
     image::{BlobSource as _, Delivery, Image, Moved},
     oci::Descriptor,
@@ -83,14 +83,8 @@ fn of_platform(built: &Built, image: &Image) -> Value {
         |descriptor: &Descriptor| json!({ "digest": descriptor.digest.to_string(), "size": descriptor.size });
     let rows = built.layers.iter().filter(|row| row.platform == image.platform);
     let layers = rows.zip(&image.layers).map(|(row, layer)| {
-        let made = match row.made {
-            Made::Base => "base",
-            Made::Cached => "cached",
-            Made::Remote => "remote",
-            Made::Built => "built",
-        };
         json!({
-            "name": row.name, "digest": row.digest.to_string(), "size": row.size, "made": made,
+            "name": row.name, "digest": row.digest.to_string(), "size": row.size, "made": row.made.to_string(),
             "diffId": layer.diff_id.to_string(), "mediaType": layer.blob.descriptor().media_type.to_string(),
         })
     });

@@ -11,8 +11,8 @@ mod package_indexes;
 mod debian_mirrors;
 mod error;
 mod report;
+mod reporting;
 mod progress;
-mod quantity;
 mod table;
 mod template;
 mod project;
@@ -51,6 +51,8 @@ use error::CliError;
 use exit::Code;
 use progress::Screen;
 use session::Session;
+
+use crate::quantity;
 
 /// How long an interrupted run waits for what it has under way to be put away.
 const GRACE: Duration = Duration::from_secs(5);
@@ -127,6 +129,7 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
         Command::Index(arguments) => index::run(session, arguments).await,
+        Command::Report(arguments) => reporting::run(arguments),
         Command::Cache(arguments) => cache::run(session, arguments).await,
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => serve::run(session, arguments, interruption(), print).await,

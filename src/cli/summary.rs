@@ -28,15 +28,10 @@ fn layers(images: &[Delivered<'_>]) -> String {
     for (built, deliveries) in images {
         let variant = built.variant.as_ref().map(|variant| format!("{variant}: ")).unwrap_or_default();
         for layer in &built.layers {
-            let (made, time) = match layer.made {
-                Made::Base => ("base", String::new()),
-                Made::Cached => ("cached", String::new()),
-                Made::Remote => ("remote", String::new()),
-                Made::Built => ("built", quantity::seconds(layer.time)),
-            };
+            let time = if layer.made == Made::Built { quantity::seconds(layer.time) } else { String::new() };
             let (name, platform) = (format!("{variant}{}", layer.name), layer.platform.to_string());
             let delivered = delivered(layer, deliveries.iter().map(|(_, delivery)| delivery));
-            table.row([name, platform, made.to_owned(), delivered, quantity::bytes(layer.size), time]);
+            table.row([name, platform, layer.made.to_string(), delivered, quantity::bytes(layer.size), time]);
         }
     }
     table.render(terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
@@ -92,6 +87,7 @@ mod tests {
             made,
             time: Duration::from_millis(2340),
             why: None,
+            holds: Vec::new(),
         };
         let manifest = Manifest::of_index(&[], &serde_json::Value::Null);
         Built {

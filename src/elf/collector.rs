@@ -8,22 +8,19 @@ use std::{
 use super::{
     Detail, Elf, Malformed,
     dynamic::parse,
-    header::{DYNAMIC, HEADER_SIZE, Header, INTERPRETER, LOAD, MAGIC, Segment},
+    header::{HEADER_SIZE, MAGIC},
     held::{Held, Stop},
+    plan::{self, Headers, joined},
 };
 
-/// Files of this many bytes are held whole.
+/// Files of this many bytes are held whole from the first one on.
 const WHOLE: u64 = 1 << 20;
-/// Bytes at a file's beginning: its program headers, as a rule, and the tables that linkers put first.
-const HEAD: u64 = 40 << 20;
-/// Bytes from the dynamic section on, where patchelf puts what it has changed.
-const TAIL: u64 = 11 << 20;
-/// Bytes of other segments, the small ones first: patchelf makes one for each table that it moves.
-const SEGMENTS: u64 = 11 << 20;
 /// Most bytes of one file that are held.
-pub const MEMORY_LIMIT: u64 = WHOLE + HEAD + TAIL + SEGMENTS;
+pub const MEMORY_LIMIT: u64 = plan::MOST;
 /// Before the program headers are known, everything is held.
 const START: u64 = 4096;
+/// Longer memory is given back after a file.
+const SPARE: usize = 16 << 20;
 /// How often a file is read again at most: for program headers, dynamic section, hash table, the others.
 const ROUNDS: usize = 4;
 
@@ -63,6 +60,10 @@ pub struct Unread {
 
 /// Takes a file in pieces and keeps what may be needed of it: at most [`MEMORY_LIMIT`] bytes.
 ///
+/// The program headers stand first, and say where the dynamic section will come, which says where all
+/// tables are. Until it comes, its place in the file tells what is likely to hold tables, and that is kept; from
+/// then on just the tables.
+///
 /// ```
 /// use wheelwright::elf::{Collected, Collector, Detail};
 ///
@@ -87,9 +88,14 @@ pub struct Collector {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// It is not known yet what is to be kept.
-    Start,
-    Planned,
+    /// Nothing is known up to this place.
+    Start(u64),
+    /// The program headers end here, further behind.
+    Headers(u64),
+    /// The dynamic section ends here.
+    Dynamic(u64),
+    /// What is to be kept is known, as far as it will be.
+    Settled,
     Foreign,
 }
 
@@ -108,29 +114,35 @@ impl Collector {
 
     /// A file of `size` bytes begins.
     pub fn begin(&mut self, size: u64) {
-        let start = size.min(if size <= WHOLE { WHOLE } else { START });
+        let start = if size <= WHOLE { size } else { START };
         self.start_over(size, 0);
-        self.keep(std::iter::once(0..start));
-        self.stage = if size < HEADER_SIZE as u64 { Stage::Foreign } else { Stage::Start };
+        self.keep(std::iter::once(0..start).collect());
+        self.stage = if size < HEADER_SIZE as u64 { Stage::Foreign } else { Stage::Start(start) };
     }
 
     /// The file of `size` bytes begins once more, of which `unread` is missing.
     pub fn again(&mut self, size: u64, unread: &Unread) {
         self.start_over(size, unread.rounds);
         self.keep(unread.ranges.clone());
-        self.stage = Stage::Planned;
+        self.stage = Stage::Settled;
     }
 
     /// Takes the next bytes of the file.
     pub fn write(&mut self, mut bytes: &[u8]) {
-        if self.stage == Stage::Start {
-            let wanted = self.parts.first().map_or(0, |part| part.range.end - self.position);
-            let now = usize::try_from(wanted).unwrap_or(usize::MAX).min(bytes.len());
+        while let Stage::Start(end) | Stage::Headers(end) | Stage::Dynamic(end) = self.stage {
+            let wanted = usize::try_from(end.saturating_sub(self.position)).unwrap_or(usize::MAX);
+            let now = wanted.min(bytes.len());
             self.take_in(&bytes[..now]);
             bytes = &bytes[now..];
-            self.plan();
+            if matches!(self.stage, Stage::Start(_)) && self.is_foreign() {
+                self.stage = Stage::Foreign;
+            } else if self.position < end {
+                return;
+            } else {
+                self.stage = self.advance();
+            }
         }
-        if self.stage == Stage::Planned {
+        if self.stage == Stage::Settled {
             self.take_in(bytes);
         }
     }
@@ -143,8 +155,7 @@ impl Collector {
         if self.position != self.size {
             return Collected::Malformed(Malformed::Truncated);
         }
-        let parts = self.parts.iter().map(|part| (part.range.start, &part.bytes[..])).collect();
-        match parse(&Held { size: self.size, parts }, self.detail) {
+        match parse(&self.held(), self.detail) {
             Ok(None) => Collected::Foreign,
             Ok(Some(elf)) => Collected::Elf(Box::new(elf)),
             Err(Stop::Malformed(malformed)) => Collected::Malformed(malformed),
@@ -156,8 +167,7 @@ impl Collector {
         let mut ranges = more;
         if self.rounds == 0 {
             // What the dynamic section names is asked for all at once: the rest was held only in case.
-            ranges.push(0..HEADER_SIZE as u64);
-            ranges.extend(self.needed_by_headers());
+            ranges.extend(plan::named(&self.held()));
         } else {
             ranges.extend(self.parts.iter().map(|part| part.range.clone()));
         }
@@ -176,18 +186,73 @@ impl Collector {
             bytes.clear();
             self.spare.push(bytes);
         }
+        self.spare.retain(|spare| spare.capacity() <= SPARE);
         // The longest last, to be taken first.
         self.spare.sort_by_key(Vec::capacity);
         let extra = self.spare.len().saturating_sub(4);
         self.spare.drain(..extra);
     }
 
-    /// Adds parts behind those that are there.
-    fn keep(&mut self, ranges: impl IntoIterator<Item = Range<u64>>) {
-        for range in ranges {
-            let bytes = self.spare.pop().unwrap_or_default();
-            self.parts.push(Part { range, bytes });
+    fn held(&self) -> Held<'_> {
+        let parts = self.parts.iter().map(|part| (part.range.start, &part.bytes[..])).collect();
+        Held { size: self.size, parts }
+    }
+
+    /// Whether the first bytes are those of another kind of file.
+    fn is_foreign(&self) -> bool {
+        self.parts.first().is_none_or(|part| {
+            let length = part.bytes.len().min(MAGIC.len());
+            part.bytes[..length] != MAGIC[..length]
+        })
+    }
+
+    /// Decides what is to be kept, as soon as more is known.
+    fn advance(&mut self) -> Stage {
+        let headers = match (self.stage, plan::headers(&self.held())) {
+            (Stage::Start(_), _) if self.size <= WHOLE => return Stage::Settled,
+            (Stage::Dynamic(_), _) => {
+                if let Err(Stop::Unread(mut tables)) = parse(&self.held(), Detail::Linking) {
+                    tables.extend(plan::named(&self.held()));
+                    self.keep(tables);
+                }
+                return Stage::Settled;
+            }
+            (_, headers) => headers,
+        };
+        let (wanted, next) = match headers {
+            Headers::None => return Stage::Settled,
+            Headers::Behind(range) => (plan::without_headers(&range, self.size), Stage::Headers(range.end)),
+            Headers::Here(segments) => {
+                let end = plan::dynamic(&segments).map(|range| range.end.min(self.size).max(self.position));
+                (plan::likely(&segments, self.size), end.map_or(Stage::Settled, Stage::Dynamic))
+            }
+        };
+        self.keep(wanted.into_iter().chain(plan::named(&self.held())).collect());
+        if self.size <= plan::HEAD { Stage::Settled } else { next }
+    }
+
+    /// From now on keeps `wanted`, and of what is held only what lies between the first and the last of it.
+    fn keep(&mut self, wanted: Vec<Range<u64>>) {
+        let (wanted, position) = (joined(wanted), self.position);
+        for part in &mut self.parts {
+            part.cut_to(&wanted);
         }
+        self.parts.retain(|part| !part.bytes.is_empty());
+        let held: u64 = self.parts.iter().map(|part| part.bytes.len() as u64).sum();
+        let ahead = wanted.into_iter().filter(|range| range.end > position);
+        let mut room = MEMORY_LIMIT.saturating_sub(held);
+        for range in ahead {
+            let Some(left) = room.checked_sub(range.end - range.start.max(position)) else { break };
+            room = left;
+            let open = self.parts.iter_mut().find(|part| part.range.end == position && range.start < position);
+            if let Some(part) = open {
+                part.range.end = range.end;
+            } else {
+                let bytes = self.spare.pop().unwrap_or_default();
+                self.parts.push(Part { range: range.start.max(position)..range.end, bytes });
+            }
+        }
+        self.parts.sort_by_key(|part| part.range.start);
     }
 
     fn take_in(&mut self, bytes: &[u8]) {
@@ -197,106 +262,29 @@ impl Collector {
             if from < to
                 && let (Ok(from), Ok(to)) = (usize::try_from(from - start), usize::try_from(to - start))
             {
+                if part.bytes.len() == part.bytes.capacity() {
+                    let length = usize::try_from(part.range.end - part.range.start).unwrap_or_default();
+                    part.bytes.reserve_exact(length.saturating_sub(part.bytes.len()));
+                }
                 part.bytes.extend_from_slice(&bytes[from..to]);
             }
         }
         self.position = end;
     }
-
-    /// Decides what is to be kept, as soon as the program headers are there.
-    fn plan(&mut self) {
-        let Some(part) = self.parts.first_mut() else { return };
-        if part.bytes.len() < MAGIC.len() {
-            return;
-        }
-        if !part.bytes.starts_with(&MAGIC) {
-            self.stage = Stage::Foreign;
-        } else if self.position >= part.range.end {
-            self.stage = Stage::Planned;
-            if self.size > WHOLE {
-                let mut ranges = plan(&part.bytes, self.size).into_iter();
-                // The first one continues what is there.
-                part.range.end = ranges.next().map_or(part.range.end, |first| first.end.max(part.range.end));
-                self.keep(ranges);
-            }
-        }
-    }
-
-    /// Program headers, dynamic section and interpreter, if they are known already.
-    fn needed_by_headers(&self) -> Vec<Range<u64>> {
-        let Some(part) = self.parts.first() else { return Vec::new() };
-        let Ok(Some(header)) = Header::read(&part.bytes) else { return Vec::new() };
-        let headers = header.segments_range();
-        let inside = usize::try_from(headers.start).ok().zip(usize::try_from(headers.end).ok());
-        let Some(bytes) = inside.and_then(|(start, end)| part.bytes.get(start..end)) else { return Vec::new() };
-        let segments = header.segments(bytes);
-        exact(&segments).chain([headers]).collect()
-    }
 }
 
-/// What is kept of a file of `size` bytes that begins with `start`; the first range begins at 0.
-fn plan(start: &[u8], size: u64) -> Vec<Range<u64>> {
-    let Ok(Some(header)) = Header::read(start) else { return Vec::new() };
-    let headers = header.segments_range();
-    let inside = usize::try_from(headers.start).ok().zip(usize::try_from(headers.end).ok());
-    let bytes = inside.and_then(|(from, to)| start.get(from..to));
-    if size <= HEAD {
-        return vec![clip(0..size, size, size)];
+impl Part {
+    /// Drops what stands before the first of `ranges` and behind the last of them.
+    fn cut_to(&mut self, ranges: &[Range<u64>]) {
+        let (start, end) = (self.range.start, self.range.start + self.bytes.len() as u64);
+        let within = ranges.iter().map(|range| range.start.max(start)..range.end.min(end));
+        let hull = within.filter(|range| range.start < range.end).reduce(|one, other| one.start..other.end);
+        let hull = hull.unwrap_or(start..start);
+        let length = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        self.bytes.truncate(length(hull.end - start));
+        self.bytes.drain(..length(hull.start - start).min(self.bytes.len()));
+        self.range = hull;
     }
-    // Program headers further behind: patchelf moves them where it has no room for one more.
-    let Some(bytes) = bytes else { return joined(vec![0..START, clip(headers, size, 1 << 16)]) };
-    let segments = header.segments(bytes);
-    let mut loads: Vec<_> = segments.iter().filter(|segment| segment.kind == LOAD).collect();
-    loads.sort_by_key(|segment| segment.offset);
-    // A segment of its own for what is only read holds the tables; code stands before nothing that matters.
-    let head = match loads.as_slice() {
-        [first, second, ..] if first.offset == 0 && !first.is_executable() && second.is_executable() => {
-            first.range().end.min(HEAD)
-        }
-        _ => HEAD,
-    };
-    let mut ranges = vec![clip(0..head.max(START), size, HEAD)];
-    ranges.extend(exact(&segments).map(|range| clip(range, size, 1 << 20)));
-    ranges.extend(tail(&segments, &loads).map(|range| clip(range, size, TAIL)));
-    loads.sort_by_key(|segment| segment.size);
-    let mut budget = SEGMENTS;
-    for load in loads.iter().filter(|load| load.offset > 0 && !load.is_executable()) {
-        let Some(left) = budget.checked_sub(load.size) else { break };
-        budget = left;
-        ranges.push(clip(load.range(), size, SEGMENTS));
-    }
-    joined(ranges)
-}
-
-fn exact(segments: &[Segment]) -> impl Iterator<Item = Range<u64>> {
-    segments.iter().filter(|segment| matches!(segment.kind, DYNAMIC | INTERPRETER)).map(Segment::range)
-}
-
-/// From the segment with the dynamic section to the end of the last one; the last of it, where that is
-/// too much.
-fn tail(segments: &[Segment], loads: &[&Segment]) -> Option<Range<u64>> {
-    let dynamic = segments.iter().find(|segment| segment.kind == DYNAMIC)?;
-    let end = loads.last()?.range().end;
-    let from = loads.iter().rev().find(|load| load.offset <= dynamic.offset)?.offset;
-    Some(from.max(end.saturating_sub(TAIL))..end)
-}
-
-fn clip(range: Range<u64>, size: u64, most: u64) -> Range<u64> {
-    let start = range.start.min(size);
-    start..range.end.min(size).max(start).min(start.saturating_add(most))
-}
-
-/// The ranges in order; those that overlap or touch as one.
-fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
-    ranges.sort_by_key(|range| range.start);
-    let mut joined: Vec<Range<u64>> = Vec::new();
-    for range in ranges {
-        match joined.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => joined.push(range),
-        }
-    }
-    joined
 }
 
 /// Reads a file that is in memory; nothing if it is neither program nor library.

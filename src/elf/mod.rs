@@ -16,6 +16,7 @@ mod error;
 mod header;
 mod held;
 mod object;
+mod plan;
 mod symbols;
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 
-use super::{BlobSource, Index, Manifest, ManifestError, Moved, Sink, Source, TransferError};
-use crate::oci::{Descriptor, Digest, MediaType, Platform};
+use super::{BlobSource, Index, Manifest, ManifestError, Moved, Sink, Source, TransferError, watched::Watched};
+use crate::{
+    oci::{Descriptor, Digest, MediaType, Platform},
+    progress::Observer,
+};
 
 /// Indexes inside of indexes are followed so far.
 const DEEPEST: usize = 4;
@@ -164,6 +167,19 @@ impl Graph {
     #[must_use]
     pub fn manifests(&self) -> &[Manifest] {
         &self.manifests
+    }
+
+    /// The same, of which `observer` hears when a blob is read; `name` gives its name, where it has one better
+    /// than the beginning of its digest.
+    #[must_use]
+    pub fn watched(&self, observer: &Arc<dyn Observer>, name: impl Fn(&Descriptor) -> Option<String>) -> Self {
+        let watch = |blob: &Arc<dyn BlobSource>| {
+            let short = || blob.descriptor().digest.hex().chars().take(12).collect();
+            let name = name(blob.descriptor()).unwrap_or_else(short).into();
+            let watched = Watched { blob: Arc::clone(blob), name, observer: Arc::clone(observer) };
+            Arc::new(watched) as Arc<dyn BlobSource>
+        };
+        Self { blobs: self.blobs.iter().map(watch).collect(), manifests: self.manifests.clone() }
     }
 
     /// Puts all of it into `sink`, each blob once, and makes the sink's name point to the root.

@@ -7,6 +7,7 @@ mod manifest;
 mod transfer;
 mod variables;
 mod verify;
+mod watched;
 
 pub use config::{ConfigChanges, ConfigLayer, derive_config, platform_of, rfc3339};
 pub use graph::{Delivery, Graph, deliver, is_kept_elsewhere};

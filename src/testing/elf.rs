@@ -20,6 +20,7 @@ pub struct Library {
     provides: Vec<String>,
     symbols: Vec<(String, u8, u16)>,
     padding: usize,
+    apart: usize,
 }
 
 impl Library {
@@ -40,6 +41,7 @@ impl Library {
             provides: Vec::new(),
             symbols: Vec::new(),
             padding: 0,
+            apart: 0,
         }
     }
 
@@ -148,6 +150,13 @@ impl Library {
         self
     }
 
+    /// With so many bytes between the dynamic section and the names.
+    #[must_use]
+    pub const fn apart(mut self, bytes: usize) -> Self {
+        self.apart = bytes;
+        self
+    }
+
     /// The file.
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
@@ -171,11 +180,12 @@ impl Library {
         file.align();
         let dynamic = file.place();
         let size = (entries.len() as u64 + 3) * 2 * file.pick(4, 8) as u64;
-        entries.extend([(5, BASE + dynamic + size), (10, names.0.len() as u64), (0, 0)]);
+        entries.extend([(5, BASE + dynamic + size + self.apart as u64), (10, names.0.len() as u64), (0, 0)]);
         for (tag, value) in entries {
             file.word(tag);
             file.word(value);
         }
+        file.bytes.resize(file.bytes.len() + self.apart, 0);
         file.bytes.extend(&names.0);
         let all = file.place();
         let mut head = self.header(segments as u64, headers);

@@ -73,6 +73,9 @@ codes! {
     UNREAD_LIBRARY = 108, Note, "a library was not looked into",
         "The tables of a large library lie so far apart that the pass over its layer does not keep them. The loader \
          finds it; what it needs itself, and which symbols it defines, was not checked.";
+    MALFORMED_MODULE = 109, Error, "an extension module cannot be loaded",
+        "The file of an extension module is cut or malformed, or something else under such a name, as a pointer of \
+         Git's large files is: importing it fails. Take the wheel from where it was built, or another version.";
 
     OTHER_PYTHON = 201, Error, "an extension module is for another Python",
         "The file name of an extension module names another version or build of Python than the image has, and \
@@ -90,7 +93,8 @@ codes! {
         "RECORD of a distribution lists a file that is not there: it was removed after the installation, or \
          never was in the wheel.";
     RECORDED_DIFFERENT = 206, Warning, "a file differs from RECORD",
-        "A file has another size than RECORD of its distribution says: it was changed after the installation.";
+        "A file has another size than RECORD of its distribution says: it was changed after the installation. \
+         Digests of files are not compared: `build --verify-record` does that, where the wheels are at hand.";
     REQUIREMENT_MISSING = 207, Error, "a required distribution is missing",
         "A distribution requires another one that is not installed, as `pip check` would say.";
     REQUIREMENT_VERSION = 208, Error, "a required distribution has another version",

@@ -17,6 +17,7 @@ mod private_index;
 #[cfg(feature = "serve")]
 mod pushing;
 mod refusing;
+mod reporting;
 #[cfg(feature = "serve")]
 mod serving;
 #[cfg(feature = "serve")]

@@ -23,6 +23,7 @@ mod private_index;
 mod python_base;
 mod quickstart;
 mod remote;
+mod reporting;
 mod root;
 mod tags;
 mod torch;

@@ -187,7 +187,8 @@ async fn of_recipe(
     Ok(reports)
 }
 
-/// Checks images that were just built: warns of what is not well.
+/// Checks images that were just built: warns of what is not well, and returns what was found in each, if
+/// anybody was to look.
 ///
 /// # Errors
 /// When there are errors among what is found: nothing is delivered then.
@@ -196,15 +197,15 @@ pub(super) async fn after_build(
     builder: &Builder,
     recipe: &Recipe,
     (images, checking): (&[Built], Checking),
-) -> Result<(), CliError> {
+) -> Result<Vec<Report>, CliError> {
     let depth = match checking {
-        Checking::Off => return Ok(()),
+        Checking::Off => return Ok(Vec::new()),
         Checking::Quick => Depth::Quick,
         Checking::Full => Depth::Full,
     };
     let demands = demands(recipe)?;
     let checks = Checks { wanted: Check::STATIC.to_vec(), ..Checks::default() };
-    let (mut text, mut errors) = (String::new(), 0);
+    let (mut text, mut errors, mut reports) = (String::new(), 0, Vec::new());
     for built in images {
         let report = builder.verify_built(built, depth, &checks, &demands).await?;
         errors += report.count(Level::Error);
@@ -214,8 +215,9 @@ pub(super) async fn after_build(
                 session.warn(&text::line(finding, &platforms), finding.hint.as_ref());
             }
         }
+        reports.push(report);
     }
-    if errors > 0 { Err(CliError::Findings { errors, text }) } else { Ok(()) }
+    if errors > 0 { Err(CliError::Findings { errors, text }) } else { Ok(reports) }
 }
 
 fn checks(arguments: &Verify) -> Checks {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::bytes;
 use crate::{
     base::Kind,
+    quantity::bytes,
     verify::{Code, Finding, Subject},
 };
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{bytes, some};
+use super::some;
 use crate::{
     base::Hidden,
+    quantity::bytes,
     verify::{Code, Finding, Owner, Subject},
 };
 

@@ -9,7 +9,7 @@ mod secrets;
 pub use documents::{budget, documents};
 
 use super::{Code, Finding, Subject};
-use crate::recipe;
+use crate::{quantity::bytes, recipe};
 
 /// What the merged files of an image tell about it.
 pub(super) fn files(subject: &Subject, demands: &recipe::Check) -> Vec<Finding> {
@@ -28,17 +28,6 @@ fn too_large(subject: &Subject, demands: &recipe::Check) -> Option<Finding> {
     let message = format!("its layers have {} together, and {} are allowed", bytes(size), bytes(most));
     let hint = format!("make it smaller, or raise `[check] max-size`; the largest layer is {}", largest.name);
     (size > most).then(|| Finding::new(Code::TOO_LARGE, &subject.platform, message).hinted(hint))
-}
-
-/// `bytes` as people read them: `17.1 MB`.
-fn bytes(bytes: u64) -> String {
-    let (unit, name): (u64, &str) = match bytes {
-        0..1_000_000 => (1_000, "kB"),
-        1_000_000..1_000_000_000 => (1_000_000, "MB"),
-        _ => (1_000_000_000, "GB"),
-    };
-    let tenths = (u128::from(bytes) * 10 + u128::from(unit) / 2) / u128::from(unit);
-    format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
 /// The first few of `paths`, and how many more there are.

@@ -7,6 +7,7 @@ use super::{
     proof::{Elsewhere, Gap, Need, OldLibrary, Proof, UndefinedSymbols},
 };
 use crate::{
+    elf::Malformed,
     hint::Hint,
     recipe,
     verify::{Code, Finding, Owner, Subject},
@@ -29,7 +30,8 @@ pub fn findings(proof: &Proof, subject: &Subject, demands: &recipe::Check) -> Ve
     let versions = proof.versions.iter().map(|old| report.old(old));
     let undefined = proof.undefined.iter().map(|undefined| report.undefined(undefined));
     let unread = proof.unread.iter().map(|path| report.unread(path));
-    gaps.chain(versions).chain(undefined).chain(report.foreign(&proof.foreign)).chain(unread).collect()
+    let broken = proof.broken.iter().map(|(path, why)| report.broken(path, *why));
+    gaps.chain(versions).chain(undefined).chain(report.foreign(&proof.foreign)).chain(broken).chain(unread).collect()
 }
 
 /// What kind of finding it is; nothing for plug-ins of wheels whose own code loads what they need first.
@@ -120,6 +122,12 @@ impl Words<'_> {
     fn unread(&self, path: &str) -> Finding {
         let message = "its tables lie too far apart to be read in one pass: what it needs was not looked at";
         self.about(Code::UNREAD_LIBRARY, path, message.to_owned())
+    }
+
+    fn broken(&self, path: &str, why: Option<Malformed>) -> Finding {
+        let message = why.map_or_else(|| "it is no shared library".to_owned(), |why| why.to_string());
+        let finding = self.about(Code::MALFORMED_MODULE, path, message);
+        finding.hinted("take the wheel from where it was built, or another version of it")
     }
 
     /// One finding for each owner's files.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     base::{Kind, Node, Tree},
-    elf::{Elf, symbol_hash},
+    elf::{Elf, Malformed, symbol_hash},
     oci::Platform,
     verify::Owners,
 };
@@ -28,6 +28,8 @@ pub struct Proof {
     pub undefined: Vec<UndefinedSymbols>,
     /// Extension modules and libraries for other machines: path, `e_machine`.
     pub foreign: Vec<(String, u16)>,
+    /// Extension modules that no loader loads: path, and why, if they are programs or libraries at all.
+    pub broken: Vec<(String, Option<Malformed>)>,
     /// Libraries whose own needs are not known, because they were not read whole.
     pub unread: BTreeSet<String>,
 }
@@ -155,6 +157,7 @@ impl<'a> Prover<'_, 'a> {
             }
         }
         self.foreign();
+        self.proof.broken = roots::broken(self.folders.tree);
     }
 
     /// Starts a program.

@@ -2,8 +2,8 @@
 
 use super::folders::{Folders, Place};
 use crate::{
-    base::{Kind, Node},
-    elf::{Elf, Kind as Type},
+    base::{Kind, Node, Tree},
+    elf::{Elf, Kind as Type, Malformed},
 };
 
 /// Why a file is loaded.
@@ -36,6 +36,25 @@ pub(super) fn all<'a>(folders: &Folders<'a>) -> Vec<(&'a str, &'a Node, &'a Elf)
         _ => None,
     };
     folders.tree.iter().filter_map(elf).collect()
+}
+
+/// Files under names of extension modules that no loader loads, sorted by path; why not, if they begin as
+/// programs do.
+pub(super) fn broken(tree: &Tree) -> Vec<(String, Option<Malformed>)> {
+    let problem = |node: &Node| match node.elf.as_deref() {
+        Some(Ok(_) | Err(Malformed::Scattered | Malformed::TooMuch)) => None,
+        Some(Err(malformed)) => Some(Some(*malformed)),
+        None => Some(None),
+    };
+    let files = tree.iter().filter(|(path, node)| node.kind == Kind::File && is_module_name(path));
+    files.filter_map(|(path, node)| Some((path.to_owned(), problem(node)?))).collect()
+}
+
+/// Whether only extension modules are called so: `m.cpython-311-x86_64-linux-gnu.so`, `m.abi3.so`.
+fn is_module_name(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let tag = name.strip_suffix(".so").and_then(|stem| stem.split_once('.')).map(|(_, tag)| tag);
+    path.contains("-packages/") && tag.is_some_and(|tag| tag == "abi3" || tag.starts_with("cpython-3"))
 }
 
 /// The place of a file of which the path is known.

@@ -261,3 +261,43 @@ fn findings_name_the_package_and_the_line() {
     assert_eq!(finding.recipe.as_deref(), Some("packages = [\"libgl1\"]  # in [debian], for libGL.so.1"));
     assert_eq!(found(image(), &["libGL.so.1"]), []);
 }
+
+/// A file that is long, and whose names stand where one pass does not keep them.
+fn scattered(library: &Library) -> Vec<u8> {
+    let mut file = library.clone().apart(50 << 20).build();
+    let word = |at: usize| usize::try_from(u64::from_le_bytes(file[at..at + 8].try_into().unwrap())).unwrap();
+    let (place, size) = (word(64 + 56 + 8), word(64 + 56 + 32));
+    let end = file.len() + (20 << 20);
+    file.resize(end, 0);
+    file.extend_from_within(place..place + size);
+    file[64 + 56 + 8..64 + 56 + 16].copy_from_slice(&(end as u64).to_le_bytes());
+    file
+}
+
+#[test]
+fn a_library_that_was_not_read_counts_as_there_and_is_noted() {
+    let library = "usr/lib/libhuge.so.1";
+    let huge = Library::new("libhuge.so.1").needs("libnowhere.so").defines("f");
+    let module = module("m").needs("libhuge.so.1").undefined("f").build();
+    let tree = system(&[(&format!("{SITE}/m.so"), module), (library, scattered(&huge))]);
+    let findings = found(tree, &[]);
+    let [finding] = &findings[..] else { panic!("{findings:?}") };
+    assert_eq!((finding.code.to_string().as_str(), finding.level()), ("WW108", crate::verify::Level::Note));
+    assert_eq!(finding.path.as_deref(), Some("/usr/lib/libhuge.so.1"));
+}
+
+#[test]
+fn modules_that_no_loader_loads_are_named() {
+    let cut = module("cut").build()[..200].to_vec();
+    let pointer = b"version https://git-lfs.github.com/spec/v1\n".to_vec();
+    let files = [
+        (&*format!("{SITE}/p/cut.cpython-311-x86_64-linux-gnu.so"), cut.clone()),
+        (&*format!("{SITE}/p/pointer.abi3.so"), pointer.clone()),
+        // What others read as data.
+        (&*format!("{SITE}/p/tests/cut.so"), cut),
+        ("usr/share/pointer.abi3.so", pointer),
+    ];
+    let findings = found(system(&files), &[]);
+    let told: Vec<_> = findings.iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect();
+    assert_eq!(told, ["WW109 the file is cut: it ends before what its headers name", "WW109 it is no shared library",]);
+}

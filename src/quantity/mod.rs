@@ -5,7 +5,8 @@ use std::time::Duration;
 const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
 
 /// `bytes` in the decimal unit that leaves one to three digits before the point: `17.1 MB`.
-pub(super) fn bytes(bytes: u64) -> String {
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");
     }
@@ -21,12 +22,14 @@ pub(super) fn bytes(bytes: u64) -> String {
 }
 
 /// `1.2`, in seconds.
-pub(super) fn seconds(time: Duration) -> String {
+#[must_use]
+pub fn seconds(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64())
 }
 
 /// `1 image`, `2 images`.
-pub(super) fn count(number: usize, noun: &str) -> String {
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 

@@ -55,7 +55,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "builder",
         &[
-            "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock", "plan",
+            "oci", "hint", "progress", "quantity", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock", "plan",
             "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt",
             "base", "resolve", "layer", "verify", "report",
         ],

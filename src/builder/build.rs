@@ -60,7 +60,7 @@ impl Builder {
         Ok(Built { variant: variant.name, index, layers, checks })
     }
 
-    fn chosen_platforms<'a>(project: &'a Project, selection: &'a Selection) -> Result<Vec<&'a Platform>, BuildError> {
+    pub(super) fn chosen_platforms<'a>(project: &'a Project, selection: &'a Selection) -> Result<Vec<&'a Platform>, BuildError> {
         let all = || project.recipe.platforms.iter().map(toml::Spanned::get_ref);
         if selection.platforms.is_empty() {
             return Ok(all().collect());
@@ -86,26 +86,7 @@ impl Builder {
         let project = site.project;
         // How many layers there is room for depends on the base, so it comes first.
         let base = self.base_image(project, site.below).await?;
-        let others = base.as_ref().map_or(0, |base| base.layers.len()) + usize::from(!variant.scripts.is_empty());
-        let own: Vec<NamePattern> = project.recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect();
-        let strip: Vec<&str> = project
-            .recipe
-            .debian
-            .iter()
-            .flat_map(|debian| &debian.strip)
-            .map(|strip| strip.get_ref().as_str())
-            .collect();
-        let certificates = certificate_digests(project)?;
-        let debian = project.recipe.debian.as_ref();
-        let frame = Frame {
-            encoding: site.encoding,
-            others,
-            own: &own,
-            strip: &strip,
-            time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
-            certificates: &certificates,
-        };
-        let planned = plan(site.below, image, frame)?;
+        let planned = planned(site, image, variant, base.as_ref().map_or(0, |base| base.layers.len()))?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
         let made = self.make_all(site, planned);
         let scripts = self.make_scripts(site, &variant.scripts);
@@ -129,7 +110,7 @@ impl Builder {
     }
 
     /// The base at the locked digest; its layers are named, not read.
-    async fn base_image(&self, project: &Project, below: &LockedPlatform) -> Result<Option<BaseImage>, BuildError> {
+    pub(super) async fn base_image(&self, project: &Project, below: &LockedPlatform) -> Result<Option<BaseImage>, BuildError> {
         let Some(digest) = below.base else { return Ok(None) };
         let pinned = match project.recipe.base.get_ref() {
             Base::Registry(reference) => Base::Registry(reference.at(digest)),
@@ -189,6 +170,36 @@ impl Builder {
         let manifest = Manifest::of_image(&config_descriptor, &descriptors, &annotations);
         Ok((Image { platform: platform.clone(), manifest, config, layers }, rows))
     }
+}
+
+/// The layers of an image over a base with `below` layers, without that of scripts.
+pub(super) fn planned(
+    site: Site<'_>,
+    image: &LockedImage,
+    variant: &Variant,
+    below: usize,
+) -> Result<Vec<PlannedLayer>, BuildError> {
+    let project = site.project;
+    let others = below + usize::from(!variant.scripts.is_empty());
+    let own: Vec<NamePattern> = project.recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect();
+    let strip: Vec<&str> = project
+        .recipe
+        .debian
+        .iter()
+        .flat_map(|debian| &debian.strip)
+        .map(|strip| strip.get_ref().as_str())
+        .collect();
+    let certificates = certificate_digests(project)?;
+    let debian = project.recipe.debian.as_ref();
+    let frame = Frame {
+        encoding: site.encoding,
+        others,
+        own: &own,
+        strip: &strip,
+        time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
+        certificates: &certificates,
+    };
+    Ok(plan(site.below, image, frame)?)
 }
 
 fn described(image: &Image) -> Descriptor {

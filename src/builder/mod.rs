@@ -10,6 +10,7 @@ mod error;
 mod explain;
 mod export;
 mod files;
+mod foreseeing;
 mod from_lock;
 mod gathering;
 mod inputs;
@@ -25,6 +26,7 @@ mod needed;
 mod over;
 mod replacing;
 mod paths;
+mod portrait;
 mod remote;
 mod reporting;
 mod seen;
@@ -47,9 +49,11 @@ use std::{
 
 pub use destination::Destination;
 pub use error::BuildError;
+pub use foreseeing::{Foreboding, Foreseen, ForeseenLayer, fetched, warnings};
 pub use explain::{Answer, Explanation, Link, Newer};
 pub use kept::Kept;
 pub use listing::Listing;
+pub use portrait::{FileFacts, PackageKind, Portrait};
 pub use remote::{Recorded, RemoteCache};
 pub use reporting::Reported;
 pub use timings::PastBuild;

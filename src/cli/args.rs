@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    cache, copy, destination, exit, index, init, loading::Loading, lock, platform, reach::Reach, remote_cache::Remote,
+    cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform, reach::Reach, remote_cache::Remote,
     reporting, template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
@@ -57,7 +57,10 @@ const INSPECT_EXAMPLES: &str = "\
 Examples:
   wheelwright inspect python:3.12-slim
   wheelwright inspect oci:dist
-  wheelwright inspect oci-archive:app.tar --json";
+  wheelwright inspect oci-archive:app.tar --json
+  wheelwright inspect ghcr.io/me/app:1 --packages
+
+Without --packages manifests and configs are read, and no layer.";
 
 /// Builds OCI images of Python applications from wheels: for several platforms at once, without
 /// Docker, without root, and without executing anything.
@@ -132,9 +135,15 @@ pub(super) enum Command {
     /// Choose every wheel and package, and write the lock beside the recipe
     #[command(after_help = lock::EXAMPLES)]
     Lock(lock::Arguments),
+    /// Show what a build will fetch, make and send, before it does
+    #[command(after_help = plan::EXAMPLES)]
+    Plan(plan::Plan),
     /// Show what is in an image: platforms, configuration, layers
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    /// Show what one image, or lock, has otherwise than another
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::Diff),
     /// Check whether an image will run and is what it should be, from its files alone
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Verify),
@@ -150,6 +159,12 @@ pub(super) enum Command {
     /// See to the store: what is kept between builds
     #[command(subcommand)]
     Cache(cache::Cache),
+    /// Print what a shell needs to complete commands and flags
+    #[command(after_help = manual::COMPLETIONS)]
+    Completions(manual::Completions),
+    /// Print the manual page, or write those of every command into a folder
+    #[command(after_help = manual::MAN)]
+    Man(manual::Man),
     /// Be a registry: for a laptop, for tests, for a network without one
     #[cfg(feature = "serve")]
     #[command(after_help = super::serve::EXAMPLES)]
@@ -223,6 +238,9 @@ pub(super) struct Inspect {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// Read the layers too, and list what is installed: Python, system, distributions, Debian packages
+    #[arg(long)]
+    pub(super) packages: bool,
 }
 
 #[cfg(test)]

@@ -34,6 +34,10 @@ pub(super) enum CliError {
     RecipeExists { path: PathBuf },
     #[error("`{}` does not lie below the folder of `{}`", from.display(), recipe.display())]
     OutsideRecipe { from: PathBuf, recipe: PathBuf },
+    #[error("`{text}` cannot be compared: {reason}")]
+    Side { text: String, reason: String },
+    #[error("{text} has no variant `{variant}`")]
+    SideVariant { text: String, variant: String, known: Vec<String> },
     #[error(transparent)]
     Init(#[from] InitError),
     #[error("cannot read `{}`", path.display())]
@@ -127,6 +131,8 @@ impl CliError {
             | Self::UnknownOrigin { .. }
             | Self::RecipeExists { .. }
             | Self::OutsideRecipe { .. }
+            | Self::Side { .. }
+            | Self::SideVariant { .. }
             | Self::Init(InitError::NoStage { .. } | InitError::UnknownBase { .. })
             | Self::NoName
             | Self::Platform { .. }
@@ -165,6 +171,12 @@ impl Advise for CliError {
             }
             Self::RecipeExists { .. } => "write another file with `--output FILE`, print with `--output -`, or add `--force`",
             Self::OutsideRecipe { .. } => "let `--output` name a file in a folder above it: paths are relative to it",
+            Self::Side { .. } => "name a lock (FILE.lock), a recipe, `oci:DIR`, `oci-archive:FILE` or HOST/REPOSITORY:TAG",
+            Self::SideVariant { variant, known, .. } => {
+                let meant = Hint::did_you_mean(variant, known.iter().map(String::as_str));
+                return meant
+                    .or_else(|| Some(Hint::new(format!("choose with `--variant` from {}", known.join(", ")))));
+            }
             Self::Init(error) => return error.hint(),
             Self::NoDestination => {
                 "add `--output oci:DIR`, `--output oci-archive:FILE`, `--push HOST/REPOSITORY:TAG` or `--load`"

@@ -22,12 +22,12 @@ Examples:
   wheelwright init --from docker/Dockerfile --output wheelwright.toml --stage runtime
   wheelwright init --base python:3.12-slim-bookworm --platform linux/amd64
 
-Nothing is run, fetched or installed. What has no counterpart in a recipe is printed with its line and
-what to do instead, and stands at the end of the recipe; it stops nothing.
+Nothing is run, fetched or installed. What has no counterpart in a recipe is printed with its line
+and what to do instead, and stands at the end of the recipe; it stops nothing.
 
-Paths in a recipe are relative to it, so it stands where a Dockerfile has its context. Stages that are
-built on the same stage, and on which nothing is built, become variants, and so does what a Dockerfile
-does only where an ARG has a certain value.";
+Paths in a recipe are relative to it, so it stands where a Dockerfile has its context. Stages that
+are built on the same stage, and on which nothing is built, become variants, and so does what a
+Dockerfile does only where an ARG has a certain value.";
 
 /// Where recipes are looked for.
 const RECIPE: &str = "wheelwright.toml";

@@ -27,8 +27,11 @@ mod why;
 mod summary;
 mod build;
 mod lock;
+mod plan;
 mod init;
+mod manual;
 mod inspect;
+mod diff;
 mod verify;
 mod copy;
 mod index;
@@ -125,8 +128,12 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
         Command::Verify(arguments) => return verify::run(session, arguments).await,
         Command::Build(arguments) => build::run(session, arguments).await,
         Command::Lock(arguments) => lock::run(session, arguments).await,
+        Command::Completions(arguments) => manual::completions(arguments),
+        Command::Man(arguments) => manual::man(session, arguments),
         Command::Init(arguments) => init::run(session, arguments),
+        Command::Plan(arguments) => plan::run(session, arguments).await,
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
+        Command::Diff(arguments) => diff::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
         Command::Index(arguments) => index::run(session, arguments).await,
         Command::Report(arguments) => reporting::run(arguments),

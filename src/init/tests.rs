@@ -195,7 +195,7 @@ fn what_is_no_source_is_refused_with_its_place() {
     check("Dockerfile", "FROM a\nFRM b\n", "Dockerfile:2: unknown instruction 'FRM'");
     check("Dockerfile", "ARG BASE\nFROM $BASE\nCOPY a /a\n", "Dockerfile:2: nothing says what `${BASE}` is");
     check("Dockerfile", "FROM python:3.12\nCMD python\n", "Dockerfile puts nothing into an image");
-    check("environment.yml", "a: [", "environment.yml:1: while parsing a flow sequence, expected ',' or ']'");
+    check("environment.yml", "a: [", "environment.yml:2: while parsing a node, did not find expected node content");
     check("environment.yml", "- a\n", "environment.yml:1: it is no environment: a mapping with `dependencies`");
     check("pyproject.toml", "[project]\nname = 3\n", "pyproject.toml:2: invalid type: integer `3`, expected a string");
 }

@@ -7,7 +7,10 @@ mod bench;
 mod building;
 mod caching;
 mod copying;
+mod differing;
 mod drafting;
+mod foreseeing;
+mod helping;
 mod inspecting;
 mod interrupting;
 #[cfg(feature = "serve")]

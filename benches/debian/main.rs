@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 #![expect(clippy::disallowed_methods, reason = "the order of a folder is made by sorting")]
 
+mod mmdebstrap;
 #[path = "../layers/usage.rs"]
 mod usage;
 
@@ -23,6 +24,7 @@ use wheelwright::{
         debian::{Options, Packed, lay_out, pack},
         lay,
     },
+    oci::Digest,
     store::Store,
 };
 
@@ -42,41 +44,51 @@ const WAYS: [(&str, &str, &str); 4] = [
 fn main() -> Outcome<()> {
     let words: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["child", way, workers, folder, store] => {
+        ["child", way, workers, folder, work] => {
             rayon::ThreadPoolBuilder::new().num_threads(workers.parse()?).build_global()?;
-            child(way, Path::new(folder), Path::new(store))
+            child(way, Path::new(folder), Path::new(work))
         }
-        [folder] => compare(Path::new(folder)),
+        [folder] => compare(Path::new(folder), &[]),
+        [folder, "mmdebstrap"] => compare(Path::new(folder), &mmdebstrap::WAYS),
         _ => {
-            println!("usage: cargo bench --bench debian -- FOLDER-OF-DEBS");
+            println!("usage: cargo bench --bench debian -- FOLDER-OF-DEBS [mmdebstrap]");
             Ok(())
         }
     }
 }
 
-fn compare(folder: &Path) -> Outcome<()> {
+fn compare(folder: &Path, peers: &[(&str, &str)]) -> Outcome<()> {
     let debs = debs(folder)?;
     let bytes: u64 = debs.iter().map(|deb| fs::metadata(deb).map_or(0, |found| found.len())).sum();
     println!("{} packages, {:.1} MB", debs.len(), real(bytes) / 1e6);
     println!("{:40}{:>8}{:>8}{:>8}{:>11}", "", "wall s", "CPU s", "MiB", "CPU/floor");
-    let store = tempfile::tempdir()?;
+    let work = tempfile::tempdir()?;
     let mut floor = None;
     for (name, way, workers) in WAYS {
         let run = || -> Outcome<Usage> {
             if way == "whole" {
-                // What was packed before must not help.
-                fs::remove_dir_all(store.path())?;
+                // What was packed before must not help; the .debs lie there, as a download leaves them.
+                fs::remove_dir_all(work.path())?;
+                download(&debs, work.path())?;
             }
             let mut command = Command::new(env::current_exe()?);
-            measure(command.args(["child", way, workers]).arg(folder).arg(store.path()))
+            measure(command.args(["child", way, workers]).arg(folder).arg(work.path()))
         };
         let first = run()?;
-        let Usage { wall, cpu, peak_mebibytes } =
-            (1..ROUNDS).try_fold(first, |least, _| Outcome::Ok(least.least(run()?)))?;
-        let floor = *floor.get_or_insert(cpu);
-        println!("{name:40}{wall:8.2}{cpu:8.2}{peak_mebibytes:8.1}{:11.3}", cpu / floor);
+        let usage = (1..ROUNDS).try_fold(first, |least, _| Outcome::Ok(least.least(run()?)))?;
+        show(name, usage, *floor.get_or_insert(usage.cpu));
+    }
+    if let Some(floor) = floor.filter(|_| !peers.is_empty()) {
+        let archive = mmdebstrap::Archive::of(&debs)?;
+        for (name, variant) in peers {
+            show(name, archive.bootstrap(variant, &work.path().join(format!("{variant}.tar.gz")))?, floor);
+        }
     }
     Ok(())
+}
+
+fn show(name: &str, Usage { wall, cpu, peak_mebibytes }: Usage, floor: f64) {
+    println!("{name:40}{wall:8.2}{cpu:8.2}{peak_mebibytes:8.1}{:11.3}", cpu / floor);
 }
 
 fn debs(folder: &Path) -> Outcome<Vec<PathBuf>> {
@@ -86,14 +98,25 @@ fn debs(folder: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(debs)
 }
 
-fn child(way: &str, folder: &Path, store: &Path) -> Outcome<()> {
-    let debs = debs(folder)?;
+/// A store with `debs` in it, and a list of their digests.
+fn download(debs: &[PathBuf], work: &Path) -> Outcome<()> {
+    let store = Store::open(work.join("store"))?;
+    let digests: Outcome<Vec<String>> =
+        debs.iter().map(|deb| Ok(store.put(&fs::read(deb)?)?.digest().to_string())).collect();
+    Ok(fs::write(work.join("digests"), digests?.join("\n"))?)
+}
+
+fn child(way: &str, folder: &Path, work: &Path) -> Outcome<()> {
     if way == "floor" {
-        return debs.par_iter().try_for_each(|deb| decompress_and_deflate(deb));
+        return debs(folder)?.par_iter().try_for_each(|deb| decompress_and_deflate(deb));
     }
-    let store = Store::open(store)?;
-    let packed: Outcome<Vec<Packed>> =
-        debs.par_iter().map(|deb| Ok(pack(&store, &store.put(&fs::read(deb)?)?)?)).collect();
+    let store = Store::open(work.join("store"))?;
+    let digests: Result<Vec<Digest>, _> = fs::read_to_string(work.join("digests"))?.lines().map(str::parse).collect();
+    let digests = digests?;
+    let packed: Outcome<Vec<Packed>> = digests
+        .par_iter()
+        .map(|digest| Ok(pack(&store, &store.blob(digest).ok_or("a package is not in the store")?)?))
+        .collect();
     let laid_out = lay_out(&packed?, &Options::default())?;
     let laid = lay(&laid_out.items, Format::Gzip, Threads::One, &store, &|_| {})?;
     if laid.descriptor.size == 0 { Err("an empty layer".into()) } else { Ok(()) }

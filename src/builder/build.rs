@@ -18,7 +18,7 @@ use crate::{
     image::{ConfigLayer, Image, Index, Layer, Manifest, Memory, derive_config},
     layer::{FORMAT, MTIME},
     lock::{Lock, LockedImage, LockedPlatform},
-    oci::{Descriptor, MediaType, Platform, canonical_json},
+    oci::{Descriptor, Digest, MediaType, Platform, canonical_json},
     plan::{Encoding, Frame, LayerKey, PlannedLayer, plan},
     python::NamePattern,
     recipe::{Base, ImageSettings, Variant},
@@ -38,11 +38,12 @@ impl Builder {
             let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
             let below = lock.platform(platform).ok_or_else(missing)?;
             let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
-            chosen.push((below.under(image), image));
+            let beside = lock.images.iter().filter(|image| image.platform == *platform);
+            chosen.push((below.under(image), image, beside.collect::<Vec<_>>()));
         }
-        let images = chosen.iter().map(|(below, image)| {
+        let images = chosen.iter().map(|(below, image, beside)| {
             let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
-            let site = Site { project, below, index: &index, encoding };
+            let site = Site { project, below, beside, index: &index, encoding };
             self.build_platform(site, image, &variant)
         });
         let built: Vec<(Image, Vec<BuiltLayer>, Option<BuiltCheck>)> = try_join_all(images).await?;
@@ -52,7 +53,7 @@ impl Builder {
             layers.extend(rows);
             checks.extend(check);
         }
-        let mut indexes = chosen.iter().map(|(below, _)| below.base_index);
+        let mut indexes = chosen.iter().map(|(below, ..)| below.base_index);
         let index_below = indexes.next().flatten().filter(|first| indexes.all(|other| other == Some(*first)));
         let annotations = annotations(project, index_below.as_ref());
         let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &annotations);
@@ -60,7 +61,10 @@ impl Builder {
         Ok(Built { variant: variant.name, index, layers, checks })
     }
 
-    pub(super) fn chosen_platforms<'a>(project: &'a Project, selection: &'a Selection) -> Result<Vec<&'a Platform>, BuildError> {
+    pub(super) fn chosen_platforms<'a>(
+        project: &'a Project,
+        selection: &'a Selection,
+    ) -> Result<Vec<&'a Platform>, BuildError> {
         let all = || project.recipe.platforms.iter().map(toml::Spanned::get_ref);
         if selection.platforms.is_empty() {
             return Ok(all().collect());
@@ -86,9 +90,12 @@ impl Builder {
         let project = site.project;
         // How many layers there is room for depends on the base, so it comes first.
         let base = self.base_image(project, site.below).await?;
-        let planned = planned(site, image, variant, base.as_ref().map_or(0, |base| base.layers.len()))?;
+        let below = base.as_ref().map_or(0, |base| base.layers.len());
+        let framing = Framing::of(site, variant, below)?;
+        let frame = framing.frame();
+        let planned = plan(site.below, image, frame)?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
-        let made = self.make_all(site, planned);
+        let made = self.make_all(site, frame, planned);
         let scripts = self.make_scripts(site, &variant.scripts);
         let (mut made, scripts) = tokio::try_join!(made, scripts)?;
         let check = self.check_wheels(site, image, &keys).await?;
@@ -100,17 +107,26 @@ impl Builder {
     }
 
     /// Makes the layers, the largest first, and gives them back in their order.
-    async fn make_all(&self, site: Site<'_>, planned: Vec<PlannedLayer>) -> Result<Vec<Finished>, BuildError> {
+    async fn make_all(
+        &self,
+        site: Site<'_>,
+        frame: Frame<'_>,
+        planned: Vec<PlannedLayer>,
+    ) -> Result<Vec<Finished>, BuildError> {
         let mut order: Vec<(usize, PlannedLayer)> = planned.into_iter().enumerate().collect();
         order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.input_size()));
-        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, layer).await?));
+        let make = async |(position, layer)| Ok::<_, BuildError>((position, self.make(site, frame, layer).await?));
         let mut layers = try_join_all(order.into_iter().map(make)).await?;
         layers.sort_by_key(|(position, _)| *position);
         Ok(layers.into_iter().map(|(_, finished)| finished).collect())
     }
 
     /// The base at the locked digest; its layers are named, not read.
-    pub(super) async fn base_image(&self, project: &Project, below: &LockedPlatform) -> Result<Option<BaseImage>, BuildError> {
+    pub(super) async fn base_image(
+        &self,
+        project: &Project,
+        below: &LockedPlatform,
+    ) -> Result<Option<BaseImage>, BuildError> {
         let Some(digest) = below.base else { return Ok(None) };
         let pinned = match project.recipe.base.get_ref() {
             Base::Registry(reference) => Base::Registry(reference.at(digest)),
@@ -172,34 +188,44 @@ impl Builder {
     }
 }
 
-/// The layers of an image over a base with `below` layers, without that of scripts.
-pub(super) fn planned(
-    site: Site<'_>,
-    image: &LockedImage,
-    variant: &Variant,
-    below: usize,
-) -> Result<Vec<PlannedLayer>, BuildError> {
-    let project = site.project;
-    let others = below + usize::from(!variant.scripts.is_empty());
-    let own: Vec<NamePattern> = project.recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect();
-    let strip: Vec<&str> = project
-        .recipe
-        .debian
-        .iter()
-        .flat_map(|debian| &debian.strip)
-        .map(|strip| strip.get_ref().as_str())
-        .collect();
-    let certificates = certificate_digests(project)?;
-    let debian = project.recipe.debian.as_ref();
-    let frame = Frame {
-        encoding: site.encoding,
-        others,
-        own: &own,
-        strip: &strip,
-        time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
-        certificates: &certificates,
-    };
-    Ok(plan(site.below, image, frame)?)
+/// What frames the layers of an image.
+pub(super) struct Framing<'s> {
+    encoding: Encoding,
+    others: usize,
+    beside: &'s [&'s LockedImage],
+    own: Vec<NamePattern>,
+    strip: Vec<&'s str>,
+    time_zone: Option<&'s str>,
+    certificates: Vec<(String, Digest)>,
+}
+
+impl<'s> Framing<'s> {
+    /// For an image over a base with `below` layers.
+    pub(super) fn of(site: Site<'s>, variant: &Variant, below: usize) -> Result<Self, BuildError> {
+        let recipe = &site.project.recipe;
+        let debian = recipe.debian.as_ref();
+        Ok(Self {
+            encoding: site.encoding,
+            others: below + usize::from(!variant.scripts.is_empty()),
+            beside: site.beside,
+            own: recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect(),
+            strip: debian.iter().flat_map(|debian| &debian.strip).map(|strip| strip.get_ref().as_str()).collect(),
+            time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
+            certificates: certificate_digests(site.project)?,
+        })
+    }
+
+    pub(super) fn frame(&self) -> Frame<'_> {
+        Frame {
+            encoding: self.encoding,
+            others: self.others,
+            beside: self.beside,
+            own: &self.own,
+            strip: &self.strip,
+            time_zone: self.time_zone,
+            certificates: &self.certificates,
+        }
+    }
 }
 
 fn described(image: &Image) -> Descriptor {

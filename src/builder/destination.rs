@@ -75,14 +75,14 @@ impl Builder {
 
     /// What was built, of which the observer hears when it is read, by the names of its layers.
     pub(super) fn graph_of(&self, built: &Built) -> Graph {
-        let named = |layer: &BuiltLayer| (layer.digest, format!("{} {}", layer.name, layer.platform));
-        let names: BTreeMap<Digest, String> = built.layers.iter().rev().map(named).collect();
+        let row = |layer: &BuiltLayer| (layer.digest, format!("{} {}", layer.name, layer.platform));
+        let of_layers: BTreeMap<Digest, String> = built.layers.iter().rev().map(row).collect();
         let configs = built
             .index
             .images
             .iter()
             .map(|image| (image.config.descriptor().digest, format!("config {}", image.platform)));
-        let names: BTreeMap<Digest, String> = names.into_iter().chain(configs).collect();
+        let names: BTreeMap<Digest, String> = of_layers.into_iter().chain(configs).collect();
         Graph::of_index(&built.index).watched(&self.settings.observer, |blob| names.get(&blob.digest).cloned())
     }
 

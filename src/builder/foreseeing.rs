@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 
 use super::{
     BuildError, Builder, Held, Made, Project, Selection,
-    build::planned,
+    build::Framing,
     make::{Site, held},
 };
 use crate::{
     layer::FORMAT,
     lock::{Library, Lock, LockedImage},
     oci::{Digest, Platform},
-    plan::{Contents, Encoding, LayerKey, PlannedLayer},
+    plan::{Contents, Encoding, LayerKey, PlannedLayer, plan},
     recipe::Variant,
 };
 
@@ -83,7 +83,8 @@ impl Builder {
             let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
             let under = below.under(image);
             let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
-            let site = Site { project, below: &under, index: &index, encoding };
+            let beside: Vec<&LockedImage> = lock.images.iter().filter(|image| image.platform == *platform).collect();
+            let site = Site { project, below: &under, beside: &beside, index: &index, encoding };
             let layers = self.foresee_layers(site, image, &variant).await?;
             let (variant, libraries) = (variant.name.clone(), below.facts.libraries.clone());
             foreseen.push(Foreseen { variant, platform: platform.clone(), layers, libraries });
@@ -112,7 +113,8 @@ impl Builder {
                 holds: Vec::new(),
             });
         }
-        for planned in planned(site, image, variant, layers.len())? {
+        let framing = Framing::of(site, variant, layers.len())?;
+        for planned in plan(site.below, image, framing.frame())? {
             layers.push(self.foresee_layer(&planned).await?);
         }
         if !variant.scripts.is_empty() {

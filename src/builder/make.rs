@@ -21,9 +21,9 @@ use crate::{
         wheel::{Destination, RecordCheck, install},
         whiteouts,
     },
-    lock::{Facts, Interpreter, LockedPlatform, LockedWheel},
+    lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
-    plan::{Contents, Encoding, LayerKey, PlannedLayer, scripts_key},
+    plan::{Contents, Encoding, Frame, LayerKey, PlannedLayer, scripts_key},
     progress::{Event, Task, TaskKind},
     pypi::PackageIndex,
     recipe::{Compression, Script},
@@ -48,16 +48,23 @@ pub(super) struct Finished {
 pub(super) struct Site<'a> {
     pub(super) project: &'a Project,
     pub(super) below: &'a LockedPlatform,
+    /// All images of the recipe for this platform.
+    pub(super) beside: &'a [&'a LockedImage],
     pub(super) index: &'a PackageIndex,
     pub(super) encoding: Encoding,
 }
 
 impl Builder {
     /// The layer that the plan describes: from an earlier build, or made now.
-    pub(super) async fn make(&self, site: Site<'_>, planned: PlannedLayer) -> Result<Finished, BuildError> {
+    pub(super) async fn make(
+        &self,
+        site: Site<'_>,
+        frame: Frame<'_>,
+        planned: PlannedLayer,
+    ) -> Result<Finished, BuildError> {
         let start = Instant::now();
         let (name, key) = (planned.name.clone(), Some(planned.key));
-        let inputs = why::inputs(&planned, &site.below.facts, site.encoding);
+        let inputs = why::inputs(&planned, &site.below.facts, frame);
         let holds = held(&planned.contents);
         let (debian, noted) = (matches!(planned.contents, Contents::Debian(_)), planned.key);
         let (layer, made) = self.have(site, planned).await?;
@@ -230,13 +237,12 @@ impl Builder {
 }
 
 pub(super) fn held(contents: &Contents) -> Vec<Held> {
-    let wheel =
-        |wheel: &LockedWheel, size| Held { name: wheel.name.to_string(), version: wheel.version.to_string(), size };
+    let wheel = |wheel: &LockedWheel, size| Held { name: wheel.name.clone(), version: wheel.version.clone(), size };
     match contents {
         Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),
         Contents::Debian(packages) => packages
             .iter()
-            .map(|one| Held { name: one.name.clone(), version: one.version.to_string(), size: one.size })
+            .map(|one| Held { name: one.name.clone(), version: one.version.clone(), size: one.size })
             .collect(),
         Contents::Wheels(wheels) => wheels.iter().map(|one| wheel(one, one.size)).collect(),
         Contents::Share { wheel: shared, of, .. } => vec![wheel(shared, shared.size / *of as u64)],

@@ -49,8 +49,8 @@ use std::{
 
 pub use destination::Destination;
 pub use error::BuildError;
-pub use foreseeing::{Foreboding, Foreseen, ForeseenLayer, fetched, warnings};
 pub use explain::{Answer, Explanation, Link, Newer};
+pub use foreseeing::{Foreboding, Foreseen, ForeseenLayer, fetched, warnings};
 pub use kept::Kept;
 pub use listing::Listing;
 pub use portrait::{FileFacts, PackageKind, Portrait};

@@ -319,7 +319,10 @@ fn is_wanted(checks: &Checks, platform: &Platform) -> bool {
 }
 
 /// The images below `root`, with the platforms that an index gives them.
-pub(super) async fn listed(source: &dyn Source, root: Manifest) -> Result<Vec<(Option<Platform>, Manifest)>, TransferError> {
+pub(super) async fn listed(
+    source: &dyn Source,
+    root: Manifest,
+) -> Result<Vec<(Option<Platform>, Manifest)>, TransferError> {
     if !root.is_index() {
         return Ok(vec![(None, root)]);
     }

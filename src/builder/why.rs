@@ -11,7 +11,7 @@ use super::{
 use crate::{
     lock::{Facts, LockedWheel, WheelSource},
     oci::Digest,
-    plan::{Contents, Encoding, PlannedLayer},
+    plan::{Contents, Encoding, Frame, PlannedLayer},
     recipe::Variant,
     store::Bucket,
 };
@@ -52,8 +52,8 @@ struct Kept {
 }
 
 /// The inputs of a layer that was planned.
-pub(super) fn inputs(planned: &PlannedLayer, facts: &Facts, encoding: Encoding) -> Inputs {
-    let mut inputs = common(facts, encoding);
+pub(super) fn inputs(planned: &PlannedLayer, facts: &Facts, frame: Frame<'_>) -> Inputs {
+    let mut inputs = common(facts, frame.encoding);
     match &planned.contents {
         Contents::Whiteouts(hidden) => {
             inputs.extend(hidden.iter().map(|path| (format!("hidden {path}"), String::new())));
@@ -63,15 +63,26 @@ pub(super) fn inputs(planned: &PlannedLayer, facts: &Facts, encoding: Encoding) 
         Contents::Share { wheel: shared, number, of } => {
             inputs.extend([wheel(shared), ("part".to_owned(), format!("{number} of {of}"))]);
         }
-        Contents::Debian(packages) => inputs.extend(packages.iter().map(|package| {
-            let value = format!("{} {}", package.version, short(&package.sha256));
-            (format!("package {}", package.name), value)
-        })),
+        Contents::Debian(packages) => {
+            inputs.extend(packages.iter().map(|package| {
+                let value = format!("{} {}", package.version, short(&package.sha256));
+                (format!("package {}", package.name), value)
+            }));
+            inputs.extend(told_to_debian(frame));
+        }
     }
     if let Some(python) = &facts.python {
         inputs.insert("interpreter".to_owned(), python.path.clone());
     }
     inputs
+}
+
+/// What the recipe says of the packages' layer besides which packages there are.
+fn told_to_debian(frame: Frame<'_>) -> Inputs {
+    let zone = frame.time_zone.map(|zone| ("time zone".to_owned(), zone.to_owned()));
+    let certificate = |(name, digest): &(String, Digest)| (format!("certificate {name}"), short(digest));
+    let stripped = frame.strip.iter().map(|strip| (format!("strip {strip}"), "left out".to_owned()));
+    zone.into_iter().chain(frame.certificates.iter().map(certificate)).chain(stripped).collect()
 }
 
 /// The inputs of the layer of the user's files: path, mode, digest.
@@ -202,6 +213,26 @@ mod tests {
         let told = "link /lib is gone (it was usr/lib); wheel a was 1.0 aa, and is 1.1 bb".to_owned();
         assert_eq!(build(&[("a", &second)]), [(Since::Now, told.clone())]);
         assert_eq!(build(&[("a", &second)]), [(Since::Earlier, told)]);
+    }
+
+    #[test]
+    fn what_the_recipe_says_of_packages_is_an_input() {
+        let certificates = [("company".to_owned(), Digest::of(b"pem"))];
+        let encoding = Encoding { format: 1, compression: crate::recipe::Compression::default() };
+        let frame = Frame {
+            encoding,
+            others: 0,
+            beside: &[],
+            own: &[],
+            strip: &["doc"],
+            time_zone: Some("Europe/Berlin"),
+            certificates: &certificates,
+        };
+        let short = short(&certificates[0].1);
+        let expect =
+            [("certificate company", short.as_str()), ("strip doc", "left out"), ("time zone", "Europe/Berlin")];
+        assert_eq!(told_to_debian(frame), inputs(&expect));
+        assert!(told_to_debian(Frame { strip: &[], time_zone: None, certificates: &[], ..frame }).is_empty());
     }
 
     #[test]

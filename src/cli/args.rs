@@ -5,8 +5,8 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform, reach::Reach, remote_cache::Remote,
-    reporting, template::Template, verify,
+    cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform, reach::Reach,
+    remote_cache::Remote, reporting, template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 

@@ -48,7 +48,7 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<St
     let recorder = Arc::new(Recorder::new(Arc::clone(&settings.observer)));
     let observer = Arc::clone(&recorder) as Arc<dyn Observer>;
     let remote = arguments.remote.settings(&pushes(&orders), settings.http.options().offline)?;
-    let builder = session.builder_of(Settings { remote, records, observer, ..settings })?;
+    let builder = session.builder_of(Settings { remote, observer, records, ..settings })?;
     let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
     let lock = lock::fresh(session, &builder, &file, policy).await?;
     let mut images = Vec::new();

@@ -169,13 +169,16 @@ impl Advise for CliError {
             Self::UnknownOrigin { .. } => {
                 "name a Dockerfile, requirements (`.txt`), a `pyproject.toml` or an environment (`.yml`)"
             }
-            Self::RecipeExists { .. } => "write another file with `--output FILE`, print with `--output -`, or add `--force`",
+            Self::RecipeExists { .. } => {
+                "write another file with `--output FILE`, print with `--output -`, or add `--force`"
+            }
             Self::OutsideRecipe { .. } => "let `--output` name a file in a folder above it: paths are relative to it",
-            Self::Side { .. } => "name a lock (FILE.lock), a recipe, `oci:DIR`, `oci-archive:FILE` or HOST/REPOSITORY:TAG",
+            Self::Side { .. } => {
+                "name a lock (FILE.lock), a recipe, `oci:DIR`, `oci-archive:FILE` or HOST/REPOSITORY:TAG"
+            }
             Self::SideVariant { variant, known, .. } => {
                 let meant = Hint::did_you_mean(variant, known.iter().map(String::as_str));
-                return meant
-                    .or_else(|| Some(Hint::new(format!("choose with `--variant` from {}", known.join(", ")))));
+                return meant.or_else(|| Some(Hint::new(format!("choose with `--variant` from {}", known.join(", ")))));
             }
             Self::Init(error) => return error.hint(),
             Self::NoDestination => {

@@ -85,7 +85,8 @@ pub(super) fn run(session: &Session, arguments: &Init) -> Result<String, CliErro
         return Err(CliError::RecipeExists { path });
     }
     let folder = Beside(folder_of(&path));
-    let file = below(&from, &folder.0).ok_or_else(|| CliError::OutsideRecipe { from: from.clone(), recipe: path.clone() })?;
+    let file =
+        below(&from, &folder.0).ok_or_else(|| CliError::OutsideRecipe { from: from.clone(), recipe: path.clone() })?;
     let wishes = Wishes {
         name: arguments.name.clone(),
         base: arguments.base.clone(),

@@ -62,7 +62,8 @@ pub(super) async fn run(session: &Session, arguments: &args::Inspect) -> Result<
 
 async fn inspect(source: &dyn Source, image: &str) -> Result<Inspected, CliError> {
     let root = source.root().await.map_err(|source| CliError::Image { image: image.to_owned(), source })?;
-    let mut inspected = Inspected { root: root.descriptor().clone(), images: Vec::new(), others: Vec::new(), portraits: Vec::new() };
+    let mut inspected =
+        Inspected { root: root.descriptor().clone(), images: Vec::new(), others: Vec::new(), portraits: Vec::new() };
     if !root.is_index() {
         inspected.images.push(inside(source, image, &root, None).await?);
         return Ok(inspected);
@@ -165,7 +166,10 @@ fn installed(portrait: &Portrait) -> String {
         let _ = writeln!(text, "  {name:<14}  {}", visible(&value));
     };
     if let Some(system) = &facts.system {
-        line("system", [Some(&system.id), system.version.as_ref()].into_iter().flatten().cloned().collect::<Vec<_>>().join(" "));
+        line(
+            "system",
+            [Some(&system.id), system.version.as_ref()].into_iter().flatten().cloned().collect::<Vec<_>>().join(" "),
+        );
     }
     facts.libc.iter().for_each(|libc| line("libc", libc.to_string()));
     if let Some(python) = &facts.python {
@@ -213,9 +217,7 @@ fn as_json(inspected: &Inspected) -> String {
         object["config"] = inside.config.clone();
         object["layers"] = inside.layers.iter().map(layer).collect();
         if let Some(portrait) = inspected.portrait(inside) {
-            let package = |((kind, name), version): (&(PackageKind, String), &String)| {
-                json!({ "kind": label(*kind), "name": name, "version": version })
-            };
+            let package = |((kind, name), version): (&(PackageKind, String), &String)| json!({ "kind": label(*kind), "name": name, "version": version });
             object["packages"] = portrait.packages.iter().map(package).collect();
             object["facts"] = serde_json::to_value(&portrait.facts).unwrap_or_default();
         }

@@ -23,21 +23,63 @@ use Counterpart::{Debian, Wheel, Within};
 
 /// Packages whose wheels have another name, or that have none.
 const KNOWN: [(&str, Counterpart); 58] = [
-    ("_libgcc_mutex", Within), ("_openmp_mutex", Within), ("binutils", Within), ("blas", Within), ("bzip2", Within),
-    ("ca-certificates", Debian("ca-certificates")), ("cairo", Debian("libcairo2")), ("certifi", Wheel("certifi")),
-    ("compilers", Within), ("cpuonly", Within), ("cuda", Within), ("cudatoolkit", Within), ("cudnn", Within),
-    ("dask-core", Wheel("dask")), ("eccodes", Wheel("eccodes")), ("faiss", Wheel("faiss-cpu")),
-    ("ffmpeg", Debian("ffmpeg")), ("gcc", Within), ("gdcm", Wheel("python-gdcm")), ("git", Debian("git")),
-    ("glib", Debian("libglib2.0-0")), ("graphviz", Debian("graphviz")), ("gxx", Within), ("intel-openmp", Within),
-    ("ipython_genutils", Wheel("ipython-genutils")), ("jpeg", Within), ("keras-gpu", Wheel("keras")),
-    ("libffi", Within), ("libgcc-ng", Within), ("libopenblas", Within), ("libpng", Within), ("libsndfile", Wheel("soundfile")),
-    ("libstdcxx-ng", Within), ("matplotlib-base", Wheel("matplotlib")), ("mkl", Within), ("msgpack-python", Wheel("msgpack")),
-    ("nccl", Within), ("nodejs", Debian("nodejs")), ("numpy-base", Within), ("onnxruntime-cpp", Within),
-    ("opencv", Wheel("opencv-python-headless")), ("openjdk", Debian("default-jre-headless")), ("openssl", Within),
-    ("pandas-base", Within), ("pip", Within), ("py-opencv", Wheel("opencv-python-headless")),
-    ("pytables", Wheel("tables")), ("pytorch", Wheel("torch")), ("pytorch-cpu", Wheel("torch")),
-    ("pytorch-cuda", Within), ("pytorch-gpu", Wheel("torch")), ("pytorch-mutex", Within), ("setuptools", Within),
-    ("simpleitk", Wheel("SimpleITK")), ("tensorflow-gpu", Wheel("tensorflow")), ("wheel", Within), ("xz", Within),
+    ("_libgcc_mutex", Within),
+    ("_openmp_mutex", Within),
+    ("binutils", Within),
+    ("blas", Within),
+    ("bzip2", Within),
+    ("ca-certificates", Debian("ca-certificates")),
+    ("cairo", Debian("libcairo2")),
+    ("certifi", Wheel("certifi")),
+    ("compilers", Within),
+    ("cpuonly", Within),
+    ("cuda", Within),
+    ("cudatoolkit", Within),
+    ("cudnn", Within),
+    ("dask-core", Wheel("dask")),
+    ("eccodes", Wheel("eccodes")),
+    ("faiss", Wheel("faiss-cpu")),
+    ("ffmpeg", Debian("ffmpeg")),
+    ("gcc", Within),
+    ("gdcm", Wheel("python-gdcm")),
+    ("git", Debian("git")),
+    ("glib", Debian("libglib2.0-0")),
+    ("graphviz", Debian("graphviz")),
+    ("gxx", Within),
+    ("intel-openmp", Within),
+    ("ipython_genutils", Wheel("ipython-genutils")),
+    ("jpeg", Within),
+    ("keras-gpu", Wheel("keras")),
+    ("libffi", Within),
+    ("libgcc-ng", Within),
+    ("libopenblas", Within),
+    ("libpng", Within),
+    ("libsndfile", Wheel("soundfile")),
+    ("libstdcxx-ng", Within),
+    ("matplotlib-base", Wheel("matplotlib")),
+    ("mkl", Within),
+    ("msgpack-python", Wheel("msgpack")),
+    ("nccl", Within),
+    ("nodejs", Debian("nodejs")),
+    ("numpy-base", Within),
+    ("onnxruntime-cpp", Within),
+    ("opencv", Wheel("opencv-python-headless")),
+    ("openjdk", Debian("default-jre-headless")),
+    ("openssl", Within),
+    ("pandas-base", Within),
+    ("pip", Within),
+    ("py-opencv", Wheel("opencv-python-headless")),
+    ("pytables", Wheel("tables")),
+    ("pytorch", Wheel("torch")),
+    ("pytorch-cpu", Wheel("torch")),
+    ("pytorch-cuda", Within),
+    ("pytorch-gpu", Wheel("torch")),
+    ("pytorch-mutex", Within),
+    ("setuptools", Within),
+    ("simpleitk", Wheel("SimpleITK")),
+    ("tensorflow-gpu", Wheel("tensorflow")),
+    ("wheel", Within),
+    ("xz", Within),
     ("zlib", Within),
 ];
 
@@ -140,7 +182,9 @@ pub(super) fn place(sketch: &mut Sketch, specification: &str, line: usize, requi
     match package(specification) {
         Package::Requirement(requirement) => require(sketch, requirement),
         Package::Python(series) => sketch.python = Some(Noted::new(series, line)),
-        Package::Debian(name) if sketch.suite.is_some() && super::systems::other_system(&sketch.base.value).is_none() => {
+        Package::Debian(name)
+            if sketch.suite.is_some() && super::systems::other_system(&sketch.base.value).is_none() =>
+        {
             if sketch.packages.iter().all(|known| known.value != name) {
                 sketch.packages.push(Noted::new(name, line));
             }
@@ -177,14 +221,21 @@ pub(super) fn call(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Co
             let path = walk.local(file.unwrap_or("environment.yml")).unwrap_or_else(|| "environment.yml".to_owned());
             match walk.around.read(&path) {
                 Some(text) => environment::add(walk.sketch, &path, &text, line),
-                None => walk.sketch.remark(line, &command.text(), format!("`{path}` is not beside the recipe: name under `wheels.require` what it asks for")),
+                None => walk.sketch.remark(
+                    line,
+                    &command.text(),
+                    format!("`{path}` is not beside the recipe: name under `wheels.require` what it asks for"),
+                ),
             }
         }
         ["run", rest @ ..] => {
             let mut skip = false;
             let inner: Vec<String> = rest
                 .iter()
-                .skip_while(|word| std::mem::replace(&mut skip, matches!(**word, "-n" | "-p" | "--name" | "--prefix")) || word.starts_with('-'))
+                .skip_while(|word| {
+                    std::mem::replace(&mut skip, matches!(**word, "-n" | "-p" | "--name" | "--prefix"))
+                        || word.starts_with('-')
+                })
                 .map(|word| (*word).to_owned())
                 .collect();
             if inner.first().is_some_and(|word| word.starts_with("pip")) {
@@ -203,7 +254,10 @@ pub(super) fn call(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Co
 fn specifications<'a>(arguments: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
     let mut skip = false;
     arguments.iter().copied().filter(move |word| {
-        let value = std::mem::replace(&mut skip, matches!(*word, "-c" | "--channel" | "-n" | "--name" | "-p" | "--prefix" | "--file" | "-f"));
+        let value = std::mem::replace(
+            &mut skip,
+            matches!(*word, "-c" | "--channel" | "-n" | "--name" | "-p" | "--prefix" | "--file" | "-f"),
+        );
         !value && !word.starts_with('-')
     })
 }

@@ -11,8 +11,22 @@ use super::{
 
 /// What of a project's folder is never meant by `COPY . .`.
 const LEFT_OUT: [&str; 16] = [
-    ".*", "*ockerfile*", "*ontainerfile*", "docker-compose*", "compose.y*", "__pycache__", "venv", "env", "node_modules",
-    "*.egg-info", "*.lock", "wheelwright.toml", "build", "dist", "*.md", "LICENSE*",
+    ".*",
+    "*ockerfile*",
+    "*ontainerfile*",
+    "docker-compose*",
+    "compose.y*",
+    "__pycache__",
+    "venv",
+    "env",
+    "node_modules",
+    "*.egg-info",
+    "*.lock",
+    "wheelwright.toml",
+    "build",
+    "dist",
+    "*.md",
+    "LICENSE*",
 ];
 
 /// What the options of an instruction say.
@@ -24,13 +38,23 @@ struct Options {
 }
 
 /// Follows one instruction; `at` is its line and name.
-pub(super) fn copy(walk: &mut Walk<'_, '_, '_>, flags: &[Flag<'_>], sources: &[Source<'_>], to: &str, at: (usize, &str)) {
+pub(super) fn copy(
+    walk: &mut Walk<'_, '_, '_>,
+    flags: &[Flag<'_>],
+    sources: &[Source<'_>],
+    to: &str,
+    at: (usize, &str),
+) {
     let (line, instruction) = at;
     let mut paths = Vec::new();
     for source in sources {
         match source {
             Source::Path(path) => paths.push(expanded(&path.value, &walk.state.variables)),
-            _ => walk.remark(line, &format!("{instruction} <<…"), "write the text into a file, and name it under `[[scripts]]`"),
+            _ => walk.remark(
+                line,
+                &format!("{instruction} <<…"),
+                "write the text into a file, and name it under `[[scripts]]`",
+            ),
         }
     }
     let to = expanded(to, &walk.state.variables);
@@ -133,7 +157,8 @@ fn one(walk: &mut Walk<'_, '_, '_>, path: &str, to: &str, into_folder: bool, opt
 fn everything(walk: &mut Walk<'_, '_, '_>, to: &str, options: &Options, at: (usize, &str)) {
     walk.state.copies.push((to.to_owned(), ".".to_owned(), Found::Folder));
     let ignored = walk.around.read(".dockerignore").unwrap_or_default();
-    let ignored: Vec<&str> = ignored.lines().map(|line| line.trim().trim_matches('/')).filter(|line| !line.starts_with('#')).collect();
+    let ignored: Vec<&str> =
+        ignored.lines().map(|line| line.trim().trim_matches('/')).filter(|line| !line.starts_with('#')).collect();
     let is_left_out = |name: &str| LEFT_OUT.iter().chain(&ignored).any(|pattern| matches(pattern, name));
     let names: Vec<String> = walk.around.list().into_iter().filter(|name| !is_left_out(name)).collect();
     for name in &names {

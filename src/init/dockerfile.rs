@@ -74,7 +74,9 @@ fn message(error: &parse_dockerfile::Error) -> String {
 /// How many stages at their beginning all chains have in common.
 fn shared(chains: &[Vec<usize>]) -> usize {
     let first = &chains[0];
-    (0..first.len()).take_while(|position| chains.iter().all(|chain| chain.get(*position) == first.get(*position))).count()
+    (0..first.len())
+        .take_while(|position| chains.iter().all(|chain| chain.get(*position) == first.get(*position)))
+        .count()
 }
 
 fn base(sketch: &mut Sketch, file: &str, root: &Stage<'_, '_>, wishes: &Wishes) -> Result<(), InitError> {
@@ -104,7 +106,8 @@ impl<'d, 't> Plan<'d, 't> {
         let mut stages: Vec<Stage<'d, 't>> = Vec::new();
         for stage in dockerfile.stages() {
             let image = expanded(&stage.from.image.value, &arguments);
-            let same = |other: &Stage<'_, '_>| other.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&image));
+            let same =
+                |other: &Stage<'_, '_>| other.name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&image));
             let platform = stage.from.options.iter().find(|option| option.name.value == "platform");
             stages.push(Stage {
                 name: stage.from.as_.as_ref().map(|(_, name)| name.value.to_string()),

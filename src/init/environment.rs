@@ -3,9 +3,7 @@
 use saphyr::{LoadableYamlNode as _, MarkedYaml, YamlData};
 
 use super::{
-    Around, InitError, conda,
-    requirements,
-    settings,
+    Around, InitError, conda, requirements, settings,
     sketch::{Input, Noted, Sketch},
 };
 use crate::python::{Entry, RequirementsTxt};
@@ -31,7 +29,8 @@ pub(super) fn add(sketch: &mut Sketch, file: &str, text: &str, line: usize) {
 
 fn read(sketch: &mut Sketch, file: &str, text: &str, at: Option<usize>) -> Result<(), InitError> {
     let wrong = |line: usize, reason: String| InitError::Malformed { file: file.to_owned(), line, reason };
-    let documents = MarkedYaml::load_from_str(text).map_err(|error| wrong(error.marker().line(), error.info().to_owned()))?;
+    let documents =
+        MarkedYaml::load_from_str(text).map_err(|error| wrong(error.marker().line(), error.info().to_owned()))?;
     let Some(YamlData::Mapping(entries)) = documents.first().map(|document| &document.data) else {
         return Err(wrong(1, "it is no environment: a mapping with `dependencies`".to_owned()));
     };

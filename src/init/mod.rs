@@ -81,7 +81,9 @@ impl Origin {
     pub fn of(name: &str) -> Option<Self> {
         let name = name.rsplit('/').next().unwrap_or(name);
         let lower = name.to_lowercase();
-        let is = |stem: &str| lower == stem || lower.starts_with(&format!("{stem}.")) || lower.ends_with(&format!(".{stem}"));
+        let is = |stem: &str| {
+            lower == stem || lower.starts_with(&format!("{stem}.")) || lower.ends_with(&format!(".{stem}"))
+        };
         if is("dockerfile") || is("containerfile") {
             return Some(Self::Dockerfile);
         }
@@ -98,13 +100,7 @@ impl Origin {
 ///
 /// # Errors
 /// [`InitError`] when the text is not what it should be.
-pub fn draft(
-    origin: Origin,
-    file: &str,
-    text: &str,
-    around: &dyn Around,
-    wishes: &Wishes,
-) -> Result<Draft, InitError> {
+pub fn draft(origin: Origin, file: &str, text: &str, around: &dyn Around, wishes: &Wishes) -> Result<Draft, InitError> {
     let mut sketch = match origin {
         Origin::Dockerfile => dockerfile::sketch(file, text, around, wishes)?,
         Origin::Requirements => requirements::sketch(file, text),

@@ -1,8 +1,7 @@
 //! Calls of pip and uv: what they install, and from where.
 
 use super::{
-    Around,
-    requirements,
+    Around, requirements,
     shell::Command,
     sketch::{Index, Input, Noted},
     stage::Walk,
@@ -15,8 +14,21 @@ const INSTALLERS: [&str; 11] =
 
 /// Options of pip and uv that take a value which changes nothing here.
 const WITH_VALUE: [&str; 15] = [
-    "--timeout", "--retries", "--python", "-p", "--cache-dir", "--trusted-host", "--proxy", "--cert", "--no-binary",
-    "--only-binary", "--progress-bar", "--upgrade-strategy", "--src", "--link-mode", "--python-version",
+    "--timeout",
+    "--retries",
+    "--python",
+    "-p",
+    "--cache-dir",
+    "--trusted-host",
+    "--proxy",
+    "--cert",
+    "--no-binary",
+    "--only-binary",
+    "--progress-bar",
+    "--upgrade-strategy",
+    "--src",
+    "--link-mode",
+    "--python-version",
 ];
 
 /// What a call of `pip install` names.
@@ -51,7 +63,8 @@ pub(super) fn call(walk: &mut Walk<'_, '_, '_>, program: &str, arguments: &[&str
         ("uv", ["add", rest @ ..] | ["tool", "install", rest @ ..]) => installed(walk, &read(rest), command),
         ("uv", ["sync", rest @ ..]) => sync(walk, rest, command),
         ("uv", ["venv", rest @ ..]) | ("virtualenv", rest) => {
-            let path = rest.iter().find(|word| word.starts_with('/') || word.starts_with('.') || !word.starts_with('-'));
+            let path =
+                rest.iter().find(|word| word.starts_with('/') || word.starts_with('.') || !word.starts_with('-'));
             venv(walk, path.copied().unwrap_or(".venv"), command.line);
         }
         ("poetry", ["install", ..]) => {
@@ -74,7 +87,11 @@ pub(super) fn call(walk: &mut Walk<'_, '_, '_>, program: &str, arguments: &[&str
             walk.remark(command.line, &command.text(), format!("leave {} out: `wheels.exclude`", names.join(", ")));
         }
         ("uv", ["run", ..]) => {
-            walk.remark(command.line, &command.text(), "nothing runs while an image is built: run it beforehand, and name what it makes under `[[scripts]]`");
+            walk.remark(
+                command.line,
+                &command.text(),
+                "nothing runs while an image is built: run it beforehand, and name what it makes under `[[scripts]]`",
+            );
         }
         // Caches, versions, settings of the installer.
         _ => {}
@@ -87,7 +104,11 @@ fn read<'a>(arguments: &[&'a str]) -> Install<'a> {
     while let Some(word) = words.next() {
         let (name, inline) = match word.split_once('=') {
             Some((name, value)) if word.starts_with("--") => (name, Some(value)),
-            _ if word.starts_with('-') && !word.starts_with("--") && word.len() > 2 && "rcifet".contains(&word[1..2]) => {
+            _ if word.starts_with('-')
+                && !word.starts_with("--")
+                && word.len() > 2
+                && "rcifet".contains(&word[1..2]) =>
+            {
                 (&word[..2], Some(&word[2..]))
             }
             _ => (word, None),
@@ -100,7 +121,9 @@ fn read<'a>(arguments: &[&'a str]) -> Install<'a> {
             "--extra-index-url" | "--index" => install.extra.push(value()),
             "-f" | "--find-links" => install.links.push(value()),
             "-e" | "--editable" => install.projects.push(value()),
-            "-t" | "--target" | "--prefix" | "--root" | "-w" | "--wheel-dir" | "-d" | "--dest" => install.places.push(value()),
+            "-t" | "--target" | "--prefix" | "--root" | "-w" | "--wheel-dir" | "-d" | "--dest" => {
+                install.places.push(value())
+            }
             "--no-index" => install.no_index = true,
             "--torch-backend" => install.flags.push(word),
             _ if WITH_VALUE.contains(&name) => drop(value()),
@@ -145,7 +168,9 @@ fn installed(walk: &mut Walk<'_, '_, '_>, install: &Install<'_>, command: &Comma
         let advice = match *flag {
             "--pre" => "name the pre-release in the requirement: `torch>=2.9rc1`",
             "--no-deps" => "what wheels require comes along: leave some of it out with `wheels.exclude`",
-            flag if flag.starts_with("--torch-backend") => "name the index under `wheels.index`, with `for = [\"torch\"]`",
+            flag if flag.starts_with("--torch-backend") => {
+                "name the index under `wheels.index`, with `for = [\"torch\"]`"
+            }
             _ => continue,
         };
         walk.sketch.remark(line, &command.text(), advice);
@@ -161,7 +186,12 @@ fn indexes(walk: &mut Walk<'_, '_, '_>, install: &Install<'_>, names: &[String],
         }
         match walk.sketch.indexes.iter_mut().find(|known| known.url == url) {
             Some(known) => known.only_for.extend(only_for),
-            None => walk.sketch.indexes.push(Index { url: url.to_owned(), only_for: only_for.into_iter().collect(), flat, line }),
+            None => walk.sketch.indexes.push(Index {
+                url: url.to_owned(),
+                only_for: only_for.into_iter().collect(),
+                flat,
+                line,
+            }),
         }
     };
     let own = || if install.files.is_empty() { names.to_vec() } else { Vec::new() };
@@ -203,7 +233,11 @@ fn package_word(walk: &mut Walk<'_, '_, '_>, word: &str, command: &Command) -> O
                 walk.put(|part| part.require(wheel.clone(), line));
             }
             _ if path.ends_with(".whl") => {
-                walk.sketch.remark(line, word, "name each wheel, beside the recipe, under `wheels.require`: `./NAME.whl`");
+                walk.sketch.remark(
+                    line,
+                    word,
+                    "name each wheel, beside the recipe, under `wheels.require`: `./NAME.whl`",
+                );
             }
             _ => own_project(walk, word, command),
         }
@@ -225,7 +259,8 @@ fn package_word(walk: &mut Walk<'_, '_, '_>, word: &str, command: &Command) -> O
 /// The project itself: what it depends on comes from its `pyproject.toml`, and it needs a wheel.
 fn own_project(walk: &mut Walk<'_, '_, '_>, word: &str, command: &Command) {
     let (path, extras) = word.split_once('[').unwrap_or((word, ""));
-    let extras: Vec<String> = extras.trim_end_matches(']').split(',').filter(|extra| !extra.is_empty()).map(str::to_owned).collect();
+    let extras: Vec<String> =
+        extras.trim_end_matches(']').split(',').filter(|extra| !extra.is_empty()).map(str::to_owned).collect();
     let local = walk.local(path).unwrap_or_default();
     let folder = local.trim_start_matches("./").trim_end_matches(['/', '.']);
     let pyproject = if folder.is_empty() { "pyproject.toml".to_owned() } else { format!("{folder}/pyproject.toml") };
@@ -261,7 +296,8 @@ fn sync(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Command) {
     });
     let environment = walk.state.variables.get("UV_PROJECT_ENVIRONMENT").cloned();
     venv(walk, &environment.unwrap_or_else(|| ".venv".to_owned()), line);
-    let without_project = arguments.iter().any(|word| *word == "--no-install-project" || *word == "--no-install-workspace");
+    let without_project =
+        arguments.iter().any(|word| *word == "--no-install-project" || *word == "--no-install-workspace");
     if !without_project && is_package(walk.around) {
         let advice = "build a wheel of the project itself (`uv build --wheel`), and require that: `./dist/NAME.whl`";
         walk.sketch.remark(line, &command.text(), advice);
@@ -291,7 +327,11 @@ fn beside(walk: &mut Walk<'_, '_, '_>, file: &str, command: &Command) -> String 
     }
     let name = file.rsplit('/').next().unwrap_or(file).to_owned();
     if walk.around.look(&name).is_none() {
-        walk.sketch.remark(command.line, &command.text(), format!("`{name}` is not beside the recipe: put it there, or correct `wheels.files`"));
+        walk.sketch.remark(
+            command.line,
+            &command.text(),
+            format!("`{name}` is not beside the recipe: put it there, or correct `wheels.files`"),
+        );
     }
     name
 }

@@ -7,7 +7,7 @@ use super::{
     dockerfile::line_of,
     sketch::{Input, Noted, Sketch},
 };
-use crate::python::{PythonError, Pyproject};
+use crate::python::{Pyproject, PythonError};
 
 /// The series of Python that images are published with, the usual one first.
 const SERIES: [&str; 6] = ["3.12", "3.13", "3.11", "3.10", "3.14", "3.9"];

@@ -3,9 +3,8 @@
 use parse_dockerfile::{Command as Instruction, RunInstruction};
 
 use super::{
-    conda, copying,
     around::Found,
-    pip,
+    conda, copying, pip,
     shell::{Command, Join, Variables, commands},
     sketch::{Noted, image_name},
     stage::Walk,
@@ -14,8 +13,26 @@ use super::{
 
 /// Programs that leave nothing behind that an image would need.
 const HARMLESS: [&str; 20] = [
-    "set", "true", ":", "export", "source", ".", "which", "ldconfig", "sleep", "update-ca-certificates", "test", "[",
-    "exit", "hash", "ls", "cat", "pwd", "sync", "fc-cache", "command",
+    "set",
+    "true",
+    ":",
+    "export",
+    "source",
+    ".",
+    "which",
+    "ldconfig",
+    "sleep",
+    "update-ca-certificates",
+    "test",
+    "[",
+    "exit",
+    "hash",
+    "ls",
+    "cat",
+    "pwd",
+    "sync",
+    "fc-cache",
+    "command",
 ];
 
 /// What stands around a command.
@@ -54,14 +71,17 @@ fn scripts(walk: &Walk<'_, '_, '_>, run: &RunInstruction<'_>, line: usize) -> Ve
 }
 
 fn mounts(walk: &mut Walk<'_, '_, '_>, run: &RunInstruction<'_>, line: usize) {
-    for value in run.options.iter().filter(|option| option.name.value == "mount").filter_map(|mount| mount.value.as_ref()) {
+    for value in
+        run.options.iter().filter(|option| option.name.value == "mount").filter_map(|mount| mount.value.as_ref())
+    {
         let part = |names: &[&str]| {
             let mut parts = value.value.split(',').filter_map(|part| part.split_once('='));
             parts.find(|(name, _)| names.contains(name)).map(|(_, value)| value.to_owned())
         };
         match part(&["type"]).as_deref() {
             Some("secret" | "ssh") => {
-                let advice = "credentials of package indexes are read from netrc, pip's and uv's settings and `UV_INDEX_*`";
+                let advice =
+                    "credentials of package indexes are read from netrc, pip's and uv's settings and `UV_INDEX_*`";
                 walk.remark(line, &format!("RUN --mount={}", value.value), advice);
             }
             Some("bind") | None if part(&["from"]).is_none() => {
@@ -115,7 +135,9 @@ fn structure(walk: &Walk<'_, '_, '_>, command: &Command, blocks: &mut Vec<Block>
         "if" => blocks.push(tested(walk, &words[1..])),
         "elif" => {
             let block = tested(walk, &words[1..]);
-            if let (Some(Block::Variants { tested, now, .. }), Block::Variants { now: next, .. }) = (blocks.last_mut(), &block) {
+            if let (Some(Block::Variants { tested, now, .. }), Block::Variants { now: next, .. }) =
+                (blocks.last_mut(), &block)
+            {
                 tested.extend(next.clone());
                 now.clone_from(next);
             } else if let Some(last) = blocks.last_mut() {
@@ -126,7 +148,9 @@ fn structure(walk: &Walk<'_, '_, '_>, command: &Command, blocks: &mut Vec<Block>
         "fi" | "done" | "esac" => drop(blocks.pop()),
         "[" | "[[" | "test" if command.after == Join::Or => {
             let more = tested(walk, &words);
-            if let (Some(Block::Variants { tested, now, .. }), Block::Variants { now: more, .. }) = (blocks.last_mut(), more) {
+            if let (Some(Block::Variants { tested, now, .. }), Block::Variants { now: more, .. }) =
+                (blocks.last_mut(), more)
+            {
                 tested.extend(more.clone());
                 now.extend(more);
             }
@@ -146,7 +170,8 @@ fn structure(walk: &Walk<'_, '_, '_>, command: &Command, blocks: &mut Vec<Block>
 
 /// The block of a test: variants, where an argument is held against a word.
 fn tested(walk: &Walk<'_, '_, '_>, words: &[&str]) -> Block {
-    let words: Vec<&str> = words.iter().copied().filter(|word| !matches!(*word, "[" | "[[" | "test" | "]" | "]]")).collect();
+    let words: Vec<&str> =
+        words.iter().copied().filter(|word| !matches!(*word, "[" | "[[" | "test" | "]" | "]]")).collect();
     let argument = |word: &str| {
         let name = word.strip_prefix('$')?.trim_start_matches('{').trim_end_matches('}');
         let name = name.split(':').next().unwrap_or(name);
@@ -166,8 +191,15 @@ fn tested(walk: &Walk<'_, '_, '_>, words: &[&str]) -> Block {
 
 fn perform(walk: &mut Walk<'_, '_, '_>, command: &Command) {
     let mut words: Vec<&str> = command.words.iter().map(String::as_str).collect();
-    let assigns = |word: &str| word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
-    while words.first().is_some_and(|word| matches!(*word, "sudo" | "exec" | "env" | "time" | "command") || assigns(word)) {
+    let assigns = |word: &str| {
+        word.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        })
+    };
+    while words
+        .first()
+        .is_some_and(|word| matches!(*word, "sudo" | "exec" | "env" | "time" | "command") || assigns(word))
+    {
         words.remove(0);
     }
     let Some((program, arguments)) = words.split_first() else { return };
@@ -186,30 +218,42 @@ fn perform(walk: &mut Walk<'_, '_, '_>, command: &Command) {
         }
         "rm" | "find" if arguments.iter().all(|word| word.starts_with('-') || is_cache(word)) => {}
         "rm" | "find" => {
-            walk.remark(line, &command.text(), "leave it out where it comes from: `[[scripts]]`, `wheels.exclude`, `debian.strip`");
+            walk.remark(
+                line,
+                &command.text(),
+                "leave it out where it comes from: `[[scripts]]`, `wheels.exclude`, `debian.strip`",
+            );
         }
         "mkdir" => {
-            let advice = "folders come with the files in them; one that must be there empty the program makes, or a mount";
+            let advice =
+                "folders come with the files in them; one that must be there empty the program makes, or a mount";
             walk.remark(line, &command.text(), advice);
         }
         "curl" | "wget" => {
             walk.remark(line, &command.text(), "download it beforehand, and name the file under `[[scripts]]`");
         }
         "git" => {
-            walk.remark(line, &command.text(), "clone it beforehand; of a Python project build a wheel, and require that");
+            walk.remark(
+                line,
+                &command.text(),
+                "clone it beforehand; of a Python project build a wheel, and require that",
+            );
         }
         "echo" | "printf" if !command.redirected => {}
         "echo" | "printf" | "tee" => {
             walk.remark(line, &command.text(), "write the text into a file, and name it under `[[scripts]]`");
         }
-        "ln" => walk.remark(line, &command.text(), "name the program by its own path, or put a copy under `[[scripts]]`"),
+        "ln" => {
+            walk.remark(line, &command.text(), "name the program by its own path, or put a copy under `[[scripts]]`")
+        }
         _ if is_python(name) => python(walk, arguments, command),
         _ if name.starts_with("pip") && name[3..].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
             pip::call(walk, "pip", arguments, command);
         }
         _ if HARMLESS.contains(&name) => {}
         _ => {
-            let advice = "nothing runs while an image is built: run it beforehand, and name what it makes under `[[scripts]]`";
+            let advice =
+                "nothing runs while an image is built: run it beforehand, and name what it makes under `[[scripts]]`";
             walk.remark(line, &command.text(), advice);
         }
     }
@@ -225,7 +269,8 @@ fn python(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Command) {
         ["-m", "venv", rest @ ..] => pip::call(walk, "virtualenv", rest, command),
         ["-m", "ensurepip" | "compileall", ..] | ["--version" | "-V"] => {}
         _ => {
-            let advice = "nothing runs while an image is built: run it beforehand, and name what it makes under `[[scripts]]`";
+            let advice =
+                "nothing runs while an image is built: run it beforehand, and name what it makes under `[[scripts]]`";
             walk.remark(command.line, &command.text(), advice);
         }
     }
@@ -234,7 +279,9 @@ fn python(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Command) {
 /// Whether a word names what is only there because something was installed, or says what to do about it.
 fn is_cache(word: &str) -> bool {
     let word = word.trim_start_matches('~').trim_start_matches("/root");
-    ["/var/lib/apt", "/var/cache", "/var/log", "/.cache", "/tmp", "/var/tmp"].iter().any(|folder| word.starts_with(folder))
+    ["/var/lib/apt", "/var/cache", "/var/log", "/.cache", "/tmp", "/var/tmp"]
+        .iter()
+        .any(|folder| word.starts_with(folder))
         || ["__pycache__", "*.pyc", "*.pyo", "{}", "+", "rm", ";", "d", "f", "-rf"].contains(&word)
         || word.contains("site-packages")
         || word == "/usr/local"
@@ -270,7 +317,9 @@ fn apt(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Command) {
     }
     let base = walk.sketch.base.value.clone();
     if let (Some(system), false) = (systems::other_system(&base), wanted.is_empty()) {
-        let advice = format!("the base is of {system}, over which no Debian packages go: take a base of Debian, or a wheel that brings the library");
+        let advice = format!(
+            "the base is of {system}, over which no Debian packages go: take a base of Debian, or a wheel that brings the library"
+        );
         walk.remark(command.line, &format!("apt-get install {}", wanted.join(" ")), advice);
         return;
     }
@@ -294,18 +343,37 @@ fn account(walk: &mut Walk<'_, '_, '_>, program: &str, arguments: &[&str]) {
         })
     };
     let number = |names: &[&str]| value(names).and_then(|text| text.parse::<u32>().ok());
-    let takes_value = ["-u", "-g", "-G", "-s", "-d", "-c", "--uid", "--gid", "--shell", "--home", "--home-dir", "--gecos", "--ingroup", "-h"];
+    let takes_value = [
+        "-u",
+        "-g",
+        "-G",
+        "-s",
+        "-d",
+        "-c",
+        "--uid",
+        "--gid",
+        "--shell",
+        "--home",
+        "--home-dir",
+        "--gecos",
+        "--ingroup",
+        "-h",
+    ];
     let mut skip = false;
-    let mut names = arguments.iter().filter(|word| !std::mem::replace(&mut skip, takes_value.contains(word)) && !word.starts_with('-'));
+    let mut names = arguments
+        .iter()
+        .filter(|word| !std::mem::replace(&mut skip, takes_value.contains(word)) && !word.starts_with('-'));
     let Some(name) = names.next() else { return };
     let next = 1000 + u32::try_from(walk.state.accounts.len()).unwrap_or_default();
     let entry = if program.starts_with("group") || program == "addgroup" {
         let gid = number(&["-g", "--gid"]).unwrap_or(next);
         (gid, gid)
     } else {
-        let uid = number(&["-u", "--uid"]).or_else(|| walk.state.accounts.get(*name).map(|(uid, _)| *uid)).unwrap_or(next);
+        let uid =
+            number(&["-u", "--uid"]).or_else(|| walk.state.accounts.get(*name).map(|(uid, _)| *uid)).unwrap_or(next);
         let group = value(&["-g", "--gid", "--ingroup", "-G"]);
-        let gid = group.and_then(|group| group.parse().ok().or_else(|| walk.state.accounts.get(group).map(|(_, gid)| *gid)));
+        let gid =
+            group.and_then(|group| group.parse().ok().or_else(|| walk.state.accounts.get(group).map(|(_, gid)| *gid)));
         (uid, gid.unwrap_or(uid))
     };
     walk.state.accounts.insert((*name).to_owned(), entry);
@@ -326,7 +394,9 @@ fn attributes(walk: &mut Walk<'_, '_, '_>, program: &str, arguments: &[&str], co
     if let Some(value) = &value {
         walk.put(|part| {
             for script in &mut part.scripts {
-                let meant = |path: &String| script.to == *path || script.to.starts_with(&format!("{}/", path.trim_end_matches('/')));
+                let meant = |path: &String| {
+                    script.to == *path || script.to.starts_with(&format!("{}/", path.trim_end_matches('/')))
+                };
                 if paths.iter().any(meant) {
                     met += 1;
                     *(if program == "chown" { &mut script.owner } else { &mut script.mode }) = Some(value.clone());
@@ -339,6 +409,10 @@ fn attributes(walk: &mut Walk<'_, '_, '_>, program: &str, arguments: &[&str], co
     if let (0, Some(local), Some("0755")) = (met, &local, value.as_deref()) {
         walk.remark(command.line, &command.text(), format!("make it executable where it lies: `chmod +x {local}`"));
     } else if met == 0 {
-        walk.remark(command.line, &command.text(), "say `mode` and `owner` where the files are named, under `[[scripts]]`");
+        walk.remark(
+            command.line,
+            &command.text(),
+            "say `mode` and `owner` where the files are named, under `[[scripts]]`",
+        );
     }
 }

@@ -25,7 +25,11 @@ pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
     let parts = split(text);
     match parts.split_first() {
         Some((first, rest)) if !first.contains('=') => vec![(first.clone(), rest.join(" "))],
-        _ => parts.iter().filter_map(|part| part.split_once('=')).map(|(name, value)| (name.into(), value.into())).collect(),
+        _ => parts
+            .iter()
+            .filter_map(|part| part.split_once('='))
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect(),
     }
 }
 
@@ -35,7 +39,9 @@ fn split(text: &str) -> Vec<String> {
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
         match (letter, quote) {
-            ('\\', None | Some('"')) => word.get_or_insert_default().extend(letters.next().filter(|next| *next != '\n')),
+            ('\\', None | Some('"')) => {
+                word.get_or_insert_default().extend(letters.next().filter(|next| *next != '\n'))
+            }
             ('"' | '\'', None) => {
                 quote = Some(letter);
                 word.get_or_insert_default();

@@ -100,9 +100,7 @@ impl<'v> Reader<'v> {
                 '\'' => self.quoted(script, position + 1, &mut letters),
                 '"' => self.double_quoted(script, &mut letters),
                 '$' => self.dollar(script, position, &mut letters),
-                '#' if self.word.is_none() => {
-                    while letters.next_if(|(_, letter)| *letter != '\n').is_some() {}
-                }
+                '#' if self.word.is_none() => while letters.next_if(|(_, letter)| *letter != '\n').is_some() {},
                 '&' if self.redirected && next != Some('&') => self.push('&'),
                 '&' | '|' | ';' => {
                     let doubled = letters.next_if(|(_, next)| *next == letter).is_some();
@@ -202,12 +200,7 @@ impl<'v> Reader<'v> {
     }
 
     /// A variable: its value where that is known, or else as it stands.
-    fn dollar(
-        &mut self,
-        script: &str,
-        start: usize,
-        letters: &mut std::iter::Peekable<std::str::CharIndices<'_>>,
-    ) {
+    fn dollar(&mut self, script: &str, start: usize, letters: &mut std::iter::Peekable<std::str::CharIndices<'_>>) {
         let (end, value) = variable(&script[start..], self.variables);
         self.append(value.as_deref().unwrap_or(&script[start..start + end]));
         while letters.next_if(|(position, _)| *position < start + end).is_some() {}
@@ -244,7 +237,8 @@ fn variable(text: &str, variables: &Variables) -> (usize, Option<String>) {
         let known = variables.get(name).filter(|value| !value.is_empty());
         let value = match rest.get(..2) {
             _ if rest.is_empty() => variables.get(name).cloned(),
-            Some(":-") => Some(known.cloned().unwrap_or_else(|| rest[2..].to_owned())).filter(|_| known.is_some() || name != "PATH"),
+            Some(":-") => Some(known.cloned().unwrap_or_else(|| rest[2..].to_owned()))
+                .filter(|_| known.is_some() || name != "PATH"),
             Some(":+") => Some(known.map_or(String::new(), |_| rest[2..].to_owned())),
             _ => None,
         };

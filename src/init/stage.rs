@@ -262,7 +262,8 @@ impl<'w, 'd, 't> Walk<'w, 'd, 't> {
                 format!("{uid}:{gid}")
             }
             None => {
-                let advice = format!("the base must have the user `{user}`; numbers need nobody: `user = \"10001:10001\"`");
+                let advice =
+                    format!("the base must have the user `{user}`; numbers need nobody: `user = \"10001:10001\"`");
                 self.remark(line, &format!("USER {text}"), advice);
                 text.clone()
             }

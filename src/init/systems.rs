@@ -18,10 +18,38 @@ const OTHER_SYSTEMS: [(&str, &str); 9] = [
 
 /// Packages that serve compiling and installing alone.
 const FOR_BUILDING: [&str; 32] = [
-    "build-essential", "gcc", "g++", "clang", "make", "cmake", "ninja-build", "autoconf", "automake", "libtool",
-    "pkg-config", "pkgconf", "gfortran", "rustc", "cargo", "python3", "python3-dev", "python3-pip", "python3-venv",
-    "python3-setuptools", "python3-wheel", "python-dev", "python-pip", "pip", "gnupg", "gnupg2", "apt-utils",
-    "apt-transport-https", "software-properties-common", "lsb-release", "dirmngr", "patchelf",
+    "build-essential",
+    "gcc",
+    "g++",
+    "clang",
+    "make",
+    "cmake",
+    "ninja-build",
+    "autoconf",
+    "automake",
+    "libtool",
+    "pkg-config",
+    "pkgconf",
+    "gfortran",
+    "rustc",
+    "cargo",
+    "python3",
+    "python3-dev",
+    "python3-pip",
+    "python3-venv",
+    "python3-setuptools",
+    "python3-wheel",
+    "python-dev",
+    "python-pip",
+    "pip",
+    "gnupg",
+    "gnupg2",
+    "apt-utils",
+    "apt-transport-https",
+    "software-properties-common",
+    "lsb-release",
+    "dirmngr",
+    "patchelf",
 ];
 
 /// The Debian release of an image, by its name; a guess where it does not say.
@@ -34,7 +62,10 @@ pub(super) fn other_system(image: &str) -> Option<&'static str> {
     let (name, tag) = image.rsplit_once(':').unwrap_or((image, ""));
     let repository = name.trim_start_matches("docker.io/").trim_start_matches("library/");
     let is = |part: &str| repository == part || repository.ends_with(&format!("/{part}")) || tag.contains(part);
-    OTHER_SYSTEMS.into_iter().find(|(part, _)| is(part) || repository.starts_with(&format!("{part}:"))).map(|(_, system)| system)
+    OTHER_SYSTEMS
+        .into_iter()
+        .find(|(part, _)| is(part) || repository.starts_with(&format!("{part}:")))
+        .map(|(_, system)| system)
 }
 
 /// Whether an image is known to be published for one platform alone.

@@ -29,7 +29,8 @@ impl Around for Folder {
     }
 
     fn list(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.0.keys().map(|path| path.split('/').next().unwrap_or(path).to_owned()).collect();
+        let mut names: Vec<String> =
+            self.0.keys().map(|path| path.split('/').next().unwrap_or(path).to_owned()).collect();
         names.dedup();
         names
     }

@@ -6,14 +6,25 @@
 //! 2. The smaller members of a family of frameworks share one layer.
 //! 3. The rest is spread by name over eight layers, but what is below 2 MiB, the pure-Python tail,
 //!    which shares one.
+//! 4. What stands in layers with others stands there with what is in the same images of the recipe: a
+//!    variant that includes two others consists of their layers.
 //!
-//! Only when that makes more layers than an image may have, wheels with layers of their own join the
+//! When that makes more layers than an image may have, the fourth rule is left out; only when there are still
+//! too many, wheels with layers of their own join the
 //! eight, the smallest first. Sizes are compared by powers of two and then names, so that a bump
 //! seldom changes who joins.
 
-use std::collections::BTreeMap;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use crate::{lock::LockedWheel, oci::Digest, python::NamePattern};
+use super::key;
+use crate::{
+    lock::{LockedImage, LockedWheel},
+    oci::Digest,
+    python::NamePattern,
+};
 
 /// A wheel from this size on, in bytes, has a layer of its own.
 const GIANT: u64 = 64 << 20;
@@ -54,21 +65,35 @@ pub(super) struct Limits {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Own(String),
-    Family(&'static str),
-    Spread(u8),
-    Small,
+    Family(&'static str, Images),
+    Spread(u8, Images),
+    Small(Images),
 }
+
+/// Which images hold a wheel, by their places in the lock; what most have comes first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Images(Reverse<usize>, Vec<usize>);
 
 type Places = BTreeMap<Place, Vec<LockedWheel>>;
 
-/// The groups of `wheels`; as an error the number of layers without which it cannot be done.
-pub(super) fn groups(wheels: &[LockedWheel], own: &[NamePattern], limits: Limits) -> Result<Vec<Group>, usize> {
-    let mut places = Places::new();
-    for wheel in wheels {
-        places.entry(place(wheel, own)).or_default().push(wheel.clone());
+/// The groups of `wheels`, in an image of which the recipe has those `beside` for the same platform; as an
+/// error the number of layers without which it cannot be done.
+pub(super) fn groups(
+    wheels: &[LockedWheel],
+    beside: &[&LockedImage],
+    own: &[NamePattern],
+    limits: Limits,
+) -> Result<Vec<Group>, usize> {
+    let grouped = |places: &Places| -> Vec<Group> {
+        told_apart(places.iter().flat_map(|(place, wheels)| cut(place, wheels, limits.cap)).collect())
+    };
+    let groups = grouped(&placed(wheels, own, |wheel| images(wheel, beside)));
+    if groups.len() <= limits.layers {
+        return Ok(groups);
     }
+    let mut places = placed(wheels, own, |_| Images::default());
     loop {
-        let groups: Vec<Group> = places.iter().flat_map(|(place, wheels)| cut(place, wheels, limits.cap)).collect();
+        let groups = grouped(&places);
         if groups.len() <= limits.layers {
             return Ok(groups);
         }
@@ -78,15 +103,31 @@ pub(super) fn groups(wheels: &[LockedWheel], own: &[NamePattern], limits: Limits
     }
 }
 
-fn place(wheel: &LockedWheel, own: &[NamePattern]) -> Place {
+fn placed(wheels: &[LockedWheel], own: &[NamePattern], images: impl Fn(&LockedWheel) -> Images) -> Places {
+    let mut places = Places::new();
+    for wheel in wheels {
+        places.entry(place(wheel, own, images(wheel))).or_default().push(wheel.clone());
+    }
+    places
+}
+
+/// Those of the images that hold `wheel` with the same bytes in their layers.
+fn images(wheel: &LockedWheel, beside: &[&LockedImage]) -> Images {
+    let same = |other: &LockedWheel| other.name == wheel.name && key::wheel_json(other) == key::wheel_json(wheel);
+    let holds = |image: &LockedImage| image.wheels.iter().any(same);
+    let places: Vec<usize> = (0..beside.len()).filter(|place| holds(beside[*place])).collect();
+    Images(Reverse(places.len()), places)
+}
+
+fn place(wheel: &LockedWheel, own: &[NamePattern], images: Images) -> Place {
     if wheel.size >= GIANT || own.iter().any(|pattern| is(wheel, pattern)) {
         Place::Own(wheel.name.clone())
     } else if let Some(family) = family(wheel) {
-        Place::Family(family)
+        Place::Family(family, images)
     } else if wheel.size < SMALL {
-        Place::Small
+        Place::Small(images)
     } else {
-        spread(wheel)
+        spread(wheel, images)
     }
 }
 
@@ -99,8 +140,8 @@ fn family(wheel: &LockedWheel) -> Option<&'static str> {
     FAMILIES.iter().find(|(_, members)| members.iter().any(member)).map(|(name, _)| *name)
 }
 
-fn spread(wheel: &LockedWheel) -> Place {
-    Place::Spread(hash(wheel)[0] % SPREAD)
+fn spread(wheel: &LockedWheel, images: Images) -> Place {
+    Place::Spread(hash(wheel)[0] % SPREAD, images)
 }
 
 /// Of the name, so that a version does not matter.
@@ -166,15 +207,26 @@ fn own_by_size(places: &Places) -> Vec<(Place, Place)> {
         })
         .collect();
     own.sort_by(|left, right| (left.0, left.1).cmp(&(right.0, right.1)));
-    own.into_iter().map(|(_, place, wheel)| (place.clone(), spread(wheel))).collect()
+    own.into_iter().map(|(_, place, wheel)| (place.clone(), spread(wheel, Images::default()))).collect()
+}
+
+/// Groups of which no two have one name: a later one is named after its first wheel too.
+fn told_apart(mut groups: Vec<Group>) -> Vec<Group> {
+    let mut seen = BTreeSet::new();
+    for group in &mut groups {
+        if let (false, [first, ..]) = (seen.insert(group.name.clone()), &group.wheels[..]) {
+            group.name = format!("{} from {} on", group.name, first.name);
+        }
+    }
+    groups
 }
 
 fn name(place: &Place, wheels: &[LockedWheel]) -> String {
     let names = || wheels.iter().map(|wheel| wheel.name.as_str()).collect::<Vec<_>>();
     match place {
         _ if wheels.len() <= 3 => names().join(" "),
-        Place::Own(_) | Place::Spread(_) => format!("{} and {} more", names()[..2].join(" "), wheels.len() - 2),
-        Place::Family(family) => format!("{} wheels around {family}", wheels.len()),
-        Place::Small => format!("{} small wheels", wheels.len()),
+        Place::Own(_) | Place::Spread(..) => format!("{} and {} more", names()[..2].join(" "), wheels.len() - 2),
+        Place::Family(family, _) => format!("{} wheels around {family}", wheels.len()),
+        Place::Small(_) => format!("{} small wheels", wheels.len()),
     }
 }

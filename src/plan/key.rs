@@ -40,7 +40,7 @@ impl fmt::Display for LayerKey {
 
 /// Raised whenever something else is done in place of maintainer scripts, or files of packages come to lie
 /// elsewhere: the layer is another one then.
-const EFFECTS: u32 = 2;
+const EFFECTS: u32 = 3;
 
 pub(super) fn of_debian(platform: &LockedPlatform, frame: Frame<'_>) -> LayerKey {
     let packages: Vec<_> = platform.debian.iter().map(|package| package.sha256.to_string()).collect();
@@ -120,7 +120,7 @@ pub(super) fn of_scripts(files: &[(String, u32, Digest)], facts: &Facts, encodin
 }
 
 /// What of a wheel ends up in a layer: its bytes, whether it was asked for, and its URL.
-fn wheel_json(wheel: &LockedWheel) -> Value {
+pub(super) fn wheel_json(wheel: &LockedWheel) -> Value {
     let url = if let WheelSource::Url(url) = &wheel.source { Some(url) } else { None };
     let requested = wheel.why.iter().any(|why| why == "recipe");
     json!({ "sha256": wheel.sha256.to_string(), "name": wheel.name, "requested": requested, "url": url })

@@ -40,6 +40,8 @@ pub struct Frame<'a> {
     pub encoding: Encoding,
     /// Layers that the image has besides those planned here: the base's, and one of scripts.
     pub others: usize,
+    /// All images of the recipe for the same platform, as the lock has them.
+    pub beside: &'a [&'a LockedImage],
     /// Distributions that the recipe wants in layers of their own.
     pub own: &'a [NamePattern],
     /// What the recipe wants left out of Debian packages: `doc`, `man`, `locale`, and paths.
@@ -118,7 +120,7 @@ pub fn plan(platform: &LockedPlatform, image: &LockedImage, frame: Frame<'_>) ->
     if others > MOST_LAYERS {
         return Err(too_many(0));
     }
-    let groups = group::groups(&image.wheels, frame.own, limits).map_err(too_many)?;
+    let groups = group::groups(&image.wheels, frame.beside, frame.own, limits).map_err(too_many)?;
     let wheels = groups.into_iter().map(|group| {
         let key = key::of_wheels(&group.wheels, group.share, &platform.facts, frame.encoding);
         PlannedLayer { name: group.name, key, contents: contents(group.wheels, group.share) }

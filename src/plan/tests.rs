@@ -22,7 +22,7 @@ fn encoding() -> Encoding {
 }
 
 fn frame(others: usize) -> Frame<'static> {
-    Frame { encoding: encoding(), others, own: &[], strip: &[], time_zone: None, certificates: &[] }
+    Frame { encoding: encoding(), others, beside: &[], own: &[], strip: &[], time_zone: None, certificates: &[] }
 }
 
 fn planned_in(wheels: Vec<LockedWheel>, frame: Frame<'_>) -> Result<Vec<PlannedLayer>, PlanError> {
@@ -180,4 +180,30 @@ fn what_was_asked_for_and_the_compression_are_part_of_the_key() {
     let other = planned_in(vec![wheel("demo", 10)], Frame { encoding: zstd, ..frame(3) }).unwrap();
     assert_ne!(asked[0].key, other[0].key);
     assert_ne!(scripts_key(&[], &Facts::default(), zstd), scripts_key(&[], &Facts::default(), encoding()));
+}
+
+#[test]
+fn a_variant_that_includes_others_consists_of_their_layers() {
+    let platform: crate::oci::Platform = "linux/amd64".parse().unwrap();
+    let image = |variant: &str, names: &[&str]| {
+        let wheels = names.iter().map(|name| wheel(name, if name.len() > 3 { 10 << 20 } else { 10 })).collect();
+        LockedImage::new(Some(variant.to_owned()), platform.clone(), wheels)
+    };
+    let first = image("first", &["a", "b", "both", "both2", "s", "torch"]);
+    let second = image("second", &["both", "both2", "keras", "s", "t"]);
+    let full = image("full", &["a", "b", "both", "both2", "keras", "s", "t", "torch"]);
+    let beside = [&first, &full, &second];
+    let below = LockedPlatform::new(platform.clone(), None, Facts::default());
+    let keys = |image: &LockedImage| -> Vec<LayerKey> {
+        let frame = Frame { beside: &beside, ..frame(3) };
+        plan(&below, image, frame).unwrap().iter().map(|layer| layer.key).collect()
+    };
+    let theirs = [keys(&first), keys(&second)].concat();
+    assert!(keys(&full).iter().all(|key| theirs.contains(key)));
+    // Alone it would be grouped otherwise.
+    let alone: Vec<_> = plan(&below, &full, frame(3)).unwrap().iter().map(|layer| layer.key).collect();
+    assert!(!alone.iter().all(|key| theirs.contains(key)));
+    // Where there is room for fewer layers, they are put together instead.
+    let tight = Frame { beside: &beside, ..frame(MOST_LAYERS - 3) };
+    assert!(plan(&below, &full, tight).unwrap().len() <= 3);
 }

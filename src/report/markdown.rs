@@ -36,7 +36,8 @@ fn of_image(text: &mut String, image: &Image) {
 
 /// A row for each layer, a column for each platform.
 fn layers(text: &mut String, image: &Image) {
-    let heads: String = image.platforms.iter().map(|platform| format!(" {} | |", platform.platform)).collect();
+    let heads =
+        image.platforms.iter().map(|platform| format!(" {} | |", platform.platform)).collect::<Vec<_>>().concat();
     let _ = writeln!(text, "\n| layer |{heads}\n|---|{}", "--:|---|".repeat(image.platforms.len()));
     // The base's layers share a name, so that the place among those of the same name tells them apart.
     let mut rows: Vec<((&str, usize), Vec<String>)> = Vec::new();
@@ -56,8 +57,8 @@ fn layers(text: &mut String, image: &Image) {
     for ((name, _), cells) in rows {
         let _ = writeln!(text, "| {} |{}", cell(name), cells.concat());
     }
-    let sums: String =
-        image.platforms.iter().map(|platform| format!(" **{}** | |", quantity::bytes(platform.size()))).collect();
+    let sums = image.platforms.iter().map(|platform| format!(" **{}** | |", quantity::bytes(platform.size())));
+    let sums = sums.collect::<Vec<_>>().concat();
     let _ = writeln!(text, "| **together** |{sums}");
 }
 

@@ -198,7 +198,7 @@ mod tests {
         let package = |name: &str, size| Package { name: name.to_owned(), version: "1.0".to_owned(), size };
         let layer = |name: &str, size, made: &str, holds: &[Package]| Layer {
             name: name.to_owned(),
-            digest: format!("sha256:{:064x}", size),
+            digest: format!("sha256:{size:064x}"),
             size,
             made: made.to_owned(),
             delivered: vec!["sent".to_owned()],

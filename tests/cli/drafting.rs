@@ -84,7 +84,11 @@ fn a_recipe_that_is_there_stays() {
 
 #[test]
 fn what_cannot_be_drafted() {
-    let bench = Bench::new(&[("other.cfg", "[a]\n"), ("Dockerfile", "FROM a AS one\nCOPY x /x\n"), ("bad/Dockerfile", "FROM a\nRAN b\n")]);
+    let bench = Bench::new(&[
+        ("other.cfg", "[a]\n"),
+        ("Dockerfile", "FROM a AS one\nCOPY x /x\n"),
+        ("bad/Dockerfile", "FROM a\nRAN b\n"),
+    ]);
     insta::assert_snapshot!(bench.refuse("init --from other.cfg"), @"
     exit code: 2
     ----- stdout

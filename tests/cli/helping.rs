@@ -6,8 +6,26 @@ use super::bench::Bench;
 
 /// Every command that has help of its own.
 const COMMANDS: [&str; 21] = [
-    "", "init", "build", "lock", "plan", "inspect", "diff", "verify", "copy", "index", "index create", "cache",
-    "cache info", "cache prune", "cache verify", "cache export", "cache import", "report", "completions", "man",
+    "",
+    "init",
+    "build",
+    "lock",
+    "plan",
+    "inspect",
+    "diff",
+    "verify",
+    "copy",
+    "index",
+    "index create",
+    "cache",
+    "cache info",
+    "cache prune",
+    "cache verify",
+    "cache export",
+    "cache import",
+    "report",
+    "completions",
+    "man",
     "serve",
 ];
 

@@ -15,6 +15,7 @@ mod docker_registry;
 mod guarded_registry;
 mod handing_over;
 mod image;
+mod ld_cache;
 mod openpgp;
 mod other_tools;
 mod over_base;

@@ -26,7 +26,8 @@ const LITTLE: u64 = 1 << 20;
 /// What is worth a second thought in these images.
 #[must_use]
 pub fn warnings(images: &[Foreseen]) -> Vec<Foreboding> {
-    let mut found: Vec<Foreboding> = images.iter().flat_map(|image| cuda(image).into_iter().chain(base(image))).collect();
+    let mut found: Vec<Foreboding> =
+        images.iter().flat_map(|image| cuda(image).into_iter().chain(base(image))).collect();
     found.extend(not_shared(images));
     found
 }
@@ -52,9 +53,11 @@ fn cuda(image: &Foreseen) -> Option<Foreboding> {
         return None;
     }
     let (shown, count) = (quantity::bytes(bytes), quantity::count(held.len(), "wheel"));
-    let is_library = |soname: &str| ["libcudart.so", "libcublas.so", "libcudnn.so"].iter().any(|name| soname.starts_with(name));
+    let is_library =
+        |soname: &str| ["libcudart.so", "libcublas.so", "libcudnn.so"].iter().any(|name| soname.starts_with(name));
     if let Some(library) = image.libraries.iter().find(|library| is_library(&library.soname)) {
-        let message = format!("CUDA is there twice: the base brings {}, and {count} bring {shown} more", library.soname);
+        let message =
+            format!("CUDA is there twice: the base brings {}, and {count} bring {shown} more", library.soname);
         let hint = "take a base without CUDA, or leave the wheels out: `wheels.exclude = [\"nvidia-*\"]`";
         return Some(foreboding(image, "cuda-twice", message, hint));
     }
@@ -139,7 +142,8 @@ mod tests {
     use crate::{builder::Held, lock::Library, oci::Digest};
 
     fn layer(name: &str, made: Made, size: u64, holds: &[(&str, u64)]) -> ForeseenLayer {
-        let holds = holds.iter().map(|(name, size)| Held { name: (*name).to_owned(), version: "1".to_owned(), size: *size });
+        let holds =
+            holds.iter().map(|(name, size)| Held { name: (*name).to_owned(), version: "1".to_owned(), size: *size });
         ForeseenLayer {
             name: name.to_owned(),
             key: None,
@@ -163,7 +167,8 @@ mod tests {
     }
 
     fn check(images: &[Foreseen], expect: &[&str]) {
-        let found: Vec<String> = warnings(images).into_iter().map(|found| format!("{}: {}", found.kind, found.message)).collect();
+        let found: Vec<String> =
+            warnings(images).into_iter().map(|found| format!("{}: {}", found.kind, found.message)).collect();
         assert_eq!(found, expect);
     }
 
@@ -171,7 +176,14 @@ mod tests {
     fn cuda_and_bases_are_weighed() {
         let base = || layer("base", Made::Base, 30_000_000, &[]);
         let torch = || layer("torch", Made::Built, 700_000_000, &[("torch", 700_000_000)]);
-        let cuda = || layer("cuda", Made::Built, 2_000_000_000, &[("nvidia-cudnn-cu12", 1_500_000_000), ("nvidia-nccl-cu12", 500_000_000)]);
+        let cuda = || {
+            layer(
+                "cuda",
+                Made::Built,
+                2_000_000_000,
+                &[("nvidia-cudnn-cu12", 1_500_000_000), ("nvidia-nccl-cu12", 500_000_000)],
+            )
+        };
         check(&[image(None, &[], vec![base(), torch()])], &[]);
         check(&[image(None, &[], vec![base(), torch(), cuda()])], &["cuda: CUDA takes 2.0 GB of 2.7 GB: 2 wheels"]);
         check(

@@ -10,11 +10,7 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 
 use super::{destination, environment::read_if_there, error::CliError, project::ProjectFile, session::Session};
-use crate::{
-    builder::Portrait,
-    lock::Lock,
-    oci::Platform,
-};
+use crate::{builder::Portrait, lock::Lock, oci::Platform};
 use compare::{Difference, compare};
 
 pub(super) const EXAMPLES: &str = "\
@@ -151,9 +147,17 @@ fn pair(platform: &Platform, before: Option<&Portrait>, after: Option<&Portrait>
         (Some(before), Some(after)) => compare(before, after),
         _ => Difference::default(),
     };
-    let is_like_with_like = before.is_none_or(|before| after.is_none_or(|after| before.files.is_some() == after.files.is_some()));
+    let is_like_with_like =
+        before.is_none_or(|before| after.is_none_or(|after| before.files.is_some() == after.files.is_some()));
     let size = |portrait: Option<&Portrait>| portrait.map(|portrait| portrait.size);
-    Pair { platform: platform.clone(), variant, before: size(before), after: size(after), difference, is_like_with_like }
+    Pair {
+        platform: platform.clone(),
+        variant,
+        before: size(before),
+        after: size(after),
+        difference,
+        is_like_with_like,
+    }
 }
 
 impl Pair {

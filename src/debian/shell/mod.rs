@@ -43,6 +43,9 @@ pub trait Programs {
 
     /// A file with this text, in place of any other. Whether it could be written.
     fn write(&mut self, path: &str, text: &str) -> bool;
+
+    /// The rights that new files lack.
+    fn umask(&mut self) -> &mut u32;
 }
 
 /// What came of a call.

@@ -147,8 +147,10 @@ impl<'a, P: Programs> Run<'a, P> {
     /// What happens to variables inside does not matter outside.
     pub(super) fn subshell(&mut self, follow: impl FnOnce(&mut Self) -> Status) -> Status {
         let (variables, arguments) = (self.variables.clone(), self.arguments.clone());
+        let umask = *self.programs.umask();
         let status = follow(self);
         (self.variables, self.arguments) = (variables, arguments);
+        *self.programs.umask() = umask;
         self.flow = Flow::Next;
         status
     }
@@ -276,7 +278,8 @@ impl<'a, P: Programs> Run<'a, P> {
         Some(match name {
             "[" => test::test(self.programs, words.strip_suffix(&[Some("]".to_owned())]).unwrap_or(words)),
             "test" => test::test(self.programs, words),
-            "true" | ":" | "trap" | "umask" | "wait" | "cd" | "continue" => Some(true),
+            "true" | ":" | "trap" | "wait" | "cd" | "continue" => Some(true),
+            "umask" => self.set_umask(words),
             "false" => Some(false),
             "[[" | "]]" | "let" => None,
             "exit" | "return" => self.end(name, words),
@@ -313,6 +316,15 @@ impl<'a, P: Programs> Run<'a, P> {
             "command" | "which" | "type" => self.lookup(words),
             _ => return None,
         })
+    }
+
+    /// In octal; other spellings are of no package.
+    fn set_umask(&mut self, words: &[Option<String>]) -> Status {
+        let mask = words.first()?.as_deref().and_then(|mask| u32::from_str_radix(mask, 8).ok())?;
+        if self.certainty == Certainty::Certain {
+            *self.programs.umask() = mask & 0o777;
+        }
+        Some(true)
     }
 
     /// `command -v NAME` finds what lies in the tree, and functions; `command NAME` is a call like any other.

@@ -9,6 +9,7 @@ use super::{Called, Found, Programs, follow};
 struct World {
     files: BTreeMap<&'static str, Found>,
     calls: Vec<String>,
+    umask: u32,
 }
 
 impl Programs for World {
@@ -39,8 +40,13 @@ impl Programs for World {
     }
 
     fn write(&mut self, path: &str, text: &str) -> bool {
-        self.calls.push(format!("{path} <- {text:?}"));
+        let lacking = if self.umask == 0 { String::new() } else { format!(" without {:o}", self.umask) };
+        self.calls.push(format!("{path} <- {text:?}{lacking}"));
         true
+    }
+
+    fn umask(&mut self) -> &mut u32 {
+        &mut self.umask
     }
 }
 
@@ -48,7 +54,7 @@ impl Programs for World {
 fn check(script: &str, calls: &[&str], undone: &[&str]) {
     let program = Found::File { executable: true, empty: false };
     let files = BTreeMap::from([("/usr/bin/there", program), ("/etc/x", program), ("/etc", Found::Directory)]);
-    let mut world = World { files, calls: Vec::new() };
+    let mut world = World { files, ..World::default() };
     let left = follow(&mut world, script, &["configure", ""], &[("PACKAGE", "demo-15")]);
     assert_eq!(world.calls, calls, "{script}");
     assert_eq!(left, undone, "{script}");
@@ -121,4 +127,11 @@ fn scripts_of_other_kinds_are_named_and_bounded() {
     }
     check(&"( ".repeat(500), &[], &["a script that cannot be read"]);
     check("f() { f; }; f", &[], &["more commands than anybody could follow"]);
+}
+
+#[test]
+fn new_files_lack_the_rights_of_the_mask() {
+    check("umask 066\n> /a\numask 0; > /b", &["/a <- \"\" without 66", "/b <- \"\""], &[]);
+    check("(umask 77; > /a); > /b", &["/a <- \"\" without 77", "/b <- \"\""], &[]);
+    check("if unknown-thing | grep x; then umask 77; fi; umask u=rwx; > /b", &["unknown-thing", "/b <- \"\""], &[]);
 }

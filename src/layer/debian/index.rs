@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Raised whenever index or packing change, so that older notes are not read.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// A .deb whose files lie in the store, each a stream of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,8 +95,6 @@ pub struct Stretch {
     pub size: u64,
     /// CRC-32 (IEEE) of the file.
     pub crc32: u32,
-    /// SHA-256 of the file.
-    pub sha256: Digest,
     /// Raw deflate, or the plain bytes.
     pub deflated: bool,
 }

@@ -16,7 +16,7 @@ use crate::{
     debian::{Deb, Paragraph, Version, package_name},
     elf::{self, Collected, Collector, Detail},
     layer::fingerprint,
-    oci::{Digest, Hasher},
+    oci::Hasher,
     store::{Blob, Ingest, Store},
 };
 
@@ -53,7 +53,7 @@ pub fn pack(store: &Store, deb: &Blob) -> Result<Packed, UnpackError> {
 
     let keep = |source| UnpackError::Keep { package: package.clone(), source };
     let ingest = store.ingest().map_err(keep)?;
-    let mut packer = Packer { package: &package, ingest, entries: Vec::new(), unnamed: Vec::new() };
+    let mut packer = Packer::new(&package, ingest);
     let mut control_files = BTreeMap::new();
     for (name, bytes) in opened.control_files() {
         control_files.insert(name.clone(), packer.add(bytes).map_err(packer.cannot_read(name))?);
@@ -106,6 +106,11 @@ struct Packer<'a> {
     entries: Vec<Entry>,
     /// Which of the entries are libraries that have yet to be asked for their names.
     unnamed: Vec<usize>,
+    /// One for all files: to set one up takes as long as to compress a small file.
+    encoder: DeflateEncoder<Vec<u8>>,
+    /// Memory of the file before, for the next one: plain, and deflated.
+    plain: Vec<u8>,
+    deflated: Vec<u8>,
 }
 
 /// Errors on the way through a tar: of the tar, or of what it holds.
@@ -120,7 +125,13 @@ impl From<io::Error> for Visit {
     }
 }
 
-impl Packer<'_> {
+impl<'a> Packer<'a> {
+    fn new(package: &'a str, ingest: Ingest) -> Self {
+        let encoder = DeflateEncoder::new(Vec::new(), LEVEL);
+        let (entries, unnamed, plain, deflated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { package, ingest, entries, unnamed, encoder, plain, deflated }
+    }
+
     fn cannot_read(&self, what: &str) -> impl FnOnce(io::Error) -> UnpackError + use<> {
         cannot_read(self.package, what)
     }
@@ -176,7 +187,8 @@ impl Packer<'_> {
             };
             return Ok(Kind::File { contents, library });
         }
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut self.plain);
+        bytes.clear();
         contents.take(size).read_to_end(&mut bytes)?;
         if bytes.len() as u64 != size {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -184,23 +196,25 @@ impl Packer<'_> {
         // What is malformed is no library to the cache.
         let elf = if named { elf::read(&bytes, Detail::Linking).ok().flatten() } else { None };
         let library = elf.and_then(|elf| Library::of(elf.object));
-        Ok(Kind::File { contents: self.add(&bytes)?, library })
+        let contents = self.add(&bytes)?;
+        self.plain = bytes;
+        Ok(Kind::File { contents, library })
     }
 
     /// A small file: deflated, or plain where that is shorter.
     fn add(&mut self, bytes: &[u8]) -> io::Result<Stretch> {
-        let mut encoder = DeflateEncoder::new(Vec::new(), LEVEL);
-        encoder.write_all(bytes)?;
-        let deflated = encoder.finish()?;
+        self.encoder.write_all(bytes)?;
+        let mut deflated = self.encoder.reset(std::mem::take(&mut self.deflated))?;
         let shrunk = deflated.len() < bytes.len();
         let offset = self.ingest.size();
         self.ingest.write_all(if shrunk { &deflated } else { bytes })?;
+        deflated.clear();
+        self.deflated = deflated;
         Ok(Stretch {
             offset,
             compressed: self.ingest.size() - offset,
             size: bytes.len() as u64,
             crc32: crc32fast::hash(bytes),
-            sha256: Digest::of(bytes),
             deflated: shrunk,
         })
     }
@@ -217,8 +231,7 @@ impl Packer<'_> {
             collector.begin(size);
         }
         let offset = self.ingest.size();
-        let (mut crc, mut hasher, mut count) = (crc32fast::Hasher::new(), Hasher::new(), 0);
-        let mut encoder = DeflateEncoder::new(&mut self.ingest, LEVEL);
+        let (mut crc, mut count) = (crc32fast::Hasher::new(), 0);
         let mut buffer = Vec::with_capacity(BUFFER);
         loop {
             buffer.clear();
@@ -227,19 +240,21 @@ impl Packer<'_> {
                 break;
             }
             crc.update(&buffer);
-            hasher.update(&buffer);
             count += buffer.len() as u64;
-            encoder.write_all(&buffer)?;
+            self.encoder.write_all(&buffer)?;
+            self.ingest.write_all(self.encoder.get_ref())?;
+            self.encoder.get_mut().clear();
             if let Some(collector) = &mut collector {
                 collector.write(&buffer);
             }
         }
-        encoder.finish()?;
+        let rest = self.encoder.reset(Vec::new())?;
+        self.ingest.write_all(&rest)?;
         if count != size {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let compressed = self.ingest.size() - offset;
-        Ok(Stretch { offset, compressed, size, crc32: crc.finalize(), sha256: hasher.finish(), deflated: true })
+        Ok(Stretch { offset, compressed, size, crc32: crc.finalize(), deflated: true })
     }
 
     /// The path from the root; none for the root itself.
@@ -286,6 +301,7 @@ impl Packed {
 #[cfg(test)]
 mod tests {
     use super::{super::fixture::FakeDeb, *};
+    use crate::oci::Digest;
 
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
@@ -319,7 +335,7 @@ mod tests {
             .map(|entry| match &entry.kind {
                 Kind::File { contents, .. } => {
                     let whole = super::super::contents::read(&packed.body(contents), 1 << 30).unwrap();
-                    assert_eq!((Digest::of(&whole), whole.len() as u64), (contents.sha256, contents.size));
+                    assert_eq!((crc32fast::hash(&whole), whole.len() as u64), (contents.crc32, contents.size));
                     format!("{} {} {}", entry.path, contents.size, if contents.deflated { "deflated" } else { "plain" })
                 }
                 other => format!("{} {other:?}", entry.path),

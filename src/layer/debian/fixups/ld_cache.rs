@@ -2,13 +2,17 @@
 //! finds Debian's own folders without it, but not those that packages name in `/etc/ld.so.conf.d`; and
 //! Python's `ctypes.util.find_library` reads nothing else.
 //!
-//! Format 1.1 of glibc, the only one since 2.32; folders of `glibc-hwcaps` are not looked into.
+//! Libraries for processors with more than the least that Debian asks for lie in folders of
+//! `glibc-hwcaps`, and are found under the same names.
+
+mod file;
 
 use std::{
-    cmp::{Ordering, Reverse},
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
 };
 
+use self::file::{Line, compare, write};
 use super::{
     super::{
         Library,
@@ -24,19 +28,21 @@ const CONFIGURATION: &str = "etc/ld.so.conf";
 const DEFAULT: &str = "include /etc/ld.so.conf.d/*.conf\n";
 /// Searched after those that the configuration names.
 const SYSTEM: [&str; 2] = ["/lib", "/usr/lib"];
-const MAGIC: &[u8; 20] = b"glibc-ld.so.cache1.1";
-const LITTLE_ENDIAN: u8 = 2;
-const EXTENSION_MAGIC: u32 = 0xeaa4_2174;
+/// Folders in it are named by what a processor must be able to do: `x86-64-v3`.
+const CAPABILITIES: &str = "glibc-hwcaps";
 /// Who made the cache: the program whose work this is says it, and what stands in its place without it.
 const LDCONFIG: &str = "usr/sbin/ldconfig";
 const GENERATOR: &[u8] = b"wheelwright";
 
-/// One line of `ldconfig -p`.
+/// A folder that is searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Line {
-    key: String,
-    path: String,
-    flags: u32,
+struct Folder {
+    /// As the configuration names it.
+    named: String,
+    /// As it is.
+    canonical: String,
+    /// What a processor must be able to do for its libraries.
+    capabilities: Option<String>,
 }
 
 /// A library of one folder, under the name it is asked for.
@@ -49,16 +55,21 @@ struct Found {
 
 pub(super) fn apply(tree: &mut Tree) -> Result<(), UnpackError> {
     let mut lines = Vec::new();
-    for (folder, canonical) in folders(tree)? {
-        for (soname, found) in libraries(tree, &canonical) {
-            if !found.is_link {
+    let folders = folders(tree)?;
+    for Folder { named, canonical, capabilities } in &folders {
+        for (soname, found) in libraries(tree, canonical) {
+            // Those for some processors get no links, and stand in the cache as their files are called.
+            let file = if capabilities.is_some() { &found.file } else { &soname };
+            let path = format!("{named}/{file}");
+            if capabilities.is_none() && !found.is_link {
                 tree.add_symlink(&format!("{canonical}/{soname}"), &found.file);
             }
-            lines.push(Line { path: format!("{folder}/{soname}"), key: soname, flags: found.flags });
+            lines.push(Line { path, key: soname, flags: found.flags, capabilities: capabilities.clone() });
         }
     }
+    let capabilities = folders.into_iter().filter_map(|folder| folder.capabilities).collect();
     if !lines.is_empty()
-        && let Some(cache) = write(lines, &generator(tree)?)
+        && let Some(cache) = write(lines, &capabilities, &generator(tree)?)
     {
         tree.add_file(CACHE, cache);
     }
@@ -74,8 +85,8 @@ fn generator(tree: &Tree) -> Result<Vec<u8>, UnpackError> {
     Ok(text.unwrap_or(GENERATOR).to_vec())
 }
 
-/// Folders in the order in which they are searched, each once: as named, and as it is.
-fn folders(tree: &Tree) -> Result<Vec<(String, String)>, UnpackError> {
+/// Folders in the order in which they are searched, each once; right behind each those for processors that can more.
+fn folders(tree: &Tree) -> Result<Vec<Folder>, UnpackError> {
     let mut named = Vec::new();
     let main = tree.read(CONFIGURATION)?.unwrap_or_else(|| DEFAULT.as_bytes().to_vec());
     for line in String::from_utf8_lossy(&main).lines().filter_map(meaning) {
@@ -90,14 +101,35 @@ fn folders(tree: &Tree) -> Result<Vec<(String, String)>, UnpackError> {
         }
     }
     named.extend(SYSTEM.map(str::to_owned));
-    let mut seen = BTreeSet::new();
-    let known = named.into_iter().filter_map(|folder| {
-        let folder = folder.trim_end_matches('/').to_owned();
-        let canonical = tree.resolve(folder.strip_prefix('/')?)?;
-        let exists = matches!(tree.get(&canonical), Some(TreeNode { kind: TreeKind::Directory, .. }));
-        (exists && seen.insert(canonical.clone())).then_some((folder, canonical))
+    let (mut seen, mut folders) = (BTreeSet::new(), Vec::new());
+    for folder in named {
+        let named = folder.trim_end_matches('/').to_owned();
+        let Some(canonical) = named.strip_prefix('/').and_then(|path| directory(tree, path)) else { continue };
+        let below = for_processors(tree, &named, &canonical);
+        let plain = Folder { named, canonical, capabilities: None };
+        let new = std::iter::once(plain).chain(below).filter(|folder| seen.insert(folder.canonical.clone()));
+        folders.extend(new);
+    }
+    Ok(folders)
+}
+
+/// The folders of `glibc-hwcaps` in a folder.
+fn for_processors(tree: &Tree, place: &str, canonical: &str) -> Vec<Folder> {
+    let Some(parent) = directory(tree, &format!("{canonical}/{CAPABILITIES}")) else { return Vec::new() };
+    // A name with a colon could not be told from two in a list of paths.
+    let entries = tree.list(&parent).map(|(name, _)| name).filter(|name| !name.starts_with('.') && !name.contains(':'));
+    let found = entries.filter_map(|name| {
+        let canonical = directory(tree, &format!("{parent}/{name}"))?;
+        let named = format!("{place}/{CAPABILITIES}/{name}");
+        Some(Folder { named, canonical, capabilities: Some(name.to_owned()) })
     });
-    Ok(known.collect())
+    found.collect()
+}
+
+/// Where the directory at `path` is, links followed.
+fn directory(tree: &Tree, path: &str) -> Option<String> {
+    let canonical = tree.resolve(path)?;
+    matches!(tree.get(&canonical), Some(TreeNode { kind: TreeKind::Directory, .. })).then_some(canonical)
 }
 
 fn meaning(line: &str) -> Option<&str> {
@@ -163,86 +195,6 @@ fn flags(library: &Library) -> Option<u32> {
     Some(machine | ELF_LIBC6)
 }
 
-/// glibc's order of library names: numbers by their value, and after every other letter.
-fn compare(left: &str, right: &str) -> Ordering {
-    let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
-    while let Some(&first) = left.first() {
-        let numbers = (first.is_ascii_digit(), right.first().is_some_and(u8::is_ascii_digit));
-        let order = match numbers {
-            (true, true) => number(&mut left).cmp(&number(&mut right)),
-            (true, false) => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            (false, false) => {
-                let order = Some(&first).cmp(&right.first());
-                left = &left[1..];
-                right = right.get(1..).unwrap_or_default();
-                order
-            }
-        };
-        if order != Ordering::Equal {
-            return order;
-        }
-    }
-    if right.is_empty() { Ordering::Equal } else { Ordering::Less }
-}
-
-fn number(text: &mut &[u8]) -> u64 {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    let (digits, rest) = text.split_at(end);
-    *text = rest;
-    digits.iter().fold(0, |number: u64, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
-}
-
-/// The file; none where it would not fit into 4 GiB.
-fn write(mut lines: Vec<Line>, generator: &[u8]) -> Option<Vec<u8>> {
-    lines.sort_by(|left, right| compare(&right.key, &left.key).then_with(|| right.flags.cmp(&left.flags)));
-    let (strings, places) = string_table(lines.iter().flat_map(|line| [line.key.as_str(), line.path.as_str()]))?;
-    let start = u32::try_from(48 + 24 * lines.len()).ok()?;
-    let strings_size = u32::try_from(strings.len()).ok()?;
-    let extension = start.checked_add(strings_size)?.checked_next_multiple_of(4)?;
-    let mut file = MAGIC.to_vec();
-    let mut word = |word: u32| file.extend(word.to_le_bytes());
-    word(u32::try_from(lines.len()).ok()?);
-    word(strings_size);
-    word(u32::from(LITTLE_ENDIAN));
-    word(extension);
-    [0; 3].into_iter().for_each(&mut word);
-    for line in &lines {
-        word(line.flags);
-        word(start.checked_add(*places.get(line.key.as_str())?)?);
-        word(start.checked_add(*places.get(line.path.as_str())?)?);
-        [0; 3].into_iter().for_each(&mut word);
-    }
-    file.extend(strings);
-    file.resize(usize::try_from(extension).ok()?, 0);
-    // One section, of kind 0: who made this.
-    let section = [EXTENSION_MAGIC, 1, 0, 0, extension + 24, u32::try_from(generator.len()).ok()?];
-    file.extend(section.iter().flat_map(|word| word.to_le_bytes()));
-    file.extend(generator);
-    Some(file)
-}
-
-/// All strings, each once, those that end another one inside of it; and where each begins.
-fn string_table<'a>(strings: impl Iterator<Item = &'a str>) -> Option<(Vec<u8>, BTreeMap<&'a str, u32>)> {
-    let distinct: BTreeSet<_> = strings.collect();
-    let mut ordered: Vec<_> = distinct.into_iter().collect();
-    ordered.sort_by_cached_key(|text| Reverse(text.bytes().rev().collect::<Vec<_>>()));
-    let (mut table, mut places) = (Vec::new(), BTreeMap::new());
-    let mut previous = "";
-    for text in ordered {
-        let place = if previous.ends_with(text) {
-            table.len() - text.len() - 1
-        } else {
-            table.extend(text.bytes());
-            table.push(0);
-            table.len() - text.len() - 1
-        };
-        places.insert(text, u32::try_from(place).ok()?);
-        previous = text;
-    }
-    Some((table, places))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,7 +242,7 @@ mod tests {
         apply(&mut tree).unwrap();
         assert_eq!(tree.resolve("usr/lib/libz.so.1").unwrap(), "usr/lib/libz.so.1.10");
         let cache = tree.read(CACHE).unwrap().unwrap();
-        assert!(cache.starts_with(MAGIC));
+        assert!(cache.starts_with(b"glibc-ld.so.cache1.1"));
         assert_eq!(cache[20..24], 4_u32.to_le_bytes());
         let text = String::from_utf8_lossy(&cache).into_owned();
         assert!(text.contains("/lib/libz.so.1\0") && !text.contains("\0libz.so.1\0"), "suffixes are shared");
@@ -306,7 +258,48 @@ mod tests {
         tree.add_file("etc/ld.so.conf.d/b.conf", "/usr/lib/x/\n/gone\n");
         tree.add_file("etc/ld.so.conf.d/a.conf", "/lib/x # first\n/opt/own\n");
         tree.add_parents().unwrap();
-        let folders: Vec<_> = folders(&tree).unwrap().into_iter().map(|(named, _)| named).collect();
+        let folders: Vec<_> = folders(&tree).unwrap().into_iter().map(|folder| folder.named).collect();
         assert_eq!(folders, ["/lib/x", "/opt/own", "/lib"]);
+    }
+
+    #[test]
+    fn libraries_for_better_processors_come_first_under_their_name() {
+        let mut tree = Tree::new();
+        tree.add_symlink("lib", "usr/lib");
+        add_library(&mut tree, "usr/lib/libz.so.1", Some("libz.so.1"));
+        add_library(&mut tree, "usr/lib/glibc-hwcaps/x86-64-v3/libz.so.1.2", Some("libz.so.1"));
+        add_library(&mut tree, "usr/lib/glibc-hwcaps/x86-64-v2/libz.so.1", Some("libz.so.1"));
+        tree.add_directory("usr/lib/glibc-hwcaps/empty", 0o755);
+        tree.add_directory("usr/lib/glibc-hwcaps/.hidden", 0o755);
+        tree.add_file("usr/lib/glibc-hwcaps/file", "");
+        tree.add_parents().unwrap();
+        apply(&mut tree).unwrap();
+        assert!(tree.get("usr/lib/glibc-hwcaps/x86-64-v3/libz.so.1").is_none(), "no link is made there");
+        let cache = tree.read(CACHE).unwrap().unwrap();
+        let word = |at: usize| u32::from_le_bytes(cache[at..at + 4].try_into().unwrap());
+        let text = |at: u32| {
+            let rest = &cache[usize::try_from(at).unwrap()..];
+            String::from_utf8_lossy(rest.split(|byte| *byte == 0).next().unwrap()).into_owned()
+        };
+        let lines: Vec<_> =
+            (0..3).map(|line| 48 + 24 * line).map(|at| (text(word(at + 8)), word(at + 16), word(at + 20))).collect();
+        let of = |name: &str, end: &str| format!("/lib/glibc-hwcaps/{name}/libz.so.1{end}");
+        let extended = 1 << 30;
+        let expect = [
+            (of("x86-64-v2", ""), 0, extended),
+            (of("x86-64-v3", ".2"), 1, extended),
+            ("/lib/libz.so.1".to_owned(), 0, 0),
+        ];
+        assert_eq!(lines, expect);
+        let extension = usize::try_from(word(32)).unwrap();
+        assert_eq!(
+            (word(extension + 4), word(extension + 24)),
+            (2, 1),
+            "a section for the generator, one for the names"
+        );
+        let names = usize::try_from(word(extension + 32)).unwrap();
+        assert_eq!(word(extension + 36), 8);
+        assert_eq!([text(word(names)), text(word(names + 4))], ["x86-64-v2", "x86-64-v3"]);
+        assert!(cache.ends_with(b"wheelwright"));
     }
 }

@@ -15,9 +15,9 @@ pub(super) fn call(machine: &mut Machine<'_>, words: &[&str]) -> Answer {
     let done = match *name {
         "install" => install(machine, &arguments(&["-m", "--mode", "-o", "-g", "--owner", "--group"])),
         "chown" | "chgrp" => change_owners(machine, name, &arguments(&[])),
-        "mkdir" => make_directories(machine.tree, &arguments(&["-m", "--mode"])),
+        "mkdir" => make_directories(machine, &arguments(&["-m", "--mode"])),
         "ln" => link(machine.tree, &arguments(&[])),
-        "touch" => touch(machine.tree, &arguments(&["-r", "-d", "-t"])),
+        "touch" => touch(machine, &arguments(&["-r", "-d", "-t"])),
         "rm" => remove(machine.tree, &arguments(&[])),
         "rmdir" => remove_empty(machine.tree, &arguments(&[])),
         "cp" => copy(machine.tree, &arguments(&[])),
@@ -30,8 +30,9 @@ pub(super) fn call(machine: &mut Machine<'_>, words: &[&str]) -> Answer {
 }
 
 /// Puts a file of root's at an absolute path, in place of any other; not where something else stands.
-pub(super) fn write(tree: &mut Tree, path: &str, text: &str) -> bool {
-    put(tree, path, Body::Literal(Bytes::copy_from_slice(text.as_bytes())), 0o644)
+pub(super) fn write(machine: &mut Machine<'_>, path: &str, text: &str) -> bool {
+    let mode = 0o666 & !machine.umask;
+    put(machine.tree, path, Body::Literal(Bytes::copy_from_slice(text.as_bytes())), mode)
 }
 
 fn put(tree: &mut Tree, path: &str, body: Body, mode: u32) -> bool {
@@ -55,8 +56,8 @@ fn place(tree: &Tree, path: &str) -> Option<String> {
     (fits && !place.is_empty()).then_some(place)
 }
 
-fn touch(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
-    arguments.rest.iter().all(|path| exists(tree, path) || write(tree, path, ""))
+fn touch(machine: &mut Machine<'_>, arguments: &Arguments<'_>) -> bool {
+    arguments.rest.iter().all(|path| exists(machine.tree, path) || write(machine, path, ""))
 }
 
 fn rename(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
@@ -67,11 +68,11 @@ fn exists(tree: &Tree, path: &str) -> bool {
     path.strip_prefix('/').is_some_and(|path| tree.look(path).is_some())
 }
 
-fn make_directories(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
-    let mode = arguments.value(&["-m", "--mode"]).map_or(Some(0o755), octal);
+fn make_directories(machine: &mut Machine<'_>, arguments: &Arguments<'_>) -> bool {
+    let mode = arguments.value(&["-m", "--mode"]).map_or(Some(0o777 & !machine.umask), octal);
     let known = arguments.only(&["p", "--parents", "v", "--verbose", "-m", "--mode"]);
     let Some(mode) = mode.filter(|_| known) else { return false };
-    arguments.rest.iter().all(|path| make_directory(tree, path, mode))
+    arguments.rest.iter().all(|path| make_directory(machine.tree, path, mode))
 }
 
 fn make_directory(tree: &mut Tree, path: &str, mode: u32) -> bool {

@@ -25,6 +25,8 @@ use crate::debian::{
     shell::{Called, Found, Programs, follow},
 };
 
+/// What dpkg gives scripts.
+const UMASK: u32 = 0o022;
 /// Scripts are not larger.
 const LARGEST_SCRIPT: u64 = 4 << 20;
 
@@ -111,6 +113,8 @@ struct Machine<'a> {
     architecture: String,
     /// Questions to the administrator, and what packages answer for him.
     answers: BTreeMap<String, String>,
+    /// Rights that new files lack.
+    umask: u32,
 }
 
 /// Answers of one unit: none where the program is another's.
@@ -130,7 +134,7 @@ impl<'a> Machine<'a> {
     fn new(tree: &'a mut Tree, accounts: Option<Accounts>) -> Self {
         let (alternatives, diversions) = (Alternatives::default(), Diversions::default());
         let (package, architecture, answers) = (String::new(), String::new(), BTreeMap::new());
-        Self { tree, accounts, alternatives, diversions, package, architecture, answers }
+        Self { tree, accounts, alternatives, diversions, package, architecture, answers, umask: UMASK }
     }
 
     fn enter(&mut self, package: &Packed) {
@@ -161,6 +165,7 @@ impl<'a> Machine<'a> {
             ("DPKG_MAINTSCRIPT_ARCH", &architecture),
             ("DPKG_ROOT", ""),
         ];
+        self.umask = UMASK;
         follow(self, text, &[argument, ""], &variables)
     }
 
@@ -247,7 +252,11 @@ impl Programs for Machine<'_> {
     }
 
     fn write(&mut self, path: &str, text: &str) -> bool {
-        files::write(self.tree, path, text)
+        files::write(self, path, text)
+    }
+
+    fn umask(&mut self) -> &mut u32 {
+        &mut self.umask
     }
 }
 

@@ -232,3 +232,14 @@ fn shells_are_listed() {
         ["etc/shells \"# shells\\n/bin/sh\\n/bin/dash\\n/usr/bin/dash\\n\" 644 0:0"]
     );
 }
+
+#[test]
+fn secrets_are_for_root_alone() {
+    let text = "if ! [ -f \"$DPKG_ROOT\"/etc/security/opasswd ]; then\n\tumask 066\n\ttouch \"$DPKG_ROOT\"/etc/security/opasswd\n\
+                \tumask 022\nfi\ntouch \"$DPKG_ROOT\"/etc/environment";
+    let modules = FakeDeb::new("libpam-modules").directory("./etc/security/").script("postinst", text);
+    let laid = laid_out(vec![modules]);
+    assert_eq!(undone(&laid), [""; 0]);
+    let files = ["etc/security/opasswd", "etc/environment"];
+    assert_eq!(shown(&laid, &files), ["etc/security/opasswd \"\" 600 0:0", "etc/environment \"\" 644 0:0"]);
+}

@@ -30,7 +30,48 @@ fn bench() -> Bench {
 #[test]
 fn what_is_made_and_what_is_known_after_a_build() {
     let bench = bench();
-    insta::assert_snapshot!(bench.run("plan app.toml --offline"), @"");
+    insta::assert_snapshot!(bench.run("plan app.toml --offline"), @r#"
+    exit code: 0
+    ----- stdout
+    layer                  platform     made     fetch     bytes
+    one: base, 1 layer     linux/amd64  base            114.2 kB
+    one: nvidia-demo-cu12  linux/amd64  to make           ~902 B
+    one: demo              linux/amd64  to make           ~809 B
+    one: scripts           linux/amd64  to make                ?
+    one: base, 1 layer     linux/arm64  base            114.2 kB
+    one: nvidia-demo-cu12  linux/arm64  to make           ~902 B
+    one: demo              linux/arm64  to make           ~809 B
+    one: scripts           linux/arm64  to make                ?
+    two: base, 1 layer     linux/amd64  base            114.2 kB
+    two: demo              linux/amd64  to make           ~809 B
+    two: scripts           linux/amd64  to make                ?
+    two: base, 1 layer     linux/arm64  base            114.2 kB
+    two: demo              linux/arm64  to make           ~809 B
+    two: scripts           linux/arm64  to make                ?
+
+    fetch  0 files, 0 B
+    make   4 of 5 layers
+    send   at most 115.9 kB: 1.7 kB of layers made, 114.2 kB of the base's
+    ----- stderr
+    there is no app.lock: locking
+    reading the base oci:base for linux/amd64
+    reading the base oci:base for linux/arm64
+    choosing wheels one
+    choosing wheels two
+    wrote app.lock
+    warning: one linux/amd64: CUDA takes 902 B of 115.9 kB: 1 wheel
+    hint: where no GPU is meant, take torch from an index of CPU wheels (`wheels.index`, with `for`), and say `wheels.deny = ["nvidia-*"]`
+    warning: one linux/amd64: the base is 114.2 kB of 115.9 kB
+    hint: a smaller base has the same Python: a `-slim` one, or one of Debian packages over `scratch`
+    warning: one linux/arm64: CUDA takes 902 B of 115.9 kB: 1 wheel
+    hint: where no GPU is meant, take torch from an index of CPU wheels (`wheels.index`, with `for`), and say `wheels.deny = ["nvidia-*"]`
+    warning: one linux/arm64: the base is 114.2 kB of 115.9 kB
+    hint: a smaller base has the same Python: a `-slim` one, or one of Debian packages over `scratch`
+    warning: two linux/amd64: the base is 114.2 kB of 115.0 kB
+    hint: a smaller base has the same Python: a `-slim` one, or one of Debian packages over `scratch`
+    warning: two linux/arm64: the base is 114.2 kB of 115.0 kB
+    hint: a smaller base has the same Python: a `-slim` one, or one of Debian packages over `scratch`
+    "#);
     let run = bench.run("build app.toml --offline --output oci:dist --platform linux/amd64 --variant two");
     assert_eq!(run.code, Some(0), "{run}");
     insta::assert_snapshot!(bench.run("plan app.toml --offline --locked --platform linux/amd64"), @r#"

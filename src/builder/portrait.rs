@@ -118,7 +118,7 @@ impl Builder {
             let facts = tree.facts(&candidate.config, &[]).map_err(wrong)?;
             portraits.push(Portrait {
                 variant: None,
-                packages: packages(&tree, &facts).map_err(wrong)?,
+                packages: packages(&tree, &facts, &candidate.platform)?,
                 files: Some(tree.iter().map(|(path, node)| (format!("/{path}"), file(node))).collect()),
                 size: layers.iter().map(|layer| layer.size).sum(),
                 platform: candidate.platform,
@@ -131,10 +131,14 @@ impl Builder {
     }
 }
 
-fn packages(tree: &Tree, facts: &Facts) -> Result<BTreeMap<(PackageKind, String), String>, BaseError> {
+fn packages(
+    tree: &Tree,
+    facts: &Facts,
+    platform: &Platform,
+) -> Result<BTreeMap<(PackageKind, String), String>, BuildError> {
     let python = facts.installed.iter().map(|held| ((PackageKind::Python, held.name.clone()), held.version.clone()));
-    // A list that cannot be read is what verify speaks of; here it has nothing.
-    let debian = tree.debian_packages().unwrap_or_default();
+    let malformed = |source| BuildError::PackageList { platform: platform.clone(), source };
+    let debian = tree.debian_packages().map_err(malformed)?;
     let debian = debian.into_iter().map(|one| ((PackageKind::Debian, one.name), one.version.to_string()));
     Ok(python.chain(debian).collect())
 }

@@ -39,13 +39,10 @@ pub(super) struct Man {
 }
 
 /// The script for a shell.
-///
-/// # Errors
-/// Never.
-pub(super) fn completions(arguments: &Completions) -> Result<String, CliError> {
+pub(super) fn completions(arguments: &Completions) -> String {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Arguments::command(), NAME, &mut script);
-    Ok(String::from_utf8_lossy(&script).into_owned())
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 /// The page of the program, or pages of every command in a folder.

@@ -128,7 +128,7 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
         Command::Verify(arguments) => return verify::run(session, arguments).await,
         Command::Build(arguments) => build::run(session, arguments).await,
         Command::Lock(arguments) => lock::run(session, arguments).await,
-        Command::Completions(arguments) => manual::completions(arguments),
+        Command::Completions(arguments) => Ok(manual::completions(arguments)),
         Command::Man(arguments) => manual::man(session, arguments),
         Command::Init(arguments) => init::run(session, arguments),
         Command::Plan(arguments) => plan::run(session, arguments).await,

@@ -242,7 +242,7 @@ pub(super) fn call(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Co
                 let words: Vec<&str> = inner.iter().skip(1).map(String::as_str).collect();
                 super::pip::call(walk, "pip", &words, command);
             } else if !inner.is_empty() {
-                walk.remark(line, &command.text(), "nothing runs while an image is built: run it beforehand, and name what it makes under `[[scripts]]`");
+                walk.remark(line, &command.text(), super::running::NOTHING_RUNS);
             }
         }
         // Caches, channels, shells.

@@ -133,15 +133,15 @@ fn local(walk: &mut Walk<'_, '_, '_>, path: &str, to: (&str, bool), options: &Op
             walk.remark(at.0, at.1, "name each file under `[[scripts]]`");
         }
         for name in found {
-            one(walk, &name, &to, true, options, at);
+            one(walk, &name, (&to, true), options, at);
         }
         return;
     }
-    one(walk, path, &to, into_folder, options, at);
+    one(walk, path, (&to, into_folder), options, at);
 }
 
 /// One file or folder: a file goes into a folder under its own name, what is in a folder goes into it.
-fn one(walk: &mut Walk<'_, '_, '_>, path: &str, to: &str, into_folder: bool, options: &Options, at: (usize, &str)) {
+fn one(walk: &mut Walk<'_, '_, '_>, path: &str, (to, into_folder): (&str, bool), options: &Options, at: (usize, &str)) {
     let base_name = path.rsplit('/').next().unwrap_or(path);
     let found = walk.around.look(path).unwrap_or_else(|| {
         walk.remark(at.0, at.1, format!("`{path}` is not beside the recipe: put it there, or correct `from`"));
@@ -151,7 +151,7 @@ fn one(walk: &mut Walk<'_, '_, '_>, path: &str, to: &str, into_folder: bool, opt
         Found::File if into_folder => format!("{}/{base_name}", to.trim_end_matches('/')),
         _ => to.to_owned(),
     };
-    add(walk, path, &to, found, options, at.0);
+    add(walk, path, (&to, found), options, at.0);
 }
 
 fn everything(walk: &mut Walk<'_, '_, '_>, to: &str, options: &Options, at: (usize, &str)) {
@@ -164,12 +164,13 @@ fn everything(walk: &mut Walk<'_, '_, '_>, to: &str, options: &Options, at: (usi
     for name in &names {
         let found = walk.around.look(name).unwrap_or(Found::File);
         let to = format!("{}/{name}", to.trim_end_matches('/'));
-        add(walk, name, &to, found, options, at.0);
+        add(walk, name, (&to, found), options, at.0);
     }
     walk.remark(at.0, at.1, "each file and folder is named by itself: remove those that the program does not need");
 }
 
-fn add(walk: &mut Walk<'_, '_, '_>, from: &str, to: &str, found: Found, options: &Options, line: usize) {
+/// `to` is where it goes, and what it is.
+fn add(walk: &mut Walk<'_, '_, '_>, from: &str, (to, found): (&str, Found), options: &Options, line: usize) {
     walk.state.copies.push((to.to_owned(), from.to_owned(), found));
     if walk.state.wheels_only {
         return;

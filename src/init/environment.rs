@@ -104,7 +104,7 @@ fn scalar(node: &MarkedYaml<'_>) -> Option<String> {
             saphyr::Scalar::Integer(number) => Some(number.to_string()),
             saphyr::Scalar::FloatingPoint(number) => Some(number.to_string()),
             saphyr::Scalar::Boolean(value) => Some(value.to_string()),
-            _ => None,
+            saphyr::Scalar::Null => None,
         },
         YamlData::Representation(text, ..) => Some(text.to_string()),
         _ => None,

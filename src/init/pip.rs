@@ -87,11 +87,7 @@ pub(super) fn call(walk: &mut Walk<'_, '_, '_>, program: &str, arguments: &[&str
             walk.remark(command.line, &command.text(), format!("leave {} out: `wheels.exclude`", names.join(", ")));
         }
         ("uv", ["run", ..]) => {
-            walk.remark(
-                command.line,
-                &command.text(),
-                "nothing runs while an image is built: run it beforehand, and name what it makes under `[[scripts]]`",
-            );
+            walk.remark(command.line, &command.text(), super::running::NOTHING_RUNS);
         }
         // Caches, versions, settings of the installer.
         _ => {}
@@ -122,7 +118,7 @@ fn read<'a>(arguments: &[&'a str]) -> Install<'a> {
             "-f" | "--find-links" => install.links.push(value()),
             "-e" | "--editable" => install.projects.push(value()),
             "-t" | "--target" | "--prefix" | "--root" | "-w" | "--wheel-dir" | "-d" | "--dest" => {
-                install.places.push(value())
+                install.places.push(value());
             }
             "--no-index" => install.no_index = true,
             "--torch-backend" => install.flags.push(word),
@@ -213,7 +209,7 @@ fn indexes(walk: &mut Walk<'_, '_, '_>, install: &Install<'_>, names: &[String],
 fn package_word(walk: &mut Walk<'_, '_, '_>, word: &str, command: &Command) -> Option<String> {
     let line = command.line;
     let path = word.split('[').next().unwrap_or(word);
-    if path.contains("git+") || path.ends_with(".tar.gz") || path.ends_with(".zip") {
+    if path.contains("git+") || is_archive(path) {
         walk.sketch.remark(line, word, "build a wheel of it (`pip wheel --no-deps …`), and require that: `./NAME.whl`");
         return None;
     }
@@ -221,18 +217,18 @@ fn package_word(walk: &mut Walk<'_, '_, '_>, word: &str, command: &Command) -> O
         walk.sketch.remark(line, word, "nothing says what this is: name the requirement under `wheels.require`");
         return None;
     }
-    let is_path = path.starts_with(['.', '/']) || path.ends_with(".whl") && !path.contains('@');
+    let is_path = path.starts_with(['.', '/']) || is_wheel(path) && !path.contains('@');
     if is_path {
         let absolute = walk.absolute(path);
         if walk.state.gathered.iter().any(|place| absolute.starts_with(place.as_str())) {
             return None;
         }
         match walk.local(path).or_else(|| walk.around.look(path).map(|_| path.to_owned())) {
-            Some(local) if local.ends_with(".whl") && !local.contains('*') => {
+            Some(local) if is_wheel(&local) && !local.contains('*') => {
                 let wheel = format!("./{}", local.trim_start_matches("./"));
                 walk.put(|part| part.require(wheel.clone(), line));
             }
-            _ if path.ends_with(".whl") => {
+            _ if is_wheel(path) => {
                 walk.sketch.remark(
                     line,
                     word,
@@ -254,6 +250,15 @@ fn package_word(walk: &mut Walk<'_, '_, '_>, word: &str, command: &Command) -> O
             None
         }
     }
+}
+
+fn is_wheel(path: &str) -> bool {
+    path.strip_suffix(".whl").is_some()
+}
+
+/// Whether it is a source distribution.
+fn is_archive(path: &str) -> bool {
+    path.strip_suffix(".zip").or_else(|| path.strip_suffix(".tar.gz")).is_some()
 }
 
 /// The project itself: what it depends on comes from its `pyproject.toml`, and it needs a wheel.

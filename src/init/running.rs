@@ -35,6 +35,10 @@ const HARMLESS: [&str; 20] = [
     "command",
 ];
 
+/// What to do about a program that does something else than to install.
+pub(super) const NOTHING_RUNS: &str =
+    "nothing runs while an image is built: run it beforehand, and name what it makes under `[[scripts]]`";
+
 /// What stands around a command.
 enum Block {
     /// An `if` on the value of an argument: these variants.
@@ -204,7 +208,6 @@ fn perform(walk: &mut Walk<'_, '_, '_>, command: &Command) {
     }
     let Some((program, arguments)) = words.split_first() else { return };
     let name = program.rsplit('/').next().unwrap_or(program);
-    let line = command.line;
     match name {
         "apt-get" | "apt" | "aptitude" => apt(walk, arguments, command),
         "uv" | "pip" | "poetry" | "pdm" | "pipenv" | "virtualenv" => pip::call(walk, name, arguments, command),
@@ -216,47 +219,32 @@ fn perform(walk: &mut Walk<'_, '_, '_>, command: &Command) {
                 walk.state.workdir = walk.absolute(folder);
             }
         }
-        "rm" | "find" if arguments.iter().all(|word| word.starts_with('-') || is_cache(word)) => {}
-        "rm" | "find" => {
-            walk.remark(
-                line,
-                &command.text(),
-                "leave it out where it comes from: `[[scripts]]`, `wheels.exclude`, `debian.strip`",
-            );
-        }
-        "mkdir" => {
-            let advice =
-                "folders come with the files in them; one that must be there empty the program makes, or a mount";
-            walk.remark(line, &command.text(), advice);
-        }
-        "curl" | "wget" => {
-            walk.remark(line, &command.text(), "download it beforehand, and name the file under `[[scripts]]`");
-        }
-        "git" => {
-            walk.remark(
-                line,
-                &command.text(),
-                "clone it beforehand; of a Python project build a wheel, and require that",
-            );
-        }
-        "echo" | "printf" if !command.redirected => {}
-        "echo" | "printf" | "tee" => {
-            walk.remark(line, &command.text(), "write the text into a file, and name it under `[[scripts]]`");
-        }
-        "ln" => {
-            walk.remark(line, &command.text(), "name the program by its own path, or put a copy under `[[scripts]]`")
-        }
         _ if is_python(name) => python(walk, arguments, command),
         _ if name.starts_with("pip") && name[3..].bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
             pip::call(walk, "pip", arguments, command);
         }
-        _ if HARMLESS.contains(&name) => {}
         _ => {
-            let advice =
-                "nothing runs while an image is built: run it beforehand, and name what it makes under `[[scripts]]`";
-            walk.remark(line, &command.text(), advice);
+            if let Some(advice) = advice(name, arguments, command) {
+                walk.remark(command.line, &command.text(), advice);
+            }
         }
     }
+}
+
+/// What to do instead of a program that installs nothing; nothing where an image lacks nothing without it.
+fn advice(name: &str, arguments: &[&str], command: &Command) -> Option<&'static str> {
+    Some(match name {
+        "rm" | "find" if arguments.iter().all(|word| word.starts_with('-') || is_cache(word)) => return None,
+        "rm" | "find" => "leave it out where it comes from: `[[scripts]]`, `wheels.exclude`, `debian.strip`",
+        "mkdir" => "folders come with the files in them; one that must be there empty the program makes, or a mount",
+        "curl" | "wget" => "download it beforehand, and name the file under `[[scripts]]`",
+        "git" => "clone it beforehand; of a Python project build a wheel, and require that",
+        "echo" | "printf" if !command.redirected => return None,
+        "echo" | "printf" | "tee" => "write the text into a file, and name it under `[[scripts]]`",
+        "ln" => "name the program by its own path, or put a copy under `[[scripts]]`",
+        _ if HARMLESS.contains(&name) => return None,
+        _ => NOTHING_RUNS,
+    })
 }
 
 fn is_python(name: &str) -> bool {
@@ -269,9 +257,7 @@ fn python(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Command) {
         ["-m", "venv", rest @ ..] => pip::call(walk, "virtualenv", rest, command),
         ["-m", "ensurepip" | "compileall", ..] | ["--version" | "-V"] => {}
         _ => {
-            let advice =
-                "nothing runs while an image is built: run it beforehand, and name what it makes under `[[scripts]]`";
-            walk.remark(command.line, &command.text(), advice);
+            walk.remark(command.line, &command.text(), NOTHING_RUNS);
         }
     }
 }

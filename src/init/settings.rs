@@ -40,7 +40,7 @@ fn split(text: &str) -> Vec<String> {
     while let Some(letter) = letters.next() {
         match (letter, quote) {
             ('\\', None | Some('"')) => {
-                word.get_or_insert_default().extend(letters.next().filter(|next| *next != '\n'))
+                word.get_or_insert_default().extend(letters.next().filter(|next| *next != '\n'));
             }
             ('"' | '\'', None) => {
                 quote = Some(letter);

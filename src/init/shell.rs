@@ -217,7 +217,7 @@ pub(super) fn expanded(text: &str, variables: &Variables) -> String {
         let written = &rest[position..position + length];
         match value {
             Some(value) => out.push_str(&value),
-            None if length > 1 && !written.starts_with("${") => out.push_str(&format!("${{{}}}", &written[1..])),
+            None if length > 1 && !written.starts_with("${") => out.extend(["${", &written[1..], "}"]),
             None => out.push_str(written),
         }
         rest = &rest[position + length..];

@@ -126,14 +126,14 @@ impl<'w, 'd, 't> Walk<'w, 'd, 't> {
 
     fn instruction(&mut self, instruction: &Instruction<'_>) {
         match instruction {
-            Instruction::Run(run) => return running::run(self, run),
+            Instruction::Run(run) => running::run(self, run),
             Instruction::Copy(copy) => {
                 let line = self.line(copy.copy.span.start);
-                return copying::copy(self, &copy.options, &copy.src, &copy.dest.value, (line, "COPY"));
+                copying::copy(self, &copy.options, &copy.src, &copy.dest.value, (line, "COPY"));
             }
             Instruction::Add(add) => {
                 let line = self.line(add.add.span.start);
-                return copying::copy(self, &add.options, &add.src, &add.dest.value, (line, "ADD"));
+                copying::copy(self, &add.options, &add.src, &add.dest.value, (line, "ADD"));
             }
             Instruction::Arg(arg) => {
                 self.argument(&arg.arguments.value);
@@ -279,7 +279,7 @@ impl<'w, 'd, 't> Walk<'w, 'd, 't> {
     pub(super) fn finish(self) {
         let Self { sketch, .. } = self;
         let into = sketch.into.as_ref().map(|into| into.value.clone());
-        let installed: BTreeSet<String> = parts(sketch).flat_map(|part| inputs(part)).collect();
+        let installed: BTreeSet<String> = parts(sketch).flat_map(inputs).collect();
         for part in parts_mut(sketch) {
             part.scripts.retain(|script| !installed.contains(&script.from));
             let Some(into) = &into else { continue };

@@ -73,7 +73,7 @@ FROM python:${PYTHON}-slim-bookworm AS builder
 COPY --from=ghcr.io/astral-sh/uv:latest /uv /bin/uv
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
 WORKDIR /app
-RUN --mount=type=cache,target=/root/.cache/uv \\
+RUN --mount=type=cache,target=/var/cache/uv \\
     --mount=type=bind,source=uv.lock,target=uv.lock \\
     --mount=type=bind,source=pyproject.toml,target=pyproject.toml \\
     uv sync --locked --no-install-project --no-dev --extra web

@@ -65,6 +65,12 @@ fn images_and_locks_are_compared() {
       size: 14.3 kB
     ----- stderr
     ");
+}
+
+#[test]
+fn differences_are_told_to_reviewers_and_programs() {
+    let bench = bench();
+    let amd64 = "--progress off --platform linux/amd64";
     insta::assert_snapshot!(bench.run(&format!("diff oci:one oci:two --format markdown --files {amd64}")), @"
     exit code: 0
     ----- stdout

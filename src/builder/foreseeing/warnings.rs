@@ -84,6 +84,7 @@ fn base(image: &Foreseen) -> Option<Foreboding> {
 
 /// Wheels that several variants hold on a platform, in layers that are not the same.
 fn not_shared(images: &[Foreseen]) -> Vec<Foreboding> {
+    type Groups<'a> = BTreeMap<(&'a Platform, Vec<&'a str>), (Vec<&'a str>, u64)>;
     type Places<'a> = BTreeMap<(&'a Platform, &'a str, &'a str), (u64, BTreeMap<Option<LayerKey>, BTreeSet<&'a str>>)>;
     let mut places = Places::new();
     for image in images {
@@ -97,7 +98,7 @@ fn not_shared(images: &[Foreseen]) -> Vec<Foreboding> {
         }
     }
     // By platform and variants: names and bytes.
-    let mut groups: BTreeMap<(&Platform, Vec<&str>), (Vec<&str>, u64)> = BTreeMap::new();
+    let mut groups = Groups::new();
     for ((platform, name, _), (size, keys)) in &places {
         if keys.len() > 1 {
             let variants: BTreeSet<&str> = keys.values().flatten().copied().collect();

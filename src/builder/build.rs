@@ -1,13 +1,13 @@
 //! From a lock to an image: layers made in parallel, then configs, manifests and the index.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::{
     BuildError, Builder, Built, BuiltCheck, BuiltLayer, Made, Project, Selection,
-    config::{annotations, changes},
+    config::{annotations, changes, index_annotations},
     kept_documents::KeptDocuments,
     make::{Finished, Site, created_by},
     undone::certificate_digests,
@@ -33,15 +33,12 @@ impl Builder {
     pub async fn build(&self, project: &Project, lock: &Lock, selection: &Selection) -> Result<Built, BuildError> {
         let variant = project.recipe.variant(selection.variant.as_deref())?;
         let index = self.package_index(project);
-        let mut chosen = Vec::new();
-        for platform in Self::chosen_platforms(project, selection)? {
-            let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
-            let below = lock.platform(platform).ok_or_else(missing)?;
-            let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
-            let beside = lock.images.iter().filter(|image| image.platform == *platform);
-            chosen.push((below.under(image), image, beside.collect::<Vec<_>>()));
+        let chosen = Self::chosen(project, lock, selection)?;
+        let mut beside: Vec<Vec<&LockedImage>> = Vec::new();
+        for (below, _) in &chosen {
+            beside.push(lock.images.iter().filter(|image| image.platform == below.platform).collect());
         }
-        let images = chosen.iter().map(|(below, image, beside)| {
+        let images = chosen.iter().zip(&beside).map(|((below, image), beside)| {
             let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
             let site = Site { project, below, beside, index: &index, encoding };
             self.build_platform(site, image, &variant)
@@ -53,12 +50,27 @@ impl Builder {
             layers.extend(rows);
             checks.extend(check);
         }
-        let mut indexes = chosen.iter().map(|(below, ..)| below.base_index);
-        let index_below = indexes.next().flatten().filter(|first| indexes.all(|other| other == Some(*first)));
-        let annotations = annotations(project, index_below.as_ref());
+        let below: Vec<Option<Digest>> = chosen.iter().map(|(below, _)| below.base_index).collect();
+        let annotations = index_annotations(project, &below);
         let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &annotations);
         let index = Index { manifest, images };
         Ok(Built { variant: variant.name, index, layers, checks })
+    }
+
+    /// What the lock says of each image that `selection` chooses: what lies under it, and what is in it.
+    pub(super) fn chosen<'l>(
+        project: &Project,
+        lock: &'l Lock,
+        selection: &Selection,
+    ) -> Result<Vec<(Cow<'l, LockedPlatform>, &'l LockedImage)>, BuildError> {
+        let variant = project.recipe.variant(selection.variant.as_deref())?;
+        let locked = |platform: &Platform| {
+            let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
+            let below = lock.platform(platform).ok_or_else(missing)?;
+            let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
+            Ok((below.under(image), image))
+        };
+        Self::chosen_platforms(project, selection)?.into_iter().map(locked).collect()
     }
 
     pub(super) fn chosen_platforms<'a>(

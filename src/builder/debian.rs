@@ -20,7 +20,7 @@ use crate::{
         Body, Item, Node,
         debian::{LaidOut, Options, Over, Packed, Strip, lay_out, pack},
     },
-    lock::{Below, LockedPlatform, LockedSuite},
+    lock::{Below, LockedPackage, LockedPlatform, LockedSuite},
     oci::Platform,
     recipe::{self, Debian, Essential, Security},
     store::Blob,
@@ -174,8 +174,9 @@ impl Builder {
     /// Downloads the packages of `locked`, and packs them.
     async fn packed(&self, project: &Project, locked: &LockedPlatform) -> Result<Vec<Packed>, BuildError> {
         let (archive, platform) = (self.archive(project), &locked.platform);
-        let fetch = async |package| {
-            let _turn = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
+        let fetch = async |package: &LockedPackage| {
+            let _turn = self.turns.take(package.sha256).await;
+            let _place = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
             let fail = |source| BuildError::Debian { platform: platform.clone(), source };
             archive.download(package, &locked.suites).await.map_err(fail)
         };

@@ -13,7 +13,7 @@ use crate::{
     layer::{LayerError, debian::UnpackError},
     layout::LayoutError,
     lock::LockError,
-    oci::Platform,
+    oci::{Platform, Reference},
     plan::PlanError,
     pypi::IndexError,
     recipe::RecipeError,
@@ -295,6 +295,14 @@ pub enum BuildError {
         /// The platform.
         platform: Platform,
     },
+    /// An image that another machine was to make is not in the registry yet.
+    #[error("the image for {platform} is not made yet: there is no {part}")]
+    PartMissing {
+        /// Its platform.
+        platform: Platform,
+        /// Where it is looked for.
+        part: Reference,
+    },
     /// It is not known what an image is for.
     #[error("{digest} does not say for which platform it is")]
     NoPlatform {
@@ -383,6 +391,9 @@ impl Advise for BuildError {
             Self::OtherPlatforms { .. } | Self::NotForThisMachine { .. } => {
                 Some(Hint::new("choose one of them with `--platform`"))
             }
+            Self::PartMissing { .. } => Some(Hint::new(
+                "run the shard that makes it with the same recipe, lock and files, or wait for it with `--wait`",
+            )),
             Self::SamePlatform { .. } => Some(Hint::new("name one of them in `--from`")),
             Self::NoPlatform { .. } => Some(Hint::new("name an image whose config has `os` and `architecture`")),
             Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),

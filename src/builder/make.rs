@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::{
     BuildError, Builder, Held, Made, Project,
@@ -98,11 +98,13 @@ impl Builder {
         self.compute(move || memo::recall(&store, &key)).await
     }
 
-    /// Waits for other processes that make the layer under `key`, and keeps them waiting.
-    async fn turn(&self, key: LayerKey) -> Result<FileLock, BuildError> {
+    /// Waits for all others that make the layer under `key`, here and in other processes, and keeps them
+    /// waiting. Only one of those here takes a thread to wait.
+    async fn turn(&self, key: LayerKey) -> Result<(OwnedMutexGuard<()>, FileLock), BuildError> {
+        let here = self.turns.take(key.digest()).await;
         let store = self.settings.store.clone();
         let turn = tokio::task::spawn_blocking(move || store.lock(&key.digest())).await;
-        Ok(turn.map_err(|_| BuildError::Worker)??)
+        Ok((here, turn.map_err(|_| BuildError::Worker)??))
     }
 
     /// Makes the layer: inputs fetched, items collected, one pass.
@@ -202,7 +204,9 @@ impl Builder {
         wheels: Vec<LockedWheel>,
     ) -> Result<Vec<(LockedWheel, Blob)>, BuildError> {
         let fetch = async |wheel: LockedWheel| {
-            let _turn = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
+            // Whoever waits for another recipe's download takes no place.
+            let _turn = self.turns.take(wheel.sha256).await;
+            let _place = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
             let blob = site.index.download(&wheel).await;
             let blob = blob.map_err(|source| BuildError::Wheel { wheel: wheel.file.clone(), source })?;
             Ok((wheel, blob))
@@ -321,7 +325,7 @@ fn collect_scripts(
 }
 
 /// What decides about the layer of the user's files, as far as possible without reading them.
-fn look_at_scripts(
+pub(super) fn look_at_scripts(
     wanted: &[Script],
     folder: &std::path::Path,
     facts: &Facts,

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform, reach::Reach,
-    remote_cache::Remote, reporting, template::Template, verify,
+    recipes::Several, remote_cache::Remote, reporting, shards::Shard, template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
@@ -30,6 +30,7 @@ Examples:
   wheelwright build app.toml --push ghcr.io/me/app:1.2 --push ghcr.io/me/app:latest
   wheelwright build app.toml --variant pytorch --push ghcr.io/me/app:pytorch
   wheelwright build app.toml --load
+  wheelwright build recipes/*.toml --push 'ghcr.io/me/{name}:1.2'
 
 Without a lock, one is made and written beside the recipe; where the recipe says something else than
 its lock, it is locked anew. With --locked either is an error.
@@ -51,7 +52,12 @@ one --variant is named, the variant becomes part of every name:
   --output oci:DIR           oci:DIR:VARIANT
   --output oci:DIR:NAME      oci:DIR:NAME-VARIANT
   --output oci-archive:A.tar oci-archive:A-VARIANT.tar
-  --load                     NAME:VARIANT";
+  --load                     NAME:VARIANT
+
+Several recipes are built side by side. They share downloads, layers, threads and connections, and the
+failure of one does not stop the others: each is delivered when it is whole, the table at the end says
+what became of it, and the exit code is 9 if any failed. A folder stands for the *.toml files in it that
+have a `name`. Put {name} where the image goes, so that each goes to a place of its own.";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
@@ -185,8 +191,16 @@ impl Command {
 /// `build`.
 #[derive(Debug, Args)]
 pub(super) struct Build {
-    /// The recipe [default: wheelwright.toml, or pyproject.toml with a tool.wheelwright table]
-    pub(super) recipe: Option<PathBuf>,
+    /// The recipe, or several; a folder stands for the recipes in it [default: wheelwright.toml, or
+    /// pyproject.toml with a tool.wheelwright table]
+    #[arg(value_name = "RECIPE")]
+    pub(super) recipes: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) several: Several,
+    /// Do one machine's part of the work, the I-th of N: each image is pushed by its digest, and
+    /// `wheelwright index create --of RECIPE` joins them. Locks must be fresh. See `wheelwright plan --shards`
+    #[arg(long, value_name = "I/N", value_parser = Shard::parse)]
+    pub(super) shard: Option<Shard>,
     /// Write the image to oci:DIR[:NAME] (an OCI layout), oci-archive:FILE[:NAME] (the same as one
     /// tar; FILE.tar alone will do) or docker-archive:FILE[:REF] (a tar that `docker load`, Podman,
     /// containerd and readers of OCI archives take); may be given several times
@@ -213,7 +227,7 @@ pub(super) struct Build {
     #[arg(long, value_name = "FILE")]
     pub(super) metadata_file: Option<PathBuf>,
     /// Write what was built, how long each part took and what was found to FILE.html, FILE.md or FILE.json;
-    /// may be given several times
+    /// may be given several times. Of several recipes, {name} in it is the recipe's name
     #[arg(long, value_name = "FILE", value_parser = reporting::Target::parse)]
     pub(super) report: Vec<reporting::Target>,
     /// Hold every file of every wheel against the SHA-256 in the wheel's RECORD. A wheel as a whole is

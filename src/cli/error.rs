@@ -46,6 +46,22 @@ pub(super) enum CliError {
     Write { path: PathBuf, source: io::Error },
     #[error("nothing says where the image shall go")]
     NoDestination,
+    #[error("no file in `{}` is a recipe", folder.display())]
+    NoRecipes { folder: PathBuf },
+    #[error("no image can go to `{text}`: {reason}")]
+    Place { text: String, reason: String },
+    #[error("a shard pushes, and does nothing else")]
+    ShardPushes,
+    #[error("{shards} shards are more than the {most} jobs that {engine} starts at once")]
+    TooManyShards { shards: usize, most: usize, engine: &'static str },
+    #[error("nothing says to how many machines the work shall be given")]
+    NoShards,
+    #[error("a plan for {engine} says which container image runs the program, and none is named")]
+    NoRunner { engine: &'static str },
+    #[error("`{flag}` goes with one recipe, and there are {recipes}")]
+    OneRecipe { flag: &'static str, recipes: usize },
+    #[error("{} and {} would both go to {destination}", recipes[0], recipes[1])]
+    SameDestination { destination: String, recipes: [String; 2] },
     #[error("the image has {errors} {} and is not delivered", if *.errors == 1 { "error" } else { "errors" })]
     Findings { errors: usize, text: String },
     #[error("nothing says what the engine shall call the image")]
@@ -134,6 +150,14 @@ impl CliError {
             | Self::Side { .. }
             | Self::SideVariant { .. }
             | Self::Init(InitError::NoStage { .. } | InitError::UnknownBase { .. })
+            | Self::NoRecipes { .. }
+            | Self::OneRecipe { .. }
+            | Self::Place { .. }
+            | Self::ShardPushes
+            | Self::TooManyShards { .. }
+            | Self::NoRunner { .. }
+            | Self::NoShards
+            | Self::SameDestination { .. }
             | Self::NoName
             | Self::Platform { .. }
             | Self::PushToDigest { .. }
@@ -196,6 +220,15 @@ impl Advise for CliError {
             Self::NoTime => "set the clock to a time after 1970",
             Self::Findings { .. } => {
                 "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`"
+            }
+            Self::NoRecipes { .. } => "name the recipes themselves; one has a `name` and ends in `.toml`",
+            Self::ShardPushes => "say where with `--push HOST/REPOSITORY:TAG`, and leave `--output` and `--load` out",
+            Self::TooManyShards { .. } => "ask for fewer with `--shards`",
+            Self::NoShards => "say it with `--shards N`",
+            Self::NoRunner { .. } => "name it with `--image`",
+            Self::OneRecipe { .. } => "name one recipe, or leave the flag out",
+            Self::SameDestination { .. } => {
+                "put `{name}` into `--push` or `--output`, and give each recipe its own `name`"
             }
             Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {

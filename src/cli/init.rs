@@ -11,8 +11,10 @@ use clap::Args;
 use super::{error::CliError, platform, report::visible, session::Session};
 use crate::{
     fs::{sorted_entries, write_atomic},
+    hint::Advise as _,
     init::{Around, Draft, Found, Origin, Remark, Wishes, draft},
     oci::Platform,
+    recipe::{Base, BaseError},
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -53,7 +55,7 @@ pub(super) struct Init {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The base, in place of the one that FILE names
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "IMAGE", value_parser = base)]
     base: Option<String>,
     /// The stage of the Dockerfile [default: the last one, and those beside it as variants]
     #[arg(long, value_name = "NAME")]
@@ -113,6 +115,14 @@ fn told(path: &Path, drafted: &Draft) -> String {
     let recipe = if path == Path::new(RECIPE) { String::new() } else { format!(" {}", path.display()) };
     let _ = writeln!(text, "next: look at {}, then `wheelwright build{recipe} --output oci:dist`", path.display());
     text
+}
+
+fn base(text: &str) -> Result<String, String> {
+    let told = |error: BaseError| match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    };
+    Base::parse(text).map(|base| base.to_string()).map_err(told)
 }
 
 fn usual() -> Result<PathBuf, CliError> {

@@ -163,6 +163,11 @@ impl Recipe {
         &self.sources.own().text
     }
 
+    /// What the file says, and every file that it extends.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().map(|source| source.text.as_str())
+    }
+
     fn joined(&self, name: Option<&str>, written: &[&variant::Written]) -> Variant {
         let mut joined = Variant {
             name: name.map(str::to_owned),

@@ -11,6 +11,8 @@ mod differing;
 mod drafting;
 mod foreseeing;
 mod helping;
+#[cfg(feature = "serve")]
+mod fleet;
 mod inspecting;
 mod interrupting;
 #[cfg(feature = "serve")]

@@ -20,6 +20,7 @@ mod openpgp;
 mod other_tools;
 mod over_base;
 mod pip;
+mod pipelines;
 mod private_index;
 mod python_base;
 mod quickstart;

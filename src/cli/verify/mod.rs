@@ -258,5 +258,5 @@ fn outcome(reports: &[(String, Report)], arguments: &Verify) -> Outcome {
     };
     let worst = reports.iter().filter_map(|(_, report)| report.worst()).max();
     let fails = limit.is_some_and(|limit| worst >= Some(limit));
-    Outcome { text, code: if fails { ExitCode::Findings } else { ExitCode::Success } }
+    Outcome::ended(text, if fails { ExitCode::Findings } else { ExitCode::Success })
 }

@@ -4,6 +4,7 @@
 //! what turns out later (no wheel for a platform, a file that is not there) can point at the line
 //! that asked for it: [`Recipe::problem_at`].
 
+mod archive;
 mod base;
 mod check;
 mod debian;
@@ -28,6 +29,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::Value;
 
+pub use archive::OtherArchive;
 pub use base::{Base, BaseError};
 pub use check::{Accepted, Check};
 pub use debian::{

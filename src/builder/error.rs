@@ -317,6 +317,9 @@ pub enum BuildError {
         /// Why.
         source: TransferError,
     },
+    /// The base under an image cannot be swapped.
+    #[error(transparent)]
+    Rebase(#[from] super::RebaseError),
     /// `scratch` holds nothing to read.
     #[error("`scratch` is no image")]
     Scratch,
@@ -349,9 +352,7 @@ impl Advise for BuildError {
             Self::NotInLock { meant, .. } => Some(meant.clone().unwrap_or_else(|| {
                 Hint::new("name a distribution or Debian package of the lock, or `base` for the base image")
             })),
-            Self::OtherPython { .. } => {
-                Some(Hint::new("take a `base` with such a Python, or lock the project again for this one"))
-            }
+            Self::OtherPython { .. } => Some(Hint::new("take a `base` with such a Python, or lock the project again")),
             Self::File { .. } => Some(Hint::new("paths in a recipe are relative to the recipe's folder")),
             Self::Keyring { source, .. } => source.hint(),
             Self::Circle { .. } => Some(Hint::new("remove the `-r` line that leads back")),
@@ -363,13 +364,13 @@ impl Advise for BuildError {
                     first.owner, first.name
                 ))
             }),
-            Self::Debian { source, .. } => source.hint(),
             Self::NotDebian { .. } | Self::OtherLibc { .. } | Self::NoPackageList { .. } | Self::Overlaid { .. } => {
                 self.way_over_a_base().map(Hint::new)
             }
             Self::OtherRelease { base, .. } => {
                 Some(Hint::new(format!("write `suite = \"{base}\"` in `[debian]`, or take another `base`")))
             }
+            Self::Debian { source, .. } => source.hint(),
             Self::PackageList { source, .. } => source.hint(),
             Self::Unpack { source, .. } => source.hint(),
             Self::Resolve(error) => error.hint(),
@@ -397,6 +398,7 @@ impl Advise for BuildError {
             Self::SamePlatform { .. } => Some(Hint::new("name one of them in `--from`")),
             Self::NoPlatform { .. } => Some(Hint::new("name an image whose config has `os` and `architecture`")),
             Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
+            Self::Rebase(error) => error.hint(),
             Self::Scratch => Some(Hint::new("name an image, a layout or an archive")),
             Self::Unpacking { .. } => Some(Hint::new("name a folder with room in TMPDIR, or leave out `--run`")),
             Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),

@@ -68,6 +68,23 @@ pub(super) struct Candidate {
     base: usize,
 }
 
+impl Candidate {
+    /// An image of which so many layers are the base's; layers of which nothing is known are read where
+    /// `depth` says so.
+    pub(super) fn of(
+        (platform, manifest, config): (&Platform, &Manifest, &Value),
+        (layers, base): (&[Layer], usize),
+        depth: Depth,
+    ) -> Self {
+        let reading = match depth {
+            Depth::Quick => Reading::Known,
+            Depth::Full => Reading::Needed,
+        };
+        let layers = layers.iter().map(|layer| (layer.clone(), reading)).collect();
+        Self { platform: platform.clone(), manifest: manifest.clone(), config: config.clone(), layers, base }
+    }
+}
+
 impl Builder {
     /// Checks the image that `image` names, streaming each of its layers once; relative paths start from
     /// `folder`.
@@ -199,7 +216,7 @@ impl Builder {
         Ok(report.settled(&demands.check.accept))
     }
 
-    async fn verify_candidate(
+    pub(super) async fn verify_candidate(
         &self,
         candidate: Candidate,
         checks: &Checks,
@@ -335,7 +352,7 @@ pub(super) async fn listed(
 }
 
 /// The layers, as manifest and config describe them; their numbers were found to be the same.
-fn layers(source: &dyn Source, manifest: &Manifest, config: &Value) -> Result<Vec<Layer>, BuildError> {
+pub(super) fn layers(source: &dyn Source, manifest: &Manifest, config: &Value) -> Result<Vec<Layer>, BuildError> {
     let descriptors = manifest.layers().map_err(|error| BuildError::Fetch { source: error.into() })?;
     let diff_ids = config.pointer("/rootfs/diff_ids").and_then(Value::as_array).cloned().unwrap_or_default();
     let layers = descriptors.into_iter().zip(diff_ids).filter_map(|(descriptor, diff_id)| {

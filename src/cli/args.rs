@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform, reach::Reach,
-    recipes::Several, remote_cache::Remote, reporting, shards::Shard, template::Template, verify,
+    rebase, recipes::Several, remote_cache::Remote, reporting, shards::Shard, template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
@@ -20,6 +20,8 @@ Examples:
   wheelwright inspect ghcr.io/me/app:1                 what is in an image, without pulling it
   wheelwright verify ghcr.io/me/app:1                  what is wrong with an image, without running it
   wheelwright copy oci:dist ghcr.io/me/app:1           bring an image somewhere else, as it is
+  wheelwright rebase ghcr.io/me/app:1 --base python:3.12-slim --push ghcr.io/me/app:1
+                                                       the same image on a newer base, no layer made anew
 
 ";
 
@@ -156,6 +158,9 @@ pub(super) enum Command {
     /// Copy an image between registries, layouts, archives and engines
     #[command(visible_alias = "push", after_help = copy::EXAMPLES)]
     Copy(copy::Copy),
+    /// Swap the base under a finished image; its own layers stay as they are
+    #[command(after_help = rebase::EXAMPLES)]
+    Rebase(rebase::Rebase),
     /// Join images of several platforms under one name
     #[command(subcommand)]
     Index(index::Index),

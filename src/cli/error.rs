@@ -63,7 +63,7 @@ pub(super) enum CliError {
     #[error("{} and {} would both go to {destination}", recipes[0], recipes[1])]
     SameDestination { destination: String, recipes: [String; 2] },
     #[error("the image has {errors} {} and is not delivered", if *.errors == 1 { "error" } else { "errors" })]
-    Findings { errors: usize, text: String },
+    Findings { errors: usize, text: String, way: &'static str },
     #[error("nothing says what the engine shall call the image")]
     NoName,
     #[error("{file} is not for {platform}")]
@@ -218,9 +218,7 @@ impl Advise for CliError {
             }
             Self::NoReport { .. } => "name what `build --report FILE.json` wrote",
             Self::NoTime => "set the clock to a time after 1970",
-            Self::Findings { .. } => {
-                "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`"
-            }
+            Self::Findings { way, .. } => way,
             Self::NoRecipes { .. } => "name the recipes themselves; one has a `name` and ends in `.toml`",
             Self::ShardPushes => "say where with `--push HOST/REPOSITORY:TAG`, and leave `--output` and `--load` out",
             Self::TooManyShards { .. } => "ask for fewer with `--shards`",

@@ -6,7 +6,7 @@ use super::{error::CliError, report::unfold};
 use crate::{
     apt::AptError,
     base,
-    builder::BuildError,
+    builder::{BuildError, RebaseError},
     debian::DebianError,
     http::HttpError,
     image::{ManifestError, Mismatch, TransferError},
@@ -95,9 +95,13 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::OtherLibc { .. }
         | BuildError::NoPackageList { .. }
         | BuildError::MaintainerScript { .. }
+        | BuildError::Rebase(RebaseError::Misfits { .. })
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
         BuildError::FalseRecord { .. } => Some(Code::Refused),
         BuildError::Scratch
+        | BuildError::Rebase(
+            RebaseError::UnknownBase { .. } | RebaseError::NotBelow { .. } | RebaseError::Nested { .. },
+        )
         | BuildError::NotInLock { .. }
         | BuildError::NotForThisMachine { .. }
         | BuildError::SamePlatform { .. } => Some(Code::Usage),

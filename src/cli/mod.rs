@@ -36,6 +36,7 @@ mod inspect;
 mod diff;
 mod verify;
 mod copy;
+mod rebase;
 mod index;
 mod cache;
 #[cfg(feature = "serve")]
@@ -155,6 +156,7 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
         Command::Diff(arguments) => diff::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
+        Command::Rebase(arguments) => rebase::run(session, arguments).await,
         Command::Index(arguments) => return index::run(session, arguments).await,
         Command::Plan(arguments) => plan::run(session, arguments).await,
         Command::Report(arguments) => reporting::run(arguments),

@@ -5,7 +5,7 @@
 use super::bench::Bench;
 
 /// Every command that has help of its own.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "",
     "init",
     "build",

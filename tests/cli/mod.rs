@@ -21,6 +21,7 @@ mod over;
 mod private_index;
 #[cfg(feature = "serve")]
 mod pushing;
+mod rebasing;
 mod refusing;
 mod reporting;
 #[cfg(feature = "serve")]

@@ -15,6 +15,7 @@ const COMMANDS: [&str; 22] = [
     "diff",
     "verify",
     "copy",
+    "rebase",
     "index",
     "index create",
     "cache",
@@ -32,6 +33,11 @@ const COMMANDS: [&str; 22] = [
 #[test]
 fn every_command_explains_itself() {
     let bench = Bench::new(&[]);
+    let brief = bench.run("-h").stdout;
+    let listed = brief.split_once("Commands:").unwrap().1.lines().skip(1).take_while(|line| !line.is_empty());
+    for name in listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next()) {
+        assert!(name == "help" || COMMANDS.contains(&name), "`{name}` is not among them");
+    }
     for command in COMMANDS {
         let line = format!("{command} --help");
         let run = bench.run_with(line.trim(), &[("COLUMNS", "100")]);

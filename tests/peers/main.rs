@@ -23,6 +23,7 @@ mod pip;
 mod pipelines;
 mod private_index;
 mod python_base;
+mod rebasing;
 mod quickstart;
 mod remote;
 mod reporting;

@@ -200,10 +200,7 @@ impl Advise for CliError {
             Self::Side { .. } => {
                 "name a lock (FILE.lock), a recipe, `oci:DIR`, `oci-archive:FILE` or HOST/REPOSITORY:TAG"
             }
-            Self::SideVariant { variant, known, .. } => {
-                let meant = Hint::did_you_mean(variant, known.iter().map(String::as_str));
-                return meant.or_else(|| Some(Hint::new(format!("choose with `--variant` from {}", known.join(", ")))));
-            }
+            Self::SideVariant { variant, known, .. } => return Some(meant(variant, known)),
             Self::Init(error) => return error.hint(),
             Self::NoDestination => {
                 "add `--output oci:DIR`, `--output oci-archive:FILE`, `--push HOST/REPOSITORY:TAG` or `--load`"
@@ -248,6 +245,12 @@ impl Advise for CliError {
         };
         Some(Hint::new(sentence))
     }
+}
+
+/// The variant that was meant, or those that there are.
+fn meant(variant: &str, known: &[String]) -> Hint {
+    Hint::did_you_mean(variant, known.iter().map(String::as_str))
+        .unwrap_or_else(|| Hint::new(format!("choose with `--variant` from {}", known.join(", "))))
 }
 
 fn listed(stale: &[Stale]) -> String {

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     base::{BaseImage, read_base},
+    hint::Hint,
     image::{ConfigLayer, Image, Index, Layer, Manifest, Memory, derive_config},
     layer::{FORMAT, MTIME},
     lock::{Lock, LockedImage, LockedPlatform},
@@ -86,7 +87,7 @@ impl Builder {
                 let list = all().map(Platform::to_string).collect::<Vec<_>>().join(", ");
                 let message = format!("the recipe is for {list}, not for {wanted}");
                 let span = project.recipe.platforms.first().map(toml::Spanned::span).unwrap_or_default();
-                let hint = crate::hint::Hint::new("add the platform to `platforms`");
+                let hint = Hint::new("add the platform to `platforms`");
                 return Err(project.recipe.problem_at(span, message, Some(hint)).into());
             }
         }
@@ -188,6 +189,7 @@ impl Builder {
             layers.push(layer);
         }
         let document: Option<Value> = base.and_then(|base| serde_json::from_slice(&base.config).ok());
+        self.warn_of_steps(document.as_ref());
         let changes = changes(site.project, site.below, document.as_ref(), settings)?;
         let created = self.settings.epoch.unwrap_or(MTIME);
         let config = derive_config(document.as_ref(), platform, &changes, &history, created);
@@ -236,6 +238,17 @@ impl<'s> Framing<'s> {
             strip: &self.strip,
             time_zone: self.time_zone,
             certificates: &self.certificates,
+        }
+    }
+}
+
+impl Builder {
+    /// What a base wants done when others build on it would be shell commands.
+    fn warn_of_steps(&self, base: Option<&Value>) {
+        let steps = base.and_then(|base| base.pointer("/config/OnBuild")?.as_array()).map_or(0, Vec::len);
+        if steps > 0 {
+            let message = format!("the base has {steps} ONBUILD steps, which are kept and not run");
+            self.warn(&message, Some(&Hint::new("do what they say in the recipe, or take another `base`")));
         }
     }
 }

@@ -364,9 +364,6 @@ impl Advise for BuildError {
                     first.owner, first.name
                 ))
             }),
-            Self::NotDebian { .. } | Self::OtherLibc { .. } | Self::NoPackageList { .. } | Self::Overlaid { .. } => {
-                self.way_over_a_base().map(Hint::new)
-            }
             Self::OtherRelease { base, .. } => {
                 Some(Hint::new(format!("write `suite = \"{base}\"` in `[debian]`, or take another `base`")))
             }
@@ -395,22 +392,22 @@ impl Advise for BuildError {
             Self::PartMissing { .. } => Some(Hint::new(
                 "run the shard that makes it with the same recipe, lock and files, or wait for it with `--wait`",
             )),
-            Self::SamePlatform { .. } => Some(Hint::new("name one of them in `--from`")),
-            Self::NoPlatform { .. } => Some(Hint::new("name an image whose config has `os` and `architecture`")),
             Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
             Self::Rebase(error) => error.hint(),
-            Self::Scratch => Some(Hint::new("name an image, a layout or an archive")),
             Self::Unpacking { .. } => Some(Hint::new("name a folder with room in TMPDIR, or leave out `--run`")),
-            Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
-            Self::Tree { .. } | Self::Worker => None,
+            _ => self.plain_way().map(Hint::new),
         }
     }
 }
 
 impl BuildError {
-    /// What to do where Debian packages cannot be laid over the base.
-    const fn way_over_a_base(&self) -> Option<&'static str> {
+    /// What to do where that needs no names.
+    const fn plain_way(&self) -> Option<&'static str> {
         Some(match self {
+            Self::SamePlatform { .. } => "name one of them in `--from`",
+            Self::NoPlatform { .. } => "name an image whose config has `os` and `architecture`",
+            Self::Scratch => "name an image, a layout or an archive",
+            Self::Threads { .. } => "lower `--jobs`",
             Self::NotDebian { .. } => "take an image of Debian as `base`, or `scratch`",
             Self::OtherLibc { .. } => "name the release of the base in `debian.suite`",
             Self::NoPackageList { .. } => {

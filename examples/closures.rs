@@ -84,6 +84,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         signatures: Signatures::By(Keyring::debian()?),
         now: None,
         locked: Vec::new(),
+        others: Vec::new(),
     };
     if arguments.task == Task::Sonames {
         let sonames = archive.sonames(&query).await?;

@@ -46,6 +46,24 @@ pub struct Query {
     pub now: Option<u64>,
     /// The suites of an earlier lock: release files older than those are refused.
     pub locked: Vec<LockedSuite>,
+    /// Archives besides Debian's.
+    pub others: Vec<Other>,
+}
+
+/// An archive besides Debian's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// By which the mirrors, the lock and wishes call it.
+    pub name: String,
+    /// The folder below `dists`.
+    pub suite: String,
+    /// `main` …
+    pub components: Vec<String>,
+    /// Who must have signed it.
+    pub signatures: Signatures,
+    /// Names of packages, `*` at the end for any rest, that are taken from here unasked, and no others; when
+    /// empty, every package, where it is asked for from here or nobody else has it.
+    pub only_for: Vec<String>,
 }
 
 /// What the packages of a suite were read from.
@@ -53,7 +71,7 @@ pub struct Query {
 pub struct Evidence {
     /// `bookworm`, `bookworm-updates` …
     pub suite: String,
-    /// `debian` or `debian-security`.
+    /// `debian`, `debian-security`, or the name of another.
     pub archive: String,
     /// What was found there; none where the archive has no such suite, or not for the architecture.
     pub found: Option<Found>,
@@ -80,13 +98,17 @@ pub enum Trust {
     ChecksumsOnly,
 }
 
-/// A suite that belongs to the one that is asked for.
-pub(super) struct Part {
-    pub(super) archive: &'static str,
+/// A suite that belongs to the one that is asked for, or is asked for besides.
+pub(super) struct Part<'q> {
+    pub(super) archive: &'q str,
     pub(super) suite: String,
+    components: &'q [String],
+    pub(super) signatures: &'q Signatures,
     pub(super) standing: Standing,
     /// Whether there may be no such suite.
     pub(super) optional: bool,
+    /// Which packages are taken from there; when empty, all.
+    only_for: &'q [String],
 }
 
 /// An index that was fetched and checked.
@@ -126,7 +148,7 @@ impl Archive {
                 Err(error) if part.optional && is_missing(&error) => None,
                 found => Some(found?),
             };
-            let Part { archive, suite, standing, .. } = part;
+            let Part { archive, suite, standing, only_for, .. } = part;
             let archive = archive.to_owned();
             let found = match found {
                 None => None,
@@ -134,7 +156,7 @@ impl Archive {
                     for Listing { component, file, blob } in listings {
                         let (archive, suite) = (archive.clone(), suite.clone());
                         let origin = Arc::new(Origin { archive, suite, component, standing });
-                        universe = read(universe, origin, file, blob).await?;
+                        universe = read(universe, origin, only_for.to_vec(), (file, blob)).await?;
                     }
                     Some(found)
                 }
@@ -146,11 +168,11 @@ impl Archive {
     }
 
     /// The compressed indexes of a suite, checked.
-    async fn part(&self, part: &Part, query: &Query) -> Result<(Found, Vec<Listing>), AptError> {
+    async fn part(&self, part: &Part<'_>, query: &Query) -> Result<(Found, Vec<Listing>), AptError> {
         let folder = format!("dists/{}", part.suite);
-        let Checked { release, digest, trust } = self.release(part.archive, &part.suite, &folder, query).await?;
+        let Checked { release, digest, trust } = self.release(part, &folder, query).await?;
         let mut listings = Vec::new();
-        for component in &query.components {
+        for component in part.components {
             let Some((file, listed)) = listing(&release, component, &query.architecture) else {
                 let has_component = release.components.is_empty() || release.components.contains(component);
                 // Updates have only the components that they update.
@@ -191,7 +213,7 @@ fn listing(release: &Release, component: &str, architecture: &str) -> Option<(St
     names.into_iter().find_map(|name| release.files.get(&name).map(|file| (name.clone(), *file)))
 }
 
-fn absent(part: &Part, component: &str, query: &Query, release: &Release) -> AptError {
+fn absent(part: &Part<'_>, component: &str, query: &Query, release: &Release) -> AptError {
     let suite = part.suite.clone();
     if release.components.is_empty() || release.components.iter().any(|known| known == component) {
         return AptError::NoArchitecture { suite, architecture: query.architecture.clone() };
@@ -199,11 +221,18 @@ fn absent(part: &Part, component: &str, query: &Query, release: &Release) -> Apt
     AptError::NoComponent { suite, component: component.to_owned(), available: release.components.clone() }
 }
 
-/// The suites that belong to the one that is asked for, itself first.
-pub(super) fn parts(query: &Query) -> Vec<Part> {
+/// The suites that belong to the one that is asked for, itself first, and those of other archives.
+pub(super) fn parts(query: &Query) -> Vec<Part<'_>> {
     let suite = query.suite.as_str();
-    let part =
-        |archive, end: &str, standing, optional| Part { archive, suite: format!("{suite}{end}"), standing, optional };
+    let part = |archive, end: &str, standing, optional| Part {
+        archive,
+        suite: format!("{suite}{end}"),
+        components: &query.components,
+        signatures: &query.signatures,
+        standing,
+        optional,
+        only_for: &[],
+    };
     let mut parts = vec![part(DEBIAN, "", Standing::Regular, false)];
     // Unstable is its own update.
     if !matches!(suite, "sid" | "unstable" | "experimental") {
@@ -211,7 +240,25 @@ pub(super) fn parts(query: &Query) -> Vec<Part> {
         parts.extend(query.security.then(|| part(SECURITY, "-security", Standing::Regular, true)));
     }
     parts.extend(query.backports.then(|| part(DEBIAN, "-backports", Standing::OnRequest, false)));
+    parts.extend(query.others.iter().map(|other| Part {
+        archive: &other.name,
+        suite: other.suite.clone(),
+        components: &other.components,
+        signatures: &other.signatures,
+        standing: if other.only_for.is_empty() { Standing::OnRequest } else { Standing::Regular },
+        optional: false,
+        only_for: &other.only_for,
+    }));
     parts
+}
+
+/// Whether a package is one of `patterns`; every one is where there are none.
+fn is_one_of(patterns: &[String], package: &str) -> bool {
+    let fits = |pattern: &String| match pattern.strip_suffix('*') {
+        Some(start) => package.starts_with(start),
+        None => package == pattern,
+    };
+    patterns.is_empty() || patterns.iter().any(fits)
 }
 
 pub(super) fn is_missing(error: &AptError) -> bool {
@@ -231,8 +278,13 @@ pub(super) fn unfetched(archive: &str, path: &str, last: Option<HttpError>) -> A
     }
 }
 
-/// Adds an index to the universe, on a thread that may take its time.
-async fn read(mut universe: Universe, origin: Arc<Origin>, file: String, blob: Blob) -> Result<Universe, AptError> {
+/// Adds the packages of an index that are among `only_for` to the universe, on a thread that may take its time.
+async fn read(
+    mut universe: Universe,
+    origin: Arc<Origin>,
+    only_for: Vec<String>,
+    (file, blob): (String, Blob),
+) -> Result<Universe, AptError> {
     let name = file.clone();
     let task = tokio::task::spawn_blocking(move || {
         let unreadable = |source| AptError::Read { file: file.clone(), source };
@@ -241,7 +293,10 @@ async fn read(mut universe: Universe, origin: Arc<Origin>, file: String, blob: B
         let compression = Compression::of(&file, stem).map_err(malformed)?;
         let plain = decompress(compression, blob.open().map_err(unreadable)?).map_err(unreadable)?;
         for package in packages(&file, BufReader::with_capacity(64 << 10, plain)) {
-            universe.add(&origin, package.map_err(malformed)?);
+            let package = package.map_err(malformed)?;
+            if is_one_of(&only_for, &package.name) {
+                universe.add(&origin, package);
+            }
         }
         Ok(universe)
     });
@@ -346,6 +401,7 @@ mod tests {
             signatures: Signatures::Unchecked,
             now,
             locked: Vec::new(),
+            others: Vec::new(),
         }
     }
 
@@ -388,6 +444,40 @@ mod tests {
 
         let late = run(online.universe(&query(Some(1_900_000_000)))).unwrap_err();
         assert!(matches!(late, AptError::Expired { .. }), "{late}");
+    }
+
+    #[test]
+    fn other_archives_give_what_is_asked_of_them() {
+        let (server, (_folder, store)) = (Server::start(), store());
+        server.suite("main", "demo", &index(&[("a", "1"), ("b", "1")]), "");
+        server.suite("company", "stable", &index(&[("a", "2"), ("b", "2"), ("tool-x", "3")]), "");
+        let mut archive = server.archive(&store, crate::http::Options::default());
+        let mirror = vec![format!("{}company", server.url).parse().unwrap()];
+        archive.mirrors = Arc::new(Mirrors::clone(&archive.mirrors).with("company", mirror));
+        let check = |only_for: &[&str], signatures: Signatures| -> Result<[String; 3], String> {
+            let other = Other {
+                name: "company".to_owned(),
+                suite: "stable".to_owned(),
+                components: vec!["main".to_owned()],
+                signatures,
+                only_for: only_for.iter().map(|name| (*name).to_owned()).collect(),
+            };
+            let query = Query { security: false, others: vec![other], ..query(None) };
+            let (universe, evidence) = run(archive.universe(&query)).map_err(|error| error.to_string())?;
+            assert_eq!(evidence.last().unwrap().archive, "company");
+            let shown = |name| {
+                let versions = universe.versions(name).iter();
+                versions.map(|one| format!("{} {}", one.origin.archive, one.package.version)).collect::<Vec<_>>()
+            };
+            Ok(["a", "b", "tool-x"].map(|name| shown(name).join(", ")))
+        };
+        let unsigned = || Signatures::Unchecked;
+        let all = ["debian 1, company 2", "debian 1, company 2", "company 3"].map(str::to_owned);
+        assert_eq!(check(&[], unsigned()), Ok(all), "Debian's come first, whatever their versions");
+        let some = ["debian 1", "company 2, debian 1", "company 3"].map(str::to_owned);
+        assert_eq!(check(&["b", "tool-*"], unsigned()), Ok(some));
+        let refused = check(&[], Signatures::By(Keyring::debian().unwrap()));
+        assert_eq!(refused.unwrap_err(), "the archive's suite `stable` is not signed");
     }
 
     #[test]

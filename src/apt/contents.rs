@@ -8,7 +8,7 @@ use std::{
     io::{BufRead, BufReader, Read as _},
 };
 
-use super::{AptError, Archive, Query, Standing, archive};
+use super::{AptError, Archive, Query, Standing, archive, mirrors::is_debians};
 use crate::{debian::IndexFile, oci::Digest, store::Bucket};
 
 /// Most bytes of a line; the longest known name some hundred packages.
@@ -49,6 +49,12 @@ impl Sonames {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Of these lines.
+    #[cfg(test)]
+    pub(crate) fn of(text: &str) -> Self {
+        Self::read(text.as_bytes()).unwrap()
     }
 
     fn extend(&mut self, other: Self) {
@@ -94,16 +100,18 @@ fn library(line: &str) -> Option<(&str, &str)> {
 }
 
 impl Archive {
-    /// Which packages of the suites of `query` bring which libraries.
+    /// Which packages of Debian's suites of `query` bring which libraries.
     ///
     /// # Errors
     /// When the suite has no `Contents` for the architecture, and when anything that was fetched is not what
     /// it should be.
     pub async fn sonames(&self, query: &Query) -> Result<Sonames, AptError> {
         let mut all = Sonames::default();
-        for part in archive::parts(query).iter().filter(|part| part.standing == Standing::Regular) {
+        for part in
+            archive::parts(query).iter().filter(|part| part.standing == Standing::Regular && is_debians(part.archive))
+        {
             let folder = format!("dists/{}", part.suite);
-            let checked = match self.release(part.archive, &part.suite, &folder, query).await {
+            let checked = match self.release(part, &folder, query).await {
                 Err(error) if part.optional && archive::is_missing(&error) => continue,
                 checked => checked?,
             };

@@ -1,5 +1,7 @@
 //! Where archives are served.
 
+use std::collections::BTreeMap;
+
 use url::Url;
 
 use crate::debian::Timestamp;
@@ -20,6 +22,8 @@ pub struct Mirrors {
     debian: Vec<Url>,
     security: Vec<Url>,
     snapshot: Option<String>,
+    /// Of archives besides Debian's, by their names.
+    others: BTreeMap<String, Vec<Url>>,
 }
 
 impl Mirrors {
@@ -28,14 +32,19 @@ impl Mirrors {
     #[must_use]
     pub fn new(debian: Vec<Url>, security: Vec<Url>) -> Self {
         let or_public = |mirrors: Vec<Url>, archive| if mirrors.is_empty() { public(archive) } else { mirrors };
-        Self { debian: or_public(debian, DEBIAN), security: or_public(security, SECURITY), snapshot: None }
+        Self {
+            debian: or_public(debian, DEBIAN),
+            security: or_public(security, SECURITY),
+            snapshot: None,
+            others: BTreeMap::new(),
+        }
     }
 
     /// These mirrors in place of `self`'s, archive by archive, wherever a list is not empty.
     #[must_use]
     pub fn preferring(self, debian: Vec<Url>, security: Vec<Url>) -> Self {
         let or = |preferred: Vec<Url>, own: Vec<Url>| if preferred.is_empty() { own } else { preferred };
-        Self { debian: or(debian, self.debian), security: or(security, self.security), snapshot: self.snapshot }
+        Self { debian: or(debian, self.debian), security: or(security, self.security), ..self }
     }
 
     /// The same with an archive of past states of the archives: a URL with `{archive}` and `{timestamp}` in
@@ -43,6 +52,13 @@ impl Mirrors {
     #[must_use]
     pub fn remembering(self, snapshot: Option<String>) -> Self {
         Self { snapshot: snapshot.or(self.snapshot), ..self }
+    }
+
+    /// The same with mirrors of another archive than Debian's.
+    #[must_use]
+    pub fn with(mut self, archive: &str, mirrors: Vec<Url>) -> Self {
+        self.others.insert(archive.to_owned(), mirrors);
+        self
     }
 
     /// The URLs of `path` of `archive` as it was at `moment`.
@@ -57,7 +73,9 @@ impl Mirrors {
             let text = template.replace("{archive}", archive).replace("{timestamp}", &moment.to_string());
             below(&Url::parse(&text).ok()?, path)
         };
-        [moment, moment.next_day()].into_iter().filter_map(base).collect()
+        // Nobody keeps past states of archives besides Debian's.
+        let moments = if is_debians(archive) { &[moment, moment.next_day()][..] } else { &[] };
+        moments.iter().copied().filter_map(base).collect()
     }
 
     /// The URLs of `path` of `archive` on each of its mirrors; none for an archive that is not known.
@@ -66,7 +84,10 @@ impl Mirrors {
         let mirrors = match archive {
             DEBIAN => &self.debian,
             SECURITY => &self.security,
-            _ => return Vec::new(),
+            _ => match self.others.get(archive) {
+                Some(mirrors) => mirrors,
+                None => return Vec::new(),
+            },
         };
         mirrors.iter().filter_map(|mirror| below(mirror, path)).collect()
     }
@@ -76,6 +97,11 @@ impl Default for Mirrors {
     fn default() -> Self {
         Self::new(Vec::new(), Vec::new())
     }
+}
+
+/// Whether an archive is one of Debian's own.
+pub(super) fn is_debians(archive: &str) -> bool {
+    [DEBIAN, SECURITY].contains(&archive)
 }
 
 fn public(archive: &str) -> Vec<Url> {
@@ -107,6 +133,8 @@ mod tests {
             assert!(urls(wrong).is_empty(), "{wrong}");
         }
         assert!(mirrors.urls("other", "x").is_empty());
+        let mirrors = mirrors.with("other", vec!["https://company/apt".parse().unwrap()]);
+        assert_eq!(mirrors.urls("other", "pool/x.deb")[0].as_str(), "https://company/apt/pool/x.deb");
     }
 
     #[test]

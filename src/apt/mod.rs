@@ -13,7 +13,7 @@ mod set;
 mod testing;
 mod universe;
 
-pub use archive::{Archive, Evidence, Query, Trust};
+pub use archive::{Archive, Evidence, Other, Query, Trust};
 pub use contents::Sonames;
 pub use error::AptError;
 pub use mirrors::{DEBIAN, Mirrors, SECURITY};

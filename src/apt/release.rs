@@ -1,9 +1,13 @@
 //! Release files: fetched, held against a keyring, and never older than the one that was seen last.
 
-use super::{AptError, Archive, Query, Trust, archive::unfetched};
+use super::{
+    AptError, Archive, Query, Trust,
+    archive::{Part, unfetched},
+};
 use crate::{
     debian::{ClearSigned, Release, openpgp::Keyring},
     http::{HttpError, Request},
+    lock::LockedSuite,
     oci::Digest,
     store::Bucket,
 };
@@ -30,32 +34,27 @@ pub(super) struct Checked {
 }
 
 impl Archive {
-    /// The release file of `suite` in `folder`, from the first mirror whose file will do; offline, the one
+    /// The release file of the suite of `part` in `folder`, from the first mirror whose file will do; offline, the one
     /// that was seen last.
-    pub(super) async fn release(
-        &self,
-        archive: &str,
-        suite: &str,
-        folder: &str,
-        query: &Query,
-    ) -> Result<Checked, AptError> {
+    pub(super) async fn release(&self, part: &Part<'_>, folder: &str, query: &Query) -> Result<Checked, AptError> {
+        let (archive, suite) = (part.archive, part.suite.as_str());
         let path = format!("{folder}/InRelease");
         let urls = self.mirrors.urls(archive, &path);
         let places: String = urls.iter().map(url::Url::as_str).collect();
         let key = format!("release-2-{}", Digest::of(format!("{suite}\n{places}").as_bytes()).hex());
         let seen = self.store.note(Bucket::Pages, &key);
-        let newest = match (&seen, &query.signatures) {
+        let newest = match (&seen, part.signatures) {
             // What nobody signed proves nothing about what comes after it.
-            (Some(bytes), Signatures::By(_)) => accept(suite, &path, bytes, query).ok(),
+            (Some(bytes), Signatures::By(_)) => accept(part, &path, bytes, query.now).ok(),
             _ => None,
         };
         let (mut unreached, mut refused) = (None, None);
         for url in urls {
             match self.http.fetch(&Request::get(url).limit(LIMIT)).await {
                 Err(error) => unreached = Some(error),
-                Ok(fetched) => match accept(suite, &path, &fetched.body, query)
+                Ok(fetched) => match accept(part, &path, &fetched.body, query.now)
                     .and_then(|found| not_older(suite, found, newest.as_ref()))
-                    .and_then(|found| not_before(archive, suite, found, query))
+                    .and_then(|found| not_before(part, found, &query.locked))
                 {
                     Err(error) => refused = refused.or(Some(error)),
                     Ok(found) => {
@@ -68,30 +67,31 @@ impl Archive {
         }
         match (refused, unreached, seen) {
             (Some(error), _, _) => Err(error),
-            (None, Some(HttpError::Offline { .. }), Some(bytes)) => accept(suite, &path, &bytes, query),
+            (None, Some(HttpError::Offline { .. }), Some(bytes)) => accept(part, &path, &bytes, query.now),
             (None, unreached, _) => Err(unfetched(archive, &path, unreached)),
         }
     }
 }
 
 /// Reads a release file and makes sure that it is signed, of this suite, and still valid.
-fn accept(suite: &str, path: &str, bytes: &[u8], query: &Query) -> Result<Checked, AptError> {
+fn accept(part: &Part<'_>, path: &str, bytes: &[u8], now: Option<u64>) -> Result<Checked, AptError> {
+    let suite = part.suite.as_str();
     let malformed = |source| AptError::Malformed { file: path.to_owned(), source };
-    let trust = match &query.signatures {
+    let trust = match part.signatures {
         Signatures::Unchecked => Trust::ChecksumsOnly,
         Signatures::By(keyring) => {
             let signed = ClearSigned::parse(bytes).map_err(malformed)?;
             let signed = signed.ok_or_else(|| AptError::Unsigned { suite: suite.to_owned() })?;
             let bad = |source| AptError::Signature { suite: suite.to_owned(), source };
-            Trust::Signed(keyring.verify(&signed, query.now).map_err(bad)?.fingerprint)
+            Trust::Signed(keyring.verify(&signed, now).map_err(bad)?.fingerprint)
         }
     };
     let release = Release::parse(path, bytes).map_err(malformed)?;
-    check(&release, suite, query)?;
+    check(&release, suite, now)?;
     Ok(Checked { release, digest: Digest::of(bytes), trust })
 }
 
-fn check(release: &Release, suite: &str, query: &Query) -> Result<(), AptError> {
+fn check(release: &Release, suite: &str, now: Option<u64>) -> Result<(), AptError> {
     if !release.is(suite) {
         let found = release.codename.as_ref().or(release.suite.as_ref());
         return Err(AptError::OtherSuite {
@@ -99,7 +99,7 @@ fn check(release: &Release, suite: &str, query: &Query) -> Result<(), AptError> 
             found: found.cloned().unwrap_or_else(|| "a nameless suite".to_owned()),
         });
     }
-    match (release.valid_until_seconds, query.now) {
+    match (release.valid_until_seconds, now) {
         (Some(end), Some(now)) if end < now => {
             let until = release.valid_until.clone().unwrap_or_default();
             Err(AptError::Expired { suite: suite.to_owned(), until })
@@ -119,9 +119,10 @@ fn not_older(suite: &str, found: Checked, seen: Option<&Checked>) -> Result<Chec
 }
 
 /// The same for the file that an earlier lock was made from, perhaps on another machine.
-fn not_before(archive: &str, suite: &str, found: Checked, query: &Query) -> Result<Checked, AptError> {
-    let mut locked = query.locked.iter().filter(|locked| locked.archive == archive && locked.suite == suite);
-    let Some(locked) = locked.next().filter(|_| query.signatures != Signatures::Unchecked) else { return Ok(found) };
+fn not_before(part: &Part<'_>, found: Checked, locked: &[LockedSuite]) -> Result<Checked, AptError> {
+    let suite = part.suite.as_str();
+    let mut locked = locked.iter().filter(|locked| locked.archive == part.archive && locked.suite == suite);
+    let Some(locked) = locked.next().filter(|_| *part.signatures != Signatures::Unchecked) else { return Ok(found) };
     let malformed = |source| AptError::Malformed { file: "lock".to_owned(), source };
     if found.release.timestamp() < locked.date.parse().map_err(malformed)? {
         return Err(AptError::Older { suite: suite.to_owned(), date: found.release.date, seen: locked.date.clone() });

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::set::{fits, is_for};
+use super::{
+    mirrors::is_debians,
+    set::{fits, is_for},
+};
 use crate::{
     debian::{Alternative, DebianError, Package, Version},
     hint::Hint,
@@ -29,7 +32,7 @@ pub struct Candidate {
 /// Where packages come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// `debian`, `debian-security`.
+    /// `debian`, `debian-security`, or another's name.
     pub archive: String,
     /// `bookworm-updates`.
     pub suite: String,
@@ -47,6 +50,15 @@ pub enum Standing {
     /// Only what is asked for by its suite, and what that cannot do without: backports, which apt gives the
     /// priority 100.
     OnRequest,
+}
+
+impl Origin {
+    /// What stands behind the slash where a package is asked for from here: the suite of Debian, or the name of
+    /// another archive.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        if is_debians(&self.archive) { &self.suite } else { &self.archive }
+    }
 }
 
 impl Universe {

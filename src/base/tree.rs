@@ -247,7 +247,7 @@ impl Tree {
     }
 
     /// `path`, with the symbolic links resolved that are there now.
-    fn through_links(&self, path: &str) -> String {
+    pub(super) fn through_links(&self, path: &str) -> String {
         let mut rest: Vec<&str> = Vec::new();
         let mut front = path;
         loop {

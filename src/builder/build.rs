@@ -1,13 +1,13 @@
 //! From a lock to an image: layers made in parallel, then configs, manifests and the index.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::{
     BuildError, Builder, Built, BuiltCheck, BuiltLayer, Made, Project, Selection,
-    config::{annotations, changes},
+    config::{annotations, changes, index_annotations},
     kept_documents::KeptDocuments,
     make::{Finished, Site, created_by},
     undone::certificate_digests,
@@ -15,10 +15,11 @@ use super::{
 };
 use crate::{
     base::{BaseImage, read_base},
+    hint::Hint,
     image::{ConfigLayer, Image, Index, Layer, Manifest, Memory, derive_config},
     layer::{FORMAT, MTIME},
     lock::{Lock, LockedImage, LockedPlatform},
-    oci::{Descriptor, MediaType, Platform, canonical_json},
+    oci::{Descriptor, Digest, MediaType, Platform, canonical_json},
     plan::{Encoding, Frame, LayerKey, PlannedLayer, plan},
     python::NamePattern,
     recipe::{Base, ImageSettings, Variant},
@@ -33,15 +34,12 @@ impl Builder {
     pub async fn build(&self, project: &Project, lock: &Lock, selection: &Selection) -> Result<Built, BuildError> {
         let variant = project.recipe.variant(selection.variant.as_deref())?;
         let index = self.package_index(project);
-        let mut chosen = Vec::new();
-        for platform in Self::chosen_platforms(project, selection)? {
-            let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
-            let below = lock.platform(platform).ok_or_else(missing)?;
-            let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
-            let beside = lock.images.iter().filter(|image| image.platform == *platform);
-            chosen.push((below.under(image), image, beside.collect::<Vec<_>>()));
+        let chosen = Self::chosen(project, lock, selection)?;
+        let mut beside: Vec<Vec<&LockedImage>> = Vec::new();
+        for (below, _) in &chosen {
+            beside.push(lock.images.iter().filter(|image| image.platform == below.platform).collect());
         }
-        let images = chosen.iter().map(|(below, image, beside)| {
+        let images = chosen.iter().zip(&beside).map(|((below, image), beside)| {
             let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
             let site = Site { project, below, beside, index: &index, encoding };
             self.build_platform(site, image, &variant)
@@ -53,15 +51,33 @@ impl Builder {
             layers.extend(rows);
             checks.extend(check);
         }
-        let mut indexes = chosen.iter().map(|(below, ..)| below.base_index);
-        let index_below = indexes.next().flatten().filter(|first| indexes.all(|other| other == Some(*first)));
-        let annotations = annotations(project, index_below.as_ref());
+        let below: Vec<Option<Digest>> = chosen.iter().map(|(below, _)| below.base_index).collect();
+        let annotations = index_annotations(project, &below);
         let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &annotations);
         let index = Index { manifest, images };
         Ok(Built { variant: variant.name, index, layers, checks })
     }
 
-    fn chosen_platforms<'a>(project: &'a Project, selection: &'a Selection) -> Result<Vec<&'a Platform>, BuildError> {
+    /// What the lock says of each image that `selection` chooses: what lies under it, and what is in it.
+    pub(super) fn chosen<'l>(
+        project: &Project,
+        lock: &'l Lock,
+        selection: &Selection,
+    ) -> Result<Vec<(Cow<'l, LockedPlatform>, &'l LockedImage)>, BuildError> {
+        let variant = project.recipe.variant(selection.variant.as_deref())?;
+        let locked = |platform: &Platform| {
+            let missing = || BuildError::NotLocked { variant: variant.name.clone(), platform: platform.clone() };
+            let below = lock.platform(platform).ok_or_else(missing)?;
+            let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
+            Ok((below.under(image), image))
+        };
+        Self::chosen_platforms(project, selection)?.into_iter().map(locked).collect()
+    }
+
+    pub(super) fn chosen_platforms<'a>(
+        project: &'a Project,
+        selection: &'a Selection,
+    ) -> Result<Vec<&'a Platform>, BuildError> {
         let all = || project.recipe.platforms.iter().map(toml::Spanned::get_ref);
         if selection.platforms.is_empty() {
             return Ok(all().collect());
@@ -71,7 +87,7 @@ impl Builder {
                 let list = all().map(Platform::to_string).collect::<Vec<_>>().join(", ");
                 let message = format!("the recipe is for {list}, not for {wanted}");
                 let span = project.recipe.platforms.first().map(toml::Spanned::span).unwrap_or_default();
-                let hint = crate::hint::Hint::new("add the platform to `platforms`");
+                let hint = Hint::new("add the platform to `platforms`");
                 return Err(project.recipe.problem_at(span, message, Some(hint)).into());
             }
         }
@@ -87,26 +103,9 @@ impl Builder {
         let project = site.project;
         // How many layers there is room for depends on the base, so it comes first.
         let base = self.base_image(project, site.below).await?;
-        let others = base.as_ref().map_or(0, |base| base.layers.len()) + usize::from(!variant.scripts.is_empty());
-        let own: Vec<NamePattern> = project.recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect();
-        let strip: Vec<&str> = project
-            .recipe
-            .debian
-            .iter()
-            .flat_map(|debian| &debian.strip)
-            .map(|strip| strip.get_ref().as_str())
-            .collect();
-        let certificates = certificate_digests(project)?;
-        let debian = project.recipe.debian.as_ref();
-        let frame = Frame {
-            encoding: site.encoding,
-            others,
-            beside: site.beside,
-            own: &own,
-            strip: &strip,
-            time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
-            certificates: &certificates,
-        };
+        let below = base.as_ref().map_or(0, |base| base.layers.len());
+        let framing = Framing::of(site, variant, below)?;
+        let frame = framing.frame();
         let planned = plan(site.below, image, frame)?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
         let made = self.make_all(site, frame, planned);
@@ -136,7 +135,11 @@ impl Builder {
     }
 
     /// The base at the locked digest; its layers are named, not read.
-    async fn base_image(&self, project: &Project, below: &LockedPlatform) -> Result<Option<BaseImage>, BuildError> {
+    pub(super) async fn base_image(
+        &self,
+        project: &Project,
+        below: &LockedPlatform,
+    ) -> Result<Option<BaseImage>, BuildError> {
         let Some(digest) = below.base else { return Ok(None) };
         let pinned = match project.recipe.base.get_ref() {
             Base::Registry(reference) => Base::Registry(reference.at(digest)),
@@ -186,6 +189,7 @@ impl Builder {
             layers.push(layer);
         }
         let document: Option<Value> = base.and_then(|base| serde_json::from_slice(&base.config).ok());
+        self.warn_of_steps(document.as_ref());
         let changes = changes(site.project, site.below, document.as_ref(), settings)?;
         let created = self.settings.epoch.unwrap_or(MTIME);
         let config = derive_config(document.as_ref(), platform, &changes, &history, created);
@@ -195,6 +199,57 @@ impl Builder {
         let config_descriptor = crate::image::BlobSource::descriptor(&config).clone();
         let manifest = Manifest::of_image(&config_descriptor, &descriptors, &annotations);
         Ok((Image { platform: platform.clone(), manifest, config, layers }, rows))
+    }
+}
+
+/// What frames the layers of an image.
+pub(super) struct Framing<'s> {
+    encoding: Encoding,
+    others: usize,
+    beside: &'s [&'s LockedImage],
+    own: Vec<NamePattern>,
+    strip: Vec<&'s str>,
+    time_zone: Option<&'s str>,
+    certificates: Vec<(String, Digest)>,
+}
+
+impl<'s> Framing<'s> {
+    /// For an image over a base with `below` layers.
+    pub(super) fn of(site: Site<'s>, variant: &Variant, below: usize) -> Result<Self, BuildError> {
+        let recipe = &site.project.recipe;
+        let debian = recipe.debian.as_ref();
+        Ok(Self {
+            encoding: site.encoding,
+            others: below + usize::from(!variant.scripts.is_empty()),
+            beside: site.beside,
+            own: recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect(),
+            strip: debian.iter().flat_map(|debian| &debian.strip).map(|strip| strip.get_ref().as_str()).collect(),
+            time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
+            certificates: certificate_digests(site.project)?,
+        })
+    }
+
+    pub(super) fn frame(&self) -> Frame<'_> {
+        Frame {
+            encoding: self.encoding,
+            others: self.others,
+            beside: self.beside,
+            own: &self.own,
+            strip: &self.strip,
+            time_zone: self.time_zone,
+            certificates: &self.certificates,
+        }
+    }
+}
+
+impl Builder {
+    /// What a base wants done when others build on it would be shell commands.
+    fn warn_of_steps(&self, base: Option<&Value>) {
+        let steps = base.and_then(|base| base.pointer("/config/OnBuild")?.as_array()).map_or(0, Vec::len);
+        if steps > 0 {
+            let message = format!("the base has {steps} ONBUILD steps, which are kept and not run");
+            self.warn(&message, Some(&Hint::new("do what they say in the recipe, or take another `base`")));
+        }
     }
 }
 

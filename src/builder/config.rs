@@ -67,6 +67,12 @@ fn environment(
     Ok(changed)
 }
 
+/// Which base an index has, over images on bases out of these indexes: that of all of them, if it is one.
+pub(super) fn index_annotations(project: &Project, below: &[Option<Digest>]) -> Value {
+    let first = below.first().copied().flatten();
+    annotations(project, first.filter(|_| below.iter().all(|other| *other == first)).as_ref())
+}
+
 /// Which base an image or an index has; a local one has no name that means anything elsewhere.
 pub(super) fn annotations(project: &Project, base: Option<&Digest>) -> Value {
     let Some(digest) = base else { return Value::Null };

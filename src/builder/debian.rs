@@ -20,7 +20,7 @@ use crate::{
         Body, Item, Node,
         debian::{LaidOut, Options, Over, Packed, Strip, lay_out, pack},
     },
-    lock::{Below, LockedPlatform, LockedSuite},
+    lock::{Below, LockedPackage, LockedPlatform, LockedSuite},
     oci::Platform,
     recipe::{self, Debian, Essential, Security},
     store::Blob,
@@ -104,9 +104,10 @@ impl Builder {
             architecture: platform.debian_architecture().to_owned(),
             security: debian.security != Security::Without,
             backports: debian.wants_backports(),
-            signatures: signatures(project, debian)?,
+            signatures: signatures(project, &debian.keyring)?,
             now: self.settings.now,
             locked: Vec::new(),
+            others: debian.archives.iter().map(|archive| other(project, archive)).collect::<Result<_, _>>()?,
         })
     }
 
@@ -114,10 +115,15 @@ impl Builder {
         for missing in evidence.iter().filter(|suite| suite.found.is_none()) {
             self.warn(&format!("the archive has no {} for {platform}: its updates are missing", missing.suite), None);
         }
-        let unsigned = |suite: &Evidence| suite.found.as_ref().is_some_and(|found| found.trust == Trust::ChecksumsOnly);
-        if evidence.iter().any(unsigned) {
+        let unsigned =
+            |suite: &&Evidence| suite.found.as_ref().is_some_and(|found| found.trust == Trust::ChecksumsOnly);
+        let name = |suite: &Evidence| {
+            let other = query.others.iter().find(|other| other.name == suite.archive);
+            other.map_or_else(|| format!("Debian {}", query.suite), |other| format!("the archive {}", other.name))
+        };
+        for name in evidence.iter().filter(unsigned).map(name).collect::<BTreeSet<_>>() {
             self.warn(
-                &format!("the signature of Debian {} was not verified, only its checksums", query.suite),
+                &format!("the signature of {name} was not verified, only its checksums"),
                 Some(&Hint::new("remove `keyring = false`, or lock on a network you trust")),
             );
         }
@@ -174,8 +180,9 @@ impl Builder {
     /// Downloads the packages of `locked`, and packs them.
     async fn packed(&self, project: &Project, locked: &LockedPlatform) -> Result<Vec<Packed>, BuildError> {
         let (archive, platform) = (self.archive(project), &locked.platform);
-        let fetch = async |package| {
-            let _turn = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
+        let fetch = async |package: &LockedPackage| {
+            let _turn = self.turns.take(package.sha256).await;
+            let _place = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
             let fail = |source| BuildError::Debian { platform: platform.clone(), source };
             archive.download(package, &locked.suites).await.map_err(fail)
         };
@@ -211,9 +218,20 @@ fn words(list: &[toml::Spanned<String>]) -> Vec<String> {
     list.iter().map(|word| word.get_ref().clone()).collect()
 }
 
-/// Whose signatures of the archive count.
-fn signatures(project: &Project, debian: &Debian) -> Result<Signatures, BuildError> {
-    let file = match &debian.keyring {
+/// An archive besides Debian's, as the recipe has it.
+fn other(project: &Project, archive: &recipe::OtherArchive) -> Result<apt::Other, BuildError> {
+    Ok(apt::Other {
+        name: archive.name.get_ref().clone(),
+        suite: archive.suite.get_ref().clone(),
+        components: archive.components().into_iter().map(str::to_owned).collect(),
+        signatures: signatures(project, &archive.keyring)?,
+        only_for: words(&archive.only_for),
+    })
+}
+
+/// Whose signatures of an archive count.
+fn signatures(project: &Project, keyring: &recipe::Keyring) -> Result<Signatures, BuildError> {
+    let file = match keyring {
         recipe::Keyring::Without => return Ok(Signatures::Unchecked),
         recipe::Keyring::Debian => None,
         recipe::Keyring::File(file) => Some(PathBuf::from(file.get_ref())),

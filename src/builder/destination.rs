@@ -184,6 +184,14 @@ fn for_this_machine(graph: &Graph) -> Result<Graph, BuildError> {
     }
 }
 
+impl Destination {
+    /// The name in a registry, if that is where it is.
+    #[must_use]
+    pub const fn reference(&self) -> Option<&Reference> {
+        if let Self::Registry(reference) = self { Some(reference) } else { None }
+    }
+}
+
 impl std::fmt::Display for Destination {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (scheme, path, name) = match self {

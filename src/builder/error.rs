@@ -13,7 +13,7 @@ use crate::{
     layer::{LayerError, debian::UnpackError},
     layout::LayoutError,
     lock::LockError,
-    oci::Platform,
+    oci::{Platform, Reference},
     plan::PlanError,
     pypi::IndexError,
     recipe::RecipeError,
@@ -295,6 +295,14 @@ pub enum BuildError {
         /// The platform.
         platform: Platform,
     },
+    /// An image that another machine was to make is not in the registry yet.
+    #[error("the image for {platform} is not made yet: there is no {part}")]
+    PartMissing {
+        /// Its platform.
+        platform: Platform,
+        /// Where it is looked for.
+        part: Reference,
+    },
     /// It is not known what an image is for.
     #[error("{digest} does not say for which platform it is")]
     NoPlatform {
@@ -309,6 +317,9 @@ pub enum BuildError {
         /// Why.
         source: TransferError,
     },
+    /// The base under an image cannot be swapped.
+    #[error(transparent)]
+    Rebase(#[from] super::RebaseError),
     /// `scratch` holds nothing to read.
     #[error("`scratch` is no image")]
     Scratch,
@@ -341,9 +352,7 @@ impl Advise for BuildError {
             Self::NotInLock { meant, .. } => Some(meant.clone().unwrap_or_else(|| {
                 Hint::new("name a distribution or Debian package of the lock, or `base` for the base image")
             })),
-            Self::OtherPython { .. } => {
-                Some(Hint::new("take a `base` with such a Python, or lock the project again for this one"))
-            }
+            Self::OtherPython { .. } => Some(Hint::new("take a `base` with such a Python, or lock the project again")),
             Self::File { .. } => Some(Hint::new("paths in a recipe are relative to the recipe's folder")),
             Self::Keyring { source, .. } => source.hint(),
             Self::Circle { .. } => Some(Hint::new("remove the `-r` line that leads back")),
@@ -355,13 +364,10 @@ impl Advise for BuildError {
                     first.owner, first.name
                 ))
             }),
-            Self::Debian { source, .. } => source.hint(),
-            Self::NotDebian { .. } | Self::OtherLibc { .. } | Self::NoPackageList { .. } | Self::Overlaid { .. } => {
-                self.way_over_a_base().map(Hint::new)
-            }
             Self::OtherRelease { base, .. } => {
                 Some(Hint::new(format!("write `suite = \"{base}\"` in `[debian]`, or take another `base`")))
             }
+            Self::Debian { source, .. } => source.hint(),
             Self::PackageList { source, .. } => source.hint(),
             Self::Unpack { source, .. } => source.hint(),
             Self::Resolve(error) => error.hint(),
@@ -383,21 +389,25 @@ impl Advise for BuildError {
             Self::OtherPlatforms { .. } | Self::NotForThisMachine { .. } => {
                 Some(Hint::new("choose one of them with `--platform`"))
             }
-            Self::SamePlatform { .. } => Some(Hint::new("name one of them in `--from`")),
-            Self::NoPlatform { .. } => Some(Hint::new("name an image whose config has `os` and `architecture`")),
+            Self::PartMissing { .. } => Some(Hint::new(
+                "run the shard that makes it with the same recipe, lock and files, or wait for it with `--wait`",
+            )),
             Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
-            Self::Scratch => Some(Hint::new("name an image, a layout or an archive")),
+            Self::Rebase(error) => error.hint(),
             Self::Unpacking { .. } => Some(Hint::new("name a folder with room in TMPDIR, or leave out `--run`")),
-            Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
-            Self::Tree { .. } | Self::Worker => None,
+            _ => self.plain_way().map(Hint::new),
         }
     }
 }
 
 impl BuildError {
-    /// What to do where Debian packages cannot be laid over the base.
-    const fn way_over_a_base(&self) -> Option<&'static str> {
+    /// What to do where that needs no names.
+    const fn plain_way(&self) -> Option<&'static str> {
         Some(match self {
+            Self::SamePlatform { .. } => "name one of them in `--from`",
+            Self::NoPlatform { .. } => "name an image whose config has `os` and `architecture`",
+            Self::Scratch => "name an image, a layout or an archive",
+            Self::Threads { .. } => "lower `--jobs`",
             Self::NotDebian { .. } => "take an image of Debian as `base`, or `scratch`",
             Self::OtherLibc { .. } => "name the release of the base in `debian.suite`",
             Self::NoPackageList { .. } => {

@@ -100,7 +100,11 @@ pub(super) fn mirrors(project: &Project, users: &Mirrors) -> Mirrors {
         _ => Vec::new(),
     };
     let snapshot = debian.snapshot.as_ref().map(|template| template.get_ref().clone());
-    users.clone().preferring(main, security).remembering(snapshot)
+    let own = users.clone().preferring(main, security).remembering(snapshot);
+    debian.archives.iter().fold(own, |mirrors, archive| {
+        let urls = archive.mirrors.iter().filter_map(|location| url(location.get_ref())).collect();
+        mirrors.with(archive.name.get_ref(), urls)
+    })
 }
 
 /// The paths in the image that layers of this recipe write to.

@@ -153,8 +153,9 @@ fn check_debian(recipe: &Recipe) -> Result<(), BuildError> {
         Err(recipe.problem_at(span, format!("{what} is not supported yet"), Some(Hint::new(way_out))).into())
     };
     let security = if let Security::Mirror(mirror) = &debian.security { Some(mirror) } else { None };
+    let others = debian.archives.iter().flat_map(|archive| &archive.mirrors);
     let is_folder = |mirror: &&toml::Spanned<Location>| matches!(mirror.get_ref(), Location::Folder(_));
-    if let Some(mirror) = debian.mirrors.iter().chain(security).find(is_folder) {
+    if let Some(mirror) = debian.mirrors.iter().chain(security).chain(others).find(is_folder) {
         return not_yet(mirror.span(), "a folder as a mirror", "name a server, `https://…`");
     }
     Ok(())

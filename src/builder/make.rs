@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::{
     BuildError, Builder, Held, Made, Project,
@@ -90,7 +90,7 @@ impl Builder {
     }
 
     /// The layer as an earlier build made it.
-    async fn recall(&self, planned: &PlannedLayer) -> Result<Option<MadeLayer>, BuildError> {
+    pub(super) async fn recall(&self, planned: &PlannedLayer) -> Result<Option<MadeLayer>, BuildError> {
         if !self.is_checked(planned) {
             return Ok(None);
         }
@@ -98,11 +98,13 @@ impl Builder {
         self.compute(move || memo::recall(&store, &key)).await
     }
 
-    /// Waits for other processes that make the layer under `key`, and keeps them waiting.
-    async fn turn(&self, key: LayerKey) -> Result<FileLock, BuildError> {
+    /// Waits for all others that make the layer under `key`, here and in other processes, and keeps them
+    /// waiting. Only one of those here takes a thread to wait.
+    async fn turn(&self, key: LayerKey) -> Result<(OwnedMutexGuard<()>, FileLock), BuildError> {
+        let here = self.turns.take(key.digest()).await;
         let store = self.settings.store.clone();
         let turn = tokio::task::spawn_blocking(move || store.lock(&key.digest())).await;
-        Ok(turn.map_err(|_| BuildError::Worker)??)
+        Ok((here, turn.map_err(|_| BuildError::Worker)??))
     }
 
     /// Makes the layer: inputs fetched, items collected, one pass.
@@ -151,13 +153,7 @@ impl Builder {
         let start = Instant::now();
         let platform = &site.below.platform;
         let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
-        let (store, now, wanted) = (self.settings.store.clone(), self.settings.now, scripts.to_vec());
-        let (folder, below, encoding) = (site.project.folder.clone(), site.below.facts.clone(), site.encoding);
-        let look = move || -> Result<_, LayerError> {
-            let digests = look_at_scripts(&wanted, &folder, &below, (&store, now))?;
-            Ok((memo::recall(&store, &scripts_key(&digests, &below, encoding)), digests))
-        };
-        let (recalled, looked) = self.compute(look).await?.map_err(fail)?;
+        let (recalled, looked) = self.recall_scripts(site, scripts).await?;
         let inputs = why::inputs_of_files(&looked, &site.below.facts, site.encoding);
         let (layer, made) = if let Some(layer) = recalled {
             (layer, Made::Cached)
@@ -172,6 +168,23 @@ impl Builder {
         };
         let (name, holds) = ("scripts".to_owned(), Vec::new());
         Ok(Some(Finished { name, key: None, inputs, holds, layer, made, time: start.elapsed() }))
+    }
+
+    /// The layer of the user's files as an earlier build made it, and what decides about it.
+    pub(super) async fn recall_scripts(
+        &self,
+        site: Site<'_>,
+        scripts: &[Script],
+    ) -> Result<(Option<MadeLayer>, FileDigests), BuildError> {
+        let platform = &site.below.platform;
+        let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
+        let (store, now, wanted) = (self.settings.store.clone(), self.settings.now, scripts.to_vec());
+        let (folder, below, encoding) = (site.project.folder.clone(), site.below.facts.clone(), site.encoding);
+        let look = move || -> Result<_, LayerError> {
+            let digests = look_at_scripts(&wanted, &folder, &below, (&store, now))?;
+            Ok((memo::recall(&store, &scripts_key(&digests, &below, encoding)), digests))
+        };
+        self.compute(look).await?.map_err(fail)
     }
 
     /// Runs `work` on the pool of worker threads; none of them ever waits for a socket.
@@ -191,7 +204,9 @@ impl Builder {
         wheels: Vec<LockedWheel>,
     ) -> Result<Vec<(LockedWheel, Blob)>, BuildError> {
         let fetch = async |wheel: LockedWheel| {
-            let _turn = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
+            // Whoever waits for another recipe's download takes no place.
+            let _turn = self.turns.take(wheel.sha256).await;
+            let _place = self.downloads.acquire().await.map_err(|_| BuildError::Worker)?;
             let blob = site.index.download(&wheel).await;
             let blob = blob.map_err(|source| BuildError::Wheel { wheel: wheel.file.clone(), source })?;
             Ok((wheel, blob))
@@ -225,7 +240,7 @@ impl Builder {
     }
 }
 
-fn held(contents: &Contents) -> Vec<Held> {
+pub(super) fn held(contents: &Contents) -> Vec<Held> {
     let wheel = |wheel: &LockedWheel, size| Held { name: wheel.name.clone(), version: wheel.version.clone(), size };
     match contents {
         Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),
@@ -280,7 +295,7 @@ fn install_with_parents(
 }
 
 /// Path with owner, mode and digest of each file of the user's: what decides about their layer.
-type FileDigests = Vec<(String, u32, Digest)>;
+pub(super) type FileDigests = Vec<(String, u32, Digest)>;
 
 fn collect_scripts(
     wanted: &[Script],
@@ -310,7 +325,7 @@ fn collect_scripts(
 }
 
 /// What decides about the layer of the user's files, as far as possible without reading them.
-fn look_at_scripts(
+pub(super) fn look_at_scripts(
     wanted: &[Script],
     folder: &std::path::Path,
     facts: &Facts,

@@ -10,6 +10,8 @@ mod error;
 mod explain;
 mod export;
 mod files;
+mod foreseeing;
+mod fleet;
 mod from_lock;
 mod gathering;
 mod inputs;
@@ -24,12 +26,16 @@ mod mending;
 mod needed;
 mod over;
 mod replacing;
+mod rebase;
+mod parts;
 mod paths;
+mod portrait;
 mod remote;
 mod reporting;
 mod seen;
 mod stated;
 mod timings;
+mod turns;
 mod undone;
 mod verifying;
 mod wheels;
@@ -48,12 +54,17 @@ use std::{
 pub use destination::Destination;
 pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
+pub use fleet::{Failure, Fate, Fleet};
+pub use foreseeing::{Foreboding, Foreseen, ForeseenLayer, fetched, warnings};
 pub use kept::Kept;
 pub use listing::Listing;
+pub use portrait::{FileFacts, PackageKind, Portrait};
+pub use rebase::{Rebase, RebaseError, Rebased, RebasedImage};
 pub use remote::{Recorded, RemoteCache};
 pub use reporting::Reported;
 pub use timings::PastBuild;
 use tokio::sync::Semaphore;
+use turns::Turns;
 pub use verifying::{Checks, Depth};
 pub use why::{Since, Why};
 
@@ -215,11 +226,10 @@ pub struct Builder {
     downloads: Arc<Semaphore>,
     /// Debian's indexes take a hundred megabytes each while packages are chosen: one at a time.
     indexes: Arc<Semaphore>,
+    /// Files that are fetched and layers that are made, each once in this process.
+    turns: Arc<Turns>,
     warned: Arc<Mutex<BTreeSet<String>>>,
 }
-
-/// Files downloaded at the same time.
-const DOWNLOADS: usize = 8;
 
 impl Builder {
     /// A builder with these settings.
@@ -233,7 +243,8 @@ impl Builder {
         let threads = rayon::ThreadPoolBuilder::new().num_threads(settings.jobs.get());
         let pool = threads.thread_name(|number| format!("layer-{number}")).build();
         let pool = pool.map_err(|source| BuildError::Threads { source })?;
-        let (downloads, indexes) = (Arc::new(Semaphore::new(DOWNLOADS)), Arc::new(Semaphore::new(1)));
+        let downloads = Arc::new(Semaphore::new(settings.http.options().downloads.max(1)));
+        let indexes = Arc::new(Semaphore::new(1));
         Ok(Self {
             settings: Arc::new(settings),
             registry,
@@ -241,6 +252,7 @@ impl Builder {
             pool: Arc::new(pool),
             downloads,
             indexes,
+            turns: Arc::default(),
             warned: Arc::default(),
         })
     }

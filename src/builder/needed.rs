@@ -129,6 +129,7 @@ impl Builder {
             signatures: Signatures::By(Keyring::debian().ok()?),
             now: self.settings.now,
             locked: Vec::new(),
+            others: Vec::new(),
         };
         let (observer, mirrors) = (Arc::clone(&self.settings.observer), self.settings.mirrors.clone());
         let archive = Archive::new(self.settings.http.clone(), self.settings.store.clone(), mirrors, observer);
@@ -197,4 +198,58 @@ pub(super) fn say_why(packages: &mut [LockedPackage], needed: &Needed, named: &[
 fn settings(image: &Image) -> Value {
     let config: Value = serde_json::from_slice(image.config.bytes()).unwrap_or_default();
     config.get("config").cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTENTS: &str = "usr/lib/x86_64-linux-gnu/libGL.so.1 libs/libgl1-extra,libs/libgl1\n\
+                            usr/lib/x86_64-linux-gnu/libz.so.1 libs/zlib1g\n\
+                            usr/lib/x86_64-linux-gnu/libc.so.6 libs/libc6\n";
+
+    fn names<const N: usize>(names: [&str; N]) -> Vec<String> {
+        names.map(str::to_owned).to_vec()
+    }
+
+    #[test]
+    fn libraries_bring_the_plainest_package_that_has_them() {
+        let (sonames, mut needed) = (Sonames::of(CONTENTS), Needed::new());
+        choose(&sonames, names(["libGL.so.1", "libnobody.so.7"]).into_iter().collect(), &mut needed);
+        let gl = names(["libGL.so.1"]).into_iter().collect();
+        assert_eq!(needed, Needed::from([("libgl1".to_owned(), gl)]));
+        let before = needed.clone();
+        choose(&sonames, names(["libGL.so.1"]).into_iter().collect(), &mut needed);
+        assert_eq!(needed, before, "another round that finds the same ends the search");
+    }
+
+    #[test]
+    fn packages_with_libraries_are_left_out_unless_they_are_named() {
+        let check = |named: &[String], expect: &[&str]| {
+            assert_eq!(libraries_unasked(&Sonames::of(CONTENTS), named), expect, "{named:?}");
+        };
+        check(&[], &["libgl1", "libgl1-extra", "zlib1g"]);
+        check(&names(["zlib1g=1:1.2.13", "libgl1/bookworm-backports"]), &["libgl1-extra"]);
+    }
+
+    #[test]
+    fn a_lock_says_which_library_asked() {
+        let package = |name: &str, why: &[&str]| LockedPackage {
+            name: name.to_owned(),
+            version: "1".to_owned(),
+            archive: "debian".to_owned(),
+            suite: None,
+            path: "pool/x.deb".to_owned(),
+            sha256: crate::oci::Digest::of(b""),
+            size: 0,
+            why: why.iter().map(|why| (*why).to_owned()).collect(),
+        };
+        let mut packages =
+            [package("libgl1", &["recipe"]), package("zlib1g", &["recipe", "app"]), package("app", &["recipe"])];
+        let needed =
+            Needed::from(["libgl1", "zlib1g"].map(|name| (name.to_owned(), BTreeSet::from([format!("{name}.so")]))));
+        say_why(&mut packages, &needed, &names(["app", "zlib1g"]));
+        let whys = packages.map(|package| package.why.join(" "));
+        assert_eq!(whys, ["libgl1.so", "recipe app", "recipe"], "who is named is there for the recipe");
+    }
 }

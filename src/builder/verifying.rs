@@ -39,7 +39,7 @@ const REPORT_FORMAT: u32 = 3;
 
 /// How layers are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+pub(super) enum Reading {
     /// Every byte, whatever is known: digests are looked at.
     Anew,
     /// Only those of which nothing is known.
@@ -59,13 +59,30 @@ pub enum Depth {
 }
 
 /// An image of one platform before its layers are read.
-struct Candidate {
-    platform: Platform,
-    manifest: Manifest,
-    config: Value,
-    layers: Vec<(Layer, Reading)>,
+pub(super) struct Candidate {
+    pub(super) platform: Platform,
+    pub(super) manifest: Manifest,
+    pub(super) config: Value,
+    pub(super) layers: Vec<(Layer, Reading)>,
     /// How many of them are known to be the base's.
     base: usize,
+}
+
+impl Candidate {
+    /// An image of which so many layers are the base's; layers of which nothing is known are read where
+    /// `depth` says so.
+    pub(super) fn of(
+        (platform, manifest, config): (&Platform, &Manifest, &Value),
+        (layers, base): (&[Layer], usize),
+        depth: Depth,
+    ) -> Self {
+        let reading = match depth {
+            Depth::Quick => Reading::Known,
+            Depth::Full => Reading::Needed,
+        };
+        let layers = layers.iter().map(|layer| (layer.clone(), reading)).collect();
+        Self { platform: platform.clone(), manifest: manifest.clone(), config: config.clone(), layers, base }
+    }
 }
 
 impl Builder {
@@ -113,7 +130,7 @@ impl Builder {
     }
 
     /// The image with its config, whose platform must be that in the index.
-    async fn candidate(
+    pub(super) async fn candidate(
         &self,
         source: &dyn Source,
         (listed, manifest): (Option<Platform>, Manifest),
@@ -199,7 +216,7 @@ impl Builder {
         Ok(report.settled(&demands.check.accept))
     }
 
-    async fn verify_candidate(
+    pub(super) async fn verify_candidate(
         &self,
         candidate: Candidate,
         checks: &Checks,
@@ -297,7 +314,7 @@ impl Builder {
     }
 
     /// What a layer holds; nothing where that is not known and nothing shall be read.
-    async fn entries(&self, layer: &Layer, reading: Reading) -> Result<Option<LayerEntries>, BaseError> {
+    pub(super) async fn entries(&self, layer: &Layer, reading: Reading) -> Result<Option<LayerEntries>, BaseError> {
         let store = &self.settings.store;
         match reading {
             Reading::Anew => base::check_layer(layer, store).await.map(Some),
@@ -319,7 +336,10 @@ fn is_wanted(checks: &Checks, platform: &Platform) -> bool {
 }
 
 /// The images below `root`, with the platforms that an index gives them.
-async fn listed(source: &dyn Source, root: Manifest) -> Result<Vec<(Option<Platform>, Manifest)>, TransferError> {
+pub(super) async fn listed(
+    source: &dyn Source,
+    root: Manifest,
+) -> Result<Vec<(Option<Platform>, Manifest)>, TransferError> {
     if !root.is_index() {
         return Ok(vec![(None, root)]);
     }
@@ -332,7 +352,7 @@ async fn listed(source: &dyn Source, root: Manifest) -> Result<Vec<(Option<Platf
 }
 
 /// The layers, as manifest and config describe them; their numbers were found to be the same.
-fn layers(source: &dyn Source, manifest: &Manifest, config: &Value) -> Result<Vec<Layer>, BuildError> {
+pub(super) fn layers(source: &dyn Source, manifest: &Manifest, config: &Value) -> Result<Vec<Layer>, BuildError> {
     let descriptors = manifest.layers().map_err(|error| BuildError::Fetch { source: error.into() })?;
     let diff_ids = config.pointer("/rootfs/diff_ids").and_then(Value::as_array).cloned().unwrap_or_default();
     let layers = descriptors.into_iter().zip(diff_ids).filter_map(|(descriptor, diff_id)| {

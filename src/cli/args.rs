@@ -5,13 +5,14 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    cache, copy, destination, exit, index, loading::Loading, lock, platform, reach::Reach, remote_cache::Remote,
-    reporting, template::Template, verify,
+    cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform, reach::Reach,
+    rebase, recipes::Several, remote_cache::Remote, reporting, shards::Shard, template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
 const EXAMPLES: &str = "\
 Examples:
+  wheelwright init --from Dockerfile                   draft ./wheelwright.toml from what is there
   wheelwright build --output oci:dist                  build ./wheelwright.toml into an OCI layout
   wheelwright build app.toml --push ghcr.io/me/app:1   build for every platform and push
   wheelwright build --locked --push ghcr.io/me/app:1   the same in CI: only what the lock names
@@ -19,6 +20,8 @@ Examples:
   wheelwright inspect ghcr.io/me/app:1                 what is in an image, without pulling it
   wheelwright verify ghcr.io/me/app:1                  what is wrong with an image, without running it
   wheelwright copy oci:dist ghcr.io/me/app:1           bring an image somewhere else, as it is
+  wheelwright rebase ghcr.io/me/app:1 --base python:3.12-slim --push ghcr.io/me/app:1
+                                                       the same image on a newer base, no layer made anew
 
 ";
 
@@ -29,6 +32,7 @@ Examples:
   wheelwright build app.toml --push ghcr.io/me/app:1.2 --push ghcr.io/me/app:latest
   wheelwright build app.toml --variant pytorch --push ghcr.io/me/app:pytorch
   wheelwright build app.toml --load
+  wheelwright build recipes/*.toml --push 'ghcr.io/me/{name}:1.2'
 
 Without a lock, one is made and written beside the recipe; where the recipe says something else than
 its lock, it is locked anew. With --locked either is an error.
@@ -50,13 +54,21 @@ one --variant is named, the variant becomes part of every name:
   --output oci:DIR           oci:DIR:VARIANT
   --output oci:DIR:NAME      oci:DIR:NAME-VARIANT
   --output oci-archive:A.tar oci-archive:A-VARIANT.tar
-  --load                     NAME:VARIANT";
+  --load                     NAME:VARIANT
+
+Several recipes are built side by side. They share downloads, layers, threads and connections, and the
+failure of one does not stop the others: each is delivered when it is whole, the table at the end says
+what became of it, and the exit code is 9 if any failed. A folder stands for the *.toml files in it that
+have a `name`. Put {name} where the image goes, so that each goes to a place of its own.";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   wheelwright inspect python:3.12-slim
   wheelwright inspect oci:dist
-  wheelwright inspect oci-archive:app.tar --json";
+  wheelwright inspect oci-archive:app.tar --json
+  wheelwright inspect ghcr.io/me/app:1 --packages
+
+Without --packages manifests and configs are read, and no layer.";
 
 /// Builds OCI images of Python applications from wheels: for several platforms at once, without
 /// Docker, without root, and without executing anything.
@@ -122,21 +134,33 @@ pub(super) enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Draft a recipe from a Dockerfile, requirements, a project or a conda environment
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::Init),
     /// Build the images of a recipe and bring them somewhere
     #[command(after_help = BUILD_EXAMPLES)]
     Build(Build),
     /// Choose every wheel and package, and write the lock beside the recipe
     #[command(after_help = lock::EXAMPLES)]
     Lock(lock::Arguments),
+    /// Show what a build will fetch, make and send, before it does
+    #[command(after_help = plan::EXAMPLES)]
+    Plan(plan::Plan),
     /// Show what is in an image: platforms, configuration, layers
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    /// Show what one image, or lock, has otherwise than another
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::Diff),
     /// Check whether an image will run and is what it should be, from its files alone
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Verify),
     /// Copy an image between registries, layouts, archives and engines
     #[command(visible_alias = "push", after_help = copy::EXAMPLES)]
     Copy(copy::Copy),
+    /// Swap the base under a finished image; its own layers stay as they are
+    #[command(after_help = rebase::EXAMPLES)]
+    Rebase(rebase::Rebase),
     /// Join images of several platforms under one name
     #[command(subcommand)]
     Index(index::Index),
@@ -146,6 +170,12 @@ pub(super) enum Command {
     /// See to the store: what is kept between builds
     #[command(subcommand)]
     Cache(cache::Cache),
+    /// Print what a shell needs to complete commands and flags
+    #[command(after_help = manual::COMPLETIONS)]
+    Completions(manual::Completions),
+    /// Print the manual page, or write those of every command into a folder
+    #[command(after_help = manual::MAN)]
+    Man(manual::Man),
     /// Be a registry: for a laptop, for tests, for a network without one
     #[cfg(feature = "serve")]
     #[command(after_help = super::serve::EXAMPLES)]
@@ -166,8 +196,16 @@ impl Command {
 /// `build`.
 #[derive(Debug, Args)]
 pub(super) struct Build {
-    /// The recipe [default: wheelwright.toml, or pyproject.toml with a tool.wheelwright table]
-    pub(super) recipe: Option<PathBuf>,
+    /// The recipe, or several; a folder stands for the recipes in it [default: wheelwright.toml, or
+    /// pyproject.toml with a tool.wheelwright table]
+    #[arg(value_name = "RECIPE")]
+    pub(super) recipes: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) several: Several,
+    /// Do one machine's part of the work, the I-th of N: each image is pushed by its digest, and
+    /// `wheelwright index create --of RECIPE` joins them. Locks must be fresh. See `wheelwright plan --shards`
+    #[arg(long, value_name = "I/N", value_parser = Shard::parse)]
+    pub(super) shard: Option<Shard>,
     /// Write the image to oci:DIR[:NAME] (an OCI layout), oci-archive:FILE[:NAME] (the same as one
     /// tar; FILE.tar alone will do) or docker-archive:FILE[:REF] (a tar that `docker load`, Podman,
     /// containerd and readers of OCI archives take); may be given several times
@@ -194,7 +232,7 @@ pub(super) struct Build {
     #[arg(long, value_name = "FILE")]
     pub(super) metadata_file: Option<PathBuf>,
     /// Write what was built, how long each part took and what was found to FILE.html, FILE.md or FILE.json;
-    /// may be given several times
+    /// may be given several times. Of several recipes, {name} in it is the recipe's name
     #[arg(long, value_name = "FILE", value_parser = reporting::Target::parse)]
     pub(super) report: Vec<reporting::Target>,
     /// Hold every file of every wheel against the SHA-256 in the wheel's RECORD. A wheel as a whole is
@@ -219,6 +257,9 @@ pub(super) struct Inspect {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// Read the layers too, and list what is installed: Python, system, distributions, Debian packages
+    #[arg(long)]
+    pub(super) packages: bool,
 }
 
 #[cfg(test)]

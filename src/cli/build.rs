@@ -1,88 +1,103 @@
 //! `wheelwright build`: lock if need be, build every image, and only then deliver.
 
-use std::{path::Path, sync::Arc, time::Instant};
+mod fleet;
+mod job;
+mod shard;
+
+use std::path::{Path, PathBuf};
 
 use super::{
-    args, destination,
+    Outcome, args, destination,
     error::CliError,
-    lock::{self, Policy},
-    metadata::{self, Delivered},
-    project::ProjectFile,
+    metadata,
+    project::{self, ProjectFile},
+    recipes,
     session::Session,
     summary,
-    template::Words,
-    verify, why,
+    template::{Template, Words},
+    why,
 };
 use crate::{
-    builder::{Destination, Reported, Selection, Settings},
+    builder::{Destination, Selection, Settings},
     engine::Engine,
     layer::wheel::RecordCheck,
     oci::{Platform, Reference},
-    progress::Observer,
     recipe::Recipe,
-    report::Recorder,
 };
+use job::Job;
+
+pub(super) use fleet::{Entry, read};
+pub(super) use shard::locked;
 
 /// One image to build, and where it goes.
-struct Order {
-    selection: Selection,
-    destinations: Vec<Destination>,
+pub(super) struct Order {
+    pub(super) selection: Selection,
+    pub(super) destinations: Vec<Destination>,
+}
+
+/// Which images of a recipe are wanted, and where they shall go.
+#[derive(Clone, Copy)]
+pub(super) struct Wishes<'a> {
+    pub(super) platforms: &'a [Platform],
+    pub(super) variants: &'a [String],
+    pub(super) outputs: &'a [Template],
+    pub(super) pushes: &'a [Template],
+    pub(super) engine: Option<Engine>,
+}
+
+impl args::Build {
+    /// What the arguments wish, with the engine that was found.
+    fn wishes(&self, engine: Option<Engine>) -> Wishes<'_> {
+        let (outputs, pushes) = (self.output.as_slice(), self.push.as_slice());
+        Wishes { platforms: &self.platform, variants: &self.variant, outputs, pushes, engine }
+    }
 }
 
 /// Builds and delivers; returns the closing table and the digests.
 ///
 /// # Errors
-/// When the arguments do not fit the recipe, or anything on the way fails; nothing is delivered
-/// unless everything was built.
-pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<String, CliError> {
+/// When the arguments do not fit the recipe, or anything on the way fails; nothing of a recipe is delivered
+/// unless all of it was built.
+pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<Outcome, CliError> {
     if arguments.output.is_empty() && arguments.push.is_empty() && !arguments.loading.is_wanted() {
         return Err(CliError::NoDestination);
     }
-    let start = Instant::now();
-    let file = ProjectFile::open(arguments.recipe.as_deref(), Path::new("."))?;
+    let recipes = recipes::named(&arguments.recipes)?;
+    if let Some(shard) = arguments.shard {
+        let recipes = if recipes.is_empty() { vec![project::find(Path::new("."))?] } else { recipes };
+        return shard::run(session, arguments, (recipes, shard)).await;
+    }
     // Before anything is made: without an engine nobody waits for the image.
     let engine = arguments.loading.engine().await?;
-    let orders = orders(&file.project.recipe, arguments, engine)?;
-    let records = if arguments.verify_record { RecordCheck::Verify } else { RecordCheck::Skip };
-    let settings = session.settings()?;
-    let recorder = Arc::new(Recorder::new(Arc::clone(&settings.observer)));
-    let observer = Arc::clone(&recorder) as Arc<dyn Observer>;
+    match recipes.as_slice() {
+        [] => one(session, arguments, (None, engine)).await.map(Outcome::from),
+        [recipe] => one(session, arguments, (Some(recipe), engine)).await.map(Outcome::from),
+        _ => fleet::run(session, arguments, (recipes, engine)).await,
+    }
+}
+
+async fn one(
+    session: &Session,
+    arguments: &args::Build,
+    (recipe, engine): (Option<&PathBuf>, Option<Engine>),
+) -> Result<String, CliError> {
+    let file = ProjectFile::open(recipe.map(PathBuf::as_path), Path::new("."))?;
+    let orders = orders(&file.project.recipe, arguments.wishes(engine))?;
+    let settings = settings(session, arguments)?;
     let remote = arguments.remote.settings(&pushes(&orders), settings.http.options().offline)?;
-    let builder = session.builder_of(Settings { remote, observer, records, ..settings })?;
-    let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
-    let lock = lock::fresh(session, &builder, &file, policy).await?;
-    let mut images = Vec::new();
-    for order in &orders {
-        images.push(builder.build(&file.project, &lock, &order.selection).await?);
-    }
-    let checked = verify::after_build(session, &builder, &file.project.recipe, (&images, arguments.verify)).await?;
-    let mut delivered: Vec<Delivered<'_>> = Vec::new();
-    for (order, built) in orders.iter().zip(&images) {
-        let mut deliveries = Vec::new();
-        for destination in &order.destinations {
-            let origin = (&file.project, &lock, &order.selection);
-            deliveries.push((destination, builder.deliver_mended(origin, built, destination).await?));
-        }
-        arguments.remote.tell((session, &builder), built, &deliveries).await?;
-        delivered.push((built, deliveries));
-    }
-    for (built, deliveries) in &delivered {
-        let sent = deliveries.iter().map(|(_, delivery)| delivery.bytes_sent()).sum();
-        builder.remember_build(&file.project, built, (start.elapsed(), sent))?;
-    }
-    if !arguments.report.is_empty() {
-        let reported = delivered.iter().enumerate().map(|(position, (built, deliveries))| Reported {
-            built,
-            deliveries,
-            checked: checked.get(position),
-        });
-        let report = builder.report(&file.project, &reported.collect::<Vec<_>>(), &recorder);
-        arguments.report.iter().try_for_each(|target| target.write(&report))?;
-    }
+    let builder = session.builder_of(Settings { remote, ..settings })?;
+    let done = Job { session, builder: &builder, file: &file, orders: &orders, arguments }.run().await?;
+    let delivered = done.delivered();
     if let Some(path) = &arguments.metadata_file {
-        metadata::write(path, &delivered)?;
+        metadata::write(path, &metadata::document(&delivered))?;
     }
-    Ok(summary::of(&delivered, &why::told(&images, &arguments.why)?))
+    Ok(summary::of(&delivered, &why::told(&done.images, &arguments.why)?))
+}
+
+/// What every builder of this run is made of.
+fn settings(session: &Session, arguments: &args::Build) -> Result<Settings, CliError> {
+    let records = if arguments.verify_record { RecordCheck::Verify } else { RecordCheck::Skip };
+    Ok(Settings { records, ..session.settings()? })
 }
 
 /// The names in registries.
@@ -92,34 +107,34 @@ fn pushes(orders: &[Order]) -> Vec<Reference> {
         .collect()
 }
 
-/// What the arguments ask of the recipe.
-fn orders(recipe: &Recipe, arguments: &args::Build, engine: Option<Engine>) -> Result<Vec<Order>, CliError> {
-    for platform in &arguments.platform {
+/// What is wished of the recipe.
+fn orders(recipe: &Recipe, wishes: Wishes<'_>) -> Result<Vec<Order>, CliError> {
+    for platform in wishes.platforms {
         let known: Vec<_> = recipe.platforms.iter().map(|known| known.get_ref().clone()).collect();
         if !known.contains(platform) {
             let file = recipe.file_name().to_owned();
             return Err(CliError::Platform { file, platform: platform.clone(), known });
         }
     }
-    let variants = variants(recipe, &arguments.variant)?;
-    let told = arguments.variant.len() != 1;
+    let variants = variants(recipe, wishes.variants)?;
+    let told = wishes.variants.len() != 1;
     let order = |variant: Option<String>| {
         let suffix = variant.as_deref().filter(|_| told);
         let words = Words { name: recipe.name.get_ref(), variant: variant.as_deref() };
-        let mut destinations = destination::all(&arguments.output, &arguments.push, words, suffix)?;
-        if let Some(engine) = engine {
-            destinations.push(destination::loaded(engine, &arguments.push, words, suffix)?);
+        let mut destinations = destination::all(wishes.outputs, wishes.pushes, words, suffix)?;
+        if let Some(engine) = wishes.engine {
+            destinations.push(destination::loaded(engine, wishes.pushes, words, suffix)?);
         }
-        Ok(Order { selection: Selection { platforms: platforms(recipe, arguments), variant }, destinations })
+        Ok(Order { selection: Selection { platforms: platforms(recipe, wishes), variant }, destinations })
     };
     variants.into_iter().map(order).collect()
 }
 
 /// The platforms to build for. An engine alone needs no other machine's image.
-fn platforms(recipe: &Recipe, arguments: &args::Build) -> Vec<Platform> {
-    let only_loaded = arguments.loading.is_wanted() && arguments.output.is_empty() && arguments.push.is_empty();
-    if !only_loaded || !arguments.platform.is_empty() {
-        return arguments.platform.clone();
+fn platforms(recipe: &Recipe, wishes: Wishes<'_>) -> Vec<Platform> {
+    let only_loaded = wishes.engine.is_some() && wishes.outputs.is_empty() && wishes.pushes.is_empty();
+    if !only_loaded || !wishes.platforms.is_empty() {
+        return wishes.platforms.to_vec();
     }
     let here = Platform::of_this_machine();
     recipe.platforms.iter().map(toml::Spanned::get_ref).filter(|known| Some(*known) == here.as_ref()).cloned().collect()
@@ -143,14 +158,16 @@ fn variants(recipe: &Recipe, named: &[String]) -> Result<Vec<Option<String>>, Cl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{loading::Loading, remote_cache::Remote, template::Template};
+    use crate::cli::{loading::Loading, remote_cache::Remote, template::Template, verify};
 
     const RECIPE: &str = "name = \"a\"\nbase = \"h.example/python:3.11\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\nwheels.require = [\"c\"]\n";
     const VARIANTS: &str = "[variants.one]\nrequire = [\"a\"]\n[variants.two]\nrequire = [\"b\"]\n";
 
     fn arguments(variant: &[&str], platform: &[&str]) -> args::Build {
         args::Build {
-            recipe: None,
+            recipes: Vec::new(),
+            several: recipes::Several::default(),
+            shard: None,
             output: vec![Template::output("oci:d").unwrap()],
             push: vec![Template::push("h.example/a:1").unwrap()],
             platform: platform.iter().map(|text| text.parse().unwrap()).collect(),
@@ -169,7 +186,8 @@ mod tests {
     #[test]
     fn orders_follow_recipe_and_arguments() {
         let check = |text: &str, variants: &[&str], expect: &[&str]| {
-            let orders = orders(&Recipe::parse("a.toml", text).unwrap(), &arguments(variants, &[]), None).unwrap();
+            let orders =
+                orders(&Recipe::parse("a.toml", text).unwrap(), arguments(variants, &[]).wishes(None)).unwrap();
             let shown = orders.iter().map(|order| {
                 let places: Vec<_> = order.destinations.iter().map(ToString::to_string).collect();
                 format!("{} {}", order.selection.variant.as_deref().unwrap_or("-"), places.join(" "))
@@ -186,7 +204,7 @@ mod tests {
     #[test]
     fn what_the_recipe_does_not_have_cannot_be_ordered() {
         let recipe = Recipe::parse("a.toml", RECIPE).unwrap();
-        assert!(matches!(orders(&recipe, &arguments(&[], &["linux/386"]), None), Err(CliError::Platform { .. })));
-        assert!(matches!(orders(&recipe, &arguments(&["one"], &[]), None), Err(CliError::Recipe(_))));
+        assert!(matches!(orders(&recipe, arguments(&[], &["linux/386"]).wishes(None)), Err(CliError::Platform { .. })));
+        assert!(matches!(orders(&recipe, arguments(&["one"], &[]).wishes(None)), Err(CliError::Recipe(_))));
     }
 }

@@ -53,6 +53,17 @@ pub(super) fn parse_any(text: &str) -> Result<Destination, String> {
     Ok(Destination::Registry(reference))
 }
 
+/// A name in a registry to push to.
+///
+/// # Errors
+/// When it is none, or names a digest.
+pub(super) fn parse_push(text: &str) -> Result<Destination, String> {
+    match parse_any(text)? {
+        Destination::Registry(reference) => Ok(Destination::Registry(reference)),
+        _ => Err("write it as `HOST/REPOSITORY:TAG`, or name it in `--output`".to_owned()),
+    }
+}
+
 /// An image to read: in a registry, a layout or an archive.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use crate::{
     hint::{Advise, Hint},
     http::HttpError,
     image::{ManifestError, TransferError},
+    init::InitError,
     lock::{LockError, Stale},
     oci::{Platform, Reference, ReferenceError},
     pypi::IndexError,
@@ -25,14 +26,44 @@ pub(super) enum CliError {
     NoRecipe,
     #[error("cannot read the recipe `{}`", path.display())]
     RecipeFile { path: PathBuf, source: io::Error },
+    #[error("there is no Dockerfile here, no `pyproject.toml`, `requirements.txt` or `environment.yml`")]
+    NoOrigin,
+    #[error("nothing says what `{}` is", path.display())]
+    UnknownOrigin { path: PathBuf },
+    #[error("there is a recipe `{}` already", path.display())]
+    RecipeExists { path: PathBuf },
+    #[error("`{}` does not lie below the folder of `{}`", from.display(), recipe.display())]
+    OutsideRecipe { from: PathBuf, recipe: PathBuf },
+    #[error("`{text}` cannot be compared: {reason}")]
+    Side { text: String, reason: String },
+    #[error("{text} has no variant `{variant}`")]
+    SideVariant { text: String, variant: String, known: Vec<String> },
+    #[error(transparent)]
+    Init(#[from] InitError),
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write `{}`", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("nothing says where the image shall go")]
     NoDestination,
+    #[error("no file in `{}` is a recipe", folder.display())]
+    NoRecipes { folder: PathBuf },
+    #[error("no image can go to `{text}`: {reason}")]
+    Place { text: String, reason: String },
+    #[error("a shard pushes, and does nothing else")]
+    ShardPushes,
+    #[error("{shards} shards are more than the {most} jobs that {engine} starts at once")]
+    TooManyShards { shards: usize, most: usize, engine: &'static str },
+    #[error("nothing says to how many machines the work shall be given")]
+    NoShards,
+    #[error("a plan for {engine} says which container image runs the program, and none is named")]
+    NoRunner { engine: &'static str },
+    #[error("`{flag}` goes with one recipe, and there are {recipes}")]
+    OneRecipe { flag: &'static str, recipes: usize },
+    #[error("{} and {} would both go to {destination}", recipes[0], recipes[1])]
+    SameDestination { destination: String, recipes: [String; 2] },
     #[error("the image has {errors} {} and is not delivered", if *.errors == 1 { "error" } else { "errors" })]
-    Findings { errors: usize, text: String },
+    Findings { errors: usize, text: String, way: &'static str },
     #[error("nothing says what the engine shall call the image")]
     NoName,
     #[error("{file} is not for {platform}")]
@@ -112,6 +143,21 @@ impl CliError {
             Self::NoRecipe
             | Self::RecipeFile { .. }
             | Self::NoDestination
+            | Self::NoOrigin
+            | Self::UnknownOrigin { .. }
+            | Self::RecipeExists { .. }
+            | Self::OutsideRecipe { .. }
+            | Self::Side { .. }
+            | Self::SideVariant { .. }
+            | Self::Init(InitError::NoStage { .. } | InitError::UnknownBase { .. })
+            | Self::NoRecipes { .. }
+            | Self::OneRecipe { .. }
+            | Self::Place { .. }
+            | Self::ShardPushes
+            | Self::TooManyShards { .. }
+            | Self::NoRunner { .. }
+            | Self::NoShards
+            | Self::SameDestination { .. }
             | Self::NoName
             | Self::Platform { .. }
             | Self::PushToDigest { .. }
@@ -126,6 +172,7 @@ impl CliError {
             | Self::NoLayer { .. }
             | Self::NoReport { .. }
             | Self::RecordKey { .. } => Code::Usage,
+            Self::Init(_) => Code::Recipe,
             Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
             #[cfg(feature = "serve")]
             Self::ServePlace { .. } => Code::Usage,
@@ -142,6 +189,19 @@ impl Advise for CliError {
         let sentence = match self {
             Self::NoRecipe => "name a recipe: `wheelwright build RECIPE.toml`",
             Self::RecipeFile { .. } => "check the path of the recipe",
+            Self::NoOrigin => "name a file with `--from`",
+            Self::UnknownOrigin { .. } => {
+                "name a Dockerfile, requirements (`.txt`), a `pyproject.toml` or an environment (`.yml`)"
+            }
+            Self::RecipeExists { .. } => {
+                "write another file with `--output FILE`, print with `--output -`, or add `--force`"
+            }
+            Self::OutsideRecipe { .. } => "let `--output` name a file in a folder above it: paths are relative to it",
+            Self::Side { .. } => {
+                "name a lock (FILE.lock), a recipe, `oci:DIR`, `oci-archive:FILE` or HOST/REPOSITORY:TAG"
+            }
+            Self::SideVariant { variant, known, .. } => return Some(meant(variant, known)),
+            Self::Init(error) => return error.hint(),
             Self::NoDestination => {
                 "add `--output oci:DIR`, `--output oci-archive:FILE`, `--push HOST/REPOSITORY:TAG` or `--load`"
             }
@@ -155,8 +215,15 @@ impl Advise for CliError {
             }
             Self::NoReport { .. } => "name what `build --report FILE.json` wrote",
             Self::NoTime => "set the clock to a time after 1970",
-            Self::Findings { .. } => {
-                "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`"
+            Self::Findings { way, .. } => way,
+            Self::NoRecipes { .. } => "name the recipes themselves; one has a `name` and ends in `.toml`",
+            Self::ShardPushes => "say where with `--push HOST/REPOSITORY:TAG`, and leave `--output` and `--load` out",
+            Self::TooManyShards { .. } => "ask for fewer with `--shards`",
+            Self::NoShards => "say it with `--shards N`",
+            Self::NoRunner { .. } => "name it with `--image`",
+            Self::OneRecipe { .. } => "name one recipe, or leave the flag out",
+            Self::SameDestination { .. } => {
+                "put `{name}` into `--push` or `--output`, and give each recipe its own `name`"
             }
             Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
@@ -178,6 +245,12 @@ impl Advise for CliError {
         };
         Some(Hint::new(sentence))
     }
+}
+
+/// The variant that was meant, or those that there are.
+fn meant(variant: &str, known: &[String]) -> Hint {
+    Hint::did_you_mean(variant, known.iter().map(String::as_str))
+        .unwrap_or_else(|| Hint::new(format!("choose with `--variant` from {}", known.join(", "))))
 }
 
 fn listed(stale: &[Stale]) -> String {

@@ -6,7 +6,7 @@ use super::{error::CliError, report::unfold};
 use crate::{
     apt::AptError,
     base,
-    builder::BuildError,
+    builder::{BuildError, RebaseError},
     debian::DebianError,
     http::HttpError,
     image::{ManifestError, Mismatch, TransferError},
@@ -32,11 +32,12 @@ pub(super) enum Code {
     Network = 6,
     Refused = 7,
     Findings = 8,
+    Partly = 9,
     Interrupted = 130,
 }
 
 /// Every code with its meaning, as `--help` shows them.
-const TABLE: [(Code, &str); 10] = [
+const TABLE: [(Code, &str); 11] = [
     (Code::Success, "done"),
     (Code::Failure, "something unexpected, or a file could not be read or written"),
     (Code::Usage, "the command line, or a setting of the environment, makes no sense"),
@@ -46,6 +47,7 @@ const TABLE: [(Code, &str); 10] = [
     (Code::Network, "a registry, package index or archive could not be reached or refused"),
     (Code::Refused, "an input was refused: wrong checksum, damaged or hostile contents"),
     (Code::Findings, "the image was checked, and errors were found; `verify --fail-on` says from which level on"),
+    (Code::Partly, "of several recipes, some failed, or all; the others were built and delivered"),
     (Code::Interrupted, "interrupted"),
 ];
 
@@ -93,9 +95,13 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::OtherLibc { .. }
         | BuildError::NoPackageList { .. }
         | BuildError::MaintainerScript { .. }
+        | BuildError::Rebase(RebaseError::Misfits { .. })
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
         BuildError::FalseRecord { .. } => Some(Code::Refused),
         BuildError::Scratch
+        | BuildError::Rebase(
+            RebaseError::UnknownBase { .. } | RebaseError::NotBelow { .. } | RebaseError::Nested { .. },
+        )
         | BuildError::NotInLock { .. }
         | BuildError::NotForThisMachine { .. }
         | BuildError::SamePlatform { .. } => Some(Code::Usage),
@@ -230,7 +236,7 @@ mod tests {
     #[test]
     fn every_code_is_explained_once() {
         let codes: Vec<u8> = TABLE.iter().map(|(code, _)| *code as u8).collect();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130]);
         assert!(help().contains("\n    7  an input was refused"), "{}", help());
     }
 

@@ -17,11 +17,8 @@ use crate::{
 /// One image, and what came of bringing it to each of its destinations.
 pub(super) type Delivered<'a> = (&'a Built, Vec<(&'a Destination, Delivery)>);
 
-/// Writes `images` to `path`: one object, or an object of them by variant.
-///
-/// # Errors
-/// When the file cannot be written.
-pub(super) fn write(path: &Path, images: &[Delivered<'_>]) -> Result<(), CliError> {
+/// One object for `images`, or an object of them by variant.
+pub(super) fn document(images: &[Delivered<'_>]) -> Value {
     let mut variants = Map::new();
     let mut document = Value::Object(Map::new());
     for (built, deliveries) in images {
@@ -33,6 +30,15 @@ pub(super) fn write(path: &Path, images: &[Delivered<'_>]) -> Result<(), CliErro
     if !variants.is_empty() {
         document = Value::Object(variants);
     }
+    document
+}
+
+/// Writes a document to `path`: that of a recipe's images, or an object of those of several recipes by their
+/// names.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(super) fn write(path: &Path, document: &Value) -> Result<(), CliError> {
     write_atomic(path, format!("{document:#}\n").as_bytes())
         .map_err(|source| CliError::Write { path: path.to_owned(), source })
 }

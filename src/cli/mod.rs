@@ -16,6 +16,7 @@ mod progress;
 mod table;
 mod template;
 mod project;
+mod recipes;
 mod platform;
 mod destination;
 mod loading;
@@ -27,9 +28,15 @@ mod why;
 mod summary;
 mod build;
 mod lock;
+mod plan;
+mod init;
+mod manual;
+mod shards;
 mod inspect;
+mod diff;
 mod verify;
 mod copy;
+mod rebase;
 mod index;
 mod cache;
 #[cfg(feature = "serve")]
@@ -63,11 +70,25 @@ const NETWORK_THREADS: usize = 2;
 struct Outcome {
     text: String,
     code: Code,
+    /// What failed of several recipes.
+    failures: recipes::Failures,
+}
+
+impl Outcome {
+    /// What came of several recipes, of which some may have failed.
+    fn partly(text: String, failures: recipes::Failures) -> Self {
+        let code = if failures.is_empty() { Code::Success } else { Code::Partly };
+        Self { text, code, failures }
+    }
+
+    fn ended(text: String, code: Code) -> Self {
+        Self { text, code, failures: Vec::new() }
+    }
 }
 
 impl From<String> for Outcome {
     fn from(text: String) -> Self {
-        Self { text, code: Code::Success }
+        Self::ended(text, Code::Success)
     }
 }
 
@@ -86,10 +107,15 @@ pub fn run() -> ExitCode {
     let (reporter, screen) = progress::reporter(arguments.global.progress, color);
     listen(&arguments, &environment, &screen);
     let session = Session::new(arguments.global, environment, Arc::clone(&reporter));
-    let outcome = execute(&session, &arguments.command).and_then(|outcome| print(&outcome.text).map(|()| outcome.code));
+    let outcome = execute(&session, &arguments.command).and_then(|outcome| print(&outcome.text).map(|()| outcome));
     reporter.finish();
     match outcome {
-        Ok(code) => code.into(),
+        Ok(outcome) => {
+            for (recipe, error) in &outcome.failures {
+                screen.text(&format!("{}: {}", report::visible(recipe), report::render(error, color)));
+            }
+            outcome.code.into()
+        }
         Err(error) => {
             screen.text(&report::render(&error, color));
             exit::code(&error).into()
@@ -122,11 +148,17 @@ fn execute(session: &Session, command: &Command) -> Result<Outcome, CliError> {
 async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliError> {
     let text = match command {
         Command::Verify(arguments) => return verify::run(session, arguments).await,
-        Command::Build(arguments) => build::run(session, arguments).await,
-        Command::Lock(arguments) => lock::run(session, arguments).await,
+        Command::Build(arguments) => return build::run(session, arguments).await,
+        Command::Lock(arguments) => return lock::run(session, arguments).await,
+        Command::Completions(arguments) => Ok(manual::completions(arguments)),
+        Command::Man(arguments) => manual::man(session, arguments),
+        Command::Init(arguments) => init::run(session, arguments),
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
+        Command::Diff(arguments) => diff::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
-        Command::Index(arguments) => index::run(session, arguments).await,
+        Command::Rebase(arguments) => rebase::run(session, arguments).await,
+        Command::Index(arguments) => return index::run(session, arguments).await,
+        Command::Plan(arguments) => plan::run(session, arguments).await,
         Command::Report(arguments) => reporting::run(arguments),
         Command::Cache(arguments) => cache::run(session, arguments).await,
         #[cfg(feature = "serve")]

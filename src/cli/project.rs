@@ -74,7 +74,11 @@ pub(super) enum Written {
     Unchanged,
 }
 
-fn find(folder: &Path) -> Result<PathBuf, CliError> {
+/// The recipe of `folder` that has one of the usual names.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn find(folder: &Path) -> Result<PathBuf, CliError> {
     let here = |name: &str| if folder == Path::new(".") { PathBuf::from(name) } else { folder.join(name) };
     let own = here("wheelwright.toml");
     if own.exists() {

@@ -1,12 +1,12 @@
 //! What the command line says of the network: whom to trust besides, and which registries differ from
 //! others.
 
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::Args;
 
 use super::{error::CliError, network};
-use crate::registry;
+use crate::{http, registry};
 
 /// Flags of the network.
 #[derive(Clone, Debug, Default, Args)]
@@ -30,6 +30,10 @@ pub(super) struct Reach {
     /// Upload to HOST in requests of at most so many MiB, where a proxy refuses larger ones
     #[arg(long, global = true, value_name = "HOST=MIB", value_parser = chunks)]
     upload_chunks: Vec<(String, u64)>,
+    /// Requests under way at the same time to any registry or package index, and files fetched or sent, for all
+    /// recipes together [default: 16 and 50, 8 and 4]
+    #[arg(long, global = true, value_name = "N")]
+    connections: Option<NonZeroUsize>,
 }
 
 impl Reach {
@@ -41,12 +45,22 @@ impl Reach {
         self.ca_file.as_deref().map_or_else(|| Ok(Vec::new()), network::bundle_of)
     }
 
+    /// What the client of package indexes and archives may do at the same time.
+    pub(super) fn limit(&self, options: http::Options) -> http::Options {
+        let Some(connections) = self.connections.map(NonZeroUsize::get) else { return options };
+        http::Options { questions: connections, downloads: connections, ..options }
+    }
+
     /// Settings of the client of registries.
     pub(super) fn registry(&self) -> registry::Options {
+        let limits = registry::Options::default();
+        let connections = self.connections.map(NonZeroUsize::get);
         let mut options = registry::Options {
+            requests: connections.unwrap_or(limits.requests),
+            uploads: connections.unwrap_or(limits.uploads),
             plain_http: self.plain_http.iter().cloned().collect(),
             chunks: self.upload_chunks.iter().cloned().collect(),
-            ..registry::Options::default()
+            ..limits
         };
         for (host, mirror) in &self.registry_mirror {
             options.mirrors.entry(host.clone()).or_default().push(mirror.clone());

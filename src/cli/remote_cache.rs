@@ -75,14 +75,21 @@ impl Remote {
         built: &Built,
         deliveries: &[(&Destination, Delivery)],
     ) -> Result<(), CliError> {
-        let names: Vec<Reference> = deliveries
-            .iter()
-            .filter_map(|(destination, _)| match destination {
-                Destination::Registry(reference) => Some(reference.clone()),
-                _ => None,
-            })
-            .collect();
-        match builder.record(built, &names).await {
+        let names = deliveries.iter().filter_map(|(destination, _)| destination.reference().cloned());
+        self.tell_of((session, builder), built, &names.collect::<Vec<_>>()).await
+    }
+
+    /// The same of what lies under `names`.
+    ///
+    /// # Errors
+    /// When a repository of `--cache-to` cannot be told.
+    pub(super) async fn tell_of(
+        &self,
+        (session, builder): (&Session, &Builder),
+        built: &Built,
+        names: &[Reference],
+    ) -> Result<(), CliError> {
+        match builder.record(built, names).await {
             Err(error) if self.cache_to.is_empty() => {
                 let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
                 session.note(&format!("other builds are not told of the layers: {error}{hint}"));

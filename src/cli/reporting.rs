@@ -10,6 +10,9 @@ use clap::{Args, ValueEnum};
 use super::error::CliError;
 use crate::{fs::write_atomic, report::Report};
 
+/// What the recipe's name takes the place of.
+const NAME: &str = "{name}";
+
 pub(super) const EXAMPLES: &str = "\
 Examples:
   wheelwright build app.toml --output oci:dist --report build.html
@@ -58,6 +61,16 @@ impl Target {
         let path = PathBuf::from(text);
         let format = by_name(&path).ok_or("its name ends with none of .html, .md and .json")?;
         Ok(Self { path, format })
+    }
+
+    /// The file for the recipe called `name`: that stands for `{name}`.
+    pub(super) fn of(&self, name: &str) -> Self {
+        Self { path: PathBuf::from(self.path.to_string_lossy().replace(NAME, name)), format: self.format }
+    }
+
+    /// Whether each recipe has a file of its own.
+    pub(super) fn is_of_each(&self) -> bool {
+        self.path.to_string_lossy().contains(NAME)
     }
 
     /// Writes the report.

@@ -8,8 +8,12 @@ use std::{
 };
 
 use super::{
-    args::Global, debian_mirrors, environment::Environment, error::CliError, network, package_indexes,
-    progress::Reporter,
+    args::Global,
+    debian_mirrors,
+    environment::Environment,
+    error::CliError,
+    network, package_indexes,
+    progress::{OfRecipe, Reporter},
 };
 use crate::{
     builder::{Builder, RemoteCache, Settings},
@@ -31,6 +35,22 @@ pub(super) struct Session {
 impl Session {
     pub(super) const fn new(flags: Global, environment: Environment, reporter: Arc<dyn Reporter>) -> Self {
         Self { flags, environment, reporter, builder: OnceLock::new() }
+    }
+
+    /// The same run as one recipe among several sees it: what it tells names `recipe`.
+    pub(super) fn within(&self, recipe: &str) -> Self {
+        let reporter = Arc::new(OfRecipe::new(recipe.to_owned(), Arc::clone(&self.reporter)));
+        Self { flags: self.flags.clone(), environment: self.environment.clone(), reporter, builder: OnceLock::new() }
+    }
+
+    /// Whether nothing may be asked of the network.
+    pub(super) const fn is_offline(&self) -> bool {
+        self.flags.reach.offline
+    }
+
+    /// Layers made at the same time.
+    pub(super) fn jobs(&self) -> NonZeroUsize {
+        self.flags.jobs.unwrap_or_else(cores)
     }
 
     /// A builder with everything that flags and environment say.
@@ -70,7 +90,9 @@ impl Session {
         let epoch = self.environment.epoch()?;
         Ok(Settings {
             store: self.store()?,
-            http: http::Client::new(http::Options { offline: self.flags.reach.offline, ..options })?,
+            http: http::Client::new(
+                self.flags.reach.limit(http::Options { offline: self.flags.reach.offline, ..options }),
+            )?,
             default_index: indexes.default,
             indexes: indexes.indexes,
             index_credentials: indexes.credentials,
@@ -80,7 +102,7 @@ impl Session {
             remote: RemoteCache::default(),
             observer: Arc::clone(&self.reporter) as Arc<dyn crate::progress::Observer>,
             records: RecordCheck::Skip,
-            jobs: self.flags.jobs.unwrap_or_else(cores),
+            jobs: self.jobs(),
             now: self.environment.now,
             epoch,
         })

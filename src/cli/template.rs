@@ -10,6 +10,12 @@ const PLACEHOLDERS: [&str; 2] = ["{variant}", "{name}"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Template(String);
 
+impl std::fmt::Display for Template {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
 /// What stands in the place of placeholders.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Words<'a> {

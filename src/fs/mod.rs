@@ -9,4 +9,4 @@ mod temporary;
 pub use atomic::{AtomicFile, SealedFile, write_atomic};
 pub use listing::sorted_entries;
 pub use lock::{FileLock, sweep_locks};
-pub use temporary::{sweep, temporary_file};
+pub use temporary::{is_temporary, sweep, temporary_file};

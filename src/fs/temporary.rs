@@ -27,6 +27,12 @@ pub fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
+/// Whether a file of this name is under construction, or was when its program died.
+#[must_use]
+pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
+}
+
 /// Removes the temporary files in `folder` that no running process writes.
 ///
 /// Housekeeping: what cannot be listed, opened or removed stays.

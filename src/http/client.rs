@@ -12,6 +12,7 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use rustls::pki_types::CertificateDer;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::{
@@ -36,6 +37,10 @@ pub struct Options {
     pub proxies: Proxies,
     /// Certificates of authorities that are trusted besides the system's.
     pub roots: Vec<CertificateDer<'static>>,
+    /// Questions that package indexes are asked at the same time, by all that share the client.
+    pub questions: usize,
+    /// Files fetched at the same time.
+    pub downloads: usize,
 }
 
 /// The HTTP client; cheap to clone.
@@ -44,6 +49,7 @@ pub struct Client {
     inner: reqwest::Client,
     options: Arc<Options>,
     doors: Arc<Doors>,
+    questions: Arc<Semaphore>,
 }
 
 /// Whether somebody has gone through to a host yet. Those who come behind share the connection, if it
@@ -103,6 +109,8 @@ impl Default for Options {
             stall: Duration::from_mins(1),
             proxies: Proxies::default(),
             roots: Vec::new(),
+            questions: 50,
+            downloads: 8,
         }
     }
 }
@@ -181,13 +189,20 @@ impl Client {
     /// A client over an embedder's own `reqwest` client.
     #[must_use]
     pub fn from_reqwest(inner: reqwest::Client, options: Options) -> Self {
-        Self { inner, options: Arc::new(options), doors: Arc::default() }
+        let questions = Arc::new(Semaphore::new(options.questions.max(1)));
+        Self { inner, options: Arc::new(options), doors: Arc::default(), questions }
     }
 
     /// The settings.
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// Waits for a place among the questions that package indexes are asked at the same time; it is free again
+    /// when the permit is dropped.
+    pub async fn question(&self) -> Option<SemaphorePermit<'_>> {
+        self.questions.acquire().await.ok()
     }
 
     /// The `reqwest` client, for rooms that shape their own requests.

@@ -61,7 +61,7 @@ pub async fn deliver(index: &Index, sink: &dyn Sink) -> Result<Delivery, Transfe
 }
 
 impl Graph {
-    /// An index that was built here.
+    /// An index that was built here. Layers that may not be redistributed stay where they are.
     #[must_use]
     pub fn of_index(index: &Index) -> Self {
         let mut graph = Self { blobs: Vec::new(), manifests: Vec::new() };
@@ -69,7 +69,8 @@ impl Graph {
         for image in &index.images {
             let config: Arc<dyn BlobSource> = Arc::new(image.config.clone());
             for blob in image.layers.iter().map(|layer| &layer.blob).chain([&config]) {
-                if seen.insert(blob.descriptor().digest) {
+                let descriptor = blob.descriptor();
+                if !is_kept_elsewhere(&descriptor.media_type) && seen.insert(descriptor.digest) {
                     graph.blobs.push(Arc::clone(blob));
                 }
             }

@@ -4,6 +4,7 @@
 mod config;
 mod graph;
 mod manifest;
+mod rebase;
 mod transfer;
 mod variables;
 mod verify;
@@ -12,6 +13,7 @@ mod watched;
 pub use config::{ConfigChanges, ConfigLayer, derive_config, platform_of, rfc3339};
 pub use graph::{Delivery, Graph, deliver, is_kept_elsewhere};
 pub use manifest::{Image, Index, Layer, Manifest, ManifestError};
+pub use rebase::{BASE_DIGEST, BASE_NAME, BaseName, RebasedConfig, rebase_config, rebase_index, rebase_manifest};
 pub use transfer::{BlobSource, ByteStream, Bytes, Failure, Memory, Moved, Origin, Sink, Source, TransferError};
 pub use variables::{expanded, variables};
 pub use verify::{Check, Mismatch, PieceReader, SaveError, consume, read_whole, save, verified};

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Contents, INDEX, LayoutError, MARKER, MARKER_BYTES, blob_path, read_contents, source::check_marker};
 use crate::{
-    fs::{AtomicFile, FileLock, SealedFile, sorted_entries, sweep, write_atomic},
+    fs::{AtomicFile, FileLock, SealedFile, is_temporary, sorted_entries, sweep, write_atomic},
     image::{BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
     oci::{Descriptor, Digest},
 };
@@ -45,7 +45,7 @@ impl LayoutSink {
         let folder = folder.into();
         tidy(&folder);
         let begun = folder.join(MARKER).exists();
-        if begun || !is_empty(&folder)? {
+        if begun || !(is_empty(&folder)? || is_being_made(&folder)) {
             check_marker(&folder)?;
             contents(&folder)?;
         }
@@ -201,6 +201,20 @@ fn is_empty(folder: &Path) -> Result<bool, LayoutError> {
     }
 }
 
+/// Whether another run is about to make a layout of the folder: there is nothing in it but what waits.
+fn is_being_made(folder: &Path) -> bool {
+    let others = |folder: &Path, known: Option<&str>| {
+        let entries = sorted_entries(folder).unwrap_or_default();
+        let names = entries.into_iter().map(|entry| entry.file_name()).filter(|name| !is_temporary(name));
+        names.filter(|name| known.is_none_or(|known| name != known)).count()
+    };
+    let blobs = folder.join("blobs");
+    blobs.is_dir()
+        && others(folder, Some("blobs")) == 0
+        && others(&blobs, Some("sha256")) == 0
+        && others(&blobs.join("sha256"), None) == 0
+}
+
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
@@ -316,8 +330,7 @@ mod tests {
         let sink = LayoutSink::open(&folder, None).unwrap();
         assert!(!first.exists());
         sink.put_blob(&Memory::new(MediaType::ImageLayer, "waits for its name")).await.unwrap();
-        let other = LayoutSink::open(&folder, Some("other".to_owned()));
-        assert!(other.is_err(), "it is no layout before the first image is there");
+        drop(LayoutSink::open(&folder, Some("other".to_owned())).unwrap());
         assert_eq!(files(&folder).len(), 1);
         deliver(&index("x"), &sink).await.unwrap();
         drop(sink);

@@ -4,6 +4,7 @@
 mod error;
 mod group;
 mod key;
+mod shards;
 
 use crate::{
     lock::{Facts, LockedImage, LockedPackage, LockedPlatform, LockedWheel, Venv},
@@ -14,6 +15,7 @@ use crate::{
 
 pub use error::PlanError;
 pub use key::LayerKey;
+pub use shards::{Load, assign};
 
 /// Most layers of an image: what Docker can stack, 127, less the two that it adds itself.
 pub const MOST_LAYERS: usize = 125;

@@ -1,6 +1,8 @@
 //! What a build tells while it works: one enum of events, one observer. The bars of a terminal,
 //! the plain lines of a CI log and the tests all read the same events.
 
+use std::sync::Arc;
+
 use crate::hint::Hint;
 
 /// Something that happened.
@@ -40,6 +42,13 @@ pub enum Event<'a> {
         /// The way out.
         hint: Option<&'a Hint>,
     },
+    /// Where several recipes are built at the same time: the event of one of them.
+    Within {
+        /// Its name.
+        recipe: &'a str,
+        /// What happened.
+        event: &'a Event<'a>,
+    },
 }
 
 /// Names one of the things that go on at the same time.
@@ -66,6 +75,26 @@ pub enum TaskKind {
 pub trait Observer: Send + Sync {
     /// `event` happened.
     fn observe(&self, event: &Event<'_>);
+}
+
+/// Tells another observer everything as the events of one recipe among several.
+pub struct Within {
+    recipe: String,
+    observer: Arc<dyn Observer>,
+}
+
+impl Within {
+    /// What happens to `recipe`, for `observer`.
+    #[must_use]
+    pub fn new(recipe: impl Into<String>, observer: Arc<dyn Observer>) -> Self {
+        Self { recipe: recipe.into(), observer }
+    }
+}
+
+impl Observer for Within {
+    fn observe(&self, event: &Event<'_>) {
+        self.observer.observe(&Event::Within { recipe: &self.recipe, event });
+    }
 }
 
 /// Hears nothing.

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::{
@@ -20,9 +20,6 @@ use crate::{
     store::Store,
 };
 
-/// Requests under way at the same time.
-const AT_ONCE: usize = 50;
-
 /// The indexes of a build; cheap to clone. Every page and METADATA is fetched once a run.
 #[derive(Clone)]
 pub struct PackageIndex(Arc<Inner>);
@@ -32,7 +29,6 @@ pub(super) struct Inner {
     pub(super) store: Store,
     pub(super) settings: Settings,
     pub(super) observer: Arc<dyn Observer>,
-    pub(super) requests: Semaphore,
     default: Option<Location>,
     pages: Memo<(String, PackageName), Option<Arc<Project>>>,
     metadata: Memo<FileUrl, Arc<CoreMetadata>>,
@@ -63,7 +59,6 @@ impl PackageIndex {
             store,
             settings,
             observer,
-            requests: Semaphore::new(AT_ONCE),
             default,
             pages: Mutex::default(),
             metadata: Mutex::default(),

@@ -147,7 +147,7 @@ impl PackageIndex {
         let plain = HeaderValue::from_static("identity");
         let mut request = self.request(index, &url_of(file).ok()?).await.ok()?.header(ACCEPT_ENCODING, plain);
         request.method = Method::HEAD;
-        let _permit = self.inner().requests.acquire().await;
+        let _permit = self.inner().client.question().await;
         let response = self.inner().client.send(&request).await.ok()?;
         response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok().filter(|size| *size > 0)
     }

@@ -156,7 +156,7 @@ impl PackageIndex {
         let MetadataFile::Present(digest) = &file.core_metadata else { return Ok(None) };
         let url = file.metadata_url().map_err(|_| IndexError::Url { url: file.name.clone() })?;
         let request = self.request(index, &url).await?.limit(LARGEST_METADATA);
-        let _permit = self.inner().requests.acquire().await;
+        let _permit = self.inner().client.question().await;
         match self.inner().client.fetch(&request).await {
             Ok(answer) if digest.as_ref().is_some_and(|digest| Digest::of(&answer.body) != *digest) => {
                 Err(IndexError::MetadataDigest { file: file.name.clone() })
@@ -261,7 +261,7 @@ impl PackageIndex {
     ) -> Result<Window, Obstacle> {
         let value = HeaderValue::from_str(range).map_err(|_| Obstacle::Whole)?;
         let request = request.clone().header(RANGE, value).limit(most);
-        let _permit = self.inner().requests.acquire().await;
+        let _permit = self.inner().client.question().await;
         match self.inner().client.fetch(&request).await {
             Ok(answer) if answer.status == StatusCode::PARTIAL_CONTENT => {
                 let (start, total) = content_range(&answer.headers).ok_or(Obstacle::Whole)?;

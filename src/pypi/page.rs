@@ -120,7 +120,7 @@ impl PackageIndex {
                 request = request.header(name, value);
             }
         }
-        let _permit = self.inner().requests.acquire().await;
+        let _permit = self.inner().client.question().await;
         self.inner().client.fetch(&request).await
     }
 

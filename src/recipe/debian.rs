@@ -4,6 +4,7 @@ use toml::{Spanned, de::DeValue};
 
 use super::{
     Location,
+    archive::{OtherArchive, refuse_same},
     demand::file,
     problem::{Fault, Problem, ProblemKind},
     reader::Reader,
@@ -32,6 +33,8 @@ pub struct Debian {
     pub snapshot: Option<Spanned<String>>,
     /// Whose signatures count.
     pub keyring: Keyring,
+    /// Archives besides Debian's.
+    pub archives: Vec<OtherArchive>,
     /// Whether what packages depend on comes along.
     pub select: Select,
     /// Whether packages are added that nobody names.
@@ -214,7 +217,11 @@ impl Debian {
     /// The names of the components.
     #[must_use]
     pub fn components(&self) -> Vec<&str> {
-        let named: Vec<&str> = self.components.iter().map(|component| component.get_ref().as_str()).collect();
+        Self::or_main(&self.components)
+    }
+
+    pub(super) fn or_main(components: &[Spanned<String>]) -> Vec<&str> {
+        let named: Vec<&str> = components.iter().map(|component| component.get_ref().as_str()).collect();
         if named.is_empty() { vec!["main"] } else { named }
     }
 
@@ -239,7 +246,9 @@ impl Debian {
         }
         let packages = table.parsed_list("packages", package);
         refuse_repetition(&table, &packages);
-        refuse_other_suites(&table, &packages, suite.as_ref());
+        let archives: Vec<_> = table.tables("archive").into_iter().filter_map(OtherArchive::read).collect();
+        refuse_same(&table, &archives);
+        refuse_other_suites(&table, &packages, suite.as_ref(), &archives);
         let debian = Self {
             suite: suite.unwrap_or_else(|| Spanned::new(table.span(), String::new())),
             components: table.parsed_list("components", component),
@@ -250,6 +259,7 @@ impl Debian {
             security: security(&table),
             snapshot: table.parsed("snapshot", snapshot),
             keyring: keyring(&table),
+            archives,
             select: table.parsed("select", select).map(Spanned::into_inner).unwrap_or_default(),
             auto: table.parsed("auto", auto).map(Spanned::into_inner).unwrap_or_default(),
             time_zone: table.parsed("timezone", time_zone),
@@ -266,7 +276,7 @@ impl Debian {
 }
 
 /// `mirror = "…"` or `mirrors = ["…"]`.
-fn mirrors(table: &Reader<'_>) -> Vec<Spanned<Location>> {
+pub(super) fn mirrors(table: &Reader<'_>) -> Vec<Spanned<Location>> {
     let mut mirrors = table.parsed_list("mirrors", location);
     if let Some(mirror) = table.parsed("mirror", location) {
         if table.has("mirrors") {
@@ -306,7 +316,7 @@ fn recommends(table: &Reader<'_>) -> Recommends {
     }
 }
 
-fn keyring(table: &Reader<'_>) -> Keyring {
+pub(super) fn keyring(table: &Reader<'_>) -> Keyring {
     let Some(value) = table.value("keyring") else { return Keyring::Debian };
     match value.get_ref() {
         DeValue::Boolean(true) => Keyring::Debian,
@@ -334,7 +344,7 @@ fn suite(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-fn component(text: &str) -> Result<String, Fault> {
+pub(super) fn component(text: &str) -> Result<String, Fault> {
     let plausible = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     if plausible && !text.is_empty() {
         return Ok(text.to_owned());
@@ -395,6 +405,16 @@ fn bare_package(text: &str) -> Result<String, Fault> {
     }
     let fault = Fault::new(format!("`{text}` is not the name of a Debian package")).labelled("not a package");
     Err(fault.advised("write the name in lower case: letters, digits, `+`, `-` and `.`"))
+}
+
+/// A name, or its beginning and `*`.
+pub(super) fn package_pattern(text: &str) -> Result<String, Fault> {
+    let Some(start) = text.strip_suffix('*') else { return bare_package(text) };
+    // A beginning may be shorter than a name.
+    bare_package(&format!("{start}00")).map(|_| text.to_owned()).map_err(|_| {
+        let fault = Fault::new(format!("`{text}` stands for no names of Debian packages")).labelled("not a pattern");
+        fault.advised("write a name, or its beginning and `*`: `cuda-*`")
+    })
 }
 
 fn strip(text: &str) -> Result<Strip, Fault> {
@@ -459,13 +479,20 @@ fn switch(table: &Reader<'_>, key: &'static str) -> bool {
     false
 }
 
-/// Packages can be asked for from the suites that belong to the release, and from no other.
-fn refuse_other_suites(table: &Reader<'_>, packages: &[Spanned<String>], release: Option<&Spanned<String>>) {
+/// Packages can be asked for from the suites that belong to the release, from the recipe's archives, and from
+/// no other.
+fn refuse_other_suites(
+    table: &Reader<'_>,
+    packages: &[Spanned<String>],
+    release: Option<&Spanned<String>>,
+    archives: &[OtherArchive],
+) {
     let Some(release) = release.map(Spanned::get_ref) else { return };
     let ends = ["", "-updates", "-security", "-backports"];
     for package in packages {
         let Some((_, suite)) = package.get_ref().split_once('/') else { continue };
-        if !suite.strip_prefix(release.as_str()).is_some_and(|end| ends.contains(&end)) {
+        let is_archive = archives.iter().any(|archive| archive.name.get_ref() == suite);
+        if !is_archive && !suite.strip_prefix(release.as_str()).is_some_and(|end| ends.contains(&end)) {
             let fault = Fault::new(format!("`{suite}` is no suite of {release}")).labelled("another release");
             table
                 .fault(fault.advised(format!("name `{release}-backports`, or another `debian.suite`")), package.span());

@@ -62,7 +62,7 @@ fn identity(key: &str, item: &Value<'_>) -> Option<String> {
         ("require" | "constraints" | "overrides", DeValue::String(text)) => {
             demand(text).ok().map(|demand| demand.requirement.name.to_string())
         }
-        ("index", DeValue::Table(table)) => table.get("name")?.get_ref().as_str().map(str::to_owned),
+        ("index" | "archive", DeValue::Table(table)) => table.get("name")?.get_ref().as_str().map(str::to_owned),
         _ => None,
     }
 }
@@ -81,7 +81,7 @@ fn in_table(table: &mut DeTable<'_>, folder: &str) {
             "require" | "constraints" | "overrides" | "any-of" => is_file_of_demands,
             "files" | "file" | "from-lock" | "from" | "keyring" => |_| true,
             "url" | "mirror" | "security" => |text| !text.contains("://"),
-            "wheels" | "debian" | "variants" | "scripts" | "index" | "choice" => |_| false,
+            "wheels" | "debian" | "variants" | "scripts" | "index" | "archive" | "choice" => |_| false,
             // Names of variants are the user's own.
             _ if value.get_ref().is_table() => |_| false,
             _ => continue,

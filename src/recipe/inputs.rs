@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use toml::Spanned;
 
 use super::{
-    Auto, Choice, Debian, Demand, Essential, Index, IndexFormat, Keyring, Listed, Recipe, Recommends, Request,
-    Security, Select, Shell, StatedFacts, Wheels,
+    Auto, Choice, Debian, Demand, Essential, Index, IndexFormat, Keyring, Listed, OtherArchive, Recipe, Recommends,
+    Request, Security, Select, Shell, StatedFacts, Wheels,
 };
 
 /// The value of every key that a lock depends on.
@@ -107,12 +107,29 @@ impl Inputs {
         if debian.security == Security::Without {
             self.add("debian.security", "false");
         }
-        match &debian.keyring {
-            Keyring::Debian => {}
-            Keyring::File(file) => self.add("debian.keyring", text(file.get_ref())),
-            Keyring::Without => self.add("debian.keyring", "false"),
-        }
+        self.add("debian.keyring", keyring(&debian.keyring));
+        self.add("debian.archive", Value::Array(debian.archives.iter().map(archive).collect()));
     }
+}
+
+/// Nothing where it is Debian's.
+fn keyring(keyring: &Keyring) -> Value {
+    match keyring {
+        Keyring::Debian => Value::Null,
+        Keyring::File(file) => text(file.get_ref()),
+        Keyring::Without => json!("false"),
+    }
+}
+
+/// Its mirrors do not count, as Debian's do not.
+fn archive(archive: &OtherArchive) -> Value {
+    json!({
+        "name": archive.name.get_ref(),
+        "suite": archive.suite.get_ref(),
+        "components": archive.components(),
+        "keyring": keyring(&archive.keyring),
+        "for": texts(&archive.only_for),
+    })
 }
 
 fn text(value: &impl ToString) -> Value {

@@ -4,6 +4,7 @@
 //! what turns out later (no wheel for a platform, a file that is not there) can point at the line
 //! that asked for it: [`Recipe::problem_at`].
 
+mod archive;
 mod base;
 mod check;
 mod debian;
@@ -28,6 +29,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use serde_json::Value;
 
+pub use archive::OtherArchive;
 pub use base::{Base, BaseError};
 pub use check::{Accepted, Check};
 pub use debian::{
@@ -161,6 +163,11 @@ impl Recipe {
     /// What the file says, without what it extends.
     pub fn text(&self) -> &str {
         &self.sources.own().text
+    }
+
+    /// What the file says, and every file that it extends.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().map(|source| source.text.as_str())
     }
 
     fn joined(&self, name: Option<&str>, written: &[&variant::Written]) -> Variant {

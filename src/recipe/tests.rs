@@ -303,6 +303,25 @@ const WRONG: &[(&str, &[&str])] = &[
             "1 | `debian.keyring` must be a file of keys or `false`, found an integer | ",
         ],
     ),
+    (
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"a1/company\", \"b1/other\"]\n[[debian.archive]]\nname = \"company\"\n\
+         mirror = \"https://a\"\nsuite = \"x/./y\"\nkeyring = false\nfor = [\"A*\", \"cuda-*\"]",
+        &[
+            "\"b1/other\" | `other` is no suite of bookworm | name `bookworm-backports`, or another `debian.suite`",
+            "\"x/./y\" | `x/./y` is not a suite of an archive | write the folder below `dists` in the archive: `stable`; archives without one cannot be used",
+            "\"A*\" | `A*` stands for no names of Debian packages | write a name, or its beginning and `*`: `cuda-*`",
+        ],
+    ),
+    (
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"a1/company\"]\n[[debian.archive]]\nname = \"company\"\n\
+         mirror = \"https://a\"\nsuite = \"y\"\nkeyring = false\n[[debian.archive]]\nname = \"debian\"\n\
+         mirror = \"https://a\"\nsuite = \"y\"\nkeyring = false\n[[debian.archive]]\nname = \"company\"\n\
+         mirror = \"https://a\"\nsuite = \"y\"\nkeyring = \"k\"",
+        &[
+            "\"debian\" | `debian` cannot be the name of an archive | write a word in lower case that no archive or suite of Debian has: `company`",
+            "\"company\" | two archives are named `company` | give each archive a name of its own",
+        ],
+    ),
 ];
 
 #[test]

@@ -29,7 +29,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{http::Client, oci::Reference};
+use crate::{
+    http::Client,
+    oci::{Digest, Reference},
+};
 
 pub use blob::RemoteBlob;
 pub use credentials::{Anonymous, Credential, CredentialError, CredentialFiles, CredentialProvider};
@@ -57,6 +60,8 @@ struct Shared {
     gates: Gates,
     /// Uploads that were given up and not cancelled yet.
     abandoned: Mutex<Vec<upload::Abandoned>>,
+    /// In which repository of a registry a blob was put, or found, so that others there can mount it.
+    placed: Mutex<BTreeMap<(String, Digest), String>>,
     /// Held by whoever changes a tag that lists referrers.
     lists: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -67,8 +72,8 @@ impl Registry {
     pub fn new(http: Client, credentials: Arc<dyn CredentialProvider>, options: Options) -> Self {
         let authenticator = Authenticator::new(http.clone(), credentials);
         let gates = Gates::new(options.requests, options.uploads);
-        let (abandoned, lists) = (Mutex::default(), Mutex::default());
-        Self { shared: Arc::new(Shared { http, options, authenticator, gates, abandoned, lists }) }
+        let (abandoned, placed, lists) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { shared: Arc::new(Shared { http, options, authenticator, gates, abandoned, placed, lists }) }
     }
 
     /// Cancels the uploads whose futures were dropped before they ended, so that no half of a blob

@@ -21,7 +21,7 @@ use super::{
     lock,
 };
 use crate::{
-    image::{BlobSource, Bytes, Moved, Origin, TransferError, is_kept_elsewhere},
+    image::{BlobSource, Bytes, Moved, TransferError, is_kept_elsewhere},
     oci::{Descriptor, Hasher},
 };
 
@@ -67,6 +67,13 @@ pub(super) async fn foresee(repository: &Repository, blob: &dyn BlobSource) -> R
 }
 
 pub(super) async fn put(repository: &Repository, blob: &dyn BlobSource) -> Result<Moved, RegistryError> {
+    let moved = find_or_send(repository, blob).await?;
+    let key = (repository.registry_name().to_owned(), blob.descriptor().digest);
+    lock(&repository.registry().shared.placed).entry(key).or_insert_with(|| repository.name().to_owned());
+    Ok(moved)
+}
+
+async fn find_or_send(repository: &Repository, blob: &dyn BlobSource) -> Result<Moved, RegistryError> {
     if is_there(repository, blob).await? {
         return Ok(Moved::Existed);
     }
@@ -134,9 +141,9 @@ async fn mount(repository: &Repository, blob: &dyn BlobSource) -> Result<Option<
     let Some(origin) = mountable(repository, blob) else { return Ok(None) };
     let mut url = repository.url("blobs/uploads/")?;
     let digest = descriptor.digest.to_string();
-    url.query_pairs_mut().append_pair("mount", &digest).append_pair("from", &origin.repository);
+    url.query_pairs_mut().append_pair("mount", &digest).append_pair("from", &origin);
     let mut call = Call::new(Method::POST, url, &digest);
-    call.mount_from = Some(&origin.repository);
+    call.mount_from = Some(&origin);
     match repository.send(&call, &[200, 201, 202, 204]).await {
         Ok(response) if response.status() == StatusCode::ACCEPTED => {
             Ok(Session::of(repository, &response).ok().map(Box::new).map(Begun::Session))
@@ -152,9 +159,16 @@ async fn mount(repository: &Repository, blob: &dyn BlobSource) -> Result<Option<
 }
 
 /// The repository of the same registry from which the blob could be mounted.
-fn mountable<'a>(repository: &Repository, blob: &'a dyn BlobSource) -> Option<&'a Origin> {
-    blob.origin()
-        .filter(|origin| origin.registry == repository.registry_name() && origin.repository != repository.name())
+/// The repository of the same registry from which a blob can be mounted: that out of which it comes, or one
+/// in which this run has put it.
+fn mountable(repository: &Repository, blob: &dyn BlobSource) -> Option<String> {
+    let host = repository.registry_name();
+    let placed = || {
+        let key = (host.to_owned(), blob.descriptor().digest);
+        lock(&repository.registry().shared.placed).get(&key).cloned()
+    };
+    let origin = blob.origin().filter(|origin| origin.registry == host).map(|origin| origin.repository.clone());
+    origin.or_else(placed).filter(|near| near != repository.name())
 }
 
 async fn begin(repository: &Repository, descriptor: &Descriptor) -> Result<Session, RegistryError> {

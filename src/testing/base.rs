@@ -10,7 +10,13 @@ use crate::oci::{Digest, canonical_json};
 pub struct Base {
     platforms: Vec<String>,
     python: (u8, u8),
+    libc: String,
+    loader: &'static str,
+    release: &'static str,
+    environment: Vec<String>,
+    steps: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
+    links: Vec<(String, String)>,
 }
 
 impl Default for Base {
@@ -18,7 +24,13 @@ impl Default for Base {
         Self {
             platforms: ["linux/amd64", "linux/arm64"].map(str::to_owned).to_vec(),
             python: (11, 9),
+            libc: glibc(36),
+            loader: "ld-linux-x86-64.so.2",
+            release: "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n",
+            environment: vec!["PATH=/usr/local/bin:/usr/bin:/bin".to_owned()],
+            steps: Vec::new(),
             files: Vec::new(),
+            links: Vec::new(),
         }
     }
 }
@@ -35,6 +47,49 @@ impl Base {
     #[must_use]
     pub fn python(mut self, minor: u8, patch: u8) -> Self {
         self.python = (minor, patch);
+        self
+    }
+
+    /// With glibc 2.`minor`.
+    #[must_use]
+    pub fn glibc(mut self, minor: u16) -> Self {
+        self.libc = glibc(minor);
+        self
+    }
+
+    /// With musl 1.2 in place of glibc.
+    #[must_use]
+    pub fn musl(mut self) -> Self {
+        self.libc = String::from("1.2.5\0musl libc (x86_64)\nVersion %s\n\0");
+        self.loader = "ld-musl-x86_64.so.1";
+        self
+    }
+
+    /// With the name of another release, Debian 13.
+    #[must_use]
+    pub fn trixie(mut self) -> Self {
+        self.release = "ID=debian\nVERSION_ID=\"13\"\nVERSION_CODENAME=trixie\n";
+        self
+    }
+
+    /// With these variables alone, each as `NAME=VALUE`.
+    #[must_use]
+    pub fn environment(mut self, variables: &[&str]) -> Self {
+        self.environment = variables.iter().map(|variable| (*variable).to_owned()).collect();
+        self
+    }
+
+    /// With one more `ONBUILD` step.
+    #[must_use]
+    pub fn step(mut self, step: &str) -> Self {
+        self.steps.push(step.to_owned());
+        self
+    }
+
+    /// With one more symbolic link, at a path without a leading slash.
+    #[must_use]
+    pub fn link(mut self, path: &str, target: &str) -> Self {
+        self.links.push((path.to_owned(), target.to_owned()));
         self
     }
 
@@ -62,7 +117,10 @@ impl Base {
         for platform in &self.platforms {
             let platform = platform_fields(platform);
             let mut config = platform.clone();
-            config["config"] = json!({ "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"] });
+            config["config"] = json!({ "Env": self.environment });
+            if !self.steps.is_empty() {
+                config["config"]["OnBuild"] = json!(self.steps);
+            }
             config["rootfs"] = json!({ "type": "layers", "diff_ids": [diff_id] });
             let config = blob("application/vnd.oci.image.config.v1+json", canonical_json(&config));
             let media_type = "application/vnd.oci.image.manifest.v1+json";
@@ -82,13 +140,10 @@ impl Base {
         let program = |banner: &str| [banner.as_bytes(), &[b'x'; 4096]].concat();
         let python = format!("usr/local/bin/python3.{minor}");
         let mut files = vec![
-            (python, program(&format!("\x7fELF\0/lib64/ld-linux-x86-64.so.2\x003.{minor}.{patch}\0"))),
+            (python, program(&format!("\x7fELF\0/lib64/{}\x003.{minor}.{patch}\0", self.loader))),
             (format!("usr/local/lib/python3.{minor}/os.py"), Vec::new()),
-            (
-                "usr/lib/libc.so.6".to_owned(),
-                program("\x7fELF\0GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n\0"),
-            ),
-            ("etc/os-release".to_owned(), b"ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n".to_vec()),
+            ("usr/lib/libc.so.6".to_owned(), program(&format!("\x7fELF\0{}", self.libc))),
+            ("etc/os-release".to_owned(), self.release.as_bytes().to_vec()),
         ];
         files.extend(self.files.iter().cloned());
         let mut tar = tar::Builder::new(Vec::new());
@@ -97,11 +152,17 @@ impl Base {
             header.set_size(contents.len() as u64);
             tar.append_data(&mut header, path, &contents[..]).expect("a vector takes everything");
         }
-        let mut link = header(tar::EntryType::Symlink);
-        let target = format!("python3.{minor}");
-        tar.append_link(&mut link, "usr/local/bin/python3", target).expect("a vector takes everything");
+        let python = ("usr/local/bin/python3".to_owned(), format!("python3.{minor}"));
+        for (path, target) in std::iter::once(&python).chain(&self.links) {
+            let mut link = header(tar::EntryType::Symlink);
+            tar.append_link(&mut link, path, target).expect("a vector takes everything");
+        }
         tar.into_inner().expect("a vector takes everything")
     }
+}
+
+fn glibc(minor: u16) -> String {
+    format!("GNU C Library (Debian GLIBC 2.{minor}-9) stable release version 2.{minor}.\n\0")
 }
 
 fn header(kind: tar::EntryType) -> tar::Header {

@@ -1,6 +1,6 @@
 //! Debian packages and an archive of them, in code.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, io::Write as _};
 
 use crate::oci::Digest;
 
@@ -63,6 +63,15 @@ impl Deb {
         deb
     }
 
+    /// Its lines of a `Contents` file.
+    fn contents(&self) -> String {
+        let mut lines = String::new();
+        for (path, _) in &self.files {
+            let _ = writeln!(lines, "{path} misc/{}", self.name);
+        }
+        lines
+    }
+
     fn path(&self) -> String {
         // An epoch does not stand in file names.
         let version = self.version.rsplit(':').next().unwrap_or(&self.version);
@@ -95,10 +104,13 @@ impl DebianArchive {
             self.files.insert(path, bytes);
         }
         let mut release = format!("Codename: {codename}\nDate: {date}\nComponents: main\nSHA256:\n");
+        let contents = gzip(packages.iter().map(Deb::contents).collect::<String>().as_bytes());
         for architecture in ["amd64", "arm64"] {
-            let name = format!("main/binary-{architecture}/Packages");
-            let _ = writeln!(release, " {} {} {name}", Digest::of(index.as_bytes()).hex(), index.len());
-            self.files.insert(format!("dists/{codename}/{name}"), index.clone().into_bytes());
+            let names = [format!("main/binary-{architecture}/Packages"), format!("main/Contents-{architecture}.gz")];
+            for (name, bytes) in names.into_iter().zip([index.clone().into_bytes(), contents.clone()]) {
+                let _ = writeln!(release, " {} {} {name}", Digest::of(&bytes).hex(), bytes.len());
+                self.files.insert(format!("dists/{codename}/{name}"), bytes);
+            }
         }
         self.files.insert(format!("dists/{codename}/InRelease"), release.into_bytes());
         self
@@ -111,11 +123,16 @@ impl DebianArchive {
     }
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    writer.write_all(bytes).and_then(|()| writer.finish()).expect("a vector takes everything")
+}
+
 fn tar(files: &[(String, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, contents) in files {
         let mut header = tar::Header::new_gnu();
-        header.set_mode(0o644);
+        header.set_mode(if path.starts_with("./usr/bin/") { 0o755 } else { 0o644 });
         header.set_uid(0);
         header.set_gid(0);
         header.set_mtime(1_700_000_000);

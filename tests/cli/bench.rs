@@ -55,8 +55,13 @@ impl Bench {
 
     /// Writes a base image with a Python into the project's folder `base`.
     pub(super) fn write_base(&self, base: &Base) {
+        self.write_base_to("base", base);
+    }
+
+    /// Writes a base image with a Python into this folder of the project.
+    pub(super) fn write_base_to(&self, folder: &str, base: &Base) {
         for (path, contents) in base.layout() {
-            self.write(&format!("base/{path}"), &contents);
+            self.write(&format!("{folder}/{path}"), &contents);
         }
     }
 

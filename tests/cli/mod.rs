@@ -7,6 +7,12 @@ mod bench;
 mod building;
 mod caching;
 mod copying;
+mod differing;
+mod drafting;
+mod foreseeing;
+mod helping;
+#[cfg(feature = "serve")]
+mod fleet;
 mod inspecting;
 mod interrupting;
 #[cfg(feature = "serve")]
@@ -15,6 +21,7 @@ mod over;
 mod private_index;
 #[cfg(feature = "serve")]
 mod pushing;
+mod rebasing;
 mod refusing;
 mod reporting;
 #[cfg(feature = "serve")]

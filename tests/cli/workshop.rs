@@ -27,13 +27,18 @@ use crate::registry::world::{World, client, noise, read};
 /// Puts a base for two platforms, with a file of `size` bytes beside Python, into a registry. Its one
 /// layer.
 pub(super) async fn put_base(world: &World, size: usize) -> Descriptor {
+    put(world, "base/python:3.11", &Base::default().file("opt/data", &noise(1, size))).await
+}
+
+/// Puts `base` into a registry under this name. Its one layer.
+pub(super) async fn put(world: &World, name: &str, base: &Base) -> Descriptor {
     let folder = tempfile::tempdir().unwrap();
-    for (path, bytes) in Base::default().file("opt/data", &noise(1, size)).layout() {
+    for (path, bytes) in base.layout() {
         write_atomic(&folder.path().join(path), &bytes).unwrap();
     }
     let source = LayoutSource::open(folder.path(), None).unwrap();
     let graph = Graph::read(&source, source.root().await.unwrap()).await.unwrap();
-    graph.deliver(&client().sink(&world.reference("base/python:3.11"), &[]).unwrap()).await.unwrap();
+    graph.deliver(&client().sink(&world.reference(name), &[]).unwrap()).await.unwrap();
     let layers = graph.blobs().iter().map(|blob| blob.descriptor().clone());
     layers.max_by_key(|layer| layer.size).unwrap()
 }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 
+mod archives;
 mod bases;
 mod days;
+mod needs;
 mod world;

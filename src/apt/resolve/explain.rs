@@ -96,7 +96,7 @@ impl<'a> Work<'a> {
     fn versions(&self, name: &str) -> Option<String> {
         let versions = self.universe.versions(name);
         let told: Vec<String> =
-            versions.iter().take(TOLD).map(|one| format!("{} ({})", one.package.version, one.origin.suite)).collect();
+            versions.iter().take(TOLD).map(|one| format!("{} ({})", one.package.version, one.origin.word())).collect();
         (!told.is_empty()).then(|| format!("{name} {}", told.join(", ")))
     }
 
@@ -106,7 +106,7 @@ impl<'a> Work<'a> {
             let mut versions = self.universe.versions(&wanted.name).iter();
             versions.find(|one| one.origin.standing == Standing::OnRequest && wanted.accepts(&one.package.version))
         })?;
-        let name = format!("{}/{}", found.package.name, found.origin.suite);
+        let name = format!("{}/{}", found.package.name, found.origin.word());
         Some(Hint::new(format!("add `{name}` to `debian.packages`")))
     }
 

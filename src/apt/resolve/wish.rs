@@ -10,7 +10,7 @@ use crate::{
 pub(super) struct Wish<'a> {
     /// Name, and the version if one is asked for.
     pub(super) wanted: Alternative,
-    /// The suite, if one is asked for.
+    /// The suite or the archive, if one is asked for.
     pub(super) suite: Option<&'a str>,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Wish<'a> {
             return universe.meeting(&self.wanted);
         }
         let versions = universe.versions(&self.wanted.name).iter();
-        let of_suite = |candidate: &Candidate| self.suite.is_none_or(|suite| candidate.origin.suite == suite);
+        let of_suite = |candidate: &Candidate| self.suite.is_none_or(|suite| candidate.origin.word() == suite);
         versions.filter(|candidate| of_suite(candidate) && fits(&candidate.package, &self.wanted)).take(1).collect()
     }
 }

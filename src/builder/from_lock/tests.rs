@@ -150,7 +150,7 @@ async fn what_cannot_be_had_is_told() {
         &lock.replace(">=3.11", ">=3.12"),
         "",
         "`uv.lock` is for Python >=3.12, and the base has 3.11.2 on linux/amd64 | \
-         take a `base` with such a Python, or lock the project again for this one",
+         take a `base` with such a Python, or lock the project again",
     )
     .await;
     check("version = 1\npackage = 3\n", "", "uv.lock: 3 | invalid type: integer `3`, expected a sequence | ").await;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::export::Export;
-use crate::python::PackageName;
+use crate::{cli::recipes::Several, python::PackageName};
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
@@ -14,6 +14,7 @@ Examples:
   wheelwright lock app.toml --upgrade          choose everything anew, the base and Debian packages included
   wheelwright lock app.toml --upgrade numpy    the newest numpy that the others allow, and nothing else
   wheelwright lock app.toml --upgrade base     what the name of the base image means now
+  wheelwright lock recipes                     every recipe in a folder, side by side
   wheelwright lock --explain numpy             why this version, this file, and who asked for it
   wheelwright lock --export requirements -o requirements.txt
   wheelwright lock --export pylock --platform linux/amd64 -o pylock.toml
@@ -29,8 +30,12 @@ each wheel lies, so a pylock has the URLs under which the indexes list them at t
 /// `lock`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// The recipe [default: wheelwright.toml, or pyproject.toml with a tool.wheelwright table]
-    recipe: Option<PathBuf>,
+    /// The recipe, or several; a folder stands for the recipes in it [default: wheelwright.toml, or
+    /// pyproject.toml with a tool.wheelwright table]
+    #[arg(value_name = "RECIPE")]
+    recipes: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) several: Several,
     /// Choose everything anew, or only PACKAGE: a distribution, a Debian package (they move together),
     /// or `base` for the base image; may be given several times
     #[arg(long, value_name = "PACKAGE", num_args = 0..=1, conflicts_with_all = ["locked", "export"])]
@@ -58,17 +63,16 @@ pub(super) enum Upgrade {
 }
 
 impl Arguments {
-    /// The recipe. `--upgrade app.toml` means the recipe too: no distribution is called so.
-    pub(super) fn recipe(&self) -> Option<&Path> {
-        let misread = || self.upgrade.iter().flatten().find(|name| is_recipe(name));
-        self.recipe.as_deref().or_else(|| misread().map(Path::new))
+    /// The recipes. `--upgrade app.toml` means a recipe too: no distribution is called so.
+    pub(super) fn recipes(&self) -> Vec<PathBuf> {
+        let misread = self.upgrade.iter().flatten().filter(|name| is_recipe(name)).map(PathBuf::from);
+        misread.chain(self.recipes.iter().cloned()).collect()
     }
 
     /// What is chosen anew.
     pub(super) fn upgrade(&self) -> Upgrade {
         let Some(only) = &self.upgrade else { return Upgrade::Nothing };
-        let names: Vec<String> =
-            only.iter().filter(|name| self.recipe.is_some() || !is_recipe(name)).cloned().collect();
+        let names: Vec<String> = only.iter().filter(|name| !is_recipe(name)).cloned().collect();
         if names.is_empty() { Upgrade::Everything } else { Upgrade::Only(names) }
     }
 }
@@ -93,7 +97,8 @@ mod tests {
     fn upgrades_take_names_or_none() {
         let check = |line: &str, recipe: Option<&str>, upgrade: Upgrade| {
             let arguments = Line::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}")).arguments;
-            assert_eq!((arguments.recipe(), arguments.upgrade()), (recipe.map(Path::new), upgrade), "{line}");
+            let recipes: Vec<PathBuf> = recipe.map(PathBuf::from).into_iter().collect();
+            assert_eq!((arguments.recipes(), arguments.upgrade()), (recipes, upgrade), "{line}");
         };
         let only = |names: &[&str]| Upgrade::Only(names.iter().map(|name| (*name).to_owned()).collect());
         check("lock", None, Upgrade::Nothing);

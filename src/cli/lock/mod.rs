@@ -7,37 +7,73 @@ mod export;
 
 pub(super) use arguments::{Arguments, EXAMPLES};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{
+    Outcome,
     error::CliError,
     project::{ProjectFile, Written},
+    recipes::{self, Fates},
     session::Session,
 };
 use crate::{
-    builder::{Builder, Kept},
+    builder::{Builder, Kept, RemoteCache},
     lock::{Lock, Stale},
 };
 use arguments::Upgrade;
 
-/// Chooses what the lock does not say yet and writes it.
+/// Chooses what the lock does not say yet and writes it; of several recipes, each.
 ///
 /// # Errors
 /// When the recipe is wrong or cannot be met.
-pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<String, CliError> {
-    let file = ProjectFile::open(arguments.recipe(), Path::new("."))?;
+pub(super) async fn run(session: &Session, arguments: &Arguments) -> Result<Outcome, CliError> {
+    let recipes = recipes::named(&arguments.recipes())?;
+    if recipes.len() > 1 {
+        return several(session, (recipes, arguments)).await;
+    }
+    let file = ProjectFile::open(recipes.first().map(PathBuf::as_path), Path::new("."))?;
+    one(session, &session.builder()?, (file, arguments)).await.map(Outcome::from)
+}
+
+async fn several(session: &Session, (recipes, arguments): (Vec<PathBuf>, &Arguments)) -> Result<Outcome, CliError> {
+    let alone = [("--explain", !arguments.explain.is_empty()), ("--export", arguments.export.format.is_some())];
+    if let Some((flag, _)) = alone.into_iter().find(|(_, given)| *given) {
+        return Err(CliError::OneRecipe { flag, recipes: recipes.len() });
+    }
     let builder = session.builder()?;
+    let work = async |path: PathBuf| {
+        let name = path.display().to_string();
+        let session = session.within(&name);
+        let locked = async {
+            let builder = builder.within(&name, RemoteCache::default())?;
+            one(&session, &builder, (ProjectFile::open(Some(&path), Path::new("."))?, arguments)).await
+        };
+        let locked: Result<String, CliError> = locked.await;
+        locked.inspect_err(|error| session.note(&format!("failed: {error}")))
+    };
+    let names: Vec<String> = recipes.iter().map(|path| path.display().to_string()).collect();
+    let fates = arguments.several.fleet(session).each(recipes, work).await;
+    let fates = Fates::of(names, fates);
+    let told: String = fates.done.iter().map(|(_, told)| told.as_str()).collect();
+    Ok(Outcome::partly(format!("{told}\n{}", fates.closing("locked", None)), fates.failures))
+}
+
+async fn one(
+    session: &Session,
+    builder: &Builder,
+    (file, arguments): (ProjectFile, &Arguments),
+) -> Result<String, CliError> {
     let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
     if !arguments.explain.is_empty() {
-        let lock = fresh(session, &builder, &file, policy).await?;
-        return explain::run(&builder, &file, &lock, &arguments.explain).await;
+        let lock = fresh(session, builder, &file, policy).await?;
+        return explain::run(builder, &file, &lock, &arguments.explain).await;
     }
     if arguments.export.format.is_some() {
-        let lock = fresh(session, &builder, &file, policy).await?;
-        return export::run(&builder, &file, &lock, &arguments.export).await;
+        let lock = fresh(session, builder, &file, policy).await?;
+        return export::run(builder, &file, &lock, &arguments.export).await;
     }
     if arguments.locked {
-        let lock = fresh(session, &builder, &file, policy).await?;
+        let lock = fresh(session, builder, &file, policy).await?;
         return Ok(format!("fresh: {}\n{}", file.lock_path().display(), changes::contents(&lock)));
     }
     let upgrade = arguments.upgrade();

@@ -9,7 +9,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Reporter, Screen, lines::stage};
+use super::{Reporter, Screen, lines::stage, within};
 use crate::{
     cli::{
         quantity,
@@ -114,6 +114,7 @@ impl Observer for Bars {
             Event::Advanced { task, bytes } => self.picture().advance(*task, *bytes),
             Event::Finished { task } => self.finish_task(*task),
             Event::Warning { message, hint } => self.text(&self.words.warning(message, *hint)),
+            Event::Within { recipe, event } => within(recipe, event, |named| self.observe(named)),
         }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Every object has `event`: `stage` (`name`, `subject`), `started` (`task`, `name`, `total` in bytes or
 //! null), `advanced` (`task`, `name`, `done` in bytes; at most one for each MiB), `finished` (the same),
-//! `warning` (`message`, `hint` or null), `note` (`message`).
+//! `warning` (`message`, `hint` or null), `note` (`message`). Where several recipes are built, those about one
+//! of them have `recipe`, its name.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Reporter, Screen, running::Running};
+use super::{Reporter, Screen, running::Running, within};
 use crate::{
     oci::canonical_json,
     progress::{Event, Observer, Task, TaskKind},
@@ -31,33 +32,54 @@ impl Json {
     fn write(&self, object: &Value) {
         self.screen.text(&String::from_utf8_lossy(&canonical_json(object)));
     }
+
+    /// The object for `event`; nothing where the last one was just written.
+    fn object(&self, event: &Event<'_>) -> Option<Value> {
+        Some(match event {
+            Event::Stage { name, subject } => json!({ "event": "stage", "name": name, "subject": subject }),
+            Event::Started { task, total } => {
+                self.running.start(*task, *total);
+                on_task("started", *task, "total", json!(total))
+            }
+            Event::Advanced { task, bytes } => {
+                let amount = self.running.advance(*task, *bytes, STEP)?;
+                on_task("advanced", *task, "done", json!(amount.done))
+            }
+            Event::Finished { task } => {
+                let amount = self.running.finish(*task);
+                on_task("finished", *task, "done", json!(amount.done))
+            }
+            Event::Warning { message, hint } => {
+                let hint = hint.map(ToString::to_string);
+                json!({ "event": "warning", "message": message, "hint": hint })
+            }
+            Event::Within { recipe, event } => {
+                let mut object = within(recipe, event, |named| self.object(named))?;
+                plain(event, &mut object);
+                object["recipe"] = (*recipe).into();
+                object
+            }
+        })
+    }
 }
 
 impl Observer for Json {
     fn observe(&self, event: &Event<'_>) {
-        match event {
-            Event::Stage { name, subject } => {
-                self.write(&json!({ "event": "stage", "name": name, "subject": subject }));
-            }
-            Event::Started { task, total } => {
-                self.running.start(*task, *total);
-                self.write(&on_task("started", *task, "total", json!(total)));
-            }
-            Event::Advanced { task, bytes } => {
-                if let Some(amount) = self.running.advance(*task, *bytes, STEP) {
-                    self.write(&on_task("advanced", *task, "done", json!(amount.done)));
-                }
-            }
-            Event::Finished { task } => {
-                let amount = self.running.finish(*task);
-                self.write(&on_task("finished", *task, "done", json!(amount.done)));
-            }
-            Event::Warning { message, hint } => {
-                let hint = hint.map(ToString::to_string);
-                self.write(&json!({ "event": "warning", "message": message, "hint": hint }));
-            }
+        if let Some(object) = self.object(event) {
+            self.write(&object);
         }
     }
+}
+
+/// Says of an event of one recipe what it says itself: its name stands beside it.
+fn plain(event: &Event<'_>, object: &mut Value) {
+    let (key, value) = match event {
+        Event::Stage { name, .. } => ("name", *name),
+        Event::Started { task, .. } | Event::Advanced { task, .. } | Event::Finished { task } => ("name", task.name),
+        Event::Warning { message, .. } => ("message", *message),
+        Event::Within { .. } => return,
+    };
+    object[key] = value.into();
 }
 
 impl Reporter for Json {
@@ -83,6 +105,7 @@ mod tests {
         super::testing::{Kept, play},
         *,
     };
+    use crate::progress::Within;
 
     #[test]
     fn every_event_is_an_object() {
@@ -100,6 +123,13 @@ mod tests {
         {"event":"started","name":"wheels","task":"layer","total":2000}
         {"done":500,"event":"finished","name":"wheels","task":"layer"}
         "#);
+        assert_eq!(text.lines().count(), 9);
+        let screen = Kept::new();
+        let json: Arc<dyn Observer> = Arc::new(Json::new(Arc::clone(&screen) as Arc<dyn Screen>));
+        play(&Within::new("app.toml", Arc::clone(&json)));
+        let named = screen.take();
+        assert_eq!(named.replace(r#","recipe":"app.toml""#, ""), text);
+        assert_eq!(named.matches("app.toml").count(), 9, "{named}");
         assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
     }
 }

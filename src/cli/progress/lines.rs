@@ -8,6 +8,7 @@ use std::{
 use super::{
     Reporter, Screen,
     running::{Amount, Running},
+    within,
 };
 use crate::{
     cli::{
@@ -46,6 +47,9 @@ impl Plain {
 
 impl Observer for Plain {
     fn observe(&self, event: &Event<'_>) {
+        if let Event::Within { recipe, event } = event {
+            return within(recipe, event, |named| self.observe(named));
+        }
         if let Event::Warning { message, hint } = event {
             return self.screen.text(&self.words.warning(message, *hint));
         }
@@ -66,7 +70,7 @@ impl Observer for Plain {
                 let done = [done(task.kind), &visible(task.name), &size(amount)].join(" ");
                 self.screen.text(done.trim_end());
             }
-            Event::Warning { .. } => {}
+            Event::Warning { .. } | Event::Within { .. } => {}
         }
     }
 }
@@ -117,7 +121,10 @@ fn size(amount: Amount) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::testing::{Kept, play},
+        super::{
+            OfRecipe,
+            testing::{Kept, play},
+        },
         *,
     };
 
@@ -130,6 +137,19 @@ mod tests {
         let expect = "resolving linux/amd64\ndownloaded a-1-py3-none-any.whl (3.0 MB)\n\
                       downloaded b-1-py3-none-any.whl (10 B)\nwarning: a differs\nhint: pin it\n\
                       made layer wheels (500 B of 2.0 kB)\nwrote app.lock\n";
+        assert_eq!(screen.take(), expect);
+    }
+
+    #[test]
+    fn lines_name_the_recipe_where_there_are_several() {
+        let screen = Kept::new();
+        let reporter = Plain::new(Arc::clone(&screen) as Arc<dyn Screen>, false, Detail::Everything);
+        let reporter = OfRecipe::new("app.toml".to_owned(), Arc::new(reporter));
+        play(&reporter);
+        reporter.note("wrote app.lock");
+        let expect = "app.toml: resolving linux/amd64\ndownloaded app.toml: a-1-py3-none-any.whl (3.0 MB)\n\
+                      downloaded app.toml: b-1-py3-none-any.whl (10 B)\nwarning: app.toml: a differs\nhint: pin it\n\
+                      made layer app.toml: wheels (500 B of 2.0 kB)\napp.toml: wrote app.lock\n";
         assert_eq!(screen.take(), expect);
     }
 

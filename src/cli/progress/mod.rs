@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::args::Progress;
-use crate::progress::Observer;
+use crate::progress::{Event, Observer, Task};
 
 pub(super) use lines::Lines;
 
@@ -33,6 +33,48 @@ pub(super) trait Reporter: Observer {
 pub(super) trait Screen: Send + Sync {
     /// Shows `text`, which may have several lines; the last one is ended.
     fn text(&self, text: &str);
+}
+
+/// What one recipe among several has its reporter say.
+pub(super) struct OfRecipe {
+    recipe: String,
+    reporter: Arc<dyn Reporter>,
+}
+
+impl OfRecipe {
+    pub(super) const fn new(recipe: String, reporter: Arc<dyn Reporter>) -> Self {
+        Self { recipe, reporter }
+    }
+}
+
+impl Observer for OfRecipe {
+    fn observe(&self, event: &Event<'_>) {
+        self.reporter.observe(&Event::Within { recipe: &self.recipe, event });
+    }
+}
+
+impl Reporter for OfRecipe {
+    fn note(&self, text: &str) {
+        self.reporter.note(&format!("{}: {text}", self.recipe));
+    }
+}
+
+/// Hands on `event` with the recipe's name before what it names.
+fn within<T>(recipe: &str, event: &Event<'_>, hear: impl FnOnce(&Event<'_>) -> T) -> T {
+    let named = |text: &str| format!("{recipe}: {text}");
+    let of = |task: &Task<'_>| named(task.name);
+    match event {
+        Event::Stage { name, subject } => hear(&Event::Stage { name: &named(name), subject }),
+        Event::Started { task, total } => {
+            hear(&Event::Started { task: Task { kind: task.kind, name: &of(task) }, total: *total })
+        }
+        Event::Advanced { task, bytes } => {
+            hear(&Event::Advanced { task: Task { kind: task.kind, name: &of(task) }, bytes: *bytes })
+        }
+        Event::Finished { task } => hear(&Event::Finished { task: Task { kind: task.kind, name: &of(task) } }),
+        Event::Warning { message, hint } => hear(&Event::Warning { message: &named(message), hint: *hint }),
+        Event::Within { event, .. } => hear(event),
+    }
 }
 
 /// The standard error stream as it is.

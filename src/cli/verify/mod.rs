@@ -141,6 +141,17 @@ pub(super) enum Checking {
     Full,
 }
 
+impl Checking {
+    /// The same for a builder; none for not at all.
+    pub(super) const fn depth(self) -> Option<Depth> {
+        match self {
+            Self::Off => None,
+            Self::Quick => Some(Depth::Quick),
+            Self::Full => Some(Depth::Full),
+        }
+    }
+}
+
 /// Checks; returns what is printed, and the exit code that follows from it.
 ///
 /// # Errors
@@ -198,11 +209,7 @@ pub(super) async fn after_build(
     recipe: &Recipe,
     (images, checking): (&[Built], Checking),
 ) -> Result<Vec<Report>, CliError> {
-    let depth = match checking {
-        Checking::Off => return Ok(Vec::new()),
-        Checking::Quick => Depth::Quick,
-        Checking::Full => Depth::Full,
-    };
+    let Some(depth) = checking.depth() else { return Ok(Vec::new()) };
     let demands = demands(recipe)?;
     let checks = Checks { wanted: Check::STATIC.to_vec(), ..Checks::default() };
     let (mut text, mut errors, mut reports) = (String::new(), 0, Vec::new());
@@ -210,14 +217,31 @@ pub(super) async fn after_build(
         let report = builder.verify_built(built, depth, &checks, &demands).await?;
         errors += report.count(Level::Error);
         text.push_str(&text::findings(&report, Level::Error));
-        for (finding, platforms) in text::grouped(&report.findings) {
-            if finding.level() == Level::Warning {
-                session.warn(&text::line(finding, &platforms), finding.hint.as_ref());
-            }
-        }
+        warn(session, &report);
         reports.push(report);
     }
-    if errors > 0 { Err(CliError::Findings { errors, text }) } else { Ok(reports) }
+    let way = "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`";
+    if errors > 0 { Err(CliError::Findings { errors, text, way }) } else { Ok(reports) }
+}
+
+/// Tells what came to be wrong with an image when it was put on another base.
+///
+/// # Errors
+/// When it is not fit to be delivered any more.
+pub(super) fn after_rebase(session: &Session, report: &Report) -> Result<(), CliError> {
+    warn(session, report);
+    let errors = report.count(Level::Error);
+    let text = text::findings(report, Level::Error);
+    let way = "take another base, build the image anew on this one, or rebase with `--verify off`";
+    if errors > 0 { Err(CliError::Findings { errors, text, way }) } else { Ok(()) }
+}
+
+fn warn(session: &Session, report: &Report) {
+    for (finding, platforms) in text::grouped(&report.findings) {
+        if finding.level() == Level::Warning {
+            session.warn(&text::line(finding, &platforms), finding.hint.as_ref());
+        }
+    }
 }
 
 fn checks(arguments: &Verify) -> Checks {
@@ -258,5 +282,5 @@ fn outcome(reports: &[(String, Report)], arguments: &Verify) -> Outcome {
     };
     let worst = reports.iter().filter_map(|(_, report)| report.worst()).max();
     let fails = limit.is_some_and(|limit| worst >= Some(limit));
-    Outcome { text, code: if fails { ExitCode::Findings } else { ExitCode::Success } }
+    Outcome::ended(text, if fails { ExitCode::Findings } else { ExitCode::Success })
 }

@@ -128,13 +128,11 @@ impl<P: Programs> Run<'_, P> {
 
     /// What commands say, where that can be told.
     fn output(&mut self, list: &List) -> Option<String> {
-        let [Command::Simple(simple)] = &list[..] else {
-            self.subshell(|run| run.list(list));
-            return None;
-        };
+        let [Command::Simple(simple)] = &list[..] else { return self.said(list) };
         let words: Option<Vec<String>> = simple.words.iter().flat_map(|word| self.fields(word)).collect();
         let words: Vec<&str> = words.as_ref()?.iter().map(String::as_str).collect();
         match words[..] {
+            [name, ..] if self.has_function(name) => self.said(list),
             ["command", "-v", name] | ["which", name] => Some(self.programs.find(name).unwrap_or_default()),
             _ => {
                 let words: Vec<_> = words.iter().map(|word| Some((*word).to_owned())).collect();

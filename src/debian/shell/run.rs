@@ -48,6 +48,15 @@ pub(super) struct Run<'a, P> {
     depth: usize,
     /// Commands that were not followed, as the script spells them.
     pub(super) undone: Vec<String>,
+    /// What was said so far; none where nobody listens.
+    said: Option<Said>,
+}
+
+/// What commands said together.
+enum Said {
+    Text(String),
+    /// Nobody knows what.
+    Something,
 }
 
 impl<'a, P: Programs> Run<'a, P> {
@@ -63,6 +72,7 @@ impl<'a, P: Programs> Run<'a, P> {
             steps: 0,
             depth: 0,
             undone: Vec::new(),
+            said: None,
         }
     }
 
@@ -100,6 +110,7 @@ impl<'a, P: Programs> Run<'a, P> {
                 for part in all {
                     self.subshell(|run| run.command(part));
                 }
+                self.say(None);
                 None
             }
             Command::If(arms, otherwise) => self.conditional(arms, otherwise),
@@ -119,6 +130,7 @@ impl<'a, P: Programs> Run<'a, P> {
             }
             Command::Redirected(inner, redirections) => {
                 let status = self.command(inner);
+                self.say(None);
                 if let Some(redirection) = self.file_written(redirections) {
                     self.write(&redirection, None, "the output of several commands");
                 }
@@ -153,6 +165,30 @@ impl<'a, P: Programs> Run<'a, P> {
         *self.programs.umask() = umask;
         self.flow = Flow::Next;
         status
+    }
+
+    /// What commands say together, without the last end of line.
+    pub(super) fn said(&mut self, list: &List) -> Option<String> {
+        let before = self.said.replace(Said::Text(String::new()));
+        self.subshell(|run| run.list(list));
+        match std::mem::replace(&mut self.said, before) {
+            Some(Said::Text(text)) => Some(text.trim_end_matches('\n').to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Something is said; none where nobody knows what.
+    fn say(&mut self, text: Option<&str>) {
+        let text = text.filter(|_| self.certainty == Certainty::Certain);
+        match (&mut self.said, text) {
+            (Some(Said::Text(said)), Some(text)) => said.push_str(text),
+            (Some(said), None) => *said = Said::Something,
+            _ => {}
+        }
+    }
+
+    pub(super) fn has_function(&self, name: &str) -> bool {
+        self.functions.contains_key(name)
     }
 
     fn conditional(&mut self, arms: &[(List, List)], otherwise: &List) -> Status {
@@ -221,12 +257,19 @@ impl<'a, P: Programs> Run<'a, P> {
             return self.call_function(&body, words[1..].to_vec());
         }
         if let Some(status) = self.builtin(&program, &words[1..]) {
+            if ["command", "which", "type", "umask"].contains(&program.as_str()) {
+                self.say(None);
+            }
             return status;
         }
         let called = self.programs.call(&words, self.certainty == Certainty::Certain);
         if program == "db_get" {
             // debconf(7): the answer is in this variable.
             self.variables.insert("RET".to_owned(), called.output.clone());
+        }
+        if simple.redirections.iter().all(|redirection| redirection.stream != 1) {
+            // What went well and is known to say nothing, says nothing.
+            self.say(called.output.as_deref().or(called.status.map(|_| "")));
         }
         match target {
             Some(target) => {

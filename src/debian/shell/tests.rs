@@ -135,3 +135,18 @@ fn new_files_lack_the_rights_of_the_mask() {
     check("(umask 77; > /a); > /b", &["/a <- \"\" without 77", "/b <- \"\""], &[]);
     check("if unknown-thing | grep x; then umask 77; fi; umask u=rwx; > /b", &["unknown-thing", "/b <- \"\""], &[]);
 }
+
+#[test]
+fn what_several_commands_say_is_known_where_each_is() {
+    let slave = "slave() { d=$1; echo \"--slave $d/$2\"; }\n";
+    check(
+        &format!("{slave}one $(slave /usr a\nfor x in b c; do slave /man $x; done)"),
+        &["one --slave /usr/a --slave /man/b --slave /man/c"],
+        &[],
+    );
+    check(&format!("{slave}one $(slave /usr a)"), &["one --slave /usr/a"], &[]);
+    check("f() { echo a; echo b >&2; quiet; }\none $(f) \"$(echo c; echo d >/dev/null)\"", &["quiet", "one a c"], &[]);
+    check("one $(echo a; cat /x)", &[], &["one $(echo a; cat /x)"]);
+    check("one $(echo a | sort; echo b)", &["sort"], &["one $(echo a | sort; echo b)"]);
+    check("one $(if cat /x; then echo b; fi)", &[], &["one $(if cat /x; then echo b; fi)"]);
+}

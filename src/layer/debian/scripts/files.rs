@@ -168,12 +168,11 @@ fn remove_empty(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
 /// One file to another name, or into a folder.
 fn copy(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
     let [from, to] = arguments.rest[..] else { return false };
-    let Some(TreeNode { kind: TreeKind::File { body, .. }, mode, .. }) =
-        from.strip_prefix('/').and_then(|from| tree.look(from))
-    else {
-        return false;
+    let (body, mode) = match from.strip_prefix('/').and_then(|from| tree.look(from)) {
+        Some(TreeNode { kind: TreeKind::File { body, .. }, mode, .. }) => (body.clone(), *mode),
+        None if from == "/dev/null" => (Body::Literal(Bytes::new()), 0o644),
+        _ => return false,
     };
-    let (body, mode) = (body.clone(), *mode);
     let into = to.strip_prefix('/').and_then(|to| tree.look(to)).is_some_and(|node| node.kind == TreeKind::Directory);
     let name = from.rsplit('/').next().unwrap_or(from);
     let to = if into { format!("{}/{name}", to.trim_end_matches('/')) } else { to.to_owned() };

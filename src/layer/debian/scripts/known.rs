@@ -30,7 +30,7 @@ fn is_python(package: &str) -> bool {
     let rest = package.strip_prefix("lib").unwrap_or(package);
     let Some(rest) = rest.strip_prefix("python3") else { return false };
     let series = rest.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
-    ["", "-minimal", "-stdlib"].contains(&series)
+    ["", "-minimal", "-stdlib", "-distutils", "-lib2to3"].contains(&series)
 }
 
 #[cfg(test)]
@@ -43,6 +43,7 @@ mod tests {
             ("python3", true),
             ("python3.11-minimal", true),
             ("libpython3.13-stdlib", true),
+            ("python3-distutils", true),
             ("python3-numpy", false),
             ("libc6", true),
             ("libc6-dev", false),

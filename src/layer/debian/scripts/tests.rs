@@ -243,3 +243,14 @@ fn secrets_are_for_root_alone() {
     let files = ["etc/security/opasswd", "etc/environment"];
     assert_eq!(shown(&laid, &files), ["etc/security/opasswd \"\" 600 0:0", "etc/environment \"\" 644 0:0"]);
 }
+
+#[test]
+fn profiles_are_no_business_of_an_image() {
+    let text = "APP_PROFILE=\"/etc/apparmor.d/app\"\nif [ -f \"$APP_PROFILE\" ]; then\nLOCAL=\"/etc/apparmor.d/local/app\"\n\
+                test -e \"$LOCAL\" || {\nmkdir -p `dirname \"$LOCAL\"`\ninstall --mode 644 /dev/null \"$LOCAL\"\n}\n\
+                if aa-enabled --quiet 2>/dev/null; then\napparmor_parser -r -T -W \"$APP_PROFILE\" || true\nfi\nfi";
+    let app = FakeDeb::new("app").file("./etc/apparmor.d/app", b"profile").script("postinst", text);
+    let laid = laid_out(vec![app]);
+    assert_eq!(undone(&laid), [""; 0]);
+    assert_eq!(shown(&laid, &["etc/apparmor.d/local/app"]), ["etc/apparmor.d/local/app \"\" 644 0:0"]);
+}

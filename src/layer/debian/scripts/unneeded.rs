@@ -45,6 +45,15 @@ const SERVICES: &[&str] = &[
     "shadowconfig",
     "restorecon",
     "ischroot",
+    "aa-enabled",
+    "start-stop-daemon",
+    "sysctl",
+    "modprobe",
+    "apparmor_parser",
+    "journalctl",
+    "systemd-machine-id-setup",
+    "systemd-hwdb",
+    "update-binfmts",
 ];
 
 /// Upgrades, of which a new image has none.
@@ -120,6 +129,8 @@ const READERS: &[&str] = &[
     "seq",
     "kill",
     "pidof",
+    "pgrep",
+    "getcap",
     "ps",
     "mountpoint",
     "logger",

@@ -1,0 +1,173 @@
+//! Several recipes side by side: each is delivered when it is whole, and fails alone.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Map, Value};
+
+use super::{Job, Order, Wishes, orders, pushes, settings};
+use crate::{
+    builder::{Builder, Built, BuiltLayer, Made},
+    cli::{
+        Outcome, args,
+        error::CliError,
+        metadata::{self, Delivered},
+        project::ProjectFile,
+        quantity,
+        recipes::Fates,
+        reporting::Target,
+        session::Session,
+        table::{Align, Table},
+    },
+    engine::Engine,
+};
+
+/// A recipe that could be read.
+pub(in crate::cli) struct Entry {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) file: ProjectFile,
+    pub(in crate::cli) orders: Vec<Order>,
+}
+
+/// What is left of a recipe when it is done.
+struct Row {
+    images: Vec<ImageRow>,
+    document: Value,
+    time: Duration,
+}
+
+/// One of its images.
+struct ImageRow {
+    variant: Option<String>,
+    platforms: usize,
+    layers: String,
+    sent: u64,
+    digest: String,
+}
+
+/// Builds and delivers all of `recipes`; returns a table of what became of each, and the failures.
+///
+/// # Errors
+/// When the arguments make no sense for several recipes, or two would go to the same place; then nothing is
+/// made.
+pub(super) async fn run(
+    session: &Session,
+    arguments: &args::Build,
+    (recipes, engine): (Vec<PathBuf>, Option<Engine>),
+) -> Result<Outcome, CliError> {
+    if !arguments.why.is_empty() {
+        return Err(CliError::OneRecipe { flag: "--why", recipes: recipes.len() });
+    }
+    if !arguments.report.iter().all(Target::is_of_each) {
+        return Err(CliError::OneRecipe { flag: "--report", recipes: recipes.len() });
+    }
+    let start = Instant::now();
+    let entries = read(&recipes, arguments.wishes(engine))?;
+    let builder = session.builder_of(settings(session, arguments)?)?;
+    let names: Vec<String> = entries.iter().map(|(name, _)| name.clone()).collect();
+    let work = async |(name, entry): (String, Result<Entry, CliError>)| {
+        let session = session.within(&name);
+        let built = build(&session, &builder, (entry, arguments)).await;
+        built.inspect_err(|error| session.note(&format!("failed: {error}")))
+    };
+    let fates = arguments.several.fleet(session).each(entries, work).await;
+    let fates = Fates::of(names, fates);
+    if let Some(path) = &arguments.metadata_file {
+        let documents = fates.done.iter().map(|(name, row)| (name.clone(), row.document.clone()));
+        metadata::write(path, &Value::Object(documents.collect::<Map<_, _>>()))?;
+    }
+    let text = format!("{}\n{}", table(&fates.done), fates.closing("built", Some(start.elapsed())));
+    Ok(Outcome::partly(text, fates.failures))
+}
+
+/// Reads every recipe. One that is wrong fails alone; two that go to the same place are a mistake of the whole.
+///
+/// # Errors
+/// When two go to the same place.
+pub(in crate::cli) fn read(
+    recipes: &[PathBuf],
+    wishes: Wishes<'_>,
+) -> Result<Vec<(String, Result<Entry, CliError>)>, CliError> {
+    let mut places: BTreeMap<String, String> = BTreeMap::new();
+    let mut entries = Vec::new();
+    for path in recipes {
+        let name = path.display().to_string();
+        let entry = ProjectFile::open(Some(path), Path::new(".")).and_then(|file| {
+            let orders = orders(&file.project.recipe, wishes)?;
+            Ok(Entry { name: name.clone(), file, orders })
+        });
+        for place in entry.iter().flat_map(|entry| &entry.orders).flat_map(|order| &order.destinations) {
+            let destination = place.to_string();
+            if let Some(first) = places.insert(destination.clone(), name.clone())
+                && first != name
+            {
+                return Err(CliError::SameDestination { destination, recipes: [first, name] });
+            }
+        }
+        entries.push((name, entry));
+    }
+    Ok(entries)
+}
+
+async fn build(
+    session: &Session,
+    builder: &Builder,
+    (entry, arguments): (Result<Entry, CliError>, &args::Build),
+) -> Result<Row, CliError> {
+    let start = Instant::now();
+    let Entry { name, file, orders } = entry?;
+    let offline = session.is_offline();
+    let builder = builder.within(&name, arguments.remote.settings(&pushes(&orders), offline)?)?;
+    let done = Job { session, builder: &builder, file: &file, orders: &orders, arguments }.run().await?;
+    let delivered = done.delivered();
+    let images = delivered.iter().map(image).collect();
+    // The images themselves are let go of: of many recipes they would take memory until the end.
+    Ok(Row { images, document: metadata::document(&delivered), time: start.elapsed() })
+}
+
+fn image((built, deliveries): &Delivered<'_>) -> ImageRow {
+    ImageRow {
+        variant: built.variant.clone(),
+        platforms: built.index.images.len(),
+        layers: layers(built),
+        sent: deliveries.iter().map(|(_, delivery)| delivery.bytes_sent()).sum(),
+        digest: built.index.manifest.descriptor().digest.to_string(),
+    }
+}
+
+/// `2 base, 3 cached, 1 built`.
+pub(super) fn layers(built: &Built) -> String {
+    let count = |made: Made| built.layers.iter().filter(|layer: &&BuiltLayer| layer.made == made).count();
+    let counted = [Made::Base, Made::Cached, Made::Remote, Made::Built].map(|made| (count(made), made));
+    let told = counted.into_iter().filter(|(number, _)| *number > 0);
+    told.map(|(number, made)| format!("{number} {made}")).collect::<Vec<_>>().join(", ")
+}
+
+fn table(done: &[(String, Row)]) -> String {
+    let mut table = Table::new([
+        ("recipe", Align::Left),
+        ("variant", Align::Left),
+        ("images", Align::Right),
+        ("layers", Align::Left),
+        ("sent", Align::Right),
+        ("seconds", Align::Right),
+        ("digest", Align::Left),
+    ]);
+    for (name, row) in done {
+        for image in &row.images {
+            table.row([
+                name.clone(),
+                image.variant.clone().unwrap_or_else(|| "-".to_owned()),
+                image.platforms.to_string(),
+                image.layers.clone(),
+                quantity::bytes(image.sent),
+                quantity::seconds(row.time),
+                image.digest.clone(),
+            ]);
+        }
+    }
+    table.render(None)
+}

@@ -1,0 +1,96 @@
+//! One recipe on its way: locked, built, checked, delivered, told of.
+
+use std::time::Instant;
+
+use super::Order;
+use crate::{
+    builder::{Builder, Built, Destination, Reported},
+    cli::{
+        args,
+        error::CliError,
+        lock::{self, Policy},
+        metadata::Delivered,
+        project::ProjectFile,
+        session::Session,
+        verify,
+    },
+    image::Delivery,
+    lock::Lock,
+};
+
+/// What shall be done.
+pub(super) struct Job<'a> {
+    pub(super) session: &'a Session,
+    pub(super) builder: &'a Builder,
+    pub(super) file: &'a ProjectFile,
+    pub(super) orders: &'a [Order],
+    pub(super) arguments: &'a args::Build,
+}
+
+/// What was done.
+pub(super) struct Done<'a> {
+    pub(super) images: Vec<Built>,
+    deliveries: Vec<Vec<(&'a Destination, Delivery)>>,
+}
+
+impl<'a> Job<'a> {
+    /// Does it.
+    ///
+    /// # Errors
+    /// When anything fails; nothing is delivered unless everything was built.
+    pub(super) async fn run(self) -> Result<Done<'a>, CliError> {
+        let start = Instant::now();
+        let (session, project) = (self.session, &self.file.project);
+        let (builder, recorder) = self.builder.recorded();
+        let builder = &builder;
+        let lock = self.lock(builder).await?;
+        let mut images = Vec::new();
+        for order in self.orders {
+            images.push(builder.build(project, &lock, &order.selection).await?);
+        }
+        let checked = verify::after_build(session, builder, &project.recipe, (&images, self.arguments.verify)).await?;
+        let mut deliveries = Vec::new();
+        for (order, built) in self.orders.iter().zip(&images) {
+            let mut here = Vec::new();
+            for destination in &order.destinations {
+                let origin = (project, &lock, &order.selection);
+                here.push((destination, builder.deliver_mended(origin, built, destination).await?));
+            }
+            self.arguments.remote.tell((session, builder), built, &here).await?;
+            deliveries.push(here);
+        }
+        for (built, deliveries) in images.iter().zip(&deliveries) {
+            let sent = deliveries.iter().map(|(_, delivery)| delivery.bytes_sent()).sum();
+            builder.remember_build(project, built, (start.elapsed(), sent))?;
+        }
+        if !self.arguments.report.is_empty() {
+            let both = images.iter().zip(&deliveries).enumerate();
+            let reported = both.map(|(position, (built, deliveries))| Reported {
+                built,
+                deliveries,
+                checked: checked.get(position),
+            });
+            let report = builder.report(project, &reported.collect::<Vec<_>>(), &recorder);
+            let name = project.recipe.name.get_ref();
+            self.arguments.report.iter().try_for_each(|target| target.of(name).write(&report))?;
+        }
+        Ok(Done { images, deliveries })
+    }
+
+    /// The lock, as `--locked` allows it to come about.
+    async fn lock(&self, builder: &Builder) -> Result<Lock, CliError> {
+        let policy = if self.arguments.locked { Policy::Locked } else { Policy::Update };
+        lock::fresh(self.session, builder, self.file, policy).await
+    }
+}
+
+impl Done<'_> {
+    /// The images, each with what came of bringing it to its destinations.
+    pub(super) fn delivered(&self) -> Vec<Delivered<'_>> {
+        let mut delivered: Vec<Delivered<'_>> = Vec::new();
+        for (built, deliveries) in self.images.iter().zip(&self.deliveries) {
+            delivered.push((built, deliveries.iter().map(|(to, delivery)| (*to, delivery.clone())).collect()));
+        }
+        delivered
+    }
+}

@@ -31,14 +31,8 @@ pub fn splice(bytes: &[u8]) {
             method: Method::Deflate,
         });
         let other = Body::Literal(b"between".as_slice().into());
-        let items = [("1", other.clone()), ("2", span.clone()), ("3", other), ("4", span)].map(|(path, body)| Item {
-            path: path.to_owned(),
-            node: Node::File(body),
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            mtime: 0,
-        });
+        let items = [("1", other.clone()), ("2", span.clone()), ("3", other), ("4", span)]
+            .map(|(path, body)| Item { mtime: 0, ..Item::new(path.to_owned(), Node::File(body), 0o644) });
         lay(&items, Format::Gzip, Threads::One, store, &|_| {}).map(files)
     });
     match result {

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     base::{BaseImage, read_base},
+    hint::Hint,
     image::{ConfigLayer, Image, Index, Layer, Manifest, Memory, derive_config},
     layer::{FORMAT, MTIME},
     lock::{Lock, LockedImage, LockedPlatform},
@@ -73,7 +74,10 @@ impl Builder {
         Self::chosen_platforms(project, selection)?.into_iter().map(locked).collect()
     }
 
-    fn chosen_platforms<'a>(project: &'a Project, selection: &'a Selection) -> Result<Vec<&'a Platform>, BuildError> {
+    pub(super) fn chosen_platforms<'a>(
+        project: &'a Project,
+        selection: &'a Selection,
+    ) -> Result<Vec<&'a Platform>, BuildError> {
         let all = || project.recipe.platforms.iter().map(toml::Spanned::get_ref);
         if selection.platforms.is_empty() {
             return Ok(all().collect());
@@ -83,7 +87,7 @@ impl Builder {
                 let list = all().map(Platform::to_string).collect::<Vec<_>>().join(", ");
                 let message = format!("the recipe is for {list}, not for {wanted}");
                 let span = project.recipe.platforms.first().map(toml::Spanned::span).unwrap_or_default();
-                let hint = crate::hint::Hint::new("add the platform to `platforms`");
+                let hint = Hint::new("add the platform to `platforms`");
                 return Err(project.recipe.problem_at(span, message, Some(hint)).into());
             }
         }
@@ -99,26 +103,9 @@ impl Builder {
         let project = site.project;
         // How many layers there is room for depends on the base, so it comes first.
         let base = self.base_image(project, site.below).await?;
-        let others = base.as_ref().map_or(0, |base| base.layers.len()) + usize::from(!variant.scripts.is_empty());
-        let own: Vec<NamePattern> = project.recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect();
-        let strip: Vec<&str> = project
-            .recipe
-            .debian
-            .iter()
-            .flat_map(|debian| &debian.strip)
-            .map(|strip| strip.get_ref().as_str())
-            .collect();
-        let certificates = certificate_digests(project)?;
-        let debian = project.recipe.debian.as_ref();
-        let frame = Frame {
-            encoding: site.encoding,
-            others,
-            beside: site.beside,
-            own: &own,
-            strip: &strip,
-            time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
-            certificates: &certificates,
-        };
+        let below = base.as_ref().map_or(0, |base| base.layers.len());
+        let framing = Framing::of(site, variant, below)?;
+        let frame = framing.frame();
         let planned = plan(site.below, image, frame)?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
         let made = self.make_all(site, frame, planned);
@@ -148,7 +135,11 @@ impl Builder {
     }
 
     /// The base at the locked digest; its layers are named, not read.
-    async fn base_image(&self, project: &Project, below: &LockedPlatform) -> Result<Option<BaseImage>, BuildError> {
+    pub(super) async fn base_image(
+        &self,
+        project: &Project,
+        below: &LockedPlatform,
+    ) -> Result<Option<BaseImage>, BuildError> {
         let Some(digest) = below.base else { return Ok(None) };
         let pinned = match project.recipe.base.get_ref() {
             Base::Registry(reference) => Base::Registry(reference.at(digest)),
@@ -198,6 +189,7 @@ impl Builder {
             layers.push(layer);
         }
         let document: Option<Value> = base.and_then(|base| serde_json::from_slice(&base.config).ok());
+        self.warn_of_steps(document.as_ref());
         let changes = changes(site.project, site.below, document.as_ref(), settings)?;
         let created = self.settings.epoch.unwrap_or(MTIME);
         let config = derive_config(document.as_ref(), platform, &changes, &history, created);
@@ -207,6 +199,57 @@ impl Builder {
         let config_descriptor = crate::image::BlobSource::descriptor(&config).clone();
         let manifest = Manifest::of_image(&config_descriptor, &descriptors, &annotations);
         Ok((Image { platform: platform.clone(), manifest, config, layers }, rows))
+    }
+}
+
+/// What frames the layers of an image.
+pub(super) struct Framing<'s> {
+    encoding: Encoding,
+    others: usize,
+    beside: &'s [&'s LockedImage],
+    own: Vec<NamePattern>,
+    strip: Vec<&'s str>,
+    time_zone: Option<&'s str>,
+    certificates: Vec<(String, Digest)>,
+}
+
+impl<'s> Framing<'s> {
+    /// For an image over a base with `below` layers.
+    pub(super) fn of(site: Site<'s>, variant: &Variant, below: usize) -> Result<Self, BuildError> {
+        let recipe = &site.project.recipe;
+        let debian = recipe.debian.as_ref();
+        Ok(Self {
+            encoding: site.encoding,
+            others: below + usize::from(!variant.scripts.is_empty()),
+            beside: site.beside,
+            own: recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect(),
+            strip: debian.iter().flat_map(|debian| &debian.strip).map(|strip| strip.get_ref().as_str()).collect(),
+            time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
+            certificates: certificate_digests(site.project)?,
+        })
+    }
+
+    pub(super) fn frame(&self) -> Frame<'_> {
+        Frame {
+            encoding: self.encoding,
+            others: self.others,
+            beside: self.beside,
+            own: &self.own,
+            strip: &self.strip,
+            time_zone: self.time_zone,
+            certificates: &self.certificates,
+        }
+    }
+}
+
+impl Builder {
+    /// What a base wants done when others build on it would be shell commands.
+    fn warn_of_steps(&self, base: Option<&Value>) {
+        let steps = base.and_then(|base| base.pointer("/config/OnBuild")?.as_array()).map_or(0, Vec::len);
+        if steps > 0 {
+            let message = format!("the base has {steps} ONBUILD steps, which are kept and not run");
+            self.warn(&message, Some(&Hint::new("do what they say in the recipe, or take another `base`")));
+        }
     }
 }
 

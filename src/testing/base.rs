@@ -14,6 +14,7 @@ pub struct Base {
     loader: &'static str,
     release: &'static str,
     environment: Vec<String>,
+    steps: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
     links: Vec<(String, String)>,
 }
@@ -27,6 +28,7 @@ impl Default for Base {
             loader: "ld-linux-x86-64.so.2",
             release: "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n",
             environment: vec!["PATH=/usr/local/bin:/usr/bin:/bin".to_owned()],
+            steps: Vec::new(),
             files: Vec::new(),
             links: Vec::new(),
         }
@@ -77,6 +79,13 @@ impl Base {
         self
     }
 
+    /// With one more `ONBUILD` step.
+    #[must_use]
+    pub fn step(mut self, step: &str) -> Self {
+        self.steps.push(step.to_owned());
+        self
+    }
+
     /// With one more symbolic link, at a path without a leading slash.
     #[must_use]
     pub fn link(mut self, path: &str, target: &str) -> Self {
@@ -109,6 +118,9 @@ impl Base {
             let platform = platform_fields(platform);
             let mut config = platform.clone();
             config["config"] = json!({ "Env": self.environment });
+            if !self.steps.is_empty() {
+                config["config"]["OnBuild"] = json!(self.steps);
+            }
             config["rootfs"] = json!({ "type": "layers", "diff_ids": [diff_id] });
             let config = blob("application/vnd.oci.image.config.v1+json", canonical_json(&config));
             let media_type = "application/vnd.oci.image.manifest.v1+json";

@@ -213,3 +213,16 @@ fn variables_that_the_base_lacks_are_named() {
       = hint: write `${LIBS:-}` if there need be none, or `$${` for the two signs
     "#);
 }
+
+#[test]
+fn steps_for_builds_on_a_base_are_told_of() {
+    let bench = project(&Base::default().step("RUN pip install ."), "");
+    let run = bench.run("build app.toml --offline --progress off -o oci:dist");
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(
+        run.stderr.matches("warning: the base has 1 ONBUILD steps, which are kept and not run").count(),
+        1,
+        "{run}"
+    );
+    assert_eq!(image(&bench).0["config"]["OnBuild"][0], "RUN pip install .");
+}

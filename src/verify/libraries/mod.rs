@@ -4,6 +4,7 @@
 //! Source: [`ld.so(8)`](https://man7.org/linux/man-pages/man8/ld.so.8.html), glibc's `elf/dl-load.c`,
 //! `elf/dl-version.c` and `elf/dl-lookup.c`, musl's `ldso/dynlink.c`.
 
+mod by_python;
 mod findings;
 mod folders;
 mod known;

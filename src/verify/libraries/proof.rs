@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use super::roots::Need;
 use super::{
+    by_python,
     folders::{Flavour, Folders, Machine, Place},
     known,
     process::{Instead, Missing, Process},
@@ -99,6 +100,7 @@ pub fn prove(tree: &Tree, platform: &Platform, settings: &serde_json::Value, own
     let path = variable(settings, "PATH");
     let path = path.unwrap_or_else(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
     let mut prover = Prover {
+        by_python: by_python::loaded(&folders, owners),
         path: roots::path_folders(&folders, &path),
         siblings: Siblings::new(&folders, owners),
         folders: &folders,
@@ -121,6 +123,8 @@ fn variable(settings: &serde_json::Value, name: &str) -> Option<String> {
 struct Prover<'f, 'a> {
     folders: &'f Folders<'a>,
     siblings: Siblings<'a>,
+    /// Libraries that Python code loads when it is imported.
+    by_python: BTreeSet<&'a str>,
     /// The folders of `PATH`.
     path: Vec<String>,
     proof: Proof,
@@ -152,7 +156,8 @@ impl<'a> Prover<'_, 'a> {
         }
         for (path, node, elf) in all.iter().filter(|(_, _, elf)| !elf.object.extension_module) {
             if !self.reached.contains(*path) && !roots::is_program(node, elf) && elf.object.dynamic {
-                let root = Root { place: roots::place(path, elf), need: Need::Plugin };
+                let need = if self.by_python.contains(path) { Need::Import } else { Need::Plugin };
+                let root = Root { place: roots::place(path, elf), need };
                 self.within(roots::interpreter(&pythons, path).copied(), root);
             }
         }
@@ -286,6 +291,11 @@ impl<'a> Prover<'_, 'a> {
                 open.retain(|(hash, _)| others.defined.binary_search(hash).is_err());
                 if open.is_empty() {
                     break;
+                }
+            }
+            if !open.is_empty() {
+                for others in self.siblings.required_by(path).filter_map(|elf| elf.symbols.as_ref()) {
+                    open.retain(|(hash, _)| others.defined.binary_search(hash).is_err());
                 }
             }
             self.resolved.insert(path.clone());

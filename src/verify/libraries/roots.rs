@@ -11,7 +11,7 @@ use crate::{
 pub enum Need {
     /// A program that people start: in a folder of `PATH`.
     Start,
-    /// An extension module.
+    /// An extension module, or a library that is loaded when a module is imported.
     Import,
     /// Nothing loads it at start: a plug-in, a module that is tried, a program that another one calls.
     Plugin,

@@ -45,20 +45,34 @@ impl<'a> Siblings<'a> {
     /// The library `name` of a wheel, for an object at `by`.
     pub(super) fn find(&self, name: &str, by: &str) -> Option<Sibling<'a>> {
         let found = self.libraries.get(name)?;
-        let of = |path: &str| match self.owners.find(path) {
-            Some(Owner::Wheel(owner)) => Some(owner.split(' ').next().unwrap_or(owner).to_owned()),
-            _ => None,
-        };
-        let user = of(by).map(|name| normalized(&name));
+        let user = self.distribution(by);
         let is_required = |path: &str| {
-            let owner = of(path).map(|name| normalized(&name));
-            owner == user
-                || owner.zip(user.as_ref()).is_some_and(|(owner, user)| {
-                    self.requires.get(user).is_some_and(|requires| requires.contains(&owner))
-                })
+            let owner = self.distribution(path);
+            owner == user || self.requires(user.as_ref(), owner.as_ref())
         };
         let (path, elf) = found.iter().find(|(path, _)| is_required(path)).or_else(|| found.first())?;
         Some(Sibling { path, elf, required: is_required(path) })
+    }
+
+    /// Libraries and modules of the distributions that the one with `by` requires: its Python code can load
+    /// them first, for everybody to see (`RTLD_GLOBAL`), as that of `usearch` does.
+    pub(super) fn required_by(&self, by: &str) -> impl Iterator<Item = &'a Elf> {
+        let user = self.distribution(by);
+        let all = self.libraries.values().flatten();
+        all.filter(move |(path, _)| self.requires(user.as_ref(), self.distribution(path).as_ref())).map(|(_, elf)| *elf)
+    }
+
+    fn requires(&self, user: Option<&String>, owner: Option<&String>) -> bool {
+        let pair = user.zip(owner);
+        pair.is_some_and(|(user, owner)| self.requires.get(user).is_some_and(|requires| requires.contains(owner)))
+    }
+
+    /// The distribution that brought the file at `path`.
+    fn distribution(&self, path: &str) -> Option<String> {
+        match self.owners.find(path) {
+            Some(Owner::Wheel(owner)) => Some(normalized(owner.split(' ').next().unwrap_or(owner))),
+            _ => None,
+        }
     }
 }
 

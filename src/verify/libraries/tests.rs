@@ -301,3 +301,49 @@ fn modules_that_no_loader_loads_are_named() {
     let told: Vec<_> = findings.iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect();
     assert_eq!(told, ["WW109 the file is cut: it ends before what its headers name", "WW109 it is no shared library",]);
 }
+
+#[test]
+fn the_one_library_that_python_code_loads_is_imported() {
+    let told = |files: &[(&str, Vec<u8>)], source: &str| {
+        let record = files.iter().map(|(path, _)| format!("{path},,\n")).collect::<Vec<_>>().concat();
+        let mut all: Vec<(String, Vec<u8>)> =
+            files.iter().map(|(path, bytes)| (format!("{SITE}/{path}"), bytes.clone())).collect();
+        all.push((format!("{SITE}/p/ffi.py"), source.as_bytes().to_vec()));
+        all.push((format!("{SITE}/p-1.0.dist-info/RECORD"), format!("p/ffi.py,,\n{record}").into_bytes()));
+        let all: Vec<_> = all.iter().map(|(path, bytes)| (path.as_str(), bytes.clone())).collect();
+        found(system(&all), &[]).iter().map(|finding| finding.code.to_string()).collect::<Vec<_>>()
+    };
+    let library = |name: &str| Library::new(name).needs("libstdc++.so.6").build();
+    let one = ("p/libp.so", library("libp.so"));
+    assert_eq!(told(std::slice::from_ref(&one), "import os\nimport ctypes\n"), ["WW101"]);
+    assert_eq!(told(std::slice::from_ref(&one), "from cffi import FFI\n"), ["WW101"]);
+    assert_eq!(told(std::slice::from_ref(&one), "import os\n"), ["WW102"]);
+    // One of several may be for another day, but not if the one needs the other.
+    let other = ("p/libq.so", library("libq.so"));
+    assert_eq!(told(&[one.clone(), other.clone()], "import ctypes\n"), ["WW102"]);
+    let both = ("p/libp.so", Library::new("libp.so").needs("libq.so").runpath("$ORIGIN").build());
+    assert_eq!(told(&[both, other], "import ctypes\n"), ["WW101"]);
+    // Where there is an extension module, that says what is needed.
+    assert_eq!(told(&[one, ("p/m.so", module("m").build())], "import ctypes\n"), ["WW102"]);
+}
+
+#[test]
+fn symbols_of_required_distributions_may_be_loaded_before() {
+    let told = |requires: &str| {
+        let of = |name: &str, requires: &str| {
+            let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{requires}\n");
+            let module = format!("{name}/m.so");
+            [
+                (format!("{SITE}/{name}-1.0.dist-info/METADATA"), metadata.into_bytes()),
+                (format!("{SITE}/{name}-1.0.dist-info/RECORD"), format!("{module},,\n").into_bytes()),
+            ]
+        };
+        let mut all = [of("user", requires), of("giver", "")].concat();
+        all.push((format!("{SITE}/user/m.so"), module("m").undefined("given").build()));
+        all.push((format!("{SITE}/giver/m.so"), module("m").defines("given").build()));
+        let all: Vec<_> = all.iter().map(|(path, bytes)| (path.as_str(), bytes.clone())).collect();
+        found(system(&all), &[]).iter().map(|finding| finding.code.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(told("Requires-Dist: giver\n"), [""; 0]);
+    assert_eq!(told(""), ["WW105"]);
+}

@@ -386,38 +386,23 @@ impl Advise for BuildError {
             Self::Archive(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Engine(error) => error.hint(),
-<<<<<<< HEAD
-            Self::SamePlatform { .. } => Some(Hint::new("name one of them in `--from`")),
-            Self::NoPlatform { .. } => Some(Hint::new("name an image whose config has `os` and `architecture`")),
-=======
             Self::OtherPlatforms { .. } | Self::NotForThisMachine { .. } => {
                 Some(Hint::new("choose one of them with `--platform`"))
             }
             Self::PartMissing { .. } => Some(Hint::new(
                 "run the shard that makes it with the same recipe, lock and files, or wait for it with `--wait`",
             )),
->>>>>>> main
             Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
             Self::Rebase(error) => error.hint(),
             Self::Unpacking { .. } => Some(Hint::new("name a folder with room in TMPDIR, or leave out `--run`")),
-<<<<<<< HEAD
-            Self::Threads { .. } => Some(Hint::new("lower `--jobs`")),
-            _ => self.sentence().map(Hint::new),
-=======
             _ => self.plain_way().map(Hint::new),
->>>>>>> main
         }
     }
 }
 
 impl BuildError {
-<<<<<<< HEAD
-    /// What to do where Debian packages cannot be laid over the base, or another image is wanted.
-    const fn sentence(&self) -> Option<&'static str> {
-=======
     /// What to do where that needs no names.
     const fn plain_way(&self) -> Option<&'static str> {
->>>>>>> main
         Some(match self {
             Self::SamePlatform { .. } => "name one of them in `--from`",
             Self::NoPlatform { .. } => "name an image whose config has `os` and `architecture`",
@@ -429,10 +414,6 @@ impl BuildError {
                 "take a `base` with `/var/lib/dpkg/status` or `/var/lib/dpkg/status.d`, or `scratch`"
             }
             Self::Overlaid { .. } => "leave the package out with `debian.exclude`, or take another `base`",
-            Self::PartMissing { .. } => {
-                "run the shard that makes it with the same recipe, lock and files, or wait for it with `--wait`"
-            }
-            Self::OtherPlatforms { .. } | Self::NotForThisMachine { .. } => "choose one of them with `--platform`",
             _ => return None,
         })
     }

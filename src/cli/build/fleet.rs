@@ -90,10 +90,7 @@ pub(super) async fn run(
 ///
 /// # Errors
 /// When two go to the same place.
-pub(in crate::cli) fn read(
-    recipes: &[PathBuf],
-    wishes: Wishes<'_>,
-) -> Result<Entries, CliError> {
+pub(in crate::cli) fn read(recipes: &[PathBuf], wishes: Wishes<'_>) -> Result<Entries, CliError> {
     let mut places: BTreeMap<String, String> = BTreeMap::new();
     let mut entries = Vec::new();
     for path in recipes {

@@ -68,7 +68,9 @@ pub(super) async fn run(
     let entries = locked(session, &builder, read(&found, wishes)?).await?;
     let mut machines: Vec<Share> = (1..=shards.get()).map(Share::new).collect();
     for part in split(&entries, shards)? {
-        let (Some(machine), Some((entry, _))) = (machines.get_mut(part.shard), entries.get(part.entry)) else { continue };
+        let (Some(machine), Some((entry, _))) = (machines.get_mut(part.shard), entries.get(part.entry)) else {
+            continue;
+        };
         let variant = entry.orders.get(part.order).and_then(|order| order.selection.variant.as_deref());
         machine.add(&entry.name, variant, &part);
     }

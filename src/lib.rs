@@ -21,6 +21,8 @@ pub mod elf;
 pub mod recipe;
 pub mod lock;
 pub mod plan;
+// First recipes out of what a project has already.
+pub mod init;
 // Wires.
 pub mod store;
 pub mod http;

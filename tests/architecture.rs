@@ -25,6 +25,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("recipe", &["oci", "hint", "python"]),
     ("lock", &["oci", "hint", "python"]),
     ("plan", &["oci", "hint", "python", "recipe", "lock"]),
+    ("init", &["hint", "python", "recipe"]),
     ("store", &["oci", "hint", "fs"]),
     ("http", &["hint", "store"]),
     ("image", &["oci", "hint", "progress"]),
@@ -54,17 +55,17 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "builder",
         &[
-            "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock", "plan",
-            "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt",
-            "base", "resolve", "layer", "verify", "report",
+            "oci", "hint", "progress", "quantity", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock",
+            "plan", "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi",
+            "apt", "base", "resolve", "layer", "verify", "report",
         ],
     ),
     (
         "cli",
         &[
-            "oci", "hint", "progress", "quantity", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "store",
-            "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt", "base",
-            "resolve", "layer", "verify", "report", "builder",
+            "oci", "hint", "progress", "quantity", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "init",
+            "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt",
+            "base", "resolve", "layer", "verify", "report", "builder",
         ],
     ),
 ];

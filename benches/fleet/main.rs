@@ -39,7 +39,7 @@ fn main() -> Outcome<()> {
     println!("{recipes} recipes, 2 platforms each");
     println!("{:>16}{:>8}{:>8}{:>8}{:>10}{:>10}", "", "wall s", "CPU s", "MiB", "images/s", "requests");
     place.measured("copy oci:base/layout BASE", "a", &one)?;
-    place.told("lock", recipes, place.measured("lock recipes --progress off", "a", &one)?);
+    told("lock", recipes, place.measured("lock recipes --progress off", "a", &one)?);
     let push = "build recipes --locked --progress off --metadata-file made.json --push HOST/fleet/{name}:1";
     for (what, store, empty) in [("build", "a", true), ("again", "a", false), ("empty machine", "b", true)] {
         if empty {
@@ -50,14 +50,14 @@ fn main() -> Outcome<()> {
             let (usage, requests) = place.measured(push, store, &one)?;
             measured = (measured.0.least(usage), requests);
         }
-        place.told(what, recipes, measured);
+        told(what, recipes, measured);
     }
     let alone = digests(&fs::read_to_string(place.project().join("made.json"))?)?;
 
     // Another registry, which knows nothing; the base stays where it is.
-    place.told(&format!("{SHARDS} shards"), recipes, (shards(&place, &other)?, other.take()));
+    told(&format!("{SHARDS} shards"), recipes, (shards(&place, &other)?, other.take()));
     let join = "index create HOST/fleet/{name}:1 --of recipes --progress off";
-    place.told("joining them", recipes, place.measured(join, "join", &other)?);
+    told("joining them", recipes, place.measured(join, "join", &other)?);
     let joined = joined(&fs::read_to_string(place.words("join"))?);
     if joined != alone {
         return Err(format!("the shards came to other digests: {} and {}", alone.len(), joined.len()).into());
@@ -125,12 +125,13 @@ impl Place {
         let usage = usage::measure(&mut self.command(line, store, registry)?)?;
         Ok((usage, registry.take()))
     }
+}
 
-    fn told(&self, what: &str, recipes: usize, (usage, requests): (Usage, usize)) {
-        let images = f64::from(u32::try_from(recipes * 2).unwrap_or(u32::MAX));
-        let Usage { wall, cpu, peak_mebibytes } = usage;
-        println!("{what:>16}{wall:8.2}{cpu:8.2}{peak_mebibytes:8.1}{:10.0}{requests:10}", images / wall);
-    }
+/// A line of the table.
+fn told(what: &str, recipes: usize, (usage, requests): (Usage, usize)) {
+    let images = f64::from(u32::try_from(recipes * 2).unwrap_or(u32::MAX));
+    let Usage { wall, cpu, peak_mebibytes } = usage;
+    println!("{what:>16}{wall:8.2}{cpu:8.2}{peak_mebibytes:8.1}{:10.0}{requests:10}", images / wall);
 }
 
 /// The index of each recipe, as `--metadata-file` has it.

@@ -74,7 +74,10 @@ impl Builder {
         Self::chosen_platforms(project, selection)?.into_iter().map(locked).collect()
     }
 
-    fn chosen_platforms<'a>(project: &'a Project, selection: &'a Selection) -> Result<Vec<&'a Platform>, BuildError> {
+    pub(super) fn chosen_platforms<'a>(
+        project: &'a Project,
+        selection: &'a Selection,
+    ) -> Result<Vec<&'a Platform>, BuildError> {
         let all = || project.recipe.platforms.iter().map(toml::Spanned::get_ref);
         if selection.platforms.is_empty() {
             return Ok(all().collect());
@@ -100,26 +103,9 @@ impl Builder {
         let project = site.project;
         // How many layers there is room for depends on the base, so it comes first.
         let base = self.base_image(project, site.below).await?;
-        let others = base.as_ref().map_or(0, |base| base.layers.len()) + usize::from(!variant.scripts.is_empty());
-        let own: Vec<NamePattern> = project.recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect();
-        let strip: Vec<&str> = project
-            .recipe
-            .debian
-            .iter()
-            .flat_map(|debian| &debian.strip)
-            .map(|strip| strip.get_ref().as_str())
-            .collect();
-        let certificates = certificate_digests(project)?;
-        let debian = project.recipe.debian.as_ref();
-        let frame = Frame {
-            encoding: site.encoding,
-            others,
-            beside: site.beside,
-            own: &own,
-            strip: &strip,
-            time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
-            certificates: &certificates,
-        };
+        let below = base.as_ref().map_or(0, |base| base.layers.len());
+        let framing = Framing::of(site, variant, below)?;
+        let frame = framing.frame();
         let planned = plan(site.below, image, frame)?;
         let keys: Vec<LayerKey> = planned.iter().map(|layer| layer.key).collect();
         let made = self.make_all(site, frame, planned);
@@ -149,7 +135,11 @@ impl Builder {
     }
 
     /// The base at the locked digest; its layers are named, not read.
-    async fn base_image(&self, project: &Project, below: &LockedPlatform) -> Result<Option<BaseImage>, BuildError> {
+    pub(super) async fn base_image(
+        &self,
+        project: &Project,
+        below: &LockedPlatform,
+    ) -> Result<Option<BaseImage>, BuildError> {
         let Some(digest) = below.base else { return Ok(None) };
         let pinned = match project.recipe.base.get_ref() {
             Base::Registry(reference) => Base::Registry(reference.at(digest)),
@@ -209,6 +199,46 @@ impl Builder {
         let config_descriptor = crate::image::BlobSource::descriptor(&config).clone();
         let manifest = Manifest::of_image(&config_descriptor, &descriptors, &annotations);
         Ok((Image { platform: platform.clone(), manifest, config, layers }, rows))
+    }
+}
+
+/// What frames the layers of an image.
+pub(super) struct Framing<'s> {
+    encoding: Encoding,
+    others: usize,
+    beside: &'s [&'s LockedImage],
+    own: Vec<NamePattern>,
+    strip: Vec<&'s str>,
+    time_zone: Option<&'s str>,
+    certificates: Vec<(String, Digest)>,
+}
+
+impl<'s> Framing<'s> {
+    /// For an image over a base with `below` layers.
+    pub(super) fn of(site: Site<'s>, variant: &Variant, below: usize) -> Result<Self, BuildError> {
+        let recipe = &site.project.recipe;
+        let debian = recipe.debian.as_ref();
+        Ok(Self {
+            encoding: site.encoding,
+            others: below + usize::from(!variant.scripts.is_empty()),
+            beside: site.beside,
+            own: recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect(),
+            strip: debian.iter().flat_map(|debian| &debian.strip).map(|strip| strip.get_ref().as_str()).collect(),
+            time_zone: debian.and_then(|debian| debian.time_zone.as_ref()).map(|zone| zone.get_ref().as_str()),
+            certificates: certificate_digests(site.project)?,
+        })
+    }
+
+    pub(super) fn frame(&self) -> Frame<'_> {
+        Frame {
+            encoding: self.encoding,
+            others: self.others,
+            beside: self.beside,
+            own: &self.own,
+            strip: &self.strip,
+            time_zone: self.time_zone,
+            certificates: &self.certificates,
+        }
     }
 }
 

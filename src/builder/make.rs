@@ -90,7 +90,7 @@ impl Builder {
     }
 
     /// The layer as an earlier build made it.
-    async fn recall(&self, planned: &PlannedLayer) -> Result<Option<MadeLayer>, BuildError> {
+    pub(super) async fn recall(&self, planned: &PlannedLayer) -> Result<Option<MadeLayer>, BuildError> {
         if !self.is_checked(planned) {
             return Ok(None);
         }
@@ -153,13 +153,7 @@ impl Builder {
         let start = Instant::now();
         let platform = &site.below.platform;
         let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
-        let (store, now, wanted) = (self.settings.store.clone(), self.settings.now, scripts.to_vec());
-        let (folder, below, encoding) = (site.project.folder.clone(), site.below.facts.clone(), site.encoding);
-        let look = move || -> Result<_, LayerError> {
-            let digests = look_at_scripts(&wanted, &folder, &below, (&store, now))?;
-            Ok((memo::recall(&store, &scripts_key(&digests, &below, encoding)), digests))
-        };
-        let (recalled, looked) = self.compute(look).await?.map_err(fail)?;
+        let (recalled, looked) = self.recall_scripts(site, scripts).await?;
         let inputs = why::inputs_of_files(&looked, &site.below.facts, site.encoding);
         let (layer, made) = if let Some(layer) = recalled {
             (layer, Made::Cached)
@@ -174,6 +168,23 @@ impl Builder {
         };
         let (name, holds) = ("scripts".to_owned(), Vec::new());
         Ok(Some(Finished { name, key: None, inputs, holds, layer, made, time: start.elapsed() }))
+    }
+
+    /// The layer of the user's files as an earlier build made it, and what decides about it.
+    pub(super) async fn recall_scripts(
+        &self,
+        site: Site<'_>,
+        scripts: &[Script],
+    ) -> Result<(Option<MadeLayer>, FileDigests), BuildError> {
+        let platform = &site.below.platform;
+        let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
+        let (store, now, wanted) = (self.settings.store.clone(), self.settings.now, scripts.to_vec());
+        let (folder, below, encoding) = (site.project.folder.clone(), site.below.facts.clone(), site.encoding);
+        let look = move || -> Result<_, LayerError> {
+            let digests = look_at_scripts(&wanted, &folder, &below, (&store, now))?;
+            Ok((memo::recall(&store, &scripts_key(&digests, &below, encoding)), digests))
+        };
+        self.compute(look).await?.map_err(fail)
     }
 
     /// Runs `work` on the pool of worker threads; none of them ever waits for a socket.
@@ -229,7 +240,7 @@ impl Builder {
     }
 }
 
-fn held(contents: &Contents) -> Vec<Held> {
+pub(super) fn held(contents: &Contents) -> Vec<Held> {
     let wheel = |wheel: &LockedWheel, size| Held { name: wheel.name.clone(), version: wheel.version.clone(), size };
     match contents {
         Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),

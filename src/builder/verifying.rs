@@ -39,7 +39,7 @@ const REPORT_FORMAT: u32 = 3;
 
 /// How layers are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+pub(super) enum Reading {
     /// Every byte, whatever is known: digests are looked at.
     Anew,
     /// Only those of which nothing is known.
@@ -60,10 +60,10 @@ pub enum Depth {
 
 /// An image of one platform before its layers are read.
 pub(super) struct Candidate {
-    platform: Platform,
-    manifest: Manifest,
-    config: Value,
-    layers: Vec<(Layer, Reading)>,
+    pub(super) platform: Platform,
+    pub(super) manifest: Manifest,
+    pub(super) config: Value,
+    pub(super) layers: Vec<(Layer, Reading)>,
     /// How many of them are known to be the base's.
     base: usize,
 }
@@ -130,7 +130,7 @@ impl Builder {
     }
 
     /// The image with its config, whose platform must be that in the index.
-    async fn candidate(
+    pub(super) async fn candidate(
         &self,
         source: &dyn Source,
         (listed, manifest): (Option<Platform>, Manifest),
@@ -314,7 +314,7 @@ impl Builder {
     }
 
     /// What a layer holds; nothing where that is not known and nothing shall be read.
-    async fn entries(&self, layer: &Layer, reading: Reading) -> Result<Option<LayerEntries>, BaseError> {
+    pub(super) async fn entries(&self, layer: &Layer, reading: Reading) -> Result<Option<LayerEntries>, BaseError> {
         let store = &self.settings.store;
         match reading {
             Reading::Anew => base::check_layer(layer, store).await.map(Some),

@@ -5,13 +5,14 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    cache, copy, destination, exit, index, loading::Loading, lock, plan, platform, reach::Reach, rebase,
-    recipes::Several, remote_cache::Remote, reporting, shards::Shard, template::Template, verify,
+    cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform, reach::Reach,
+    rebase, recipes::Several, remote_cache::Remote, reporting, shards::Shard, template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
 const EXAMPLES: &str = "\
 Examples:
+  wheelwright init --from Dockerfile                   draft ./wheelwright.toml from what is there
   wheelwright build --output oci:dist                  build ./wheelwright.toml into an OCI layout
   wheelwright build app.toml --push ghcr.io/me/app:1   build for every platform and push
   wheelwright build --locked --push ghcr.io/me/app:1   the same in CI: only what the lock names
@@ -64,7 +65,10 @@ const INSPECT_EXAMPLES: &str = "\
 Examples:
   wheelwright inspect python:3.12-slim
   wheelwright inspect oci:dist
-  wheelwright inspect oci-archive:app.tar --json";
+  wheelwright inspect oci-archive:app.tar --json
+  wheelwright inspect ghcr.io/me/app:1 --packages
+
+Without --packages manifests and configs are read, and no layer.";
 
 /// Builds OCI images of Python applications from wheels: for several platforms at once, without
 /// Docker, without root, and without executing anything.
@@ -130,15 +134,24 @@ pub(super) enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Draft a recipe from a Dockerfile, requirements, a project or a conda environment
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::Init),
     /// Build the images of a recipe and bring them somewhere
     #[command(after_help = BUILD_EXAMPLES)]
     Build(Build),
     /// Choose every wheel and package, and write the lock beside the recipe
     #[command(after_help = lock::EXAMPLES)]
     Lock(lock::Arguments),
+    /// Show what a build will fetch, make and send, before it does
+    #[command(after_help = plan::EXAMPLES)]
+    Plan(plan::Plan),
     /// Show what is in an image: platforms, configuration, layers
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    /// Show what one image, or lock, has otherwise than another
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::Diff),
     /// Check whether an image will run and is what it should be, from its files alone
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Verify),
@@ -148,9 +161,6 @@ pub(super) enum Command {
     /// Swap the base under a finished image; its own layers stay as they are
     #[command(after_help = rebase::EXAMPLES)]
     Rebase(rebase::Rebase),
-    /// Tell what a build would do: give the work of many recipes out to many machines
-    #[command(after_help = plan::EXAMPLES)]
-    Plan(plan::Plan),
     /// Join images of several platforms under one name
     #[command(subcommand)]
     Index(index::Index),
@@ -160,6 +170,12 @@ pub(super) enum Command {
     /// See to the store: what is kept between builds
     #[command(subcommand)]
     Cache(cache::Cache),
+    /// Print what a shell needs to complete commands and flags
+    #[command(after_help = manual::COMPLETIONS)]
+    Completions(manual::Completions),
+    /// Print the manual page, or write those of every command into a folder
+    #[command(after_help = manual::MAN)]
+    Man(manual::Man),
     /// Be a registry: for a laptop, for tests, for a network without one
     #[cfg(feature = "serve")]
     #[command(after_help = super::serve::EXAMPLES)]
@@ -241,6 +257,9 @@ pub(super) struct Inspect {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// Read the layers too, and list what is installed: Python, system, distributions, Debian packages
+    #[arg(long)]
+    pub(super) packages: bool,
 }
 
 #[cfg(test)]

@@ -103,6 +103,7 @@ impl Environment {
             Color::Never => false,
             Color::Auto if self.text("NO_COLOR").is_some() => false,
             Color::Auto if self.text("CLICOLOR_FORCE").is_some_and(|text| text != "0") => true,
+            Color::Auto if self.text("CLICOLOR") == Some("0") => false,
             Color::Auto => terminal && self.text("TERM") != Some("dumb"),
         }
     }
@@ -185,6 +186,9 @@ mod tests {
         check(&[("NO_COLOR", "")], Color::Auto, true, true);
         check(&[("CLICOLOR_FORCE", "1")], Color::Auto, false, true);
         check(&[("CLICOLOR_FORCE", "0")], Color::Auto, false, false);
+        check(&[("CLICOLOR", "0")], Color::Auto, true, false);
+        check(&[("CLICOLOR", "1")], Color::Auto, false, false);
+        check(&[("CLICOLOR", "0"), ("CLICOLOR_FORCE", "1")], Color::Auto, false, true);
         check(&[("TERM", "dumb")], Color::Auto, true, false);
         check(&[("NO_COLOR", "1")], Color::Always, false, true);
         check(&[], Color::Never, true, false);

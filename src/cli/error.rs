@@ -10,6 +10,7 @@ use crate::{
     hint::{Advise, Hint},
     http::HttpError,
     image::{ManifestError, TransferError},
+    init::InitError,
     lock::{LockError, Stale},
     oci::{Platform, Reference, ReferenceError},
     pypi::IndexError,
@@ -25,6 +26,20 @@ pub(super) enum CliError {
     NoRecipe,
     #[error("cannot read the recipe `{}`", path.display())]
     RecipeFile { path: PathBuf, source: io::Error },
+    #[error("there is no Dockerfile here, no `pyproject.toml`, `requirements.txt` or `environment.yml`")]
+    NoOrigin,
+    #[error("nothing says what `{}` is", path.display())]
+    UnknownOrigin { path: PathBuf },
+    #[error("there is a recipe `{}` already", path.display())]
+    RecipeExists { path: PathBuf },
+    #[error("`{}` does not lie below the folder of `{}`", from.display(), recipe.display())]
+    OutsideRecipe { from: PathBuf, recipe: PathBuf },
+    #[error("`{text}` cannot be compared: {reason}")]
+    Side { text: String, reason: String },
+    #[error("{text} has no variant `{variant}`")]
+    SideVariant { text: String, variant: String, known: Vec<String> },
+    #[error(transparent)]
+    Init(#[from] InitError),
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write `{}`", path.display())]
@@ -128,6 +143,13 @@ impl CliError {
             Self::NoRecipe
             | Self::RecipeFile { .. }
             | Self::NoDestination
+            | Self::NoOrigin
+            | Self::UnknownOrigin { .. }
+            | Self::RecipeExists { .. }
+            | Self::OutsideRecipe { .. }
+            | Self::Side { .. }
+            | Self::SideVariant { .. }
+            | Self::Init(InitError::NoStage { .. } | InitError::UnknownBase { .. })
             | Self::NoRecipes { .. }
             | Self::OneRecipe { .. }
             | Self::Place { .. }
@@ -150,6 +172,7 @@ impl CliError {
             | Self::NoLayer { .. }
             | Self::NoReport { .. }
             | Self::RecordKey { .. } => Code::Usage,
+            Self::Init(_) => Code::Recipe,
             Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
             #[cfg(feature = "serve")]
             Self::ServePlace { .. } => Code::Usage,
@@ -166,6 +189,19 @@ impl Advise for CliError {
         let sentence = match self {
             Self::NoRecipe => "name a recipe: `wheelwright build RECIPE.toml`",
             Self::RecipeFile { .. } => "check the path of the recipe",
+            Self::NoOrigin => "name a file with `--from`",
+            Self::UnknownOrigin { .. } => {
+                "name a Dockerfile, requirements (`.txt`), a `pyproject.toml` or an environment (`.yml`)"
+            }
+            Self::RecipeExists { .. } => {
+                "write another file with `--output FILE`, print with `--output -`, or add `--force`"
+            }
+            Self::OutsideRecipe { .. } => "let `--output` name a file in a folder above it: paths are relative to it",
+            Self::Side { .. } => {
+                "name a lock (FILE.lock), a recipe, `oci:DIR`, `oci-archive:FILE` or HOST/REPOSITORY:TAG"
+            }
+            Self::SideVariant { variant, known, .. } => return Some(meant(variant, known)),
+            Self::Init(error) => return error.hint(),
             Self::NoDestination => {
                 "add `--output oci:DIR`, `--output oci-archive:FILE`, `--push HOST/REPOSITORY:TAG` or `--load`"
             }
@@ -209,6 +245,12 @@ impl Advise for CliError {
         };
         Some(Hint::new(sentence))
     }
+}
+
+/// The variant that was meant, or those that there are.
+fn meant(variant: &str, known: &[String]) -> Hint {
+    Hint::did_you_mean(variant, known.iter().map(String::as_str))
+        .unwrap_or_else(|| Hint::new(format!("choose with `--variant` from {}", known.join(", "))))
 }
 
 fn listed(stale: &[Stale]) -> String {

@@ -13,6 +13,7 @@ use super::{
     table::{Align, Table},
 };
 use crate::{
+    builder::{PackageKind, Portrait},
     image::{Manifest, Source, read_whole},
     oci::{Descriptor, canonical_json},
 };
@@ -26,6 +27,15 @@ struct Inspected {
     images: Vec<Inside>,
     /// Entries of the index that are no images for a known platform: attestations and the like.
     others: Vec<Descriptor>,
+    /// What their files are, if that was asked for.
+    portraits: Vec<Portrait>,
+}
+
+impl Inspected {
+    /// What is known of the files of `inside`.
+    fn portrait(&self, inside: &Inside) -> Option<&Portrait> {
+        self.portraits.iter().find(|portrait| portrait.platform.to_string() == inside.platform)
+    }
 }
 
 /// One image.
@@ -43,13 +53,17 @@ struct Inside {
 pub(super) async fn run(session: &Session, arguments: &args::Inspect) -> Result<String, CliError> {
     let source = session.builder()?.source(&arguments.image, Path::new(""))?;
     let image = arguments.image.to_string();
-    let inspected = inspect(&*source, &image).await?;
+    let mut inspected = inspect(&*source, &image).await?;
+    if arguments.packages {
+        inspected.portraits = session.builder()?.portray(&arguments.image, Path::new("")).await?;
+    }
     Ok(if arguments.json { as_json(&inspected) } else { as_text(&image, &inspected) })
 }
 
 async fn inspect(source: &dyn Source, image: &str) -> Result<Inspected, CliError> {
     let root = source.root().await.map_err(|source| CliError::Image { image: image.to_owned(), source })?;
-    let mut inspected = Inspected { root: root.descriptor().clone(), images: Vec::new(), others: Vec::new() };
+    let mut inspected =
+        Inspected { root: root.descriptor().clone(), images: Vec::new(), others: Vec::new(), portraits: Vec::new() };
     if !root.is_index() {
         inspected.images.push(inside(source, image, &root, None).await?);
         return Ok(inspected);
@@ -110,6 +124,7 @@ fn as_text(image: &str, inspected: &Inspected) -> String {
         let _ = writeln!(text, "  digest      {}", inside.manifest.digest);
         text.push_str(&settings(&inside.config));
         text.push_str(&layers_table(inside));
+        inspected.portrait(inside).into_iter().for_each(|portrait| text.push_str(&installed(portrait)));
     }
     if !inspected.others.is_empty() {
         let _ = writeln!(text, "\n{} for no known platform", quantity::count(inspected.others.len(), "more manifest"));
@@ -143,6 +158,36 @@ fn settings(config: &Value) -> String {
     text
 }
 
+/// What an image has of a system, and what is installed.
+fn installed(portrait: &Portrait) -> String {
+    let mut text = String::new();
+    let facts = &portrait.facts;
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:<14}  {}", visible(&value));
+    };
+    if let Some(system) = &facts.system {
+        line(
+            "system",
+            [Some(&system.id), system.version.as_ref()].into_iter().flatten().cloned().collect::<Vec<_>>().join(" "),
+        );
+    }
+    facts.libc.iter().for_each(|libc| line("libc", libc.to_string()));
+    if let Some(python) = &facts.python {
+        line("python", format!("{} at {}", python.version, python.path));
+    }
+    for ((kind, name), version) in &portrait.packages {
+        line(label(*kind), format!("{name} {version}"));
+    }
+    text
+}
+
+const fn label(kind: PackageKind) -> &'static str {
+    match kind {
+        PackageKind::Debian => "debian package",
+        PackageKind::Python => "python package",
+    }
+}
+
 fn layers_table(inside: &Inside) -> String {
     let mut table = Table::new([("  layer", Align::Left), ("bytes", Align::Right), ("made by", Align::Left)]);
     for (layer, created_by) in &inside.layers {
@@ -171,6 +216,11 @@ fn as_json(inspected: &Inspected) -> String {
         object["platform"] = json!(inside.platform);
         object["config"] = inside.config.clone();
         object["layers"] = inside.layers.iter().map(layer).collect();
+        if let Some(portrait) = inspected.portrait(inside) {
+            let package = |((kind, name), version): (&(PackageKind, String), &String)| json!({ "kind": label(*kind), "name": name, "version": version });
+            object["packages"] = portrait.packages.iter().map(package).collect();
+            object["facts"] = serde_json::to_value(&portrait.facts).unwrap_or_default();
+        }
         object
     };
     let mut object = descriptor(&inspected.root);

@@ -29,8 +29,11 @@ mod summary;
 mod build;
 mod lock;
 mod plan;
+mod init;
+mod manual;
 mod shards;
 mod inspect;
+mod diff;
 mod verify;
 mod copy;
 mod rebase;
@@ -147,7 +150,11 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
         Command::Verify(arguments) => return verify::run(session, arguments).await,
         Command::Build(arguments) => return build::run(session, arguments).await,
         Command::Lock(arguments) => return lock::run(session, arguments).await,
+        Command::Completions(arguments) => Ok(manual::completions(arguments)),
+        Command::Man(arguments) => manual::man(session, arguments),
+        Command::Init(arguments) => init::run(session, arguments),
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
+        Command::Diff(arguments) => diff::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
         Command::Rebase(arguments) => rebase::run(session, arguments).await,
         Command::Index(arguments) => return index::run(session, arguments).await,

@@ -7,6 +7,10 @@ mod bench;
 mod building;
 mod caching;
 mod copying;
+mod differing;
+mod drafting;
+mod foreseeing;
+mod helping;
 #[cfg(feature = "serve")]
 mod fleet;
 mod inspecting;

@@ -22,13 +22,13 @@ fn linter(module: &str) -> Command {
 }
 
 fn judge(engine: &str, file: &Path) {
-    match engine {
-        "kubernetes" => drop(output(linter("kubernetes_validate").arg("--strict").arg(file))),
-        _ => {
-            let schema = if engine == "github" { "vendor.github-workflows" } else { "vendor.gitlab-ci" };
-            drop(output(linter("check_jsonschema").args(["--builtin-schema", schema]).arg(file)));
-        }
-    }
+    let mut linter = linter(if engine == "kubernetes" { "kubernetes_validate" } else { "check_jsonschema" });
+    linter.args(match engine {
+        "kubernetes" => &["--strict"][..],
+        "github" => &["--builtin-schema", "vendor.github-workflows"],
+        _ => &["--builtin-schema", "vendor.gitlab-ci"],
+    });
+    output(linter.arg(file));
 }
 
 #[test]

@@ -32,6 +32,9 @@ pub(in crate::cli) struct Entry {
     pub(in crate::cli) orders: Vec<Order>,
 }
 
+/// Every recipe by its name; those that could not be read with the reason.
+pub(in crate::cli) type Entries = Vec<(String, Result<Entry, CliError>)>;
+
 /// What is left of a recipe when it is done.
 struct Row {
     images: Vec<ImageRow>,
@@ -87,10 +90,7 @@ pub(super) async fn run(
 ///
 /// # Errors
 /// When two go to the same place.
-pub(in crate::cli) fn read(
-    recipes: &[PathBuf],
-    wishes: Wishes<'_>,
-) -> Result<Vec<(String, Result<Entry, CliError>)>, CliError> {
+pub(in crate::cli) fn read(recipes: &[PathBuf], wishes: Wishes<'_>) -> Result<Entries, CliError> {
     let mut places: BTreeMap<String, String> = BTreeMap::new();
     let mut entries = Vec::new();
     for path in recipes {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Entry, Order,
-    fleet::{self, layers},
+    fleet::{self, Entries, layers},
     pushes, settings,
 };
 use crate::{
@@ -88,7 +88,7 @@ pub(super) async fn run(
 pub(in crate::cli) async fn locked(
     session: &Session,
     builder: &Builder,
-    entries: Vec<(String, Result<Entry, CliError>)>,
+    entries: Entries,
 ) -> Result<Vec<(Entry, Lock)>, CliError> {
     let mut locked = Vec::new();
     for (_, entry) in entries {

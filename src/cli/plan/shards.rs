@@ -66,14 +66,16 @@ pub(super) async fn run(
     let wishes = Wishes { platforms, variants, outputs: &[], pushes: &giving.push, engine: None };
     let builder = session.builder()?;
     let entries = locked(session, &builder, read(&found, wishes)?).await?;
-    let mut shares: Vec<Share> = (1..=shards.get()).map(Share::new).collect();
+    let mut machines: Vec<Share> = (1..=shards.get()).map(Share::new).collect();
     for part in split(&entries, shards)? {
-        let (Some(share), Some((entry, _))) = (shares.get_mut(part.shard), entries.get(part.entry)) else { continue };
-        let variant = entry.orders.get(part.order).and_then(|order| order.selection.variant.clone());
-        share.add(&entry.name, variant, &part);
+        let (Some(machine), Some((entry, _))) = (machines.get_mut(part.shard), entries.get(part.entry)) else {
+            continue;
+        };
+        let variant = entry.orders.get(part.order).and_then(|order| order.selection.variant.as_deref());
+        machine.add(&entry.name, variant, &part);
     }
     let pipeline = Pipeline {
-        shares,
+        shares: machines,
         same: same(&work),
         pushes: giving.push.iter().map(ToString::to_string).collect(),
         recipes: work.recipes.iter().map(|path| path.display().to_string()).collect(),

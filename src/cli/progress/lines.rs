@@ -33,6 +33,9 @@ pub(super) enum Detail {
     Warnings,
 }
 
+/// Uploads of fewer bytes, those of configs for one, are over before anybody reads of them.
+const TOLD: u64 = 1_000_000;
+
 /// A screen as a writer of whole lines.
 pub(in crate::cli) struct Lines(pub(in crate::cli) Arc<dyn Screen>);
 
@@ -61,6 +64,9 @@ impl Observer for Plain {
             }
             Event::Finished { task } => {
                 let amount = self.running.finish(*task);
+                if task.kind == TaskKind::Upload && amount.done < TOLD {
+                    return;
+                }
                 let done = [done(task.kind), &visible(task.name), &size(amount)].join(" ");
                 self.screen.text(done.trim_end());
             }
@@ -97,7 +103,7 @@ const fn done(kind: TaskKind) -> &'static str {
     match kind {
         TaskKind::Download => "downloaded",
         TaskKind::Layer => "made layer",
-        TaskKind::Upload => "uploaded",
+        TaskKind::Upload => "sent",
     }
 }
 

@@ -1,0 +1,226 @@
+//! Drafts of the sources that people have, and each of them as a recipe.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::recipe::Recipe;
+
+/// A folder in memory: paths, and their texts.
+#[derive(Default)]
+struct Folder(BTreeMap<String, String>);
+
+impl Folder {
+    fn of(files: &[(&str, &str)]) -> Self {
+        Self(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect())
+    }
+}
+
+impl Around for Folder {
+    fn look(&self, path: &str) -> Option<Found> {
+        let below = format!("{path}/");
+        if self.0.contains_key(path) {
+            return Some(Found::File);
+        }
+        self.0.keys().any(|known| known.starts_with(&below)).then_some(Found::Folder)
+    }
+
+    fn read(&self, path: &str) -> Option<String> {
+        self.0.get(path).cloned()
+    }
+
+    fn list(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.0.keys().map(|path| path.split('/').next().unwrap_or(path).to_owned()).collect();
+        names.dedup();
+        names
+    }
+
+    fn name(&self) -> Option<String> {
+        Some("My Project".to_owned())
+    }
+}
+
+fn drafted(file: &str, text: &str, around: &Folder) -> String {
+    let draft = draft(Origin::of(file).unwrap(), file, text, around, &Wishes::default()).unwrap();
+    Recipe::parse("wheelwright.toml", &draft.recipe).unwrap_or_else(|error| panic!("{error:?}\n{}", draft.recipe));
+    draft.recipe
+}
+
+const CONVERTER: &str = include_str!("fixtures/converter.Dockerfile");
+const DICOM: &str = include_str!("fixtures/dicom.Dockerfile");
+
+#[test]
+fn the_converter_with_its_variants() {
+    let around = Folder::of(&[
+        ("requirements/common.txt", "numpy<2\nonnx\n"),
+        ("scripts/conversion/convert.py", ""),
+        ("README.md", ""),
+    ]);
+    insta::assert_snapshot!(drafted("Dockerfile", CONVERTER, &around));
+}
+
+#[test]
+fn dicom_on_a_base_of_conda_s() {
+    let around = Folder::of(&[("src/decode.py", ""), ("models/weights.pt", "")]);
+    insta::assert_snapshot!(drafted("Dockerfile", DICOM, &around));
+}
+
+#[test]
+fn stages_that_install_for_others_and_a_lock_of_uv_s() {
+    let text = "\
+ARG PYTHON=3.12
+FROM python:${PYTHON}-slim-bookworm AS builder
+COPY --from=ghcr.io/astral-sh/uv:latest /uv /bin/uv
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy
+WORKDIR /app
+RUN --mount=type=cache,target=/var/cache/uv \\
+    --mount=type=bind,source=uv.lock,target=uv.lock \\
+    --mount=type=bind,source=pyproject.toml,target=pyproject.toml \\
+    uv sync --locked --no-install-project --no-dev --extra web
+COPY . /app
+
+FROM python:3.12-slim-bookworm
+RUN groupadd -r app -g 999 && useradd -r -u 999 -g app app
+COPY --from=builder --chown=app:app /app/.venv /app/.venv
+COPY --chown=app:app . /app
+ENV PATH=\"/app/.venv/bin:$PATH\" MODE=fast
+WORKDIR /app
+USER app
+EXPOSE 8000
+HEALTHCHECK CMD curl -f http://localhost:8000/
+CMD [\"uvicorn\", \"app.main:app\", \"--port\", \"8000\"]
+";
+    let around = Folder::of(&[
+        ("pyproject.toml", "[project]\nname = \"web\"\n"),
+        ("uv.lock", ""),
+        ("app/main.py", ""),
+        ("Dockerfile", ""),
+        ("tests/test.py", ""),
+        (".dockerignore", "tests\n"),
+    ]);
+    insta::assert_snapshot!(drafted("Dockerfile", text, &around));
+}
+
+#[test]
+fn stages_side_by_side_are_variants() {
+    let text = "\
+FROM python:3.11-slim-bookworm AS base
+RUN pip install numpy
+COPY app.py /app/
+FROM base AS torch
+RUN pip install torch --index-url https://wheels.example/cpu
+FROM base AS tensorflow
+RUN pip install tensorflow numpy
+CMD python /app/app.py
+";
+    insta::assert_snapshot!(drafted("Dockerfile", text, &Folder::of(&[("app.py", "")])));
+}
+
+#[test]
+fn everything_else_has_its_line_and_its_advice() {
+    let text = "\
+FROM python:3.11-slim-bookworm
+SHELL [\"/bin/bash\", \"-c\"]
+RUN apt-get update && apt-get install -y --no-install-recommends \\
+    build-essential \\
+    # for reading images
+    libgl1=1.6.0-1 ffmpeg \\
+ && rm -rf /var/lib/apt/lists/*
+RUN curl -L https://files.example/model.bin -o /models/model.bin
+ADD https://files.example/a.bin /a.bin
+ADD data.tar.gz /data
+RUN pip install 'uvicorn[standard]>=0.20' git+https://git.example/a/b.git -e . && pip install numpy>=1.26 --pre
+RUN for name in a b; do touch $name; done
+RUN mkdir -p /var/lib/app && chown 1000:1000 /var/lib/app
+RUN python -c \"import nltk; nltk.download('punkt')\"
+RUN <<END
+pip install scipy
+echo done > /done
+END
+COPY *.py /app/
+COPY missing /missing
+USER web
+CMD exec gunicorn --bind :$PORT app:app
+";
+    let around = Folder::of(&[("a.py", ""), ("b.py", ""), ("pyproject.toml", "[project]\nname = \"x\"\n")]);
+    insta::assert_snapshot!(drafted("Dockerfile", text, &around));
+}
+
+#[test]
+fn an_environment_of_conda_s() {
+    let text = "\
+name: Imaging_Env
+channels: [conda-forge, pytorch]
+dependencies:
+  - python=3.10
+  - numpy=1.26.4
+  - conda-forge::gdcm>=3
+  - pytorch=2.3
+  - pytorch-cuda=12.1
+  - ffmpeg
+  - r-base=4.3
+  - pip
+  - pip:
+      - pydicom>=2.4,<4
+      - -r requirements.txt
+      - -e .
+variables:
+  THREADS: 4
+";
+    insta::assert_snapshot!(drafted("environment.yml", text, &Folder::default()));
+}
+
+#[test]
+fn requirements_and_projects() {
+    let requirements = "numpy<2\n-e .\nflask\n--pre\n";
+    insta::assert_snapshot!(drafted("requirements.txt", requirements, &Folder::default()));
+    let project = "\
+[project]
+name = \"Web_Shop\"
+requires-python = \">=3.10,<3.12\"
+dependencies = [\"flask\"]
+[project.scripts]
+shop = \"web_shop:main\"
+[tool.uv.sources]
+flask = { path = \"../flask\" }
+";
+    insta::assert_snapshot!(drafted("pyproject.toml", project, &Folder::default()));
+}
+
+#[test]
+fn what_is_no_source_is_refused_with_its_place() {
+    let check = |file: &str, text: &str, expect: &str| {
+        let found = draft(Origin::of(file).unwrap(), file, text, &Folder::default(), &Wishes::default());
+        assert_eq!(found.unwrap_err().to_string(), expect, "{text}");
+    };
+    check("Dockerfile", "FROM a\nFRM b\n", "Dockerfile:2: unknown instruction 'FRM'");
+    check("Dockerfile", "ARG BASE\nFROM $BASE\nCOPY a /a\n", "Dockerfile:2: nothing says what `${BASE}` is");
+    check("Dockerfile", "FROM python:3.12\nCMD python\n", "Dockerfile puts nothing into an image");
+    check("environment.yml", "a: [", "environment.yml:2: while parsing a node, did not find expected node content");
+    check("environment.yml", "- a\n", "environment.yml:1: it is no environment: a mapping with `dependencies`");
+    check("pyproject.toml", "[project]\nname = 3\n", "pyproject.toml:2: invalid type: integer `3`, expected a string");
+}
+
+#[test]
+fn stages_are_chosen_by_name() {
+    let text = "FROM python:3.12 AS one\nCOPY a /a\nFROM python:3.11 AS two\nCOPY b /b\n";
+    let with = |stage: Option<&str>| {
+        let wishes = Wishes { stage: stage.map(str::to_owned), ..Wishes::default() };
+        draft(Origin::Dockerfile, "Dockerfile", text, &Folder::of(&[("a", ""), ("b", "")]), &wishes)
+    };
+    assert!(with(Some("one")).unwrap().recipe.contains("python:3.12"));
+    let last = with(None).unwrap();
+    assert!(last.recipe.contains("python:3.11") && last.remarks[0].advice.contains("--stage one"), "{last:?}");
+    assert!(matches!(with(Some("tow")), Err(InitError::NoStage { .. })));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_dockerfile_makes_it_panic(text in "(FROM a\n|RUN |COPY |ENV |pip install |if \\[ |\\$A|\\$\\{A|'|\"|\\\\\n|&&|;|\\||<<E\n|E\n|é|then |fi|[a-z ./=$-]|\n){0,30}") {
+        let text = format!("FROM a\n{text}");
+        if let Ok(draft) = draft(Origin::Dockerfile, "Dockerfile", &text, &Folder::default(), &Wishes::default()) {
+            // What people write themselves, a requirement or a path, may still be none.
+            proptest::prop_assert!(toml::from_str::<toml::Table>(&draft.recipe).is_ok(), "{}", draft.recipe);
+        }
+    }
+}

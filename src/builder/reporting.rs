@@ -60,12 +60,7 @@ impl Builder {
 }
 
 fn described(layer: &BuiltLayer, deliveries: &[(&Destination, Delivery)]) -> report::Layer {
-    let word = |(_, delivery): &(&Destination, Delivery)| match delivery.moved(&layer.digest) {
-        Some(Moved::Sent(_)) => "sent",
-        Some(Moved::Mounted) => "mounted",
-        Some(Moved::Existed) => "there already",
-        None => "-",
-    };
+    let word = |(_, delivery): &(&Destination, Delivery)| delivery.moved(&layer.digest).map_or("-", Moved::verb);
     let package = |held: &super::Held| report::Package {
         name: held.name.clone(),
         version: held.version.clone(),

@@ -8,14 +8,14 @@ use super::{
 };
 use crate::{
     builder::Destination,
-    image::{Delivery, Graph, Moved},
+    image::{Delivery, Graph},
 };
 
 /// `oci:dist  sha256:…  2 images, 3 blobs sent (1.0 MB)`.
 pub(super) fn line(destination: &Destination, delivery: &Delivery) -> String {
     let mut blobs: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, moved) in &delivery.blobs {
-        *blobs.entry(verb(*moved)).or_default() += 1;
+        *blobs.entry(moved.verb()).or_default() += 1;
     }
     let mut parts = vec![quantity::count(delivery.images, "image")];
     for (verb, number) in blobs {
@@ -32,16 +32,7 @@ pub(super) fn plan(graph: &Graph, delivery: &Delivery) -> String {
     let mut table = Table::new(columns);
     for (blob, (_, moved)) in graph.blobs().iter().zip(&delivery.blobs) {
         let short: String = blob.descriptor().digest.hex().chars().take(12).collect();
-        table.row([short, quantity::bytes(blob.descriptor().size), verb(*moved).to_owned()]);
+        table.row([short, quantity::bytes(blob.descriptor().size), moved.verb().to_owned()]);
     }
     table.render(None)
-}
-
-/// What was done for a blob, in a word.
-pub(super) const fn verb(moved: Moved) -> &'static str {
-    match moved {
-        Moved::Sent(_) => "sent",
-        Moved::Mounted => "mounted",
-        Moved::Existed => "there already",
-    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{deliveries, error::CliError};
+use super::error::CliError;
 use crate::{
     builder::{Built, Destination},
     fs::write_atomic,
@@ -76,7 +76,7 @@ fn name(destination: &Destination) -> Option<String> {
 fn arrived(destination: &Destination, delivery: &Delivery) -> Value {
     let blobs = delivery.blobs.iter().map(|(digest, moved)| {
         let bytes = if let Moved::Sent(bytes) = moved { *bytes } else { 0 };
-        json!({ "digest": digest.to_string(), "moved": deliveries::verb(*moved), "bytes": bytes })
+        json!({ "digest": digest.to_string(), "moved": moved.verb(), "bytes": bytes })
     });
     json!({
         "name": destination.to_string(), "digest": delivery.root.to_string(),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     builder::{Built, BuiltLayer, Made},
-    image::Delivery,
+    image::{Delivery, Moved},
 };
 
 /// The closing words of a build; `told` is what was asked about layers.
@@ -40,7 +40,7 @@ fn layers(images: &[Delivered<'_>]) -> String {
 /// What was done for a layer at each destination, in the order of the lines below; once where it is the
 /// same at all of them.
 fn delivered<'d>(layer: &BuiltLayer, deliveries: impl Iterator<Item = &'d Delivery>) -> String {
-    let word = |delivery: &Delivery| delivery.moved(&layer.digest).map_or("-", deliveries::verb);
+    let word = |delivery: &Delivery| delivery.moved(&layer.digest).map_or("-", Moved::verb);
     let mut words: Vec<&str> = deliveries.map(word).collect();
     if words.iter().all(|word| words.first() == Some(word)) {
         words.truncate(1);
@@ -73,7 +73,7 @@ mod tests {
     use crate::{
         builder::Destination,
         cli::destination,
-        image::{Index, Manifest, Moved},
+        image::{Index, Manifest},
         oci::Digest,
     };
 

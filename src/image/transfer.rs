@@ -121,6 +121,18 @@ pub enum Moved {
     Sent(u64),
 }
 
+impl Moved {
+    /// What was done, in a word.
+    #[must_use]
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Sent(_) => "sent",
+            Self::Mounted => "mounted",
+            Self::Existed => "there already",
+        }
+    }
+}
+
 /// Why an image could not be moved.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

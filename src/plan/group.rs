@@ -113,7 +113,8 @@ fn placed(wheels: &[LockedWheel], own: &[NamePattern], images: impl Fn(&LockedWh
 
 /// Those of the images that hold `wheel` with the same bytes in their layers.
 fn images(wheel: &LockedWheel, beside: &[&LockedImage]) -> Images {
-    let same = |other: &LockedWheel| other.name == wheel.name && key::wheel_json(other) == key::wheel_json(wheel);
+    let own = key::wheel_json(wheel);
+    let same = |other: &LockedWheel| other.name == wheel.name && key::wheel_json(other) == own;
     let holds = |image: &LockedImage| image.wheels.iter().any(same);
     let places: Vec<usize> = (0..beside.len()).filter(|place| holds(beside[*place])).collect();
     Images(Reverse(places.len()), places)

@@ -71,6 +71,18 @@ pub enum TaskKind {
     Upload,
 }
 
+impl TaskKind {
+    /// What is done, in a word.
+    #[must_use]
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Download => "download",
+            Self::Layer => "layer",
+            Self::Upload => "upload",
+        }
+    }
+}
+
 /// Hears every [`Event`]. Called from many threads; must not block.
 pub trait Observer: Send + Sync {
     /// `event` happened.

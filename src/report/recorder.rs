@@ -91,12 +91,17 @@ fn key(task: Task<'_>) -> (TaskKind, String) {
 }
 
 fn began(task: Task<'_>, now: u64) -> Span {
-    let (kind, thread) = match task.kind {
-        TaskKind::Download => ("download", None),
-        TaskKind::Layer => ("layer", std::thread::current().name().map(str::to_owned)),
-        TaskKind::Upload => ("upload", None),
-    };
-    Span { kind: kind.to_owned(), name: task.name.to_owned(), lane: 0, thread, from: now, to: now, bytes: 0 }
+    let worker = || std::thread::current().name().map(str::to_owned);
+    let thread = if task.kind == TaskKind::Layer { worker() } else { None };
+    Span {
+        kind: task.kind.noun().to_owned(),
+        name: task.name.to_owned(),
+        lane: 0,
+        thread,
+        from: now,
+        to: now,
+        bytes: 0,
+    }
 }
 
 /// Puts each span into the first lane of its kind that is free.

@@ -145,12 +145,7 @@ fn bar(task: Task<'_>, total: Option<u64>) -> ProgressBar {
         Some(total) => ProgressBar::new(total).with_style(style(SIZED)),
         None => ProgressBar::no_length().with_style(style(UNSIZED)),
     };
-    let prefix = match task.kind {
-        TaskKind::Download => "download",
-        TaskKind::Layer => "layer",
-        TaskKind::Upload => "upload",
-    };
-    bar.with_prefix(prefix).with_message(visible(task.name))
+    bar.with_prefix(task.kind.noun()).with_message(visible(task.name))
 }
 
 /// `downloads: 12 done, 34.5 MB; 3 more under way`.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Reporter, Screen, running::Running, within};
 use crate::{
     oci::canonical_json,
-    progress::{Event, Observer, Task, TaskKind},
+    progress::{Event, Observer, Task},
 };
 
 /// Bytes between two objects on the advance of one task.
@@ -89,12 +89,7 @@ impl Reporter for Json {
 }
 
 fn on_task(event: &str, task: Task<'_>, key: &str, value: Value) -> Value {
-    let kind = match task.kind {
-        TaskKind::Download => "download",
-        TaskKind::Layer => "layer",
-        TaskKind::Upload => "upload",
-    };
-    let mut object = json!({ "event": event, "task": kind, "name": task.name });
+    let mut object = json!({ "event": event, "task": task.kind.noun(), "name": task.name });
     object[key] = value;
     object
 }

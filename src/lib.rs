@@ -45,6 +45,7 @@ pub mod base;
 pub mod resolve;
 pub mod layer;
 pub mod verify;
+pub mod sbom;
 pub mod report;
 // Facade.
 pub mod builder;

@@ -51,13 +51,14 @@ const HOUSE: &[(&str, &[&str])] = &[
         "verify",
         &["oci", "hint", "quantity", "fs", "testing", "python", "elf", "recipe", "lock", "plan", "image", "base"],
     ),
+    ("sbom", &["oci", "python", "debian", "lock", "image", "base", "verify"]),
     ("report", &["oci", "progress", "quantity"]),
     (
         "builder",
         &[
             "oci", "hint", "progress", "quantity", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock",
             "plan", "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi",
-            "apt", "base", "resolve", "layer", "verify", "report",
+            "apt", "base", "resolve", "layer", "verify", "sbom", "report",
         ],
     ),
     (
@@ -65,7 +66,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         &[
             "oci", "hint", "progress", "quantity", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "init",
             "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt",
-            "base", "resolve", "layer", "verify", "report", "builder",
+            "base", "resolve", "layer", "verify", "sbom", "report", "builder",
         ],
     ),
 ];

@@ -11,7 +11,7 @@ use super::{
     LoaderCache,
     banner::{Banners, Scanner},
 };
-use crate::python::ModuleSource;
+use crate::python::{LicenceFields, ModuleSource};
 
 /// Texts larger than this are not what their name says.
 const TEXT_LIMIT: u64 = 64 << 20;
@@ -38,6 +38,9 @@ pub enum Evidence {
         /// `Requires-Dist`, as written.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         requires: Vec<String>,
+        /// What its metadata tell of its licence.
+        #[serde(rename = "l", default, skip_serializing_if = "LicenceFields::is_empty")]
+        licence: LicenceFields,
     },
     /// All of a file. Bytes that are no UTF-8 are replaced.
     #[serde(rename = "t")]
@@ -145,8 +148,8 @@ impl Evidence {
     /// About how many bytes this takes.
     pub(super) fn weight(&self) -> usize {
         match self {
-            Self::Distribution { name, version, requires } => {
-                name.len() + version.len() + requires.iter().map(String::len).sum::<usize>()
+            Self::Distribution { name, version, requires, licence } => {
+                name.len() + version.len() + requires.iter().map(String::len).sum::<usize>() + licence.weight()
             }
             Self::Text(text) => text.len(),
             Self::Binary(_) => size_of::<Banners>(),
@@ -262,7 +265,11 @@ fn distribution(content: &mut dyn Read) -> io::Result<Option<Evidence>> {
         lines.map(|(_, value)| value.trim().to_owned()).collect()
     };
     let told = field("Name").zip(field("Version"));
-    Ok(told.map(|(name, version)| Evidence::Distribution { name, version, requires: requires() }))
+    let distribution = |(name, version)| {
+        let licence = LicenceFields::of_metadata(&text);
+        Evidence::Distribution { name, version, requires: requires(), licence }
+    };
+    Ok(told.map(distribution))
 }
 
 fn binary(content: &mut dyn Read) -> io::Result<Banners> {
@@ -346,7 +353,8 @@ mod tests {
         let text = b"Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\nRequires-Dist: a>=1\n\nVersion: 2.0\n";
         let found = Evidence::read("a.dist-info/METADATA", 1, &mut &text[..]).unwrap();
         let (name, version, requires) = ("Demo.Thing".into(), "1.0".into(), vec!["a>=1".into()]);
-        assert_eq!(found, Some(Evidence::Distribution { name, version, requires }));
+        let licence = LicenceFields::default();
+        assert_eq!(found, Some(Evidence::Distribution { name, version, requires, licence }));
         assert_eq!(Evidence::read("a.dist-info/METADATA", 1, &mut &b"\nName: x\nVersion: 1"[..]).unwrap(), None);
     }
 }

@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::{
+    BaseError,
     entries::{Kind, join},
     evidence::Evidence,
+    interpreter,
     tree::Tree,
 };
-use crate::{lock::Installed, python::PackageName};
+use crate::{
+    lock::Installed,
+    python::{LicenceFields, PackageName},
+};
 
 /// What stands in the directories `sites`; of two distributions of one name the first.
 pub(super) fn find(tree: &Tree, sites: &[String]) -> Vec<Installed> {
@@ -36,6 +43,42 @@ pub(super) fn each(tree: &Tree, sites: &[String]) -> Vec<Found> {
         }
     }
     found.into_iter().map(|(name, (version, info))| Found { name, version, info }).collect()
+}
+
+/// A distribution that an image's interpreter finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distribution {
+    /// Normalised.
+    pub name: PackageName,
+    /// As its metadata spell it.
+    pub version: String,
+    /// Its `.dist-info` or `.egg-info`, without a leading slash.
+    pub info: String,
+    /// What its metadata tell of its licence.
+    pub licence: LicenceFields,
+    /// The layer that brought its metadata, counted from 0, the lowest.
+    pub layer: usize,
+}
+
+impl Tree {
+    /// The distributions that the interpreter of this image finds; `config` as in [`Tree::facts`]. Sorted by name.
+    ///
+    /// # Errors
+    /// When there is a `python3` that cannot be understood.
+    pub fn distributions(&self, config: &Value) -> Result<Vec<Distribution>, BaseError> {
+        let Some(interpreter) = interpreter::find(self, config)? else { return Ok(Vec::new()) };
+        let found = each(self, &interpreter.sites).into_iter().map(|found| {
+            let node = document(self, &found.info).and_then(|path| Some(self.find(&path)?.1));
+            let licence = match node.and_then(|node| node.evidence.as_deref()) {
+                Some(Evidence::Distribution { licence, .. }) => licence.clone(),
+                _ => LicenceFields::default(),
+            };
+            let Found { name, version, info } = found;
+            let info = self.walk_to(&info).unwrap_or(info);
+            Distribution { name, version, info, licence, layer: node.map_or(0, |node| node.layer) }
+        });
+        Ok(found.collect())
+    }
 }
 
 /// The file that tells name and version of what stands at `info`.

@@ -32,6 +32,7 @@ pub use evidence::{Evidence, Secret, wants};
 pub use facts::Python;
 pub use fit::{Change, Misfit};
 pub use image::{BaseImage, image_for, read_base};
+pub use installed::Distribution;
 pub use inspect::{check_layer, inspect, read_layer, read_tree, stream_layer};
 pub use loader_cache::LoaderCache;
 pub use memory::{is_known_layer, keep_layer, known_layer};

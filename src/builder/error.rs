@@ -19,6 +19,7 @@ use crate::{
     recipe::RecipeError,
     registry::RegistryError,
     resolve::ResolveError,
+    sbom::InventoryError,
     store::StoreError,
 };
 
@@ -317,6 +318,28 @@ pub enum BuildError {
         /// Why.
         source: TransferError,
     },
+    /// What an image consists of cannot be listed.
+    #[error("the image for {platform} cannot be listed")]
+    Inventory {
+        /// The image's platform.
+        platform: Platform,
+        /// Why.
+        source: InventoryError,
+    },
+    /// The config of an image is not what its manifest says.
+    #[error("{message}")]
+    Untrusted {
+        /// What is wrong.
+        message: String,
+    },
+    /// A lock speaks of another image.
+    #[error("the image for {platform} is not what the lock says: it has no {package}")]
+    OtherImage {
+        /// The image's platform.
+        platform: Platform,
+        /// What the lock has and the image has not, `numpy 1.26.4`.
+        package: String,
+    },
     /// The base under an image cannot be swapped.
     #[error(transparent)]
     Rebase(#[from] super::RebaseError),
@@ -407,6 +430,8 @@ impl BuildError {
             Self::SamePlatform { .. } => "name one of them in `--from`",
             Self::NoPlatform { .. } => "name an image whose config has `os` and `architecture`",
             Self::Scratch => "name an image, a layout or an archive",
+            Self::OtherImage { .. } => "name the recipe and the variant that the image was built from, or leave out `--of`",
+            Self::Inventory { .. } => "`wheelwright verify` tells what else is wrong with the image",
             Self::Threads { .. } => "lower `--jobs`",
             Self::NotDebian { .. } => "take an image of Debian as `base`, or `scratch`",
             Self::OtherLibc { .. } => "name the release of the base in `debian.suite`",

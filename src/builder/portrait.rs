@@ -4,16 +4,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 
-use super::{
-    BuildError, Builder,
-    verifying::{Reading, listed},
-};
+use super::{BuildError, Builder, opened::Seen};
 use crate::{
-    base::{BaseError, Kind, Node, Tree},
+    base::{Kind, Node, Tree},
     lock::{Facts, Lock},
     oci::{Descriptor, Platform},
     recipe::Base,
-    verify::Report,
 };
 
 /// Who installs a package.
@@ -97,32 +93,16 @@ impl Builder {
     /// # Errors
     /// When the image or a layer cannot be read, or has a Python that cannot be understood.
     pub async fn portray(&self, image: &Base, folder: &Path) -> Result<Vec<Portrait>, BuildError> {
-        let fail = |source| BuildError::Fetch { source };
-        let source = self.source(image, folder)?;
-        let root = source.root().await.map_err(fail)?;
         let mut portraits = Vec::new();
-        for one in listed(&*source, root).await.map_err(fail)? {
-            let mut report = Report::default();
-            let candidate = self.candidate(&*source, one, Reading::Needed, &mut report).await?;
-            let Some(candidate) = candidate else { continue };
-            let wrong = |source: BaseError| BuildError::Base { platform: candidate.platform.clone(), source };
-            self.stage("reading", &candidate.platform);
-            let mut tree = Tree::new();
-            for (layer, reading) in &candidate.layers {
-                if let Some(entries) = self.entries(layer, *reading).await.map_err(wrong)? {
-                    tree.merge(entries);
-                }
-            }
-            let layers: Vec<Descriptor> =
-                candidate.layers.iter().map(|(layer, _)| layer.blob.descriptor().clone()).collect();
-            let facts = tree.facts(&candidate.config, &[]).map_err(wrong)?;
+        for seen in self.look_into(image, folder).await? {
+            let Seen { platform, config, layers, tree, facts, .. } = seen;
             portraits.push(Portrait {
                 variant: None,
-                packages: packages(&tree, &facts, &candidate.platform)?,
+                packages: packages(&tree, &facts, &platform)?,
                 files: Some(tree.iter().map(|(path, node)| (format!("/{path}"), file(node))).collect()),
                 size: layers.iter().map(|layer| layer.size).sum(),
-                platform: candidate.platform,
-                config: Some(candidate.config),
+                platform,
+                config: Some(config),
                 layers,
                 facts,
             });

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform, reach::Reach,
-    rebase, recipes::Several, remote_cache::Remote, reporting, shards::Shard, template::Template, verify,
+    rebase, recipes::Several, remote_cache::Remote, reporting, sbom, shards::Shard, template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
@@ -152,6 +152,9 @@ pub(super) enum Command {
     /// Show what one image, or lock, has otherwise than another
     #[command(after_help = diff::EXAMPLES)]
     Diff(diff::Diff),
+    /// List what an image consists of, as SPDX or CycloneDX
+    #[command(after_help = sbom::EXAMPLES)]
+    Sbom(sbom::Sbom),
     /// Check whether an image will run and is what it should be, from its files alone
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Verify),

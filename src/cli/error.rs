@@ -86,6 +86,8 @@ pub(super) enum CliError {
     Certificates { path: PathBuf },
     #[error("{variable} holds something that is no URL of a mirror")]
     Mirror { variable: &'static str },
+    #[error("SPDX 2.3 lists files by their SHA-1, which nothing here has")]
+    FilesInSpdx,
     #[error("there is no lock `{}`", path.display())]
     LockMissing { path: PathBuf },
     #[error("the lock `{}` is stale: {}", path.display(), listed(.stale))]
@@ -149,6 +151,7 @@ impl CliError {
             | Self::OutsideRecipe { .. }
             | Self::Side { .. }
             | Self::SideVariant { .. }
+            | Self::FilesInSpdx
             | Self::Init(InitError::NoStage { .. } | InitError::UnknownBase { .. })
             | Self::NoRecipes { .. }
             | Self::OneRecipe { .. }
@@ -239,6 +242,7 @@ impl Advise for CliError {
             Self::PackageIndexes { .. } => "correct it, or name the index in WHEELWRIGHT_INDEX",
             Self::Certificates { .. } => "name a PEM file in PIP_CERT or REQUESTS_CA_BUNDLE, or unset them",
             Self::Mirror { .. } => "write it as `https://HOST/PATH`",
+            Self::FilesInSpdx => "add `--format cyclonedx`, or leave out `--files`",
             Self::LockMissing { .. } => "run `wheelwright lock` and commit the lock",
             Self::LockStale { .. } => "run `wheelwright lock` and commit the lock, or leave out `--locked`",
             _ => return None,

@@ -103,6 +103,7 @@ fn build(error: &BuildError) -> Option<Code> {
             RebaseError::UnknownBase { .. } | RebaseError::NotBelow { .. } | RebaseError::Nested { .. },
         )
         | BuildError::NotInLock { .. }
+        | BuildError::OtherImage { .. }
         | BuildError::NotForThisMachine { .. }
         | BuildError::SamePlatform { .. } => Some(Code::Usage),
         _ => None,

@@ -12,6 +12,7 @@ mod debian_mirrors;
 mod error;
 mod report;
 mod reporting;
+mod sbom;
 mod progress;
 mod table;
 mod template;
@@ -155,6 +156,7 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
         Command::Init(arguments) => init::run(session, arguments),
         Command::Inspect(arguments) => inspect::run(session, arguments).await,
         Command::Diff(arguments) => diff::run(session, arguments).await,
+        Command::Sbom(arguments) => sbom::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
         Command::Rebase(arguments) => rebase::run(session, arguments).await,
         Command::Index(arguments) => return index::run(session, arguments).await,

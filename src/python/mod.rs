@@ -13,6 +13,7 @@ mod incompatible;
 mod markers;
 mod headers;
 mod metadata;
+mod licence;
 mod wheel_metadata;
 mod record;
 mod entry_points;
@@ -30,6 +31,7 @@ pub use foreign_lock::{ForeignLock, ForeignPackage, ForeignWheel, Origin, Part, 
 pub use incompatible::{Compatibility, Incompatible};
 pub use index_page::{FileUrl, IndexFile, MetadataFile, ProjectPage, Yanked};
 pub use interpreter_kind::InterpreterKind;
+pub use licence::{Licence, LicenceFields};
 pub use markers::marker_environment;
 pub use metadata::CoreMetadata;
 pub use name::{NamePattern, PackageName};

@@ -19,7 +19,7 @@ pub use finding::{Finding, Owner};
 pub use image::{budget, documents};
 pub use owners::Owners;
 pub use report::{Check, Report, Skipped};
-pub use subject::{Subject, SubjectLayer, layer_names};
+pub use subject::{Subject, SubjectLayer, base_layers, layer_names};
 
 use crate::{
     python::{NamePattern, PackageName},

@@ -5,7 +5,7 @@
 use super::bench::Bench;
 
 /// Every command that has help of its own.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "",
     "init",
     "build",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 22] = [
     "plan",
     "inspect",
     "diff",
+    "sbom",
     "verify",
     "copy",
     "rebase",

@@ -14,6 +14,7 @@ mod helping;
 #[cfg(feature = "serve")]
 mod fleet;
 mod inspecting;
+mod listing;
 mod interrupting;
 #[cfg(feature = "serve")]
 mod killing;

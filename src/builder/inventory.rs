@@ -1,0 +1,125 @@
+//! What images consist of, for SBOMs.
+
+use std::{collections::BTreeMap, path::Path};
+
+use super::{
+    BuildError, Builder, Project,
+    opened::Seen,
+    verifying::{Reading, listed},
+};
+use crate::{
+    image::Manifest,
+    lock::{Lock, LockedImage, LockedPlatform},
+    oci::Platform,
+    recipe::{Base, Location},
+    sbom::{Inventory, Known},
+    verify::{Report, Subject, SubjectLayer, base_layers, layer_names},
+};
+
+/// The recipe and the lock that an image was built from.
+#[derive(Clone, Copy)]
+pub struct Origin<'o> {
+    /// The recipe.
+    pub project: &'o Project,
+    /// Its lock.
+    pub lock: &'o Lock,
+    /// The variant, where the recipe has some.
+    pub variant: Option<&'o str>,
+}
+
+impl Builder {
+    /// What an image consists of: the one for `platform` of those that `image` names, else this machine's, or the
+    /// only one. Each layer of which nothing is known is read once; relative paths start from `folder`. It is called
+    /// `name`. `origin` adds what only recipe and lock know: the files that were fetched, and who wanted them.
+    ///
+    /// # Errors
+    /// When the image or a layer cannot be read, when it has no such platform, when a list of packages in it is
+    /// malformed, and when it is not the image that `origin` describes.
+    pub async fn inventory(
+        &self,
+        image: &Base,
+        folder: &Path,
+        (name, platform): (&str, Option<&Platform>),
+        origin: Option<Origin<'_>>,
+    ) -> Result<Inventory, BuildError> {
+        let fail = |source| BuildError::Fetch { source };
+        let source = self.source(image, folder)?;
+        let root = source.root().await.map_err(fail)?;
+        let chosen = chosen(listed(&*source, root).await.map_err(fail)?, platform)?;
+        let mut report = Report::default();
+        let candidate = self.candidate(&*source, chosen, Reading::Needed, &mut report).await?;
+        let Some(candidate) = candidate else {
+            let message = report.findings.first().map(|finding| finding.message.clone()).unwrap_or_default();
+            return Err(BuildError::Untrusted { message });
+        };
+        inventory(self.look_at(candidate).await?, name, origin)
+    }
+}
+
+/// The image that is meant.
+fn chosen(
+    images: Vec<(Option<Platform>, Manifest)>,
+    platform: Option<&Platform>,
+) -> Result<(Option<Platform>, Manifest), BuildError> {
+    let known = || images.iter().filter_map(|(platform, _)| platform.clone()).collect::<Vec<_>>();
+    let wanted = platform.cloned().or_else(Platform::of_this_machine);
+    let found = images.iter().find(|(listed, _)| listed.is_some() && *listed == wanted);
+    match (found, images.as_slice(), platform) {
+        (Some(found), ..) | (None, [found], None) => Ok(found.clone()),
+        // A manifest by itself says only in its config what it is for.
+        (None, [found @ (None, _)], Some(_)) => Ok(found.clone()),
+        (None, _, Some(platform)) => {
+            Err(BuildError::OtherPlatforms { platform: platform.clone(), available: known() })
+        }
+        (None, ..) => Err(BuildError::NotForThisMachine { available: known() }),
+    }
+}
+
+/// What one image consists of.
+///
+/// # Errors
+/// When a list of packages in it is malformed, and when it is not the image that `origin` describes.
+pub(super) fn inventory(seen: Seen, name: &str, origin: Option<Origin<'_>>) -> Result<Inventory, BuildError> {
+    let Seen { platform, manifest, config, layers, tree, facts } = seen;
+    let locked = origin.as_ref().map(|origin| origin.locked(&platform)).transpose()?;
+    let indexes = origin.as_ref().map(Origin::indexes);
+    let names = layer_names(&config, layers.len());
+    let described = names.into_iter().zip(&layers);
+    let described = described.map(|(name, layer)| SubjectLayer { name, digest: layer.digest, size: layer.size });
+    let below = base_layers(&config, layers.len());
+    let subject = Subject::new(platform.clone(), config, described.collect(), tree).over(below);
+    let known = Known { name, locked, indexes: indexes.as_ref() };
+    let inventory = Inventory::of(&subject, &manifest, &facts, known);
+    let inventory = inventory.map_err(|source| BuildError::Inventory { platform: platform.clone(), source })?;
+    // A lock that speaks of another image would put other files under the packages' names.
+    if let Some((_, image)) = locked {
+        let is_there = |name: &str, version: &str| {
+            inventory.components.iter().any(|one| one.name == name && one.version == version)
+        };
+        if let Some(absent) = image.wheels.iter().find(|wheel| !is_there(&wheel.name, &wheel.version)) {
+            let package = format!("{} {}", absent.name, absent.version);
+            return Err(BuildError::OtherImage { platform, package });
+        }
+    }
+    Ok(inventory)
+}
+
+impl Origin<'_> {
+    fn locked(&self, platform: &Platform) -> Result<(&LockedPlatform, &LockedImage), BuildError> {
+        let missing =
+            || BuildError::NotLocked { variant: self.variant.map(str::to_owned), platform: platform.clone() };
+        let below = self.lock.platform(platform).ok_or_else(missing)?;
+        let image = self.lock.image(self.variant, platform).ok_or_else(missing)?;
+        Ok((below, image))
+    }
+
+    /// The URLs of the recipe's package indexes, by their names.
+    fn indexes(&self) -> BTreeMap<String, String> {
+        let indexes = self.project.recipe.wheels.index.iter();
+        let urls = indexes.filter_map(|index| match index.location.get_ref() {
+            Location::Url(url) => Some((index.name.get_ref().clone(), url.to_string())),
+            Location::Folder(_) => None,
+        });
+        urls.collect()
+    }
+}

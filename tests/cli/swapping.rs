@@ -81,7 +81,9 @@ fn the_lock_of_another_base_keeps_the_wheels_and_is_for_builds_on_it() {
     ");
     let swapped = lock(&bench);
     assert!(swapped.contains("\"base\" = \"oci:new\"") && swapped.contains("version = \"3.11.10\""), "{swapped}");
-    let wheels = |lock: &str| lock.lines().filter(|line| line.contains("name = \"demo\"")).map(str::to_owned).collect::<Vec<_>>();
+    let wheels = |lock: &str| {
+        lock.lines().filter(|line| line.contains("name = \"demo\"")).map(str::to_owned).collect::<Vec<_>>()
+    };
     assert_eq!(wheels(&swapped), wheels(&before));
     insta::assert_snapshot!(bench.refuse("build app.toml --locked --offline -o oci:dist"), @"
     exit code: 5

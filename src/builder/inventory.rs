@@ -87,8 +87,8 @@ pub(super) fn inventory(seen: Seen, name: &str, origin: Option<Origin<'_>>) -> R
     let described = names.into_iter().zip(&layers);
     let described = described.map(|(name, layer)| SubjectLayer { name, digest: layer.digest, size: layer.size });
     let below = base_layers(&config, layers.len());
-    let subject = Subject::new(platform.clone(), config, described.collect(), tree).over(below);
-    let known = Known { name, locked, indexes: indexes.as_ref() };
+    let subject = Subject::new(platform.clone(), config, described.collect(), tree);
+    let known = Known { name, locked, base_layers: below, indexes: indexes.as_ref() };
     let inventory = Inventory::of(&subject, &manifest, &facts, known);
     let inventory = inventory.map_err(|source| BuildError::Inventory { platform: platform.clone(), source })?;
     // A lock that speaks of another image would put other files under the packages' names.

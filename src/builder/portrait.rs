@@ -9,6 +9,7 @@ use crate::{
     base::{Kind, Node, Tree},
     lock::{Facts, Lock},
     oci::{Descriptor, Platform},
+    python::Licence,
     recipe::Base,
 };
 
@@ -45,6 +46,8 @@ pub struct Portrait {
     pub platform: Platform,
     /// The version of each package.
     pub packages: BTreeMap<(PackageKind, String), String>,
+    /// The licence of each distribution that tells of one; nothing of a lock.
+    pub licences: BTreeMap<String, Licence>,
     /// Every file; nothing of a lock, which knows none.
     pub files: Option<BTreeMap<String, FileFacts>>,
     /// The image's config; nothing of a lock.
@@ -75,6 +78,7 @@ impl Portrait {
                 variant: image.variant.clone(),
                 platform: image.platform.clone(),
                 packages,
+                licences: BTreeMap::new(),
                 files: None,
                 config: None,
                 layers: Vec::new(),
@@ -99,6 +103,7 @@ impl Builder {
             portraits.push(Portrait {
                 variant: None,
                 packages: packages(&tree, &facts, &platform)?,
+                licences: licences(&tree, &config, &platform)?,
                 files: Some(tree.iter().map(|(path, node)| (format!("/{path}"), file(node))).collect()),
                 size: layers.iter().map(|layer| layer.size).sum(),
                 platform,
@@ -121,6 +126,12 @@ fn packages(
     let debian = tree.debian_packages().map_err(malformed)?;
     let debian = debian.into_iter().map(|one| ((PackageKind::Debian, one.name), one.version.to_string()));
     Ok(python.chain(debian).collect())
+}
+
+fn licences(tree: &Tree, config: &Value, platform: &Platform) -> Result<BTreeMap<String, Licence>, BuildError> {
+    let found = tree.distributions(config);
+    let found = found.map_err(|source| BuildError::Base { platform: platform.clone(), source })?;
+    Ok(found.into_iter().filter_map(|one| Some((one.name.to_string(), one.licence.licence()?))).collect())
 }
 
 fn file(node: &Node) -> FileFacts {

@@ -45,8 +45,8 @@ impl LicenceFields {
             value.map(str::to_owned)
         };
         let of_classifiers = headers::all(&headers, "classifier").filter_map(|classifier| {
-            let (_, name) = classifier.strip_prefix("License ::")?.rsplit_once("::").unwrap_or(("", classifier));
-            Some(name.trim().to_owned()).filter(|name| name != "OSI Approved")
+            let name = classifier.strip_prefix("License ::")?.rsplit("::").next()?.trim();
+            (name != "OSI Approved").then(|| name.to_owned())
         });
         Self {
             expression: stated("license-expression"),
@@ -79,12 +79,12 @@ impl LicenceFields {
         if let Some(known) = self.name.as_deref().and_then(expression_of) {
             return Some(known);
         }
+        // Several do not say whether one may choose among them.
         if let [classifier] = self.classifiers.as_slice()
             && let Some(known) = expression_of(classifier)
         {
             return Some(known);
         }
-        // Several classifiers do not say whether one may choose among them.
         let words = self.name.clone().or_else(|| Some(self.classifiers.join(", ")).filter(|text| !text.is_empty()));
         words.map(Licence::Words)
     }
@@ -100,17 +100,15 @@ impl Licence {
     }
 }
 
-/// The expression that `text` is, or the one licence of SPDX's list that it is a common name of. `BSD` or `GPL`
-/// alone name several, which only a number tells apart.
+/// The expression that `text` is, or the licence of SPDX's list whose full name it is. Short names such as `BSD`
+/// stand for several, and are not guessed at.
 fn expression_of(text: &str) -> Option<Licence> {
     let text = text.trim();
     if spdx::Expression::parse(text).is_ok() {
         return Some(Licence::Expression(text.to_owned()));
     }
-    let (id, length) = spdx::imprecise_license_id(text)?;
-    let has_number = |text: &str| text.contains(|letter: char| letter.is_ascii_digit());
-    let is_one = length == text.len() && (has_number(text) || !has_number(id.name));
-    is_one.then(|| Licence::Expression(id.name.to_owned()))
+    let named = spdx::identifiers::LICENSES.iter().find(|known| known.full_name.eq_ignore_ascii_case(text))?;
+    Some(Licence::Expression(named.name.to_owned()))
 }
 
 #[cfg(test)]
@@ -129,7 +127,8 @@ mod tests {
         check("License-Expression: MIT OR Apache-2.0\nLicense: x\n", "Expression(\"MIT OR Apache-2.0\")");
         check("License-Expression: LicenseRef-Own\n", "Expression(\"LicenseRef-Own\")");
         check("License: MIT\nClassifier: License :: OSI Approved :: BSD License\n", "Expression(\"MIT\")");
-        check("License: Apache 2.0\n", "Expression(\"Apache-2.0\")");
+        check("License: Apache License 2.0\n", "Expression(\"Apache-2.0\")");
+        check("License: Apache 2\n", "Words(\"Apache 2\")");
         check("License: BSD\nClassifier: License :: OSI Approved :: MIT License\n", "Expression(\"MIT\")");
         check("License: Ours, see LICENSE\n", "Words(\"Ours, see LICENSE\")");
         check("License: UNKNOWN\nClassifier: License :: OSI Approved\n", "-");

@@ -65,7 +65,7 @@ fn component(one: &Component, files: bool) -> Value {
     set(&mut value, "hashes", hashes);
     let mut properties = Vec::new();
     properties.extend(one.layer.iter().map(|layer| property("layer", &layer.to_string())));
-    properties.push(property("origin", if one.of_base { "base" } else { "recipe" }));
+    properties.extend(one.of_base.map(|of_base| property("origin", if of_base { "base" } else { "recipe" })));
     properties.extend(one.fetched.iter().map(|file| property("file", &file.file)));
     properties.extend(one.licence_files.iter().map(|path| property("license-file", path)));
     properties.extend(one.embedded.iter().map(|path| property("sbom", path)));

@@ -63,8 +63,8 @@ pub struct Component {
     pub licence_files: Vec<String>,
     /// The wheel or .deb that it came in, where the lock names it.
     pub fetched: Option<Fetched>,
-    /// Whether the base brought it.
-    pub of_base: bool,
+    /// Whether the base brought it; nothing where the image's history does not say which layers are the base's.
+    pub of_base: Option<bool>,
     /// Digest of the compressed layer that holds its metadata.
     pub layer: Option<Digest>,
     /// The names of those of its kind that want it, where the lock says so. Sorted.
@@ -95,6 +95,8 @@ pub struct Known<'k> {
     pub name: &'k str,
     /// What the lock has of it.
     pub locked: Option<(&'k LockedPlatform, &'k LockedImage)>,
+    /// How many of the layers are the base's, where that is known.
+    pub base_layers: Option<usize>,
     /// The URLs of package indexes that are not the default one, by their names in the lock, without credentials.
     pub indexes: Option<&'k BTreeMap<String, String>>,
 }
@@ -188,6 +190,10 @@ impl Finder<'_> {
         self.subject.layers.get(number).map(|layer| layer.digest)
     }
 
+    fn is_of_base(&self, layer: usize) -> Option<bool> {
+        self.known.base_layers.map(|below| layer < below)
+    }
+
     fn distributions(&self) -> Result<Vec<Component>, InventoryError> {
         let found = self.tree().distributions(&self.subject.config)?;
         Ok(found.into_iter().map(|one| self.distribution(one)).collect())
@@ -227,7 +233,7 @@ impl Finder<'_> {
             licence: licence.licence(),
             licence_files: licence.files.iter().filter_map(licence_file).collect(),
             fetched: locked.map(|wheel| Fetched { file: wheel.file.clone(), sha256: wheel.sha256, size: wheel.size }),
-            of_base: layer < self.subject.base_layers,
+            of_base: self.is_of_base(layer),
             layer: self.layer(layer),
             wanted_by: locked.map(|wheel| packages_among(&wheel.why)).unwrap_or_default(),
             embedded,
@@ -261,7 +267,7 @@ impl Finder<'_> {
                     licence: None,
                     licence_files: licence_files.into_iter().collect(),
                     fetched: locked.map(|one| Fetched { file: one.path.clone(), sha256: one.sha256, size: one.size }),
-                    of_base: layer < self.subject.base_layers,
+                    of_base: self.is_of_base(layer),
                     layer: self.layer(layer),
                     wanted_by: locked.map(|one| packages_among(&one.why)).unwrap_or_default(),
                     embedded: Vec::new(),
@@ -300,7 +306,7 @@ impl Finder<'_> {
             licence: Some(Licence::Expression("PSF-2.0".to_owned())),
             licence_files: Vec::new(),
             fetched: None,
-            of_base: node.layer < self.subject.base_layers,
+            of_base: self.is_of_base(node.layer),
             layer: self.layer(node.layer),
             wanted_by: Vec::new(),
             embedded: Vec::new(),
@@ -311,7 +317,7 @@ impl Finder<'_> {
     /// Files of layers above the base that no package lists.
     fn own_files(&self) -> Vec<Component> {
         let scripts = |(number, files): (&usize, &Vec<String>)| {
-            let layer = self.subject.layers.get(*number).filter(|_| *number >= self.subject.base_layers)?;
+            let layer = self.subject.layers.get(*number)?;
             (layer.name == "scripts").then(|| Component {
                 kind: ComponentKind::Files,
                 name: format!("{}-files", self.known.name.rsplit('/').next().unwrap_or_default()),
@@ -320,7 +326,7 @@ impl Finder<'_> {
                 licence: None,
                 licence_files: Vec::new(),
                 fetched: None,
-                of_base: false,
+                of_base: Some(false),
                 layer: Some(layer.digest),
                 wanted_by: Vec::new(),
                 embedded: Vec::new(),

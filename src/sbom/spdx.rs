@@ -91,11 +91,14 @@ fn package(one: &Component, foreign: &mut BTreeMap<String, String>) -> Value {
     if let Some(purl) = &one.purl {
         package["externalRefs"] = json!([located(purl)]);
     }
-    let mut source = vec![if one.of_base { "of the base".to_owned() } else { "of the recipe".to_owned() }];
+    let mut source = Vec::new();
+    source.extend(one.of_base.map(|of_base| if of_base { "of the base".to_owned() } else { "of the recipe".to_owned() }));
     source.extend(one.layer.iter().map(|layer| format!("layer {layer}")));
     source.extend(one.licence_files.iter().map(|path| format!("licence in {path}")));
     source.extend(one.embedded.iter().map(|path| format!("an SBOM of its own in {path}")));
-    package["sourceInfo"] = json!(source.join("; "));
+    if !source.is_empty() {
+        package["sourceInfo"] = json!(source.join("; "));
+    }
     package
 }
 

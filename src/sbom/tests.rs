@@ -37,18 +37,36 @@ fn tree() -> Tree {
     put(&format!("{site}/demo_pkg-1.0+cpu.dist-info/RECORD"), "demo.py,,\n");
     put(&format!("{site}/demo.py"), "pass");
     put(&format!("{site}/other-2.0.dist-info/METADATA"), "Name: other\nVersion: 2.0\nLicense: Ours, see LICENSE\n\n");
+    tree.apply_layer(&no_files()[..]).unwrap();
+    tree.apply_layer(&own_file()[..]).unwrap();
     tree
+}
+
+/// What was put there stands in a layer that ends here.
+fn no_files() -> Vec<u8> {
+    tar::Builder::new(Vec::new()).into_inner().unwrap()
+}
+
+fn own_file() -> Vec<u8> {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(1);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append_data(&mut header, "app/hello.py", &b"x"[..]).unwrap();
+    builder.into_inner().unwrap()
 }
 
 fn inventory() -> Inventory {
     let config = json!({
         "created": "2026-01-02T03:04:05Z",
         "config": { "Env": ["PATH=/usr/local/bin:/usr/bin"] },
-        "history": [{ "created_by": "base" }, { "created_by": "wheelwright: wheels (linux/amd64)" }],
+        "history": [{ "created_by": "base" }, { "created_by": "wheelwright: scripts (linux/amd64)" }],
     });
     let layer = |name: &str| SubjectLayer { name: name.to_owned(), digest: Digest::of(name.as_bytes()), size: 1 };
     let below = base_layers(&config, 2);
-    let layers = vec![layer("1 of 2"), layer("wheels")];
+    let layers = vec![layer("1 of 2"), layer("scripts")];
     let platform: crate::oci::Platform = "linux/amd64".parse().unwrap();
     let annotations = json!({ crate::image::BASE_NAME: "h/base:1", crate::image::BASE_DIGEST: "sha256:ba5e" });
     let manifest = Manifest::of_value(MediaType::ImageManifest, json!({ "annotations": annotations }));
@@ -87,8 +105,8 @@ fn inventory() -> Inventory {
     let mut locked: LockedPlatform = serde_json::from_value(json!({ "platform": "linux/amd64", "facts": {} })).unwrap();
     locked.debian.push(package);
     let indexes = [("cpu".to_owned(), "https://index.example/cpu".to_owned())].into();
-    let subject = Subject::new(platform, config, layers, tree).over(below);
-    let known = Known { name: "demo", locked: Some((&locked, &image)), indexes: Some(&indexes) };
+    let subject = Subject::new(platform, config, layers, tree);
+    let known = Known { name: "demo", base_layers: below, locked: Some((&locked, &image)), indexes: Some(&indexes) };
     Inventory::of(&subject, &manifest, &facts, known).unwrap()
 }
 
@@ -97,11 +115,14 @@ fn components_are_told_by_their_metadata_and_the_lock() {
     let inventory = inventory();
     let names: Vec<String> =
         inventory.components.iter().map(|one| format!("{:?} {} {}", one.kind, one.name, one.version)).collect();
+    let own = format!("Files demo-files {}", &Digest::of(b"scripts").hex()[..12]);
     assert_eq!(
         names,
-        ["Python demo-pkg 1.0+cpu", "Python other 2.0", "Debian libdemo1 1:2.0-1", "Interpreter python 3.11.9"]
+        ["Python demo-pkg 1.0+cpu", "Python other 2.0", "Debian libdemo1 1:2.0-1", "Interpreter python 3.11.9", &own]
     );
-    let [demo, other, debian, _] = &inventory.components[..] else { panic!() };
+    let [demo, other, debian, _, files] = &inventory.components[..] else { panic!() };
+    assert_eq!((files.of_base, files.files.as_slice()), (Some(false), &["/app/hello.py".to_owned()][..]));
+    assert_eq!(demo.of_base, Some(true));
     assert_eq!(
         demo.purl.as_deref(),
         Some("pkg:pypi/demo-pkg@1.0%2Bcpu?file_name=demo-pkg.whl&repository_url=https:%2F%2Findex.example%2Fcpu")

@@ -90,12 +90,13 @@ pub fn layer_names(config: &Value, count: usize) -> Vec<String> {
     (0..count).map(name).collect()
 }
 
-/// How many of the `count` layers below are not of our making, by the history of `config`; none where no layer is.
+/// How many of the `count` layers are not of our making, by the history of `config`; nothing where it tells of none
+/// that is.
 #[must_use]
-pub fn base_layers(config: &Value, count: usize) -> usize {
+pub fn base_layers(config: &Value, count: usize) -> Option<usize> {
     let foreign = |(number, name): &(usize, String)| *name == format!("{} of {count}", number + 1);
     let below = layer_names(config, count).into_iter().enumerate().take_while(foreign).count();
-    if below == count { 0 } else { below }
+    (below < count).then_some(below)
 }
 
 #[cfg(test)]
@@ -113,6 +114,6 @@ mod tests {
         ] });
         assert_eq!(layer_names(&history, 2), ["1 of 2", "numpy, scipy"]);
         assert_eq!(layer_names(&history, 3), ["1 of 3", "2 of 3", "3 of 3"]);
-        assert_eq!((base_layers(&history, 2), base_layers(&history, 3)), (1, 0));
+        assert_eq!([2, 3].map(|count| base_layers(&history, count)), [Some(1), None]);
     }
 }

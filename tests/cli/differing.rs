@@ -111,6 +111,23 @@ fn differences_are_told_to_reviewers_and_programs() {
 }
 
 #[test]
+fn another_licence_is_told() {
+    let bench = Bench::new(&[("one.toml", &recipe("1.0", "")), ("two.toml", &recipe("1.1", ""))]);
+    bench.write_base(&Base::default());
+    for (version, licence, name) in [("1.0", "MIT", "one"), ("1.1", "MIT AND LicenseRef-Own", "two")] {
+        let wheel = Wheel::new("demo", version).header("License-Expression", licence).build();
+        bench.write(&format!("demo-{version}-py3-none-any.whl"), &wheel);
+        let run = bench.run(&format!("build {name}.toml --offline --output oci:{name}"));
+        assert_eq!(run.code, Some(0), "{run}");
+    }
+    let run = bench.run("diff oci:one oci:two --progress off --platform linux/arm64");
+    assert!(run.stdout.contains("  ~ licence demo MIT → MIT AND LicenseRef-Own\n"), "{run}");
+    let run = bench.run("diff oci:one oci:two --progress off --format json");
+    let value: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(value["images"][0]["licences"][0]["after"], "MIT AND LicenseRef-Own", "{run}");
+}
+
+#[test]
 fn sides_that_are_none() {
     let bench = Bench::new(&[]);
     insta::assert_snapshot!(bench.refuse("diff scratch oci:a"), @"

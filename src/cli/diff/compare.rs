@@ -23,6 +23,8 @@ pub(super) struct Change {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Difference {
     pub(super) packages: Vec<Change>,
+    /// Of distributions that the later has; nothing with a lock.
+    pub(super) licences: Vec<Change>,
     pub(super) config: Vec<Change>,
     pub(super) files: Vec<Change>,
     /// Layers of the later that the earlier has too, and how many the later has; nothing with a lock.
@@ -32,7 +34,7 @@ pub(super) struct Difference {
 impl Difference {
     /// Nothing differs.
     pub(super) fn is_empty(&self) -> bool {
-        self.packages.is_empty() && self.config.is_empty() && self.files.is_empty()
+        self.packages.is_empty() && self.licences.is_empty() && self.config.is_empty() && self.files.is_empty()
     }
 }
 
@@ -44,6 +46,7 @@ pub(super) fn compare(before: &Portrait, after: &Portrait) -> Difference {
     });
     Difference {
         packages: packages(before, after),
+        licences: if layers.is_some() { licences(before, after) } else { Vec::new() },
         config: match (&before.config, &after.config) {
             (Some(before), Some(after)) => config(before, after),
             _ => Vec::new(),
@@ -80,6 +83,18 @@ fn packages(before: &Portrait, after: &Portrait) -> Vec<Change> {
         name: name.clone(),
         before: before.cloned(),
         after: after.cloned(),
+    });
+    changes.collect()
+}
+
+/// The licences under which something is there that was not, or was under another.
+fn licences(before: &Portrait, after: &Portrait) -> Vec<Change> {
+    let changes = changed(&before.licences, &after.licences).filter(|(_, _, new)| new.is_some());
+    let changes = changes.map(|(name, before, after)| Change {
+        kind: "licence".to_owned(),
+        name: name.clone(),
+        before: before.map(|licence| licence.as_str().to_owned()),
+        after: after.map(|licence| licence.as_str().to_owned()),
     });
     changes.collect()
 }

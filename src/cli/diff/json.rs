@@ -26,6 +26,7 @@ fn pair(pair: &Pair) -> Value {
         "variant": pair.variant,
         "size": { "before": pair.before, "after": pair.after },
         "packages": list(&pair.difference.packages),
+        "licences": list(&pair.difference.licences),
         "config": list(&pair.difference.config),
         "files": list(&pair.difference.files),
         "layers": pair.difference.layers.map(|(kept, all)| json!({ "as-before": kept, "of": all })),

@@ -25,6 +25,7 @@ pub(super) fn render(pairs: &[Pair], every_file: bool) -> String {
                 }
                 let _ = writeln!(out, "{}\n", facts.join("; "));
                 table(&mut out, "Package", &difference.packages);
+                table(&mut out, "Licence", &difference.licences);
                 table(&mut out, "Setting", &difference.config);
                 if every_file {
                     table(&mut out, "File", &difference.files);

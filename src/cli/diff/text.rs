@@ -27,7 +27,7 @@ fn body(text: &mut String, pair: &Pair, (before, after): (u64, u64), every_file:
     if difference.is_empty() {
         text.push_str("  no difference\n");
     }
-    for change in difference.packages.iter().chain(&difference.config) {
+    for change in difference.packages.iter().chain(&difference.licences).chain(&difference.config) {
         line(text, change);
     }
     if every_file {

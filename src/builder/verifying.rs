@@ -2,12 +2,13 @@
 
 use std::{path::Path, sync::Arc};
 
+use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::{BuildError, Builder, Built, Made};
 use crate::{
     base::{self, BaseError, LayerEntries, Tree},
-    image::{Layer, Manifest, Mismatch, Source, TransferError, platform_of, read_whole},
+    image::{Image, Layer, Manifest, Mismatch, Source, TransferError, platform_of, read_whole},
     oci::{DiffId, Digest, Platform},
     recipe::Base,
     store::Bucket,
@@ -176,44 +177,57 @@ impl Builder {
         checks: &Checks,
         demands: &Demands,
     ) -> Result<Report, BuildError> {
+        let what = (checks, demands);
+        let images = built.index.images.iter().map(|image| self.verify_one(built, image, depth, what));
         let mut report = Report::default();
-        for image in &built.index.images {
-            let note = note_of_report(&image.manifest.descriptor().digest, &checks.wanted, demands);
-            // Whoever wants something started does not want to hear what came of it another time.
-            let may_be_known = !checks.wanted.contains(&Check::Run);
-            if may_be_known
-                && let Some(known) = self.settings.store.note(Bucket::Checks, &note)
-                && let Ok(known) = serde_json::from_slice(&known)
-            {
-                report.extend(known);
-                continue;
-            }
-            let config = serde_json::from_slice(image.config.bytes()).unwrap_or_default();
-            let rows: Vec<_> = built.layers.iter().filter(|row| row.platform == image.platform).collect();
-            let reading = rows.iter().map(|row| match (depth, row.made) {
-                // Our own layers lie in the store, and are noted when they are made.
-                (Depth::Full, _) | (_, Made::Built | Made::Cached) => Reading::Needed,
-                (Depth::Quick, _) => Reading::Known,
-            });
-            let layers = image.layers.iter().cloned().zip(reading).collect();
-            let base = rows.iter().filter(|row| row.made == Made::Base).count();
-            let (platform, manifest) = (image.platform.clone(), image.manifest.clone());
-            let candidate = Candidate { platform, manifest, config, layers, base };
-            if checks.wanted.contains(&Check::Run) {
-                let time = rows.iter().map(|row| row.time).sum();
-                let (what, result) = ("layers".to_owned(), "made".to_owned());
-                report.started.push(Started { platform: image.platform.clone(), what, result, version: None, time });
-            }
-            let found = self.verify_candidate(candidate, checks, demands).await?;
-            // What was not checked may be checked another time.
-            if may_be_known && found.skipped.is_empty() {
-                let text = serde_json::to_vec(&found).unwrap_or_default();
-                let keep = self.settings.store.keep(Bucket::Checks, &note, &text);
-                keep.map_err(|source| BuildError::Base { platform: image.platform.clone(), source: source.into() })?;
-            }
+        for found in try_join_all(images).await? {
             report.extend(found);
         }
         Ok(report.settled(&demands.check.accept))
+    }
+
+    /// Checks one platform's image, or recalls what was found in it.
+    async fn verify_one(
+        &self,
+        built: &Built,
+        image: &Image,
+        depth: Depth,
+        (checks, demands): (&Checks, &Demands),
+    ) -> Result<Report, BuildError> {
+        let note = note_of_report(&image.manifest.descriptor().digest, &checks.wanted, demands);
+        // Whoever wants something started does not want to hear what came of it another time.
+        let may_be_known = !checks.wanted.contains(&Check::Run);
+        if may_be_known
+            && let Some(known) = self.settings.store.note(Bucket::Checks, &note)
+            && let Ok(known) = serde_json::from_slice(&known)
+        {
+            return Ok(known);
+        }
+        let config = serde_json::from_slice(image.config.bytes()).unwrap_or_default();
+        let rows: Vec<_> = built.layers.iter().filter(|row| row.platform == image.platform).collect();
+        let reading = rows.iter().map(|row| match (depth, row.made) {
+            // Our own layers lie in the store, and are noted when they are made.
+            (Depth::Full, _) | (_, Made::Built | Made::Cached) => Reading::Needed,
+            (Depth::Quick, _) => Reading::Known,
+        });
+        let layers = image.layers.iter().cloned().zip(reading).collect();
+        let base = rows.iter().filter(|row| row.made == Made::Base).count();
+        let (platform, manifest) = (image.platform.clone(), image.manifest.clone());
+        let mut report = Report::default();
+        if checks.wanted.contains(&Check::Run) {
+            let time = rows.iter().map(|row| row.time).sum();
+            let (what, result) = ("layers".to_owned(), "made".to_owned());
+            report.started.push(Started { platform: image.platform.clone(), what, result, version: None, time });
+        }
+        let candidate = Candidate { platform, manifest, config, layers, base };
+        report.extend(self.verify_candidate(candidate, checks, demands).await?);
+        // What was not checked may be checked another time.
+        if may_be_known && report.skipped.is_empty() {
+            let text = serde_json::to_vec(&report).unwrap_or_default();
+            let keep = self.settings.store.keep(Bucket::Checks, &note, &text);
+            keep.map_err(|source| BuildError::Base { platform: image.platform.clone(), source: source.into() })?;
+        }
+        Ok(report)
     }
 
     pub(super) async fn verify_candidate(
@@ -240,8 +254,14 @@ impl Builder {
             gap = Some(NEVER_READ.to_owned());
         }
         let worth_reading = gap.is_none();
-        for (layer, reading) in layers.iter().filter(|_| worth_reading) {
-            match self.entries(layer, *reading).await {
+        let worthwhile = if worth_reading { &layers[..] } else { &[] };
+        let known = try_join_all(worthwhile.iter().map(|(layer, reading)| self.known(layer, *reading))).await?;
+        for ((layer, reading), known) in worthwhile.iter().zip(known) {
+            let entries = match known {
+                Some(known) => Ok(Some(known)),
+                None => self.entries(layer, *reading).await,
+            };
+            match entries {
                 Ok(Some(entries)) => tree.merge(entries),
                 Ok(None) => gap = Some(NEVER_READ.to_owned()),
                 Err(error) => {
@@ -311,6 +331,15 @@ impl Builder {
         let report = started.await.map_err(|_| BuildError::Worker)?;
         folder.close().map_err(fail)?;
         Ok(report)
+    }
+
+    /// What is known of a layer, unless it shall be read whatever is known.
+    async fn known(&self, layer: &Layer, reading: Reading) -> Result<Option<LayerEntries>, BuildError> {
+        if reading == Reading::Anew {
+            return Ok(None);
+        }
+        let (store, diff_id) = (self.settings.store.clone(), layer.diff_id);
+        self.compute(move || base::known_layer(&store, diff_id)).await
     }
 
     /// What a layer holds; nothing where that is not known and nothing shall be read.

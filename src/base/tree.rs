@@ -290,7 +290,8 @@ impl Tree {
             _ => Node { kind, mode, uid, gid, size, layer, evidence: evidence.map(Arc::new), elf: elf.map(Arc::new) },
         };
         self.make_parents(&path);
-        if node.kind != Kind::Directory {
+        let hides = |before: &Node| before.kind == Kind::Directory && node.kind != Kind::Directory;
+        if self.nodes.get(&path).is_some_and(hides) {
             self.remove_below(&path);
         }
         if let Some(before) = self.nodes.insert(path.clone(), node) {

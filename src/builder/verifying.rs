@@ -244,7 +244,7 @@ impl Builder {
         if wanted.contains(&Check::Image) {
             report.findings.extend(documents);
         }
-        let mut tree = Tree::new();
+        let mut entries = Vec::new();
         let mut gap = (!readable).then(|| "its documents do not fit together".to_owned());
         // Where one layer is missing nothing can be told, and the others need not be looked at.
         let is_missing = |(layer, reading): &(Layer, Reading)| {
@@ -257,12 +257,12 @@ impl Builder {
         let worthwhile = if worth_reading { &layers[..] } else { &[] };
         let known = try_join_all(worthwhile.iter().map(|(layer, reading)| self.known(layer, *reading))).await?;
         for ((layer, reading), known) in worthwhile.iter().zip(known) {
-            let entries = match known {
+            let held = match known {
                 Some(known) => Ok(Some(known)),
                 None => self.entries(layer, *reading).await,
             };
-            match entries {
-                Ok(Some(entries)) => tree.merge(entries),
+            match held {
+                Ok(Some(held)) => entries.push(held),
                 Ok(None) => gap = Some(NEVER_READ.to_owned()),
                 Err(error) => {
                     report.findings.push(about_layer(&platform, layer, error)?);
@@ -284,6 +284,8 @@ impl Builder {
         let described = described.collect();
         let (files, demanded) = (wanted.clone(), demands.clone());
         let checked = self.compute(move || {
+            let mut tree = Tree::new();
+            entries.into_iter().for_each(|layer| tree.merge(layer));
             let subject = Subject::new(platform, config, described, tree).over(base_layers);
             let report = verify::check(&subject, &files, &demanded);
             (Arc::new(subject), report)
@@ -294,8 +296,10 @@ impl Builder {
         report.skipped.extend(skipped);
         if wanted.contains(&Check::Run) {
             self.stage("starting", &subject.platform);
-            report.extend(self.start(subject, &layers, checks.limits, demands).await?);
+            report.extend(self.start(Arc::clone(&subject), &layers, checks.limits, demands).await?);
         }
+        // Ten thousands of files: nobody waits until they are forgotten.
+        self.pool.spawn(move || drop(subject));
         Ok(report)
     }
 

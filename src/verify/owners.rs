@@ -107,6 +107,10 @@ impl<'t> Places<'t> {
     /// What stands at `path`, links on the way followed.
     fn find(&mut self, path: &str) -> Option<(String, &'t Node)> {
         let path = path.trim_matches('/');
+        // Nearly always no link is on the way.
+        if let Some(node) = self.tree.node(path) {
+            return Some((path.to_owned(), node));
+        }
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         if self.folder.0 != parent {
             self.folder = (parent.to_owned(), self.tree.walk_to(parent));

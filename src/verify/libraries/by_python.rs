@@ -54,7 +54,7 @@ fn is_needed(path: &str, elf: &Elf, libraries: &[(&str, &Elf)]) -> bool {
 /// The distributions of which a module imports what loads libraries.
 fn with_loaders<'o>(tree: &Tree, owners: &'o Owners) -> BTreeSet<&'o Owner> {
     let loads = |evidence: &Evidence| match evidence {
-        Evidence::Module(source) => source.imports.iter().any(|import| LOADERS.contains(&import.module.as_str())),
+        Evidence::Module(source) => source.get().imports.iter().any(|import| LOADERS.contains(&import.module.as_str())),
         _ => false,
     };
     let modules = tree.iter().filter(|(_, node)| node.evidence.as_deref().is_some_and(loads));

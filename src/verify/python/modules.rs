@@ -7,8 +7,7 @@ use super::{
     distributions::text,
 };
 use crate::{
-    base::{Evidence, Kind, Python},
-    python::ModuleSource,
+    base::{Evidence, Kind, NotedSource, Python},
     verify::Subject,
 };
 
@@ -161,7 +160,7 @@ pub(super) struct Found<'a> {
     /// Its file, without a leading slash; the folder of a namespace package.
     pub(super) path: String,
     /// What its source does, where it was read.
-    pub(super) source: Option<&'a ModuleSource>,
+    pub(super) source: Option<&'a NotedSource>,
     /// The folders of a package; none for a plain module.
     folders: Vec<String>,
 }
@@ -247,7 +246,7 @@ impl<'a> Modules<'a> {
         }
         // What a package does not show may be an attribute, or made by its code.
         let is_known =
-            package.is_package() && package.source.is_some_and(|source| !source.dynamic && !source.may_bind(name));
+            package.is_package() && package.source.map(NotedSource::get).is_some_and(|source| !source.dynamic && !source.may_bind(name));
         if is_known { Resolution::Missing } else { Resolution::Unknown }
     }
 

@@ -439,7 +439,13 @@ pub(super) mod tests {
     #[test]
     fn what_is_found_at_once_is_what_walking_finds() {
         let tree = tree(&[
-            &["dir usr/lib/x", "file usr/lib/x/y z", "link lib usr/lib", "file usr/file x", "link usr/lib/gone nowhere"],
+            &[
+                "dir usr/lib/x",
+                "file usr/lib/x/y z",
+                "link lib usr/lib",
+                "file usr/file x",
+                "link usr/lib/gone nowhere",
+            ],
             &["file lib/x/new n", "link usr/lib/x/up ../../file", "hard usr/again usr/file"],
         ]);
         let parts = ["usr", "lib", "x", "y", "new", "file", "gone", "up", "again", "nothing", ".", "..", ""];

@@ -244,38 +244,21 @@ impl Builder {
         if wanted.contains(&Check::Image) {
             report.findings.extend(documents);
         }
-        let mut entries = Vec::new();
-        let mut gap = (!readable).then(|| "its documents do not fit together".to_owned());
-        // Where one layer is missing nothing can be told, and the others need not be looked at.
-        let is_missing = |(layer, reading): &(Layer, Reading)| {
-            matches!(reading, Reading::Known) && !base::is_known_layer(&self.settings.store, layer.diff_id)
+        let contents = if readable {
+            self.contents(&platform, &layers, &mut report.findings).await?
+        } else {
+            Err("its documents do not fit together".to_owned())
         };
-        if readable && layers.iter().any(is_missing) {
-            gap = Some(NEVER_READ.to_owned());
-        }
-        let worth_reading = gap.is_none();
-        let worthwhile = if worth_reading { &layers[..] } else { &[] };
-        let known = try_join_all(worthwhile.iter().map(|(layer, reading)| self.known(layer, *reading))).await?;
-        for ((layer, reading), known) in worthwhile.iter().zip(known) {
-            let held = match known {
-                Some(known) => Ok(Some(known)),
-                None => self.entries(layer, *reading).await,
-            };
-            match held {
-                Ok(Some(held)) => entries.push(held),
-                Ok(None) => gap = Some(NEVER_READ.to_owned()),
-                Err(error) => {
-                    report.findings.push(about_layer(&platform, layer, error)?);
-                    gap = Some("its layers cannot be read".to_owned());
-                }
+        let contents = match contents {
+            Ok(contents) => contents,
+            Err(reason) => {
+                let skip =
+                    |check: &Check| Skipped { platform: platform.clone(), check: *check, reason: reason.clone() };
+                report.skipped.extend(wanted.iter().map(skip));
+                report.checked.extend(wanted.iter().map(|check| (platform.clone(), *check)));
+                return Ok(report);
             }
-        }
-        if let Some(reason) = gap {
-            let skip = |check: &Check| Skipped { platform: platform.clone(), check: *check, reason: reason.clone() };
-            report.skipped.extend(wanted.iter().map(skip));
-            report.checked.extend(wanted.iter().map(|check| (platform.clone(), *check)));
-            return Ok(report);
-        }
+        };
         let names = layer_names(&config, layers.len());
         let described = names.into_iter().zip(&layers).map(|(name, (layer, _))| {
             let descriptor = layer.blob.descriptor();
@@ -285,7 +268,9 @@ impl Builder {
         let (files, demanded) = (wanted.clone(), demands.clone());
         let checked = self.compute(move || {
             let mut tree = Tree::new();
-            entries.into_iter().for_each(|layer| tree.merge(layer));
+            for layer in contents {
+                tree.merge(layer);
+            }
             let subject = Subject::new(platform, config, described, tree).over(base_layers);
             let report = verify::check(&subject, &files, &demanded);
             (Arc::new(subject), report)
@@ -301,6 +286,39 @@ impl Builder {
         // Ten thousands of files: nobody waits until they are forgotten.
         self.pool.spawn(move || drop(subject));
         Ok(report)
+    }
+
+    /// What each of the layers holds, or why that cannot be told.
+    async fn contents(
+        &self,
+        platform: &Platform,
+        layers: &[(Layer, Reading)],
+        findings: &mut Vec<Finding>,
+    ) -> Result<Result<Vec<LayerEntries>, String>, BuildError> {
+        // Where one layer is missing nothing can be told, and the others need not be looked at.
+        let is_missing = |(layer, reading): &(Layer, Reading)| {
+            matches!(reading, Reading::Known) && !base::is_known_layer(&self.settings.store, layer.diff_id)
+        };
+        if layers.iter().any(is_missing) {
+            return Ok(Err(NEVER_READ.to_owned()));
+        }
+        let known = try_join_all(layers.iter().map(|(layer, reading)| self.known(layer, *reading))).await?;
+        let (mut contents, mut gap) = (Vec::new(), None);
+        for ((layer, reading), known) in layers.iter().zip(known) {
+            let held = match known {
+                Some(known) => Ok(Some(known)),
+                None => self.entries(layer, *reading).await,
+            };
+            match held {
+                Ok(Some(held)) => contents.push(held),
+                Ok(None) => gap = Some(NEVER_READ.to_owned()),
+                Err(error) => {
+                    findings.push(about_layer(platform, layer, error)?);
+                    gap = Some("its layers cannot be read".to_owned());
+                }
+            }
+        }
+        Ok(gap.map_or(Ok(contents), Err))
     }
 
     /// Unpacks an image into a temporary folder, and starts what is asked for in it.

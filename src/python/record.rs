@@ -162,13 +162,27 @@ mod tests {
     #[test]
     fn what_is_not_quoted_is_read_the_same_faster() {
         let check = |text: &str| {
-            let slow: Result<Vec<_>, _> = rows(text).unwrap().into_iter().map(|(line, row)| {
-                read_row(line, &row.iter().map(String::as_str).collect::<Vec<_>>())
-            }).collect();
+            let slow: Result<Vec<_>, _> = rows(text)
+                .unwrap()
+                .into_iter()
+                .map(|(line, row)| read_row(line, &row.iter().map(String::as_str).collect::<Vec<_>>()))
+                .collect();
             let slow = slow.map(|entries| Record { entries: entries.into_iter().flatten().collect() });
             assert_eq!(Record::parse(text.as_bytes()), slow, "{text:?}");
         };
-        for text in ["", "\n", "a,,\n", "a,,", "a,,\r\nb,,7\r\n", "a,,\n\n\r\nb,,1", "a\rb,,2\n", "a,b\n", "a,,\nb\n", "a,,x", "a,md5=1,2"] {
+        for text in [
+            "",
+            "\n",
+            "a,,\n",
+            "a,,",
+            "a,,\r\nb,,7\r\n",
+            "a,,\n\n\r\nb,,1",
+            "a\rb,,2\n",
+            "a,b\n",
+            "a,,\nb\n",
+            "a,,x",
+            "a,md5=1,2",
+        ] {
             check(text);
         }
     }

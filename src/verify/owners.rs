@@ -15,8 +15,8 @@ const DPKG_SUMS: &str = "var/lib/dpkg/status.d/";
 /// The owners of an image's files, by path without a leading slash.
 #[derive(Clone, Debug, Default)]
 pub struct Owners {
-    owners: Vec<Owner>,
-    /// Numbers of `owners`.
+    all: Vec<Owner>,
+    /// Numbers of `all`.
     by_path: BTreeMap<String, usize>,
     /// The lists of distributions, by their paths, as far as they can be read.
     records: BTreeMap<String, Result<Record, PythonError>>,
@@ -47,7 +47,7 @@ impl Owners {
     /// The owner of the file at `path`, which leads through no symbolic link.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Owner> {
-        self.by_path.get(path).map(|number| &self.owners[*number])
+        self.by_path.get(path).map(|number| &self.all[*number])
     }
 
     /// The RECORD at `path`, which leads through no symbolic link, or why it cannot be read.
@@ -57,8 +57,8 @@ impl Owners {
     }
 
     fn add(&mut self, owner: Owner) -> usize {
-        self.owners.push(owner);
-        self.owners.len() - 1
+        self.all.push(owner);
+        self.all.len() - 1
     }
 
     fn add_package<'a>(&mut self, tree: &Tree, name: &str, paths: impl Iterator<Item = &'a str>) {

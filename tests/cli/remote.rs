@@ -184,7 +184,9 @@ async fn records_of_shards_go_with_the_image_that_they_become() {
         run.stdout
     };
     let prune = |expect: &str| assert_eq!(succeed(&format!("cache prune --remote {host}/app")), expect);
-    for (edition, pruned) in [(0, "removed 0 records of layers; 2 left\n"), (1, "removed 2 records of layers; 2 left\n")] {
+    for (edition, pruned) in
+        [(0, "removed 0 records of layers; 2 left\n"), (1, "removed 2 records of layers; 2 left\n")]
+    {
         super::workshop::edit(&bench, &host, edition);
         succeed("lock app.toml --progress off");
         for shard in 1..=2 {

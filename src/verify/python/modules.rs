@@ -245,8 +245,8 @@ impl<'a> Modules<'a> {
             return Resolution::Found(found);
         }
         // What a package does not show may be an attribute, or made by its code.
-        let is_known =
-            package.is_package() && package.source.map(NotedSource::get).is_some_and(|source| !source.dynamic && !source.may_bind(name));
+        let is_known = package.is_package()
+            && package.source.map(NotedSource::get).is_some_and(|source| !source.dynamic && !source.may_bind(name));
         if is_known { Resolution::Missing } else { Resolution::Unknown }
     }
 

@@ -57,16 +57,16 @@ const HOUSE: &[(&str, &[&str])] = &[
         "builder",
         &[
             "oci", "hint", "progress", "quantity", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock",
-            "plan", "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi",
-            "apt", "base", "resolve", "layer", "verify", "report",
+            "plan", "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote", "serve",
+            "pypi", "apt", "base", "resolve", "layer", "verify", "report",
         ],
     ),
     (
         "cli",
         &[
             "oci", "hint", "progress", "quantity", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "init",
-            "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt",
-            "base", "resolve", "layer", "verify", "report", "builder",
+            "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi",
+            "apt", "base", "resolve", "layer", "verify", "report", "builder",
         ],
     ),
 ];

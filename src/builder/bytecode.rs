@@ -8,7 +8,7 @@ use super::{
     make::{Site, install_all},
 };
 use crate::{
-    compiler::{Compilers, CompilerError, Search, find},
+    compiler::{CompilerError, Compilers, Search, find},
     hint::Hint,
     layer::{
         Contribution, Item, LayerError, Paths,
@@ -128,16 +128,13 @@ impl Builder {
                 vec![self.compile_items(site, (layer, &compiler), items).await?]
             }
         };
-        let (files, skipped) = contributions.iter().fold((0, 0), |(files, skipped), compiled| {
-            (files + compiled.items.len(), skipped + compiled.skipped)
-        });
+        let (files, skipped) = contributions
+            .iter()
+            .fold((0, 0), |(files, skipped), compiled| (files + compiled.items.len(), skipped + compiled.skipped));
         let skipped = if skipped > 0 { format!(", {skipped} are none of this Python") } else { String::new() };
         self.stage("compiled", format!("{layer} for {}: {files} sources{skipped}", site.below.platform));
-        let contribution = |compiled: Compiled| Contribution {
-            from: layer.to_owned(),
-            items: compiled.items,
-            missing: Vec::new(),
-        };
+        let contribution =
+            |compiled: Compiled| Contribution { from: layer.to_owned(), items: compiled.items, missing: Vec::new() };
         let paths = Paths::new(&site.below.facts);
         let merged = merge(contributions.into_iter().map(contribution).collect());
         let mut items = merged.map_err(|source| fail(layer, &site.below.platform, source))?;
@@ -186,8 +183,7 @@ impl Builder {
     ) -> Result<Compiled, BuildError> {
         let compilers = self.compilers((site.project, &site.below.facts), compiler).await?;
         let platform = &site.below.platform;
-        let compilers =
-            compilers.map_err(|source| BuildError::Compiler { platform: platform.clone(), source })?;
+        let compilers = compilers.map_err(|source| BuildError::Compiler { platform: platform.clone(), source })?;
         let store = self.settings.store.clone();
         let compiled = self.compute(move || bytecode::compile(&items, &compilers, &store)).await?;
         compiled.map_err(|source| fail(layer, platform, source))
@@ -201,7 +197,8 @@ fn sources(wheel: &[(LockedWheel, Blob)], facts: &Facts) -> Result<Vec<Item>, La
     let scheme = facts.python.iter().flat_map(|python| [&python.scheme.purelib, &python.scheme.platlib]);
     // The last component of a path is not followed.
     let roots: Vec<String> = scheme.map(|root| paths.canonical(&format!("{root}/"))).collect();
-    items.retain(|item| roots.iter().any(|root| item.path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))));
+    items
+        .retain(|item| roots.iter().any(|root| item.path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))));
     Ok(items)
 }
 

@@ -111,7 +111,9 @@ impl Advise for CompilerError {
             Self::None { wanted, .. } => format!(
                 "install {wanted}, name one in WHEELWRIGHT_PYTHON or `wheels.bytecode`, or leave `bytecode` out"
             ),
-            _ => "name another interpreter of this version in WHEELWRIGHT_PYTHON, or leave `wheels.bytecode` out".into(),
+            _ => {
+                "name another interpreter of this version in WHEELWRIGHT_PYTHON, or leave `wheels.bytecode` out".into()
+            }
         }))
     }
 }

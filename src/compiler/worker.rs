@@ -145,7 +145,8 @@ fn converse(
     let mut stdout = BufReader::new(stdout);
     let mut greeting = Vec::new();
     let greeted = (&mut stdout).take(LONGEST_GREETING).read_until(b'\n', &mut greeting);
-    let greeted = greeted.and_then(|read| if read == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(greeting) });
+    let greeted =
+        greeted.and_then(|read| if read == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(greeting) });
     let mut goes_on = greeted.is_ok();
     if answers.send(greeted).is_err() {
         return;

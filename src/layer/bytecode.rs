@@ -96,7 +96,12 @@ pub fn compile(items: &[Item], compilers: &Compilers, store: &Store) -> Result<C
         }
     }
     let blob = ingest.commit()?;
-    let of_source = |(source, pyc): &(&Item, Pyc)| Item { uid: source.uid, gid: source.gid, mtime: source.mtime, ..pyc.item(&blob) };
+    let of_source = |(source, pyc): &(&Item, Pyc)| Item {
+        uid: source.uid,
+        gid: source.gid,
+        mtime: source.mtime,
+        ..pyc.item(&blob)
+    };
     Ok(Compiled { items: made.iter().map(of_source).collect(), skipped })
 }
 

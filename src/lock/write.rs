@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Compiler, Directory, Facts, Input, Installation, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedSuite,
-    LockedWheel, PackageDatabase, Replaced, Symlink, System, Venv, WheelSource,
+    Compiler, Directory, Facts, Input, Installation, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform,
+    LockedSuite, LockedWheel, PackageDatabase, Replaced, Symlink, System, Venv, WheelSource,
 };
 
 const HEADER: &str = "\

@@ -186,7 +186,8 @@ impl<'f> Ways<'f> {
         while let Some(link) = new(&ways) {
             ways.links.insert(&link.path, &link.target);
             let rest = ways.to.iter().filter_map(|way| way.strip_prefix(&link.path)).collect::<Vec<_>>();
-            let led: Vec<String> = rest.into_iter().map(|rest| led(&link.path, &format!("{}{rest}", link.target))).collect();
+            let led: Vec<String> =
+                rest.into_iter().map(|rest| led(&link.path, &format!("{}{rest}", link.target))).collect();
             ways.to.extend(led);
         }
         ways
@@ -194,7 +195,9 @@ impl<'f> Ways<'f> {
 
     /// Whether `path` is on one of the ways, or at the end of one.
     fn touch(&self, path: &str) -> bool {
-        let below = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let below = |one: &str, other: &str| {
+            one.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         self.to.iter().any(|way| below(way, path) || below(path, way))
     }
 

@@ -137,8 +137,12 @@ impl PlannedLayer {
 /// # Errors
 /// When the image would have more than [`MOST_LAYERS`], whatever is put together.
 pub fn plan(platform: &LockedPlatform, image: &LockedImage, frame: Frame<'_>) -> Result<Vec<PlannedLayer>, PlanError> {
-    let below =
-        [whiteouts(image, frame), debian(platform, frame), bytecode::of_packages(platform, frame), venv(platform, frame)];
+    let below = [
+        whiteouts(image, frame),
+        debian(platform, frame),
+        bytecode::of_packages(platform, frame),
+        venv(platform, frame),
+    ];
     let below: Vec<PlannedLayer> = below.into_iter().flatten().collect();
     let compiled = bytecode::of_wheels(platform, image, frame);
     let others = frame.others + below.len() + compiled.len();

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{lock::{Facts, Interpreter, Scheme, Symlink, WheelSource}, oci::Platform};
+use crate::{
+    lock::{Facts, Interpreter, Scheme, Symlink, WheelSource},
+    oci::Platform,
+};
 
 fn wheel(name: &str, size: u64) -> LockedWheel {
     LockedWheel {
@@ -257,7 +260,8 @@ fn compiled_sources_are_shared_where_their_wheels_are() {
     assert_ne!(on(amd64, Some(compiler("3.11.7")), &wheels(amd64))[0].1, here[0].1);
     let asked = LockedWheel { why: vec!["flask".to_owned()], ..wheel("flask", 10) };
     assert_eq!(on(amd64, Some(compiler("3.11.2")), &[asked])[0], here[0], "no source says who asked");
-    let over = |links: &[(&str, &str)]| on_facts(&over(links), amd64, Some(compiler("3.11.2")), &wheels(amd64))[0].clone();
+    let over =
+        |links: &[(&str, &str)]| on_facts(&over(links), amd64, Some(compiler("3.11.2")), &wheels(amd64))[0].clone();
     assert_eq!(over(&[("/lib64", "usr/lib64"), ("/var/run", "/run")]), here[0], "nothing goes there");
     let moved = over(&[("/opt", "data")]);
     assert_ne!(moved, here[0]);

@@ -8,9 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{
-    problem::{Fault, Log, Problem, ProblemKind, quoted_list},
-};
+use super::problem::{Fault, Log, Problem, ProblemKind, quoted_list};
 use crate::hint::Hint;
 
 /// One table, its place, and the keys that were asked of it.

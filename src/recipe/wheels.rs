@@ -316,9 +316,7 @@ fn interpreter(text: &str) -> Result<String, Fault> {
         _ if text.starts_with('/') => {
             Fault::new(format!("`{text}` is an absolute path")).labelled("a path of one machine")
         }
-        _ if !text.contains('/') => {
-            Fault::new(format!("`{text}` is no path")).labelled("neither `true` nor a path")
-        }
+        _ if !text.contains('/') => Fault::new(format!("`{text}` is no path")).labelled("neither `true` nor a path"),
         _ => return Ok(text.to_owned()),
     };
     Err(fault.advised("write a path relative to the recipe, or `true` and name the interpreter in WHEELWRIGHT_PYTHON"))

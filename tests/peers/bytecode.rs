@@ -84,7 +84,9 @@ fn two_builds_are_one_and_both_platforms_import_what_was_compiled() {
         assert_eq!(run(&root, &config, &["/usr/bin/python3", "/app/main.py"]), "compiled\n");
         if architecture == MACHINES[0].0 {
             let said = run(&root, &config, &["/usr/bin/python3", "-c", IMPORTS]);
-            for module in ["/usr/lib/python3.11/__pycache__/ast", "packages/flask/__pycache__/app", "/app/__pycache__/helper"] {
+            for module in
+                ["/usr/lib/python3.11/__pycache__/ast", "packages/flask/__pycache__/app", "/app/__pycache__/helper"]
+            {
                 let taken = |line: &str| line.contains(&format!("{module}.cpython-311.pyc matches "));
                 assert!(said.lines().any(taken), "{module}: {said}");
             }

@@ -195,10 +195,10 @@ fn sources(wheel: &[(LockedWheel, Blob)], facts: &Facts) -> Result<Vec<Item>, La
     let paths = Paths::new(facts);
     let mut items = merge(install_all(wheel, facts, &paths, RecordCheck::Skip)?)?;
     let scheme = facts.python.iter().flat_map(|python| [&python.scheme.purelib, &python.scheme.platlib]);
-    // The last component of a path is not followed.
-    let roots: Vec<String> = scheme.map(|root| paths.canonical(&format!("{root}/"))).collect();
-    items
-        .retain(|item| roots.iter().any(|root| item.path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))));
+    // A link is followed only where the path goes on.
+    let roots: Vec<String> = scheme.map(|root| paths.canonical(&format!("{root}/*"))).collect();
+    let is_module = |path: &str| roots.iter().any(|root| path.starts_with(root.trim_end_matches('*')));
+    items.retain(|item| is_module(&item.path));
     Ok(items)
 }
 

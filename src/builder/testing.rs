@@ -76,6 +76,7 @@ impl Bench {
             remote: crate::builder::RemoteCache::default(),
             observer: Arc::clone(&self.heard) as Arc<dyn Observer>,
             records: crate::layer::wheel::RecordCheck::Skip,
+            interpreters: crate::compiler::Search::default(),
             jobs: NonZeroUsize::MIN,
             now: None,
             epoch: None,

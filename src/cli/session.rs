@@ -102,6 +102,7 @@ impl Session {
             remote: RemoteCache::default(),
             observer: Arc::clone(&self.reporter) as Arc<dyn crate::progress::Observer>,
             records: RecordCheck::Skip,
+            interpreters: self.environment.interpreters(),
             jobs: self.jobs(),
             now: self.environment.now,
             epoch,

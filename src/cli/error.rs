@@ -114,7 +114,7 @@ pub(super) enum CliError {
     NoTime,
     #[error("cannot write to standard output")]
     Print { source: io::Error },
-    #[error("cannot start")]
+    #[error("cannot start the threads that wait for the network")]
     Runtime { source: io::Error },
     #[error("interrupted")]
     Interrupted,
@@ -214,6 +214,12 @@ impl Advise for CliError {
                 return Some(Hint::new(format!("choose with `--why` from {}", known.join(", "))));
             }
             Self::NoReport { .. } => "name what `build --report FILE.json` wrote",
+            Self::Read { .. } => "check the path, and that you may read the file",
+            Self::Write { .. } => "name a place where you may write, with room on it",
+            Self::Place { .. } => "name another place, as `oci:DIR`, `oci-archive:FILE` or `HOST/REPOSITORY:TAG`",
+            Self::Print { .. } => "see where standard output leads: whoever reads it must read to the end",
+            Self::Runtime { .. } => "allow more processes and open files: `ulimit -u`, `ulimit -n`",
+            Self::Manifest { .. } | Self::Config { .. } => "push the image anew from where it was made, or name another",
             Self::NoTime => "set the clock to a time after 1970",
             Self::Findings { way, .. } => way,
             Self::NoRecipes { .. } => "name the recipes themselves; one has a `name` and ends in `.toml`",

@@ -76,14 +76,14 @@ fn replaceable(wheels: &recipe::Wheels) -> Vec<NamePattern> {
     wheels.allow_replace.iter().map(|pattern| pattern.get_ref().clone()).chain(everything).collect()
 }
 
-/// The recipe's indexes.
+/// The recipe's indexes, whose folders count from its own.
 pub(super) fn indexes(project: &Project) -> impl Iterator<Item = pypi::Index> + '_ {
     project.recipe.wheels.index.iter().map(|index| pypi::Index {
         name: index.name.get_ref().clone(),
         location: match index.location.get_ref() {
             Location::Url(url) if index.format == IndexFormat::Flat => pypi::Location::Links(url.clone()),
             Location::Url(url) => pypi::Location::Simple(url.clone()),
-            Location::Folder(folder) => pypi::Location::Folder(project.folder.join(folder)),
+            Location::Folder(folder) => pypi::Location::Folder(folder.into()),
         },
         packages: index.only_for.iter().map(|pattern| pattern.get_ref().clone()).collect(),
         platforms: index.platforms.iter().map(|platform| platform.get_ref().clone()).collect(),

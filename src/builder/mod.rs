@@ -77,7 +77,7 @@ use crate::{
     plan::LayerKey,
     progress::{Event, Observer, Silent},
     pypi,
-    recipe::Recipe,
+    recipe::{Base, Recipe},
     registry::{self, CredentialProvider, Registry},
     remote::{Check, LayerIndex},
     store::Store,
@@ -147,6 +147,22 @@ pub struct Project {
     pub recipe: Recipe,
     /// Its folder.
     pub folder: PathBuf,
+}
+
+impl Project {
+    /// The same on another base, which stands in `place`, as messages call it. A path counts from the
+    /// working folder, as on a command line.
+    ///
+    /// # Errors
+    /// When wheels are wanted and the base has no interpreter for them.
+    pub fn on(self, place: &str, base: Base) -> Result<Self, BuildError> {
+        let base = match base {
+            Base::Layout { path, tag } => Base::Layout { path: paths::from_folder(&self.folder, path), tag },
+            Base::Archive { path, tag } => Base::Archive { path: paths::from_folder(&self.folder, path), tag },
+            other => other,
+        };
+        Ok(Self { recipe: self.recipe.on(place, base)?, ..self })
+    }
 }
 
 /// Which of a recipe's images are built.

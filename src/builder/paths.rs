@@ -12,6 +12,15 @@ pub(super) fn relative(folder: &Path, to: &Path) -> String {
     if parts.first().is_some_and(|first| first == "..") { parts.join("/") } else { format!("./{}", parts.join("/")) }
 }
 
+/// `path`, which counts from the working folder unless it is absolute, as a recipe in `folder` would write it.
+pub(super) fn from_folder(folder: &Path, path: String) -> String {
+    if Path::new(&path).is_absolute() {
+        return path;
+    }
+    let relative = relative(folder, Path::new(&path));
+    relative.strip_prefix("./").map(str::to_owned).unwrap_or(relative)
+}
+
 /// The names along a path from the root, `.` and `..` obeyed.
 pub(super) fn names(path: &Path) -> Vec<String> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
@@ -39,5 +48,18 @@ mod tests {
         check("/a/b", "/a/b/../c/./x.whl", "../c/x.whl");
         check("/a/b/c", "/x.whl", "../../../x.whl");
         check("out", "dist/x.whl", "../dist/x.whl");
+    }
+
+    #[test]
+    fn paths_are_written_as_in_the_recipe() {
+        let check = |folder: &str, path: &str, expect: &str| {
+            assert_eq!(from_folder(Path::new(folder), path.to_owned()), expect);
+        };
+        check(".", "base", "base");
+        check("", "./base", "base");
+        check("recipes", "recipes/base", "base");
+        check("recipes", "base", "../base");
+        check("recipes", "/srv/base", "/srv/base");
+        check("..", "base", &format!("{}/base", std::env::current_dir().unwrap().file_name().unwrap().display()));
     }
 }

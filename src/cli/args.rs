@@ -32,6 +32,7 @@ Examples:
   wheelwright build app.toml --push ghcr.io/me/app:1.2 --push ghcr.io/me/app:latest
   wheelwright build app.toml --variant pytorch --push ghcr.io/me/app:pytorch
   wheelwright build app.toml --load
+  wheelwright build app.toml --base registry.example/python:3.11-slim --output oci:dist
   wheelwright build recipes/*.toml --push 'ghcr.io/me/{name}:1.2'
 
 Without a lock, one is made and written beside the recipe; where the recipe says something else than
@@ -222,6 +223,10 @@ pub(super) struct Build {
     /// Build this variant of the recipe only; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(super) variant: Vec<String>,
+    /// Build on this base in place of the recipe's, written like that one; a path counts from the working
+    /// folder. The lock is held against it, and the file stays as it is: `lock --base` writes it
+    #[arg(long, value_name = "BASE", value_parser = destination::parse_base, conflicts_with = "shard")]
+    pub(super) base: Option<Base>,
     /// Fail if the lock is missing or stale
     #[arg(long)]
     pub(super) locked: bool,

@@ -22,7 +22,7 @@ use crate::{
     engine::Engine,
     layer::wheel::RecordCheck,
     oci::{Platform, Reference},
-    recipe::Recipe,
+    recipe::{Base, Recipe},
 };
 use job::Job;
 
@@ -43,13 +43,15 @@ pub(super) struct Wishes<'a> {
     pub(super) outputs: &'a [Template],
     pub(super) pushes: &'a [Template],
     pub(super) engine: Option<Engine>,
+    /// In place of the recipe's own.
+    pub(super) base: Option<&'a Base>,
 }
 
 impl args::Build {
     /// What the arguments wish, with the engine that was found.
     fn wishes(&self, engine: Option<Engine>) -> Wishes<'_> {
         let (outputs, pushes) = (self.output.as_slice(), self.push.as_slice());
-        Wishes { platforms: &self.platform, variants: &self.variant, outputs, pushes, engine }
+        Wishes { platforms: &self.platform, variants: &self.variant, outputs, pushes, engine, base: self.base.as_ref() }
     }
 }
 
@@ -81,7 +83,7 @@ async fn one(
     arguments: &args::Build,
     (recipe, engine): (Option<&PathBuf>, Option<Engine>),
 ) -> Result<String, CliError> {
-    let file = ProjectFile::open(recipe.map(PathBuf::as_path), Path::new("."))?;
+    let file = ProjectFile::open(recipe.map(PathBuf::as_path), Path::new("."))?.on(arguments.base.as_ref())?;
     let orders = orders(&file.project.recipe, arguments.wishes(engine))?;
     let settings = settings(session, arguments)?;
     let remote = arguments.remote.settings(&pushes(&orders), settings.http.options().offline)?;
@@ -172,6 +174,7 @@ mod tests {
             push: vec![Template::push("h.example/a:1").unwrap()],
             platform: platform.iter().map(|text| text.parse().unwrap()).collect(),
             variant: variant.iter().map(|name| (*name).to_owned()).collect(),
+            base: None,
             locked: false,
             loading: Loading::default(),
             metadata_file: None,

@@ -79,11 +79,15 @@ pub(super) fn parse_image(text: &str) -> Result<Base, String> {
         }
         _ => {}
     }
-    match Base::parse(text) {
-        Ok(Base::Scratch) => Err("`scratch` holds nothing".to_owned()),
-        Ok(base) => Ok(base),
-        Err(error) => Err(error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))),
+    match parse_base(text)? {
+        Base::Scratch => Err("`scratch` holds nothing".to_owned()),
+        base => Ok(base),
     }
+}
+
+/// A base, as recipes write it.
+pub(super) fn parse_base(text: &str) -> Result<Base, String> {
+    Base::parse(text).map_err(|error| error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}")))
 }
 
 /// `FILE[:REF]`. A file's name may have a colon, if what follows it is no reference.

@@ -246,12 +246,17 @@ impl Advise for CliError {
             Self::Certificates { .. } => "name a PEM file in PIP_CERT or REQUESTS_CA_BUNDLE, or unset them",
             Self::Mirror { .. } => "write it as `https://HOST/PATH`",
             Self::LockMissing { .. } => "run `wheelwright lock` and commit the lock",
+            Self::LockStale { stale, .. } if stale.iter().any(Stale::is_of_base) => OTHER_BASE,
             Self::LockStale { .. } => "run `wheelwright lock` and commit the lock, or leave out `--locked`",
             _ => return None,
         };
         Some(Hint::new(sentence))
     }
 }
+
+/// What helps where the lock was made for another base than the recipe has.
+const OTHER_BASE: &str =
+    "run `wheelwright lock` with the same `--base`, if any, and commit the lock, or leave out `--locked`";
 
 /// The variant that was meant, or those that there are.
 fn meant(variant: &str, known: &[String]) -> Hint {

@@ -111,7 +111,7 @@ async fn parts(session: &Session, arguments: &Create) -> Result<Outcome, CliErro
     let pushes = arguments.destinations.iter().map(misread).collect::<Result<Vec<_>, _>>()?;
     let recipes = recipes::named(&arguments.of)?;
     let (platforms, variants) = (arguments.platform.as_slice(), arguments.variant.as_slice());
-    let wishes = Wishes { platforms, variants, outputs: &[], pushes: &pushes, engine: None };
+    let wishes = Wishes { platforms, variants, outputs: &[], pushes: &pushes, engine: None, base: None };
     let builder = session.builder()?;
     let entries = locked(session, &builder, read(&recipes, wishes)?).await?;
     let names: Vec<String> = entries.iter().map(|(entry, _)| entry.name.clone()).collect();

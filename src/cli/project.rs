@@ -10,7 +10,7 @@ use crate::{
     builder::Project,
     fs::{sweep, write_atomic},
     lock::Lock,
-    recipe::Recipe,
+    recipe::{Base, Recipe},
 };
 
 /// A recipe that was read, and where it stands.
@@ -34,6 +34,15 @@ impl ProjectFile {
         // A run that was killed while it wrote the lock leaves a piece of it.
         sweep(&folder);
         Ok(Self { path, project: Project { recipe, folder } })
+    }
+
+    /// The same on the base that `--base` names, if it is given.
+    ///
+    /// # Errors
+    /// When wheels are wanted and the base has no interpreter for them.
+    pub(super) fn on(self, base: Option<&Base>) -> Result<Self, CliError> {
+        let Some(base) = base else { return Ok(self) };
+        Ok(Self { project: self.project.on("--base", base.clone())?, ..self })
     }
 
     /// Where the lock stands: beside the recipe, under its name.

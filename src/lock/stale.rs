@@ -45,6 +45,14 @@ pub enum Change {
     Order,
 }
 
+impl Stale {
+    /// Whether the lock was made for another base than the recipe has.
+    #[must_use]
+    pub fn is_of_base(&self) -> bool {
+        self.key == "base" && matches!(self.change, Change::Became { .. })
+    }
+}
+
 impl fmt::Display for Stale {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "`{}` ", self.key)?;

@@ -101,6 +101,14 @@ impl Recipe {
         parse::recipe(file, text, open)
     }
 
+    /// The same recipe on another base, which stands in `place`, as messages call it: a flag, for one.
+    ///
+    /// # Errors
+    /// [`RecipeError::Invalid`] when wheels are wanted and there is no interpreter for them.
+    pub fn on(self, place: &str, base: Base) -> Result<Self, RecipeError> {
+        parse::on(self, place, base)
+    }
+
     /// The names of the variants, sorted; nothing in a recipe without variants.
     pub fn variants(&self) -> impl Iterator<Item = &str> {
         self.variants.iter().map(|variant| variant.name.get_ref().as_str())

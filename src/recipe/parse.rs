@@ -78,6 +78,17 @@ fn read<'d>(sources: &Sources, merged: &'d Spanned<DeTable<'d>>, log: &'d Log) -
     Some(recipe)
 }
 
+/// `recipe` on `base`, which stands in `place`, as messages call it.
+pub(super) fn on(mut recipe: Recipe, place: &str, base: Base) -> Result<Recipe, RecipeError> {
+    let text = base.to_string();
+    let start = recipe.sources.add(place, &text);
+    recipe.base = Spanned::new(start..start + text.len(), base);
+    let log = Log::default();
+    check_interpreter(&recipe, recipe.debian.is_some(), &log);
+    let problems = log.into_problems();
+    if problems.is_empty() { Ok(recipe) } else { Err(recipe.sources.error(problems)) }
+}
+
 /// The table that the recipe is: the whole file, or `[tool.wheelwright]` of a `pyproject.toml`.
 fn root<'d>(source: &Source, mut document: DeTable<'d>, log: &Log) -> Option<Spanned<DeTable<'d>>> {
     let start = source.place(0);

@@ -44,6 +44,14 @@ impl Sources {
         Ok(Self(gathering.found))
     }
 
+    /// One more text, which is no file, before all of them; returns where it starts among all.
+    pub(super) fn add(&mut self, name: &str, text: &str) -> usize {
+        let start = self.0.iter().map(|source| source.start + source.text.len() + 1).max().unwrap_or_default();
+        let (name, text) = (name.to_owned(), text.to_owned());
+        self.0.insert(0, Source { name, folder: String::new(), start, text });
+        start
+    }
+
     /// The files, the recipe last.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Source> {
         self.0.iter()

@@ -30,6 +30,7 @@ mod serving;
 mod remote;
 #[cfg(feature = "serve")]
 mod sharing;
+mod swapping;
 mod verifying;
 mod wheels;
 #[cfg(feature = "serve")]

@@ -45,7 +45,7 @@ fn check(suite: &str, library: &str) {
         output(call("mknod", ["-m", "666"]).arg(root.join("dev/null")).args(["c", "1", "3"]));
         starts(&root, &layout.config(architecture), machine);
         same_cache(&root, architecture);
-        same_links(&root, architecture);
+        same_certificates(&root);
         scanned(&root, library);
         fs::remove_dir_all(root).unwrap();
     }
@@ -77,20 +77,31 @@ fn same_cache(root: &Path, architecture: &str) {
     assert_eq!(self::links(&root.join("usr/lib")), links);
 }
 
-/// The image's own `openssl rehash` makes the same links.
-fn same_links(root: &Path, architecture: &str) {
-    let folder = root.join("etc/ssl/certs");
-    let before = links(&folder);
-    assert!(before.len() > 200, "{}", before.len());
-    let is_hash = |name: &&String| {
-        let parts = name.split_once('.');
-        parts.is_some_and(|(hash, _)| hash.len() == 8 && hash.bytes().all(|digit| digit.is_ascii_hexdigit()))
-    };
-    for name in before.keys().filter(is_hash) {
-        fs::remove_file(folder.join(name)).unwrap();
+/// The image's own `update-ca-certificates`, by this machine's shell and `openssl rehash`, writes the same bundle
+/// and the same links.
+fn same_certificates(root: &Path) {
+    let ours = root.join("etc/ssl/certs");
+    let theirs = root.join("real.certs");
+    fs::create_dir(&theirs).unwrap();
+    let mut update =
+        call("sh", [root.join("usr/sbin/update-ca-certificates"), "--fresh".into(), "--etccertsdir".into()]);
+    update.arg(&theirs);
+    for (option, place) in [
+        ("--certsconf", "etc/ca-certificates.conf"),
+        ("--certsdir", "usr/share/ca-certificates"),
+        ("--localcertsdir", "usr/local/share/ca-certificates"),
+        ("--hooksdir", "etc/ca-certificates/update.d"),
+    ] {
+        update.arg(option).arg(root.join(place));
     }
-    output(in_root(root, architecture, "/usr/bin/openssl").args(["rehash", "/etc/ssl/certs"]));
-    assert_eq!(links(&folder), before);
+    output(&mut update);
+    let bundles = [&ours, &theirs].map(|folder| fs::read(folder.join("ca-certificates.crt")).unwrap());
+    assert!(bundles[0] == bundles[1], "another bundle");
+    // The program was told where the root lies; the image's links do not know.
+    let inside = |target: PathBuf| target.strip_prefix(root).map_or(target.clone(), |path| Path::new("/").join(path));
+    let expected: BTreeMap<_, _> = links(&theirs).into_iter().map(|(name, target)| (name, inside(target))).collect();
+    assert!(expected.len() > 200, "{}", expected.len());
+    assert_eq!(links(&ours), expected);
 }
 
 /// Every package is listed where scanners look, with the fields they need.

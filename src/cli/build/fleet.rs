@@ -96,6 +96,7 @@ pub(in crate::cli) fn read(recipes: &[PathBuf], wishes: Wishes<'_>) -> Result<En
     for path in recipes {
         let name = path.display().to_string();
         let entry = ProjectFile::open(Some(path), Path::new(".")).and_then(|file| {
+            let file = file.on(wishes.base)?;
             let orders = orders(&file.project.recipe, wishes)?;
             Ok(Entry { name: name.clone(), file, orders })
         });

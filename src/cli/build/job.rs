@@ -79,7 +79,11 @@ impl<'a> Job<'a> {
 
     /// The lock, as `--locked` allows it to come about.
     async fn lock(&self, builder: &Builder) -> Result<Lock, CliError> {
-        let policy = if self.arguments.locked { Policy::Locked } else { Policy::Update };
+        let policy = match &self.arguments.base {
+            _ if self.arguments.locked => Policy::Locked,
+            Some(_) => Policy::Once,
+            None => Policy::Update,
+        };
         lock::fresh(self.session, builder, self.file, policy).await
     }
 }

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::export::Export;
-use crate::{cli::recipes::Several, python::PackageName};
+use crate::{
+    cli::{destination, recipes::Several},
+    python::PackageName,
+    recipe::Base,
+};
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
@@ -14,6 +18,8 @@ Examples:
   wheelwright lock app.toml --upgrade          choose everything anew, the base and Debian packages included
   wheelwright lock app.toml --upgrade numpy    the newest numpy that the others allow, and nothing else
   wheelwright lock app.toml --upgrade base     what the name of the base image means now
+  wheelwright lock app.toml --base registry.example/python:3.11-slim
+                                               for another base, with the same wheels as far as they fit it
   wheelwright lock recipes                     every recipe in a folder, side by side
   wheelwright lock --explain numpy             why this version, this file, and who asked for it
   wheelwright lock --export requirements -o requirements.txt
@@ -46,6 +52,10 @@ pub(in crate::cli) struct Arguments {
     pub(super) explain: Vec<PackageName>,
     #[command(flatten)]
     pub(super) export: Export,
+    /// Lock for this base in place of the recipe's, written like that one; a path counts from the working
+    /// folder. Builds of this lock need the same `--base`
+    #[arg(long, value_name = "BASE", value_parser = destination::parse_base)]
+    pub(super) base: Option<Base>,
     /// Fail if the lock is missing or stale, and say what is different; write nothing
     #[arg(long)]
     pub(super) locked: bool,

@@ -63,6 +63,7 @@ async fn one(
     builder: &Builder,
     (file, arguments): (ProjectFile, &Arguments),
 ) -> Result<String, CliError> {
+    let file = file.on(arguments.base.as_ref())?;
     let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
     if !arguments.explain.is_empty() {
         let lock = fresh(session, builder, &file, policy).await?;
@@ -100,6 +101,8 @@ pub(super) enum Policy {
     Update,
     /// It must be there and fresh.
     Locked,
+    /// The same as [`Policy::Update`], for this run alone: nothing is written.
+    Once,
 }
 
 /// A lock that says what the recipe says.
@@ -131,8 +134,13 @@ pub(super) async fn fresh(
     }
     let kept = before.as_ref().map_or_else(Kept::nothing, Kept::of);
     let lock = builder.lock(&file.project, &kept).await?;
-    file.write(&lock)?;
-    session.note(&format!("wrote {}", path.display()));
+    if policy == Policy::Once {
+        let base = file.project.recipe.base.get_ref();
+        session.note(&format!("locked on {base} for this run; {} was not written", path.display()));
+    } else {
+        file.write(&lock)?;
+        session.note(&format!("wrote {}", path.display()));
+    }
     if let Some(before) = &before {
         changes::told(before, &lock).lines().for_each(|line| session.note(line));
     }

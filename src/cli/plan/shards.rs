@@ -63,7 +63,7 @@ pub(super) async fn run(
 ) -> Result<String, CliError> {
     let found = recipes::named(work.recipes)?;
     let (platforms, variants) = (work.platforms, work.variants);
-    let wishes = Wishes { platforms, variants, outputs: &[], pushes: &giving.push, engine: None };
+    let wishes = Wishes { platforms, variants, outputs: &[], pushes: &giving.push, engine: None, base: None };
     let builder = session.builder()?;
     let entries = locked(session, &builder, read(&found, wishes)?).await?;
     let mut machines: Vec<Share> = (1..=shards.get()).map(Share::new).collect();

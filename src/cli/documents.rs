@@ -81,10 +81,12 @@ fn command_lines_are_understood() {
         // What stands in the text, as `wheelwright lock --upgrade numpy`.
         let inline = prose(&page);
         let inline = inline.split('`').skip(1).step_by(2);
+        // `REF` is any image.
         let commands = lines.chain(inline).filter(|line| line.starts_with("wheelwright ") && !line.contains('\n'));
         for command in commands.filter(|command| !command.contains('…')) {
             seen += 1;
-            if let Err(error) = Arguments::try_parse_from(words(command)) {
+            let words = words(&command.replace("REF", "ghcr.io/me/app:1"));
+            if let Err(error) = Arguments::try_parse_from(words) {
                 assert!(!error.use_stderr(), "{name}: {command}\n{error}");
             }
         }

@@ -192,7 +192,6 @@ impl Advise for BaseError {
             Self::OfDebian { .. } | Self::NotInstalled { .. } | Self::NoRecord { .. } => Some(Hint::new(
                 "give the wheels an environment of their own with `wheels.into`, or require the version that the base has",
             )),
-            _ => None,
         }
     }
 }

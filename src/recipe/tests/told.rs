@@ -47,7 +47,10 @@ fn open(path: &str) -> io::Result<String> {
 
 #[test]
 fn every_error_names_the_thing_the_place_and_the_way_out() {
-    let many: String = (0..=200).map(|number| format!("[variants.v{number}]\nrequire = [\"a\"]\n")).collect();
+    let mut many = String::new();
+    for number in 0..=200 {
+        let _ = write!(many, "[variants.v{number}]\nrequire = [\"a\"]\n");
+    }
     let tables = WRONG.iter().chain(super::debian::WRONG).map(|(rest, _)| *rest).chain(TABLES.iter().copied());
     let tables = tables.chain([many.as_str()]).map(|rest| format!("{HEAD}{rest}"));
     let documents = documents::WRONG.iter().map(|(text, _)| *text).chain(DOCUMENTS.iter().copied()).map(str::to_owned);

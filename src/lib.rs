@@ -251,6 +251,8 @@ pub mod init;
 // Wires.
 pub mod store;
 pub mod http;
+// Programs of this machine that compile.
+pub mod compiler;
 // Images.
 pub mod image;
 pub mod layout;

@@ -28,6 +28,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("init", &["hint", "python", "recipe"]),
     ("store", &["oci", "hint", "fs"]),
     ("http", &["hint", "store"]),
+    ("compiler", &["hint", "python", "lock", "http"]),
     ("image", &["oci", "hint", "progress"]),
     ("layout", &["oci", "hint", "fs", "image"]),
     ("archive", &["oci", "hint", "fs", "image", "layout"]),
@@ -44,7 +45,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         "layer",
         &[
             "oci", "hint", "progress", "fs", "testing", "python", "zip", "debian", "elf", "lock", "plan", "store",
-            "image",
+            "compiler", "image",
         ],
     ),
     (
@@ -56,16 +57,16 @@ const HOUSE: &[(&str, &[&str])] = &[
         "builder",
         &[
             "oci", "hint", "progress", "quantity", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock",
-            "plan", "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi",
-            "apt", "base", "resolve", "layer", "verify", "report",
+            "plan", "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote", "serve",
+            "pypi", "apt", "base", "resolve", "layer", "verify", "report",
         ],
     ),
     (
         "cli",
         &[
             "oci", "hint", "progress", "quantity", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "init",
-            "store", "http", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi", "apt",
-            "base", "resolve", "layer", "verify", "report", "builder",
+            "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi",
+            "apt", "base", "resolve", "layer", "verify", "report", "builder",
         ],
     ),
 ];

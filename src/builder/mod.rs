@@ -2,6 +2,7 @@
 //! [`Builder::build`] makes what the lock names, [`Builder::deliver`] brings it where it shall go.
 
 mod build;
+mod bytecode;
 mod check;
 mod config;
 mod debian;
@@ -70,6 +71,7 @@ pub use why::{Since, Why};
 
 use crate::{
     apt::{Archive, Mirrors},
+    compiler,
     http::Client,
     image::Index,
     layer::wheel::RecordCheck,
@@ -108,6 +110,8 @@ pub struct Settings {
     pub observer: Arc<dyn Observer>,
     /// Whether the files of wheels are held against their RECORD.
     pub records: RecordCheck,
+    /// Where interpreters are looked for that compile sources, where a recipe wants that and names none.
+    pub interpreters: compiler::Search,
     /// Layers made at the same time.
     pub jobs: NonZeroUsize,
     /// Seconds since 1970, against which the age of indexes is held; not checked where there is none.
@@ -133,6 +137,7 @@ impl Settings {
             remote: RemoteCache::default(),
             observer: Arc::new(Silent),
             records: RecordCheck::Skip,
+            interpreters: compiler::Search::default(),
             jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             now: None,
             epoch: None,
@@ -269,6 +274,8 @@ pub struct Builder {
     /// Files that are fetched and layers that are made, each once in this process.
     turns: Arc<Turns>,
     warned: Arc<Mutex<BTreeSet<String>>>,
+    /// Interpreters that compile.
+    compilers: Arc<Mutex<bytecode::Found>>,
 }
 
 impl Builder {
@@ -294,6 +301,7 @@ impl Builder {
             indexes,
             turns: Arc::default(),
             warned: Arc::default(),
+            compilers: Arc::default(),
         })
     }
 

@@ -102,6 +102,7 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::NoPackageList { .. }
         | BuildError::MaintainerScript { .. }
         | BuildError::Rebase(RebaseError::Misfits { .. })
+        | BuildError::Compiler { .. }
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
         BuildError::FalseRecord { .. } => Some(Code::Refused),
         BuildError::Scratch

@@ -97,6 +97,7 @@ impl Session {
             credentials: Arc::new(self.environment.credentials()),
             registry: self.flags.reach.registry(),
             observer: Arc::clone(&self.reporter) as Arc<dyn crate::progress::Observer>,
+            interpreters: self.environment.interpreters(),
             jobs: self.jobs(),
             now: self.environment.now,
             epoch,

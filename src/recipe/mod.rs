@@ -13,7 +13,6 @@ mod extends;
 mod image;
 mod input_file;
 mod inputs;
-mod later;
 mod layers;
 mod parse;
 mod problem;
@@ -47,7 +46,7 @@ pub use stated::StatedFacts;
 pub use toml::Spanned;
 pub use variant::Variant;
 pub use venv::Venv;
-pub use wheels::{Choice, Index, IndexFormat, Location, PythonSeries, Request, Skew, Wheels};
+pub use wheels::{Bytecode, Choice, Index, IndexFormat, Location, PythonSeries, Request, Skew, Wheels};
 
 use crate::{
     hint::Hint,

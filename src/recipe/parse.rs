@@ -127,7 +127,7 @@ fn debian(table: Reader<'_>) -> Option<Debian> {
         return Debian::read(table);
     }
     let message = "`debian` is not in this build of wheelwright";
-    let problem = Problem::new(ProblemKind::NotYet, table.span(), message).labelled("needs the feature `debian`");
+    let problem = Problem::new(ProblemKind::Invalid, table.span(), message).labelled("needs the feature `debian`");
     table.add(problem.hinted(Hint::new("remove `[debian]`, or build with `--features debian`")));
     None
 }

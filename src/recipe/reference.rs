@@ -90,7 +90,8 @@ const TABLES: &[Table] = &[
                 files are hidden."),
             Key("into", "path or table", "the base's Python", "A virtual environment of the image's own: \
                 `/opt/venv`, or `{ path, system-site-packages }`."),
-            Key("bytecode", "`true` or `false`", "`false`", "Whether modules are compiled to bytecode beforehand."),
+            Key("bytecode", "`true` or a path", "`false`", "Modules are compiled beforehand, by an interpreter of the \
+                same feature release: one that is found, or that at a path relative to the recipe."),
         ],
     },
     Table {

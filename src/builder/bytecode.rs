@@ -166,10 +166,10 @@ impl Builder {
             let (facts, installed) = (site.below.facts.clone(), [(wheel, blob)]);
             let items = self.compute(move || sources(&installed, &facts)).await?;
             let items = items.map_err(|source| fail(layer, &site.below.platform, source))?;
-            let compiled = self.compile_items(site, (layer, compiler), items).await?;
-            let kept = bytecode::keep(&self.settings.store, &key, &compiled);
+            let made = self.compile_items(site, (layer, compiler), items).await?;
+            let kept = bytecode::keep(&self.settings.store, &key, &made);
             kept.map_err(|source| fail(layer, &site.below.platform, source))?;
-            all.push(compiled);
+            all.push(made);
         }
         Ok(all)
     }
@@ -181,12 +181,12 @@ impl Builder {
         (layer, compiler): (&str, &Compiler),
         items: Vec<Item>,
     ) -> Result<Compiled, BuildError> {
-        let compilers = self.compilers((site.project, &site.below.facts), compiler).await?;
+        let found = self.compilers((site.project, &site.below.facts), compiler).await?;
         let platform = &site.below.platform;
-        let compilers = compilers.map_err(|source| BuildError::Compiler { platform: platform.clone(), source })?;
+        let processes = found.map_err(|source| BuildError::Compiler { platform: platform.clone(), source })?;
         let store = self.settings.store.clone();
-        let compiled = self.compute(move || bytecode::compile(&items, &compilers, &store)).await?;
-        compiled.map_err(|source| fail(layer, platform, source))
+        let made = self.compute(move || bytecode::compile(&items, &processes, &store)).await?;
+        made.map_err(|source| fail(layer, platform, source))
     }
 }
 
@@ -195,10 +195,10 @@ fn sources(wheel: &[(LockedWheel, Blob)], facts: &Facts) -> Result<Vec<Item>, La
     let paths = Paths::new(facts);
     let mut items = merge(install_all(wheel, facts, &paths, RecordCheck::Skip)?)?;
     let scheme = facts.python.iter().flat_map(|python| [&python.scheme.purelib, &python.scheme.platlib]);
-    // The last component of a path is not followed.
-    let roots: Vec<String> = scheme.map(|root| paths.canonical(&format!("{root}/"))).collect();
-    items
-        .retain(|item| roots.iter().any(|root| item.path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))));
+    // A link is followed only where the path goes on.
+    let roots: Vec<String> = scheme.map(|root| paths.canonical(&format!("{root}/*"))).collect();
+    let is_module = |path: &str| roots.iter().any(|root| path.starts_with(root.trim_end_matches('*')));
+    items.retain(|item| is_module(&item.path));
     Ok(items)
 }
 

@@ -100,8 +100,7 @@ pub(super) fn inputs_of_files(
         let (path, owner) = place.rsplit_once(' ').unwrap_or((place, ""));
         (format!("file /{path}"), format!("{mode:o} {owner} {}", short(digest)))
     };
-    let compiled = compiler.map(compiled_by);
-    common(facts, encoding).into_iter().chain(files.iter().map(file)).chain(compiled).collect()
+    common(facts, encoding).into_iter().chain(files.iter().map(file)).chain(compiler.map(compiled_by)).collect()
 }
 
 fn common(facts: &Facts, encoding: Encoding) -> Inputs {

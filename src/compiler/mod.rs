@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long one source may take. The largest known take some seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Processes of one interpreter, two for each thread that compiles at the same time.
 #[derive(Debug)]

@@ -42,10 +42,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// A layer with a folder and a file in it. Items are sorted by path.
 fn hello(store: &Store) -> Result<Layer, Box<dyn Error>> {
     let text = Node::File(Body::Literal("hello\n".into()));
-    let items = [
-        Item::new("srv".to_owned(), Node::Directory, 0o755),
-        Item::new("srv/hello.txt".to_owned(), text, 0o644),
-    ];
+    let items =
+        [Item::new("srv".to_owned(), Node::Directory, 0o755), Item::new("srv/hello.txt".to_owned(), text, 0o644)];
     let laid = lay(&items, Format::Gzip, Threads::One, store, &|_| {})?;
     Ok(Layer { diff_id: laid.diff_id, blob: Arc::new(VirtualLayer::new(laid.descriptor, laid.rope)) })
 }
@@ -61,10 +59,8 @@ async fn append(source: &dyn Source, layer: &Layer, sink: &dyn Sink) -> Result<I
         };
         images.push(appended(source, platform, layer).await?);
     }
-    let described = |image: &Image| Descriptor {
-        platform: Some(image.platform.clone()),
-        ..image.manifest.descriptor().clone()
-    };
+    let described =
+        |image: &Image| Descriptor { platform: Some(image.platform.clone()), ..image.manifest.descriptor().clone() };
     let entries: Vec<Descriptor> = images.iter().map(described).collect();
     let index = Index { manifest: Manifest::of_index(&entries, &serde_json::Value::Null), images };
     deliver(&index, sink).await?;

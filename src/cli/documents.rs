@@ -41,7 +41,8 @@ fn findings() -> String {
          | code | level | |\n|---|---|---|\n",
     );
     for code in Code::all() {
-        let _ = writeln!(text, "| [{code}](#{}) | {} | {} |", code.to_string().to_lowercase(), code.level(), code.title());
+        let _ =
+            writeln!(text, "| [{code}](#{}) | {} | {} |", code.to_string().to_lowercase(), code.level(), code.title());
     }
     for code in Code::all() {
         let _ = write!(text, "\n## {code}\n\n*{}*: {}. {}\n", code.level(), code.title(), code.explanation());

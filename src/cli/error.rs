@@ -256,7 +256,9 @@ impl CliError {
             Self::Place { .. } => "name another place, as `oci:DIR`, `oci-archive:FILE` or `HOST/REPOSITORY:TAG`",
             Self::Print { .. } => "see where standard output leads: whoever reads it must read to the end",
             Self::Runtime { .. } => "allow more processes and open files: `ulimit -u`, `ulimit -n`",
-            Self::Manifest { .. } | Self::Config { .. } => "push the image anew from where it was made, or name another",
+            Self::Manifest { .. } | Self::Config { .. } => {
+                "push the image anew from where it was made, or name another"
+            }
             Self::NoTime => "set the clock to a time after 1970",
             _ => return None,
         })

@@ -23,12 +23,27 @@ const TABLES: &[Table] = &[
         example: "",
         keys: &[
             Key("name", "string", "needed", "The image's name: `{name}` in `--push`, and part of annotations."),
-            Key("base", "string or table", "needed", "What lies below: a registry's image, `oci:DIR[:name]`, \
-                `oci-archive:FILE[:name]`, or `scratch`. As a table: `[base]`."),
-            Key("platforms", "list of platforms", "needed", "What to build for: `linux/amd64`, `linux/arm64`, \
-                `linux/arm/v7`, …"),
-            Key("extends", "file, or list of files", "nothing", "Recipes to inherit from. Tables are joined key by \
-                key, lists too, but for `platforms`, `entrypoint` and `cmd`; what stands here counts first."),
+            Key(
+                "base",
+                "string or table",
+                "needed",
+                "What lies below: a registry's image, `oci:DIR[:name]`, \
+                `oci-archive:FILE[:name]`, or `scratch`. As a table: `[base]`.",
+            ),
+            Key(
+                "platforms",
+                "list of platforms",
+                "needed",
+                "What to build for: `linux/amd64`, `linux/arm64`, \
+                `linux/arm/v7`, …",
+            ),
+            Key(
+                "extends",
+                "file, or list of files",
+                "nothing",
+                "Recipes to inherit from. Tables are joined key by \
+                key, lists too, but for `platforms`, `entrypoint` and `cmd`; what stands here counts first.",
+            ),
             Key("wheels", "table", "no wheels", "`[wheels]`."),
             Key("debian", "table", "no packages", "`[debian]`."),
             Key("scripts", "list of tables", "no files", "`[[scripts]]`."),
@@ -57,8 +72,13 @@ const TABLES: &[Table] = &[
         keys: &[
             Key("python", "version", "read", "The exact version of its Python: `3.11.9`."),
             Key("path", "absolute path", "read", "What `python3` is on its `PATH`."),
-            Key("scheme", "word", "read", "How its folders are laid out: `standard`, `debian`, `red-hat`, `conda`, \
-                `venv`."),
+            Key(
+                "scheme",
+                "word",
+                "read",
+                "How its folders are laid out: `standard`, `debian`, `red-hat`, `conda`, \
+                `venv`.",
+            ),
             Key("libc", "string", "read", "`glibc 2.36` or `musl 1.2`."),
         ],
     },
@@ -71,27 +91,67 @@ const TABLES: &[Table] = &[
             exclude = [\"triton\"]\nallow-replace = [\"numpy\"]\n[[wheels.choice]]\nany-of = [[\"a\"], [\"b\"]]\n\
             [[wheels.index]]\nname = \"cpu\"\nurl = \"https://wheels.example/cpu\"\n",
         keys: &[
-            Key("require", "list of requirements", "nothing", "As in a `requirements.txt`: extras, versions, markers, \
-                URLs of wheels, and wheels relative to the recipe."),
-            Key("files", "list of files or tables", "nothing", "`requirements.txt`s and `pyproject.toml`s; \
-                `{ file, extras, groups }` says which parts of the latter."),
-            Key("from-lock", "file or table", "nothing", "A `uv.lock` or `pylock.toml`: versions and hashes are its, \
-                and only the file for each platform is chosen."),
+            Key(
+                "require",
+                "list of requirements",
+                "nothing",
+                "As in a `requirements.txt`: extras, versions, markers, \
+                URLs of wheels, and wheels relative to the recipe.",
+            ),
+            Key(
+                "files",
+                "list of files or tables",
+                "nothing",
+                "`requirements.txt`s and `pyproject.toml`s; \
+                `{ file, extras, groups }` says which parts of the latter.",
+            ),
+            Key(
+                "from-lock",
+                "file or table",
+                "nothing",
+                "A `uv.lock` or `pylock.toml`: versions and hashes are its, \
+                and only the file for each platform is chosen.",
+            ),
             Key("constraints", "list of requirements or files", "nothing", "Limits for what is installed anyhow."),
-            Key("overrides", "list of requirements or files", "nothing", "In place of what distributions say of these."),
+            Key(
+                "overrides",
+                "list of requirements or files",
+                "nothing",
+                "In place of what distributions say of these.",
+            ),
             Key("choice", "list of tables", "nothing", "`[[wheels.choice]]`."),
             Key("python", "version", "the base's", "What the base must have: `3.11` or `3.11.9`."),
             Key("skew", "word", "`error`", "A version that differs between platforms: `error`, `warn`, `allow`."),
             Key("index", "list of tables", "the default one", "`[[wheels.index]]`."),
-            Key("deny", "list of patterns", "nothing", "An error where anything needs one of them, with who does: \
-                `nvidia-*`."),
+            Key(
+                "deny",
+                "list of patterns",
+                "nothing",
+                "An error where anything needs one of them, with who does: \
+                `nvidia-*`.",
+            ),
             Key("exclude", "list of patterns", "nothing", "Left out, whoever needs them."),
-            Key("allow-replace", "list of patterns", "nothing", "What of the base wheels may take the place of; its \
-                files are hidden."),
-            Key("into", "path or table", "the base's Python", "A virtual environment of the image's own: \
-                `/opt/venv`, or `{ path, system-site-packages }`."),
-            Key("bytecode", "`true` or a path", "`false`", "Modules are compiled beforehand, by an interpreter of the \
-                same feature release: one that is found, or that at a path relative to the recipe."),
+            Key(
+                "allow-replace",
+                "list of patterns",
+                "nothing",
+                "What of the base wheels may take the place of; its \
+                files are hidden.",
+            ),
+            Key(
+                "into",
+                "path or table",
+                "the base's Python",
+                "A virtual environment of the image's own: \
+                `/opt/venv`, or `{ path, system-site-packages }`.",
+            ),
+            Key(
+                "bytecode",
+                "`true` or a path",
+                "`false`",
+                "Modules are compiled beforehand, by an interpreter of the \
+                same feature release: one that is found, or that at a path relative to the recipe.",
+            ),
         ],
     },
     Table {
@@ -102,8 +162,13 @@ const TABLES: &[Table] = &[
             for = [\"torch\"]\nplatforms = [\"linux/amd64\"]\n[wheels]\nrequire = [\"torch\"]\n",
         keys: &[
             Key("name", "word", "needed", "Its name in the lock, and in `UV_INDEX_NAME_PASSWORD`."),
-            Key("url", "URL or folder", "needed", "Where it is, without credentials; a folder of wheels, relative to \
-                the recipe."),
+            Key(
+                "url",
+                "URL or folder",
+                "needed",
+                "Where it is, without credentials; a folder of wheels, relative to \
+                the recipe.",
+            ),
             Key("format", "word", "`simple`", "`flat`: one page with links, `find-links`."),
             Key("for", "list of patterns", "all", "Asked for these, which come from nowhere else."),
             Key("platforms", "list of platforms", "all", "Asked on these alone."),
@@ -149,14 +214,29 @@ const TABLES: &[Table] = &[
             [debian.scripts]\nunknown = \"error\"\n",
         keys: &[
             Key("suite", "word", "needed", "The release's code name; its updates and security updates come along."),
-            Key("packages", "list of packages", "none", "`name`, `name=version`, `name/bookworm-backports`, or \
-                `name/ARCHIVE` of `[[debian.archive]]`."),
+            Key(
+                "packages",
+                "list of packages",
+                "none",
+                "`name`, `name=version`, `name/bookworm-backports`, or \
+                `name/ARCHIVE` of `[[debian.archive]]`.",
+            ),
             Key("components", "list of words", "`main`", "`main`, `contrib`, `non-free`, `non-free-firmware`."),
             Key("recommends", "`true` or list", "nobody's", "Whose recommendations come along."),
             Key("essential", "`true` or `false`", "`false`", "All that every Debian system has, a shell included."),
-            Key("select", "word", "`depends`", "`listed`: nothing that `packages` does not name. `elf`: of what it \
-                depends on, packages with libraries only where files of the image need one of them."),
-            Key("auto", "word", "`off`", "`import`: packages with libraries that programs and modules lack come along."),
+            Key(
+                "select",
+                "word",
+                "`depends`",
+                "`listed`: nothing that `packages` does not name. `elf`: of what it \
+                depends on, packages with libraries only where files of the image need one of them.",
+            ),
+            Key(
+                "auto",
+                "word",
+                "`off`",
+                "`import`: packages with libraries that programs and modules lack come along.",
+            ),
             Key("exclude", "list of packages", "none", "Left out, whoever depends on them."),
             Key("strip", "list", "nothing", "`doc` (licences stay), `man`, `locale`, and paths with all below them."),
             Key("shell", "`true` or `false`", "`false`", "`dash` as `/bin/sh`, and `coreutils`."),
@@ -166,7 +246,12 @@ const TABLES: &[Table] = &[
             Key("allow-upgrade", "list of packages", "none", "Packages of the base that later versions may replace."),
             Key("mirror", "URL or folder", "the public one", "One mirror; `mirrors` has several."),
             Key("mirrors", "list of URLs or folders", "the public one", "Where the archive is, in the order of trial."),
-            Key("security", "URL, folder or `false`", "the public one", "Where security updates are; `false` for none."),
+            Key(
+                "security",
+                "URL, folder or `false`",
+                "the public one",
+                "Where security updates are; `false` for none.",
+            ),
             Key("snapshot", "URL", "none", "Where past states are, for versions that mirrors have dropped."),
             Key("keyring", "file or `false`", "Debian's", "Whose signatures count; `false`: nobody's are looked at."),
             Key("archive", "list of tables", "none", "`[[debian.archive]]`."),
@@ -185,8 +270,13 @@ const TABLES: &[Table] = &[
             Key("mirrors", "list of URLs or folders", "needed", "In the order of trial."),
             Key("components", "list of words", "`main`", "Its components."),
             Key("keyring", "file or `false`", "needed", "Who signs it."),
-            Key("for", "list of patterns", "asked by name", "These packages come from here if its versions are \
-                higher, and no others do."),
+            Key(
+                "for",
+                "list of patterns",
+                "asked by name",
+                "These packages come from here if its versions are \
+                higher, and no others do.",
+            ),
         ],
     },
     Table {
@@ -230,8 +320,13 @@ const TABLES: &[Table] = &[
         keys: &[
             Key("entrypoint", "list of strings", "the base's", "What starts. Takes the base's `cmd` away."),
             Key("cmd", "list of strings", "the base's", "Default arguments."),
-            Key("env", "table of strings", "the base's", "Variables; `${NAME}` is the base's value, `${NAME:-text}` \
-                has a default, `$${` is no variable."),
+            Key(
+                "env",
+                "table of strings",
+                "the base's",
+                "Variables; `${NAME}` is the base's value, `${NAME:-text}` \
+                has a default, `$${` is no variable.",
+            ),
             Key("user", "`user[:group]`", "the base's", "Who runs it."),
             Key("workdir", "absolute path", "the base's", "Where it starts."),
             Key("labels", "table of strings", "the base's", "Added, or in place of those of the same name."),
@@ -270,8 +365,13 @@ const TABLES: &[Table] = &[
             require = [\"torch\"]\ncmd = [\"--all\"]\n",
         keys: &[
             Key("include", "list of variants", "none", "All of theirs, too."),
-            Key("require", "list of requirements", "nothing", "As in `[wheels]`, added; so are `files`, `from-lock`, \
-                `constraints`, `overrides` and `choice`."),
+            Key(
+                "require",
+                "list of requirements",
+                "nothing",
+                "As in `[wheels]`, added; so are `files`, `from-lock`, \
+                `constraints`, `overrides` and `choice`.",
+            ),
             Key("files", "list of files or tables", "nothing", "Added."),
             Key("from-lock", "file or table", "nothing", "Added."),
             Key("constraints", "list of requirements or files", "nothing", "Added."),
@@ -332,7 +432,8 @@ mod tests {
 
     fn whole(part: &str) -> String {
         let base = if part.contains("[base]") { "" } else { BASE };
-        let contents = if part.contains("[wheels]") || part.contains("[wheels.") { "" } else { "wheels.require = [\"a\"]\n" };
+        let contents =
+            if part.contains("[wheels]") || part.contains("[wheels.") { "" } else { "wheels.require = [\"a\"]\n" };
         format!("{HEAD}{base}{contents}{part}")
     }
 

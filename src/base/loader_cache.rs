@@ -34,6 +34,11 @@ impl LoaderCache {
         self.0.get(name).into_iter().flatten().map(String::as_str).collect()
     }
 
+    /// The names under which it has libraries, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Reads a cache. What is malformed is passed over, as the loader does.
     pub(super) fn parse(bytes: &[u8]) -> Self {
         let start = bytes.windows(MAGIC.len()).step_by(4).position(|window| window == MAGIC);

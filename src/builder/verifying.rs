@@ -35,7 +35,7 @@ pub struct Checks {
 }
 
 /// Raised when the same image would be reported on otherwise than before.
-const REPORT_FORMAT: u32 = 3;
+const REPORT_FORMAT: u32 = 4;
 
 /// How layers are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -231,7 +231,8 @@ impl Collector {
         if self.size <= plan::HEAD { Stage::Settled } else { next }
     }
 
-    /// From now on keeps `wanted`, and of what is held only what lies between the first and the last of it.
+    /// From now on keeps `wanted`, and of what is held only what lies between the first and the last of it, or a little
+    /// more.
     fn keep(&mut self, wanted: Vec<Range<u64>>) {
         let (wanted, position) = (joined(wanted), self.position);
         for part in &mut self.parts {
@@ -279,7 +280,11 @@ impl Part {
         let (start, end) = (self.range.start, self.range.start + self.bytes.len() as u64);
         let within = ranges.iter().map(|range| range.start.max(start)..range.end.min(end));
         let hull = within.filter(|range| range.start < range.end).reduce(|one, other| one.start..other.end);
-        let hull = hull.unwrap_or(start..start);
+        let mut hull = hull.unwrap_or(start..start);
+        // Moving what is kept costs more than keeping a little more.
+        if hull.start - start < (hull.end - hull.start) / 8 {
+            hull.start = start;
+        }
         let length = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         self.bytes.truncate(length(hull.end - start));
         self.bytes.drain(..length(hull.start - start).min(self.bytes.len()));

@@ -1,8 +1,13 @@
 //! A base image in code: just the files from which its Python and its C library are known.
 
+use std::{io, path::Path};
+
 use serde_json::{Value, json};
 
-use crate::oci::{Digest, canonical_json};
+use crate::{
+    fs::write_atomic,
+    oci::{Digest, canonical_json},
+};
 
 /// A base image under construction: Python 3.11.9 in `/usr/local` over glibc 2.36, for `linux/amd64` and
 /// `linux/arm64`. None of its programs can run.
@@ -157,6 +162,14 @@ impl Base {
         let index = json!({ "schemaVersion": 2, "manifests": manifests });
         files.push(("index.json".to_owned(), canonical_json(&index)));
         files
+    }
+
+    /// Writes that layout into `folder`, which is made if it is missing; the recipe's `base = "oci:FOLDER"`.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        self.layout().iter().try_for_each(|(path, bytes)| write_atomic(&folder.join(path), bytes))
     }
 
     fn tar(&self) -> Vec<u8> {

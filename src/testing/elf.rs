@@ -21,6 +21,7 @@ pub struct Library {
     symbols: Vec<(String, u8, u16)>,
     padding: usize,
     apart: usize,
+    gnu_hash: bool,
 }
 
 impl Library {
@@ -42,6 +43,7 @@ impl Library {
             symbols: Vec::new(),
             padding: 0,
             apart: 0,
+            gnu_hash: false,
         }
     }
 
@@ -157,6 +159,14 @@ impl Library {
         self
     }
 
+    /// With `DT_GNU_HASH` in place of `DT_HASH`: what is defined comes behind what is not.
+    #[must_use]
+    pub fn gnu_hash(mut self) -> Self {
+        self.gnu_hash = true;
+        self.symbols.sort_by_key(|(_, _, section)| *section);
+        self
+    }
+
     /// The file.
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
@@ -216,12 +226,8 @@ impl Library {
     }
 
     fn write_tables(&self, file: &mut Writer, names: &mut Names, entries: &mut Vec<(u64, u64)>) {
-        // One chain is enough for what is only counted.
-        entries.push((4, BASE + file.place()));
-        for word in [1, self.symbols.len() + 1, 0] {
-            file.long(u32::try_from(word).unwrap_or_default());
-        }
-        file.bytes.resize(file.bytes.len() + 4 * (self.symbols.len() + 1), 0);
+        entries.push((if self.gnu_hash { 0x6fff_fef5 } else { 4 }, BASE + file.place()));
+        self.write_hashes(file);
         file.align();
         entries.push((6, BASE + file.place()));
         file.bytes.resize(file.bytes.len() + file.pick(16, 24), 0);
@@ -240,6 +246,29 @@ impl Library {
             file.needed_versions(&self.requires, names);
         }
         file.align();
+    }
+}
+
+impl Library {
+    /// One chain is enough for what is counted, or looked up by number.
+    fn write_hashes(&self, file: &mut Writer) {
+        let long = |number: usize| u32::try_from(number).unwrap_or_default();
+        if !self.gnu_hash {
+            [1, self.symbols.len() + 1, 0].iter().for_each(|word| file.long(long(*word)));
+            file.bytes.resize(file.bytes.len() + 4 * (self.symbols.len() + 1), 0);
+            return;
+        }
+        let defined: Vec<&str> =
+            self.symbols.iter().filter(|(_, _, section)| *section != 0).map(|(name, ..)| name.as_str()).collect();
+        let first = long(self.symbols.len() - defined.len() + 1);
+        // A bucket, the first symbol, a word of the filter, its shift.
+        [1, first, 1, 0].iter().for_each(|word| file.long(*word));
+        file.word(u64::MAX);
+        file.long(if defined.is_empty() { 0 } else { first });
+        for (position, name) in (1..).zip(&defined) {
+            let hash = name.bytes().fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(byte)));
+            file.long(if position == defined.len() { hash | 1 } else { hash & !1 });
+        }
     }
 }
 

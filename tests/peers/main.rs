@@ -9,6 +9,7 @@
 #![expect(clippy::disallowed_methods, reason = "what the tests make is thrown away, and order is made by sorting")]
 
 mod bases;
+mod bytecode;
 mod debian_base;
 mod digests;
 mod docker_registry;

@@ -15,6 +15,9 @@ use crate::{
 
 /// Symbols that a message names.
 const SHOWN: usize = 3;
+/// The way out for a library that only Python does not find.
+const UNLISTED: &str = "Python asks `/sbin/ldconfig -p`: take libc-bin along, and a base whose /etc/ld.so.cache has the \
+                        library, or packages over `scratch`, where the cache is made";
 
 /// The findings of `proof`, of the image `subject`. What `demands` allows to be missing is left out.
 #[must_use]
@@ -79,6 +82,9 @@ impl Words<'_> {
             Elsewhere::Unrelated(path) => format!("`{}` is only in /{path}, where the loader does not look", gap.name),
             Elsewhere::Foreign(path) => format!("`{}` is only there for another machine: /{path}", gap.name),
             Elsewhere::Broken(path) => format!("/{path} is no library that can be loaded"),
+            Elsewhere::Unlisted(path) => {
+                format!("`{}` is in /{path}, where `ctypes.util.find_library` does not find it", gap.name)
+            }
         };
         let root = if gap.root == gap.by { String::new() } else { format!(", which /{} needs to be loaded", gap.root) };
         message.push_str(&root);
@@ -90,6 +96,9 @@ impl Words<'_> {
         let finding = self.about(code, &gap.by, message);
         if matches!(gap.elsewhere, Elsewhere::Driver | Elsewhere::Required(_)) {
             return finding;
+        }
+        if matches!(gap.elsewhere, Elsewhere::Unlisted(_)) {
+            return finding.hinted(UNLISTED);
         }
         let hint = format!(
             "add what has `{0}`, or `allow-missing = [\"{0}\"]` in [check] if something outside of the image brings it",

@@ -180,6 +180,12 @@ impl<'a> Folders<'a> {
         cache.and_then(LoaderCache::of).map(|cache| cache.files(name)).unwrap_or_default()
     }
 
+    /// The first name in the loader's cache that is wanted.
+    pub(super) fn cached_name(&self, is_wanted: impl Fn(&str) -> bool) -> Option<String> {
+        let cache = self.tree.node("etc/ld.so.cache").and_then(|node| node.evidence.as_deref());
+        cache.and_then(LoaderCache::of)?.names().find(|name| is_wanted(name)).map(str::to_owned)
+    }
+
     /// Where the loader looks when nothing else is said.
     pub(super) fn defaults(&self, flavour: Flavour) -> Vec<String> {
         match flavour {

@@ -8,6 +8,7 @@ mod by_python;
 mod findings;
 mod folders;
 mod known;
+mod named;
 mod process;
 mod proof;
 mod roots;

@@ -82,6 +82,11 @@ impl<'a> Process<'a> {
         self.names.get(name).copied()
     }
 
+    /// What the program gets when it opens `name` by itself (`dlopen`).
+    pub(super) fn open(&self, folders: &Folders<'a>, name: &str) -> Found<'a> {
+        if self.loaded.is_empty() { Found::Nothing } else { self.search(folders, name, 0) }
+    }
+
     fn need(&mut self, folders: &Folders<'a>, name: &str, by: usize, missing: &mut Vec<Missing>) {
         if self.names.contains_key(name) || self.unread.contains_key(name) || self.is_built_in(name) {
             return;

@@ -6,7 +6,7 @@ pub use super::roots::Need;
 use super::{
     by_python,
     folders::{Flavour, Folders, Machine, Place},
-    known,
+    known, named,
     process::{Instead, Missing, Process},
     roots::{self, Root},
     siblings::Siblings,
@@ -65,6 +65,8 @@ pub enum Elsewhere {
     Foreign(String),
     /// A file of this name that no loader loads.
     Broken(String),
+    /// In a folder of the loader; but Python looks with `ctypes.util.find_library`, which does not find it.
+    Unlisted(String),
 }
 
 /// A library without a version that is needed of it.
@@ -100,7 +102,7 @@ pub fn prove(tree: &Tree, platform: &Platform, settings: &serde_json::Value, own
     let path = variable(settings, "PATH");
     let path = path.unwrap_or_else(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
     let mut prover = Prover {
-        by_python: by_python::loaded(&folders, owners),
+        by_python: by_python::loaded(&folders, owners).into_iter().map(str::to_owned).collect(),
         path: roots::path_folders(&folders, &path),
         siblings: Siblings::new(&folders, owners),
         folders: &folders,
@@ -110,7 +112,7 @@ pub fn prove(tree: &Tree, platform: &Platform, settings: &serde_json::Value, own
         resolved: BTreeSet::new(),
         interpreters: BTreeMap::new(),
     };
-    prover.all();
+    prover.all(owners);
     Some(prover.proof)
 }
 
@@ -124,7 +126,7 @@ struct Prover<'f, 'a> {
     folders: &'f Folders<'a>,
     siblings: Siblings<'a>,
     /// Libraries that Python code loads when it is imported.
-    by_python: BTreeSet<&'a str>,
+    by_python: BTreeSet<String>,
     /// The folders of `PATH`.
     path: Vec<String>,
     proof: Proof,
@@ -139,7 +141,7 @@ struct Prover<'f, 'a> {
 }
 
 impl<'a> Prover<'_, 'a> {
-    fn all(&mut self) {
+    fn all(&mut self, owners: &Owners) {
         let all = roots::all(self.folders);
         let programs = all.iter().filter(|(_, node, elf)| roots::is_program(node, elf));
         for (path, _, elf) in programs.clone() {
@@ -154,9 +156,14 @@ impl<'a> Prover<'_, 'a> {
             let root = Root { place: roots::place(path, elf), need };
             self.within(roots::interpreter(&pythons, path).copied(), root);
         }
+        let named = named::loaded(self.folders, owners, |path| {
+            roots::interpreter(&pythons, path).map(|(python, elf)| self.interpreter(python, elf))
+        });
+        self.proof.gaps.extend(named.gaps);
+        self.by_python.extend(named.found);
         for (path, node, elf) in all.iter().filter(|(_, _, elf)| !elf.object.extension_module) {
             if !self.reached.contains(*path) && !roots::is_program(node, elf) && elf.object.dynamic {
-                let need = if self.by_python.contains(path) { Need::Import } else { Need::Plugin };
+                let need = if self.by_python.contains(*path) { Need::Import } else { Need::Plugin };
                 let root = Root { place: roots::place(path, elf), need };
                 self.within(roots::interpreter(&pythons, path).copied(), root);
             }
@@ -283,7 +290,7 @@ impl<'a> Prover<'_, 'a> {
                 continue;
             }
             let Some(symbols) = &elf.symbols else { continue };
-            let mut open: Vec<(u64, &String)> =
+            let mut open: Vec<(u32, &str)> =
                 symbols.undefined.iter().map(|name| (symbol_hash(name.as_bytes()), name)).collect();
             // Most are in what was loaded last but libc, which comes early.
             for loaded in &process.loaded {
@@ -300,7 +307,7 @@ impl<'a> Prover<'_, 'a> {
             }
             self.resolved.insert(path.clone());
             if !open.is_empty() {
-                let symbols = open.into_iter().map(|(_, name)| name.clone()).collect();
+                let symbols = open.into_iter().map(|(_, name)| name.to_owned()).collect();
                 self.proof.undefined.push(UndefinedSymbols { by: path.clone(), symbols });
             }
         }

@@ -130,19 +130,11 @@ fn what_is_loaded_counts_by_either_name() {
 #[test]
 fn the_loaders_cache_is_believed() {
     let path = format!("{SITE}/m.so");
-    let bytes = |name: &str| {
-        let mut cache = b"glibc-ld.so.cache1.1".to_vec();
-        for number in [1_u32, 0, 2, 0, 0, 0, 0, 0x303, 72, 72 + 10, 0, 0, 0] {
-            cache.extend(number.to_le_bytes());
-        }
-        cache.extend(format!("liba.so.1\0{name}\0").bytes());
-        cache
-    };
     let check = |name: &str, count: usize| {
         let files = [
             (path.as_str(), module("m").needs("liba.so.1").build()),
             ("opt/lib/liba.so.1", Library::new("liba.so.1").build()),
-            ("etc/ld.so.cache", bytes(name)),
+            ("etc/ld.so.cache", loader_cache("liba.so.1", name)),
         ];
         assert_eq!(gaps(&files, &[]).len(), count, "{name}");
     };
@@ -346,4 +338,61 @@ fn symbols_of_required_distributions_may_be_loaded_before() {
     };
     assert_eq!(told("Requires-Dist: giver\n"), [""; 0]);
     assert_eq!(told(""), ["WW105"]);
+}
+
+#[test]
+fn libraries_that_modules_load_by_name_are_looked_for_as_python_does() {
+    let told = |distribution: &str, module: &str, more: &[(&str, Vec<u8>)]| {
+        let module_path = format!("{SITE}/{module}");
+        let record_path = format!("{SITE}/{distribution}-1.0.dist-info/RECORD");
+        let mut all = vec![(&*module_path, Vec::new()), (&*record_path, format!("{module},,\n").into_bytes())];
+        all.extend(more.iter().cloned());
+        let findings = found(system(&all), &[]);
+        findings.iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect::<Vec<_>>()
+    };
+    let library = |needs: &[&str]| {
+        needs.iter().fold(Library::new("libportaudio.so.2"), |library, name| library.needs(name)).build()
+    };
+    let at = "usr/lib/x86_64-linux-gnu/libportaudio.so.2";
+    let sounds = |more: &[(&str, Vec<u8>)]| told("sounddevice", "sounddevice.py", more);
+    assert_eq!(sounds(&[]), ["WW101 `libportaudio.so.2` is not in the image"]);
+    // It is there, but nobody tells Python.
+    let unlisted = format!("WW101 `libportaudio.so.2` is in /{at}, where `ctypes.util.find_library` does not find it");
+    assert_eq!(sounds(&[(at, library(&[]))]), [unlisted.clone()]);
+    let cache = ("etc/ld.so.cache", loader_cache("libportaudio.so.2", &format!("/{at}")));
+    assert_eq!(sounds(&[(at, library(&[])), cache.clone()]), [unlisted.clone()]);
+    let ldconfig = ("sbin/ldconfig", b"program".to_vec());
+    assert_eq!(sounds(&[(at, library(&[])), ldconfig.clone()]), [unlisted.clone()]);
+    assert_eq!(sounds(&[(at, library(&[])), cache.clone(), ldconfig.clone()]), [""; 0]);
+    // What it needs is needed too.
+    let needs = sounds(&[(at, library(&["libjack.so.0"])), cache, ldconfig]);
+    assert_eq!(needs, ["WW101 `libjack.so.0` is not in the image"]);
+    // A linker finds what developers have.
+    let linker = ("usr/bin/ld", b"program".to_vec());
+    assert_eq!(sounds(&[(at, library(&[])), linker.clone()]), [unlisted]);
+    let developers = "usr/lib/x86_64-linux-gnu/libportaudio.so";
+    assert_eq!(sounds(&[(developers, library(&[])), linker]), [""; 0]);
+    // Others ask the loader, which needs no cache.
+    assert_eq!(told("python_magic", "magic/__init__.py", &[]), ["WW101 `libmagic.so.1` is not in the image"]);
+    let magic = ("usr/lib/libmagic.so.1", Library::new("libmagic.so.1").build());
+    assert_eq!(told("python_magic", "magic/__init__.py", &[magic]), [""; 0]);
+    // Who brings the library along looks there first; and other distributions have modules of that name.
+    let brought = (&*format!("{SITE}/openslide_bin/__init__.py"), Vec::new());
+    assert_eq!(told("openslide_python", "openslide/lowlevel.py", &[brought]), [""; 0]);
+    assert_eq!(told("openslide_python", "openslide/lowlevel.py", &[]).len(), 1);
+    assert_eq!(told("file_magic", "magic/__init__.py", &[]), [""; 0]);
+}
+
+/// A loader's cache with one library.
+fn loader_cache(name: &str, path: &str) -> Vec<u8> {
+    let (header, entry) = (48_u32, 24_u32);
+    let word = |number: u32| number.to_le_bytes();
+    let strings = format!("{name}\0{path}\0");
+    let length = u32::try_from(strings.len()).unwrap();
+    let behind = u32::try_from(name.len() + 1).unwrap();
+    let mut cache = b"glibc-ld.so.cache1.1".to_vec();
+    cache.extend([1, length, 0, 0, 0, 0, 0].map(word).concat());
+    cache.extend([0x303, header + entry, header + entry + behind, 0, 0, 0].map(word).concat());
+    cache.extend(strings.bytes());
+    cache
 }

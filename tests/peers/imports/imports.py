@@ -30,7 +30,9 @@ PLATFORMS = ["linux/amd64", "linux/arm64"]
 # What the loader says, and Python code that looked for a library by itself.
 MISSING = re.compile(r"([\w.+-]+\.so[\w.+-]*): cannot open shared object file")
 NOT_FOUND = re.compile(
-    r"(?:OSError|ImportError|RuntimeError|ValueError): .{0,80}?'?(lib[\w.+*-]+)'? (?:not found|could not be found)"
+    r"(?:OSError|ImportError|RuntimeError|ValueError): .{0,80}?'?(lib(?!rary)[\w.+*-]+)'? (?:not found|could not be found)"
+    r"|(?:[Cc]annot|[Cc]an not|failed to|Unable to|Couldn't) find (?:the |Ghostscript library \()?(?!library)(\w+)"
+    r"|cannot load library '(lib\w+)|following libraries:([\w-]+)|'(\w+)' C library was not found"
     r"|(?i:(\w+) (?:shared )?library (?:was )?(?:not found|could not be found))"
 )
 VERSION = re.compile(r"version `(\S+)' not found")
@@ -49,7 +51,7 @@ class Case:
 
     def __init__(self, wheelwright, folder, name, wheel, base, packages):
         self.wheelwright, self.folder, self.name, self.wheel, self.base = wheelwright, folder, name, wheel, base
-        self.packages = packages
+        self.packages = list(dict.fromkeys(packages + wheel.get("packages", [])))
         self.case = folder / "cases" / f"{name}-{base}"
         self.recipe = self.case / "wheelwright.toml"
         # Frameworks of gigabytes have a store to themselves, which goes with them.
@@ -261,8 +263,9 @@ def imported(root, module):
     if done.returncode == 0:
         return None
     text = done.stderr.replace("\n", " ")
-    if found := MISSING.search(text) or NOT_FOUND.search(text):
-        return "library", next(filter(None, found.groups()))
+    # Of several names that were tried, the last one.
+    if found := [*MISSING.finditer(text)][-1:] or [*NOT_FOUND.finditer(text)][:1]:
+        return "library", next(filter(None, found[0].groups()))
     if found := VERSION.search(text):
         return "version", found[1]
     if found := SYMBOL.search(text):

@@ -34,8 +34,7 @@ struct Brought {
     replaced: &'static str,
 }
 
-const NUMPY: Brought =
-    Brought { name: "numpy", version: "1.26.4", other: "1.25.2", needs: &[], replaced: "\"numpy\"" };
+const NUMPY: Brought = Brought { name: "numpy", version: "1.26.4", other: "1.25.2", needs: &[], replaced: "\"numpy\"" };
 const TORCH: Brought = Brought {
     name: "torch",
     version: "2.3.1",

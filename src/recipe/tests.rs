@@ -2,6 +2,7 @@
 
 mod debian;
 mod documents;
+mod told;
 
 use proptest::prelude::*;
 

@@ -28,7 +28,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("init", &["hint", "python", "recipe"]),
     ("store", &["oci", "hint", "fs"]),
     ("http", &["hint", "store"]),
-    ("compiler", &["hint", "python", "lock", "http"]),
+    ("compiler", &["hint", "fs", "python", "lock", "http"]),
     ("image", &["oci", "hint", "progress"]),
     ("layout", &["oci", "hint", "fs", "image"]),
     ("archive", &["oci", "hint", "fs", "image", "layout"]),

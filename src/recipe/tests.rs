@@ -278,12 +278,6 @@ const WRONG: &[(&str, &[&str])] = &[
             "\"python3.11\" | `python3.11` is no path | write a path relative to the recipe, or `true` and name the interpreter in WHEELWRIGHT_PYTHON",
         ],
     ),
-    (
-        "[wheels]\nrequire = [\"a\"]\nbytecode = \"/usr/bin/python3\"",
-        &[
-            "\"/usr/bin/python3\" | `/usr/bin/python3` is an absolute path | write a path relative to the recipe, or `true` and name the interpreter in WHEELWRIGHT_PYTHON",
-        ],
-    ),
     ("[wheels]\nrequire = [\"a\"]\ninto = \"venv\"", &["\"venv\" | `venv` is not an absolute path | write `/venv`"]),
     (
         "[wheels]\nrequire = [\"a\"]\ninto = { system-site-packages = 1, site = \"\" }",

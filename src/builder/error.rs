@@ -417,6 +417,7 @@ impl BuildError {
             Self::SamePlatform { .. } => "name one of them in `--from`",
             Self::NoPlatform { .. } => "name an image whose config has `os` and `architecture`",
             Self::Scratch => "name an image, a layout or an archive",
+            Self::Worker => "build again with `--jobs 1`; if it happens then too, please report it",
             Self::Threads { .. } => "lower `--jobs`",
             Self::NotDebian { .. } => "take an image of Debian as `base`, or `scratch`",
             Self::OtherLibc { .. } => "name the release of the base in `debian.suite`",

@@ -77,7 +77,7 @@ use crate::{
     layer::wheel::RecordCheck,
     oci::{Digest, Platform},
     plan::LayerKey,
-    progress::{Event, Observer},
+    progress::{Event, Observer, Silent},
     pypi,
     recipe::{Base, Recipe},
     registry::{self, CredentialProvider, Registry},
@@ -118,6 +118,31 @@ pub struct Settings {
     pub now: Option<u64>,
     /// `SOURCE_DATE_EPOCH`: the time in configs, in seconds since 1970; else 1980-01-01.
     pub epoch: Option<u64>,
+}
+
+impl Settings {
+    /// A program's own store and client, and for everything else what asks nothing of the machine: the public
+    /// indexes and archives, no credentials, no observer, as many layers at a time as there are cores.
+    #[must_use]
+    pub fn new(store: Store, http: Client) -> Self {
+        Self {
+            store,
+            http,
+            default_index: pypi::DefaultIndex::default(),
+            indexes: Vec::new(),
+            index_credentials: pypi::Credentials::default(),
+            mirrors: Mirrors::default(),
+            credentials: Arc::new(registry::Anonymous),
+            registry: registry::Options::default(),
+            remote: RemoteCache::default(),
+            observer: Arc::new(Silent),
+            records: RecordCheck::Skip,
+            interpreters: compiler::Search::default(),
+            jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            now: None,
+            epoch: None,
+        }
+    }
 }
 
 /// A recipe, and the folder from which its paths start.

@@ -118,6 +118,11 @@ impl Advise for LayerError {
             Self::Fingerprint { .. } => Some(Hint::new(
                 "build wheelwright with `--locked`, or use a released binary: with this one digests would not be reproducible",
             )),
+            Self::Path { .. } => {
+                Some(Hint::new("give the file another place or name, or leave its package out with `wheels.exclude`"))
+            }
+            Self::Encode { .. } => Some(Hint::new("name a folder you may write with `--store DIR`")),
+            Self::Thread => Some(Hint::new("build again with `--jobs 1`; if it happens then too, please report it")),
             Self::NoZstd => Some(Hint::new("set `layers.compression = \"gzip\"`, or build with the feature `zstd`")),
             _ => None,
         }

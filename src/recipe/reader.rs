@@ -108,7 +108,9 @@ impl<'d> Reader<'d> {
             return None;
         };
         let parsed = if text.contains('\0') {
-            Err(Fault::new(format!("{subject} contains a NUL character")).advised("remove the `\\u0000`"))
+            Err(Fault::new(format!("{subject} contains a NUL character"))
+                .labelled("NUL")
+                .advised("remove the `\\u0000`"))
         } else {
             parse(text)
         };

@@ -60,7 +60,7 @@ fn without_an_interpreter_nothing_is_locked() {
     ----- stdout
     ----- stderr
     error: Python sources cannot be compiled for linux/amd64
-      caused by: there is no CPython 3.11 here to compile with: `[folder]/project/tools/python-3.12.1` is CPython 3.12.1
+      caused by: there is no CPython 3.11 here to compile with: `./tools/python-3.12.1` is CPython 3.12.1
     hint: install CPython 3.11, name one in WHEELWRIGHT_PYTHON or `wheels.bytecode`, or leave `bytecode` out
     ");
 }
@@ -73,7 +73,7 @@ fn modules_are_compiled_once_and_by_whom_the_lock_names() {
     bench.run_with("lock app.toml --offline", &[("WHEELWRIGHT_PYTHON", &python)]);
     // Somebody who has another one, and no layer yet.
     let other = interpreter(&bench, "3.11.2");
-    insta::assert_snapshot!(bench.run_with(&format!("{line} --progress off"), &[("WHEELWRIGHT_PYTHON", &other)]), @"
+    insta::assert_snapshot!(bench.run_with(&format!("{line} --progress off --platform linux/amd64"), &[("WHEELWRIGHT_PYTHON", &other)]), @"
     exit code: 4
     ----- stdout
     ----- stderr

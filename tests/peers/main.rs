@@ -20,6 +20,7 @@ mod ld_cache;
 mod openpgp;
 mod other_tools;
 mod over_base;
+mod over_conda;
 mod pip;
 mod pipelines;
 mod private_index;

@@ -3,6 +3,7 @@
 #[cfg(feature = "cli")]
 mod cli;
 mod debian;
+mod embedding;
 mod layers;
 #[cfg(feature = "serve")]
 mod moving;

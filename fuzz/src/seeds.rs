@@ -71,6 +71,8 @@ pub fn libraries() -> Vec<(&'static str, Vec<u8>)> {
         ("narrow-big-endian", library().narrow().big_endian().build()),
         ("program", Library::new("").interpreter("/lib64/ld-linux-x86-64.so.2").needs("libc.so.6").build()),
         ("plain", Library::new("").build()),
+        ("hashed", library().gnu_hash().build()),
+        ("narrow-big-endian-hashed", library().narrow().big_endian().gnu_hash().build()),
         ("old-path", library().rpath("/opt/lib").flags_1(0x800).build()),
     ]
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tar::EntryType as Type;
 
 use super::{error::LayerError, evidence::Evidence};
-use crate::elf::{Collector, Detail, Elf, Malformed};
+use crate::elf::{Collector, Detail, Elf, Malformed, Symbols};
 
 /// Entries of a layer; the largest images have half a million.
 const ENTRY_LIMIT: usize = 4_000_000;
@@ -147,6 +147,16 @@ impl LayerEntries {
     /// The directories of whose contents in the layers below nothing is left, sorted; the root is empty.
     pub fn opaque(&self) -> impl Iterator<Item = &str> {
         self.opaque.iter().map(String::as_str)
+    }
+
+    /// The symbols of each program and library, in the order of their paths.
+    pub(super) fn symbols(&self) -> impl Iterator<Item = &Symbols> {
+        self.entries.values().filter_map(|recorded| recorded.elf.as_ref()?.as_ref().ok()?.symbols.as_ref())
+    }
+
+    /// The same, to be filled.
+    pub(super) fn symbols_mut(&mut self) -> impl Iterator<Item = &mut Symbols> {
+        self.entries.values_mut().filter_map(|recorded| recorded.elf.as_mut()?.as_mut().ok()?.symbols.as_mut())
     }
 
     /// Adds an entry, and says how many bytes of evidence it left.

@@ -176,6 +176,9 @@ impl Advise for BaseError {
             Self::NoPlatform { available, .. } => {
                 Some(Hint::new(format!("choose with `--platform` from {}", available.join(", "))))
             }
+            Self::Manifest { .. } | Self::Config { .. } | Self::LayerType { .. } | Self::Layer { .. } => {
+                Some(Hint::new("take another `base`, or have this one pushed anew"))
+            }
             Self::NonDistributable { .. } => Some(Hint::new("choose another `base`, without foreign layers")),
             Self::NoPython { .. } => {
                 Some(Hint::new("choose a `base` that brings Python, or add `python3` to the Debian packages"))
@@ -189,7 +192,6 @@ impl Advise for BaseError {
             Self::OfDebian { .. } | Self::NotInstalled { .. } | Self::NoRecord { .. } => Some(Hint::new(
                 "give the wheels an environment of their own with `wheels.into`, or require the version that the base has",
             )),
-            _ => None,
         }
     }
 }

@@ -1,15 +1,18 @@
 //! What is known of bases, kept in the store: plain notes that may be copied to another machine.
 //!
 //! ```text
-//! bases/layer-N-<64 hex>               gzip of a JSON document: the entries of the layer with this diff id
+//! bases/layer-N-<64 hex>               the entries of the layer with this diff id: a length in four bytes, a
+//!                                      deflate stream of so many with a JSON document, and then the hashes of symbols that each
+//!                                      program or library in it defines, in its order: their count, and they,
+//!                                      four bytes each. All lowest byte first
 //! bases/table-N-<64 hex>-<64 hex>      the same, with evidence of fewer files, as told by the table with this digest
 //!                                      in the blob with this digest
 //! bases/facts-N-<64 hex>-<64 hex>      JSON: the facts of the image with this manifest digest, for these targets
 //! ```
 
-use std::io::Read as _;
+use std::io::{BufWriter, Read as _};
 
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use serde_json::json;
 
 use super::{BaseError, entries::LayerEntries};
@@ -20,7 +23,7 @@ use crate::{
 };
 
 /// Raised when [`LayerEntries`] or the evidence in it mean something else than before, or more.
-const LAYER_FORMAT: u32 = 10;
+const LAYER_FORMAT: u32 = 12;
 /// Raised when the facts of the same files would come out differently than before.
 const FACTS_FORMAT: u32 = 5;
 
@@ -62,15 +65,37 @@ pub(super) fn keep_indexed(
 /// A note that cannot be read is none.
 fn entries(store: &Store, key: &str) -> Option<LayerEntries> {
     let note = store.note(Bucket::Bases, key)?;
+    let (length, rest) = note.split_first_chunk()?;
+    let (packed, hashes) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
     let mut json = Vec::new();
-    GzDecoder::new(&note[..]).read_to_end(&mut json).ok()?;
-    serde_json::from_slice(&json).ok()
+    DeflateDecoder::new(packed).read_to_end(&mut json).ok()?;
+    let mut entries: LayerEntries = serde_json::from_slice(&json).ok()?;
+    let (mut hashes, cut) = hashes.as_chunks();
+    for symbols in entries.symbols_mut() {
+        let (count, rest) = hashes.split_first()?;
+        let (own, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*count)).ok()?)?;
+        symbols.defined = own.iter().map(|hash| u32::from_le_bytes(*hash)).collect();
+        hashes = rest;
+    }
+    (hashes.is_empty() && cut.is_empty()).then_some(entries)
 }
 
 fn keep_entries(store: &Store, key: &str, entries: &LayerEntries) -> Result<(), StoreError> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    serde_json::to_writer(&mut encoder, entries).expect("strings and numbers go into a vector");
-    store.keep(Bucket::Bases, key, &encoder.finish().expect("a vector takes everything"))
+    const LENGTH: usize = size_of::<u32>();
+    // No gzip: notes have a checksum.
+    let encoder = DeflateEncoder::new(vec![0; LENGTH], Compression::fast());
+    let mut writer = BufWriter::with_capacity(64 << 10, encoder);
+    serde_json::to_writer(&mut writer, entries).expect("strings and numbers go into a vector");
+    let encoder = writer.into_inner().map_err(|error| error.into_error()).expect("a vector takes everything");
+    let mut note = encoder.finish().expect("a vector takes everything");
+    let length = u32::try_from(note.len() - LENGTH).expect("what is kept of a layer is bounded");
+    note[..LENGTH].copy_from_slice(&length.to_le_bytes());
+    for symbols in entries.symbols() {
+        let count = u32::try_from(symbols.defined.len()).expect("symbols are numbered in 32 bits");
+        note.extend_from_slice(&count.to_le_bytes());
+        symbols.defined.iter().for_each(|hash| note.extend_from_slice(&hash.to_le_bytes()));
+    }
+    store.keep(Bucket::Bases, key, &note)
 }
 
 /// The facts of the image with this manifest, if they are known.

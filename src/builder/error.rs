@@ -6,6 +6,7 @@ use crate::{
     apt::AptError,
     archive::ArchiveError,
     base::{BaseError, Unmet},
+    compiler::CompilerError,
     debian::{DebianError, openpgp::OpenPgpError},
     engine::EngineError,
     hint::{Advise, Hint},
@@ -352,6 +353,14 @@ pub enum BuildError {
         /// Why.
         source: io::Error,
     },
+    /// Nobody can compile.
+    #[error("Python sources cannot be compiled for {platform}")]
+    Compiler {
+        /// For which platform.
+        platform: Platform,
+        /// Why.
+        source: CompilerError,
+    },
     /// Threads cannot be had.
     #[error("cannot start worker threads")]
     Threads {
@@ -415,6 +424,7 @@ impl Advise for BuildError {
             Self::PartMissing { .. } => Some(Hint::new(
                 "run the shard that makes it with the same recipe, lock and files, or wait for it with `--wait`",
             )),
+            Self::Compiler { source, .. } => source.hint(),
             Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
             Self::Rebase(error) => error.hint(),
             Self::Unpacking { .. } => Some(Hint::new("name a folder with room in TMPDIR, or leave out `--run`")),
@@ -432,6 +442,7 @@ impl BuildError {
             Self::Scratch => "name an image, a layout or an archive",
             Self::OtherImage { .. } => "name the recipe and the variant that the image was built from, or leave out `--of`",
             Self::Inventory { .. } => "`wheelwright verify` tells what else is wrong with the image",
+            Self::Worker => "build again with `--jobs 1`; if it happens then too, please report it",
             Self::Threads { .. } => "lower `--jobs`",
             Self::NotDebian { .. } => "take an image of Debian as `base`, or `scratch`",
             Self::OtherLibc { .. } => "name the release of the base in `debian.suite`",

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     layer::FORMAT,
-    lock::{Library, Lock, LockedImage},
+    lock::{Library, Lock, LockedImage, LockedPackage, LockedWheel},
     oci::{Digest, Platform},
     plan::{Contents, Encoding, LayerKey, PlannedLayer, plan},
     recipe::Variant,
@@ -153,14 +153,10 @@ impl Builder {
     fn not_here(&self, contents: &Contents) -> Vec<(String, Digest, u64)> {
         let files: Vec<(String, Digest, u64)> = match contents {
             Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),
-            Contents::Debian(packages) => {
-                let file = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-                packages.iter().map(|package| (file(&package.path), package.sha256, package.size)).collect()
-            }
-            Contents::Wheels(wheels) => {
-                wheels.iter().map(|wheel| (wheel.file.clone(), wheel.sha256, wheel.size)).collect()
-            }
-            Contents::Share { wheel, .. } => vec![(wheel.file.clone(), wheel.sha256, wheel.size)],
+            Contents::Debian(packages) => packages.iter().map(LockedPackage::as_file).collect(),
+            Contents::Wheels(wheels) => wheels.iter().map(LockedWheel::as_file).collect(),
+            Contents::Share { wheel, .. } => vec![wheel.as_file()],
+            Contents::Bytecode { of, .. } => of.files(),
         };
         let store = &self.settings.store;
         files.into_iter().filter(|(_, digest, _)| store.blob(digest).is_none()).collect()

@@ -52,6 +52,11 @@ impl<'l> Kept<'l> {
         Self { lock: Some(lock), ..Self::default() }
     }
 
+    /// The earlier lock.
+    pub(super) const fn lock(&self) -> Option<&'l Lock> {
+        self.lock
+    }
+
     /// Everything of `lock` but `names`: wheels by the names of their distributions; Debian packages,
     /// which move together, by the name of any of them; the base image by the word `base`.
     ///

@@ -39,7 +39,8 @@ impl Builder {
         let platforms = try_join_all(platforms).await?;
         Self::check_python(project, &platforms)?;
         let images = self.lock_images(project, &platforms, (kept, &inputs)).await?;
-        self.complete(project, Lock { version: Lock::VERSION, inputs, platforms, images }).await
+        let lock = self.complete(project, Lock { version: Lock::VERSION, inputs, platforms, images }).await?;
+        self.settle_compilers(project, (lock, kept.lock())).await
     }
 
     /// What the recipe says differently than when `lock` was made, and which local wheels hold something

@@ -15,13 +15,13 @@ use super::{
 use crate::{
     fs::FileLock,
     layer::{
-        Contribution, Format, Item, LayerError, Paths, Threads, lay_before, merge,
+        Contribution, Format, Item, LayerError, Paths, Threads, bytecode, lay_before, merge,
         scripts::{self, Files, Reading},
         share, venv,
         wheel::{Destination, RecordCheck, install},
         whiteouts,
     },
-    lock::{Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
+    lock::{Compiler, Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
     oci::{Digest, Platform},
     plan::{Contents, Encoding, Frame, LayerKey, PlannedLayer, scripts_key},
     progress::{Event, Task, TaskKind},
@@ -134,6 +134,7 @@ impl Builder {
                 let part = move |items| share(items, number, of);
                 self.compute(move || install_with_parents(&inputs, &facts, records, part)).await?.map_err(fail)?
             }
+            Contents::Bytecode { compiler, of } => self.compile_sources(site, (&planned.name, compiler, of)).await?,
         };
         let name = format!("{} {platform}", planned.name);
         let layer = self.lay(name, key, items, site.encoding).await?.map_err(fail)?;
@@ -154,15 +155,20 @@ impl Builder {
         let platform = &site.below.platform;
         let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
         let (recalled, looked) = self.recall_scripts(site, scripts).await?;
-        let inputs = why::inputs_of_files(&looked, &site.below.facts, site.encoding);
+        let inputs = why::inputs_of_files(&looked, compiler_of(site.below, &looked), &site.below.facts, site.encoding);
         let (layer, made) = if let Some(layer) = recalled {
             (layer, Made::Cached)
         } else {
             let (store, folder) = (self.settings.store.clone(), site.project.folder.clone());
             let (below, scripts) = (site.below.facts.clone(), scripts.to_vec());
             let read = move || collect_scripts(&scripts, &folder, &below, &mut Reading::Whole(&store));
-            let (items, digests) = self.compute(read).await?.map_err(fail)?;
-            let key = scripts_key(&digests, &site.below.facts, site.encoding);
+            let (mut items, digests) = self.compute(read).await?.map_err(fail)?;
+            let compiler = compiler_of(site.below, &digests);
+            let key = scripts_key(&digests, compiler, &site.below.facts, site.encoding);
+            if let Some(compiler) = compiler {
+                items.extend(self.compile_items(site, ("scripts", compiler), items.clone()).await?.items);
+                Paths::new(&site.below.facts).add_parents(&mut items);
+            }
             let name = format!("scripts {platform}");
             (self.lay(name, key, items, site.encoding).await?.map_err(fail)?, Made::Built)
         };
@@ -179,10 +185,11 @@ impl Builder {
         let platform = &site.below.platform;
         let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
         let (store, now, wanted) = (self.settings.store.clone(), self.settings.now, scripts.to_vec());
-        let (folder, below, encoding) = (site.project.folder.clone(), site.below.facts.clone(), site.encoding);
+        let (folder, below, encoding) = (site.project.folder.clone(), site.below.clone(), site.encoding);
         let look = move || -> Result<_, LayerError> {
-            let digests = look_at_scripts(&wanted, &folder, &below, (&store, now))?;
-            Ok((memo::recall(&store, &scripts_key(&digests, &below, encoding)), digests))
+            let digests = look_at_scripts(&wanted, &folder, &below.facts, (&store, now))?;
+            let key = scripts_key(&digests, compiler_of(&below, &digests), &below.facts, encoding);
+            Ok((memo::recall(&store, &key), digests))
         };
         self.compute(look).await?.map_err(fail)
     }
@@ -243,7 +250,7 @@ impl Builder {
 pub(super) fn held(contents: &Contents) -> Vec<Held> {
     let wheel = |wheel: &LockedWheel, size| Held { name: wheel.name.clone(), version: wheel.version.clone(), size };
     match contents {
-        Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),
+        Contents::Whiteouts(_) | Contents::Venv(_) | Contents::Bytecode { .. } => Vec::new(),
         Contents::Debian(packages) => packages
             .iter()
             .map(|one| Held { name: one.name.clone(), version: one.version.clone(), size: one.size })
@@ -296,6 +303,14 @@ fn install_with_parents(
 
 /// Path with owner, mode and digest of each file of the user's: what decides about their layer.
 pub(super) type FileDigests = Vec<(String, u32, Digest)>;
+
+/// Who compiles files of the user's; nobody where none of them is a source.
+fn compiler_of<'b>(below: &'b LockedPlatform, files: &FileDigests) -> Option<&'b Compiler> {
+    let is_source = |(place, ..): &(String, u32, Digest)| {
+        place.rsplit_once(' ').is_some_and(|(path, _)| bytecode::pyc_path(path, "").is_some())
+    };
+    below.compiler.as_ref().filter(|_| files.iter().any(is_source))
+}
 
 fn collect_scripts(
     wanted: &[Script],

@@ -109,7 +109,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         for (compression, format) in [(Compression::Lazy, Format::Lazy), (Compression::None, Format::Plain)] {
-            let key = scripts_key(&[], &Facts::default(), Encoding { format: 1, compression });
+            let key = scripts_key(&[], None, &Facts::default(), Encoding { format: 1, compression });
             assert!(recall(&store, &key).is_none());
             let laid = lay(&[], format, Threads::One, &store, &|_| {}).unwrap();
             let (descriptor, diff_id) = (laid.descriptor.clone(), laid.diff_id);
@@ -126,7 +126,7 @@ mod tests {
     async fn a_layer_whose_rope_is_gone_says_so_and_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let key = scripts_key(&[], &Facts::default(), Encoding { format: 1, compression: Compression::Gzip });
+        let key = scripts_key(&[], None, &Facts::default(), Encoding { format: 1, compression: Compression::Gzip });
         remember(&store, &key, lay(&[], Format::Gzip, Threads::One, &store, &|_| {}).unwrap()).unwrap();
         let recalled = recall(&store, &key).unwrap();
         crate::fs::write_atomic(&folder.path().join("v1/splices").join(key.hex()), b"torn").unwrap();

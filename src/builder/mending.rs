@@ -6,7 +6,7 @@ use crate::{
     image::{Delivery, Graph, TransferError},
     layer::debian::Packed,
     lock::Lock,
-    plan::{Contents, PlannedLayer},
+    plan::{Contents, PlannedLayer, Sources},
     store::{Blob, Store},
 };
 
@@ -75,15 +75,19 @@ impl Builder {
 /// The files of the store that a layer is made of, as far as they are there.
 fn inputs(store: &Store, contents: &Contents) -> Vec<Blob> {
     let wheel = |wheel: &crate::lock::LockedWheel| store.blob(&wheel.sha256);
+    let package = |package: &crate::lock::LockedPackage| {
+        let packed = Packed::recall(store, &package.sha256).map(|packed| packed.contents().clone());
+        store.blob(&package.sha256).into_iter().chain(packed).collect::<Vec<Blob>>()
+    };
     match contents {
         // Made of nothing but what the lock says.
         Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),
-        Contents::Wheels(wheels) => wheels.iter().filter_map(wheel).collect(),
+        Contents::Wheels(wheels) | Contents::Bytecode { of: Sources::Wheels(wheels), .. } => {
+            wheels.iter().filter_map(wheel).collect()
+        }
         Contents::Share { wheel: shared, .. } => wheel(shared).into_iter().collect(),
-        Contents::Debian(packages) => {
-            let packed = packages.iter().filter_map(|package| Packed::recall(store, &package.sha256));
-            let packed: Vec<Blob> = packed.map(|packed| packed.contents().clone()).collect();
-            packages.iter().filter_map(|package| store.blob(&package.sha256)).chain(packed).collect()
+        Contents::Debian(packages) | Contents::Bytecode { of: Sources::Packages(packages), .. } => {
+            packages.iter().flat_map(package).collect()
         }
     }
 }

@@ -2,6 +2,7 @@
 //! [`Builder::build`] makes what the lock names, [`Builder::deliver`] brings it where it shall go.
 
 mod build;
+mod bytecode;
 mod check;
 mod config;
 mod debian;
@@ -63,7 +64,7 @@ pub use kept::Kept;
 pub use listing::Listing;
 pub use portrait::{FileFacts, PackageKind, Portrait};
 pub use rebase::{Rebase, RebaseError, Rebased, RebasedImage};
-pub use remote::{Recorded, RemoteCache};
+pub use remote::{Holder, Recorded, RemoteCache};
 pub use reporting::Reported;
 pub use timings::PastBuild;
 use tokio::sync::Semaphore;
@@ -73,12 +74,13 @@ pub use why::{Since, Why};
 
 use crate::{
     apt::{Archive, Mirrors},
+    compiler,
     http::Client,
     image::Index,
     layer::wheel::RecordCheck,
     oci::{Digest, Platform},
     plan::LayerKey,
-    progress::{Event, Observer},
+    progress::{Event, Observer, Silent},
     pypi,
     recipe::{Base, Recipe},
     registry::{self, CredentialProvider, Registry},
@@ -111,12 +113,39 @@ pub struct Settings {
     pub observer: Arc<dyn Observer>,
     /// Whether the files of wheels are held against their RECORD.
     pub records: RecordCheck,
+    /// Where interpreters are looked for that compile sources, where a recipe wants that and names none.
+    pub interpreters: compiler::Search,
     /// Layers made at the same time.
     pub jobs: NonZeroUsize,
     /// Seconds since 1970, against which the age of indexes is held; not checked where there is none.
     pub now: Option<u64>,
     /// `SOURCE_DATE_EPOCH`: the time in configs, in seconds since 1970; else 1980-01-01.
     pub epoch: Option<u64>,
+}
+
+impl Settings {
+    /// A program's own store and client, and for everything else what asks nothing of the machine: the public
+    /// indexes and archives, no credentials, no observer, as many layers at a time as there are cores.
+    #[must_use]
+    pub fn new(store: Store, http: Client) -> Self {
+        Self {
+            store,
+            http,
+            default_index: pypi::DefaultIndex::default(),
+            indexes: Vec::new(),
+            index_credentials: pypi::Credentials::default(),
+            mirrors: Mirrors::default(),
+            credentials: Arc::new(registry::Anonymous),
+            registry: registry::Options::default(),
+            remote: RemoteCache::default(),
+            observer: Arc::new(Silent),
+            records: RecordCheck::Skip,
+            interpreters: compiler::Search::default(),
+            jobs: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            now: None,
+            epoch: None,
+        }
+    }
 }
 
 /// A recipe, and the folder from which its paths start.
@@ -248,6 +277,8 @@ pub struct Builder {
     /// Files that are fetched and layers that are made, each once in this process.
     turns: Arc<Turns>,
     warned: Arc<Mutex<BTreeSet<String>>>,
+    /// Interpreters that compile.
+    compilers: Arc<Mutex<bytecode::Found>>,
 }
 
 impl Builder {
@@ -273,6 +304,7 @@ impl Builder {
             indexes,
             turns: Arc::default(),
             warned: Arc::default(),
+            compilers: Arc::default(),
         })
     }
 

@@ -65,7 +65,7 @@ impl Builder {
             "format": FORMAT,
             "recipe": project.recipe.texts().map(|text| Digest::of(text.as_bytes()).to_string()).collect::<Vec<_>>(),
             "lock": Digest::of(lock.to_toml().as_bytes()).to_string(),
-            "scripts": scripts_key(&files, &below.facts, encoding).hex(),
+            "scripts": scripts_key(&files, below.compiler.as_ref(), &below.facts, encoding).hex(),
             "certificates": certificates,
             "epoch": self.settings.epoch,
             "variant": variant.name,

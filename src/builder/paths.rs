@@ -23,6 +23,8 @@ pub(super) fn from_folder(folder: &Path, path: String) -> String {
 
 /// The names along a path from the root, `.` and `..` obeyed.
 pub(super) fn names(path: &Path) -> Vec<String> {
+    // Nothing is the working folder too.
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let absolute = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
     let mut names = Vec::new();
     for part in absolute.components() {

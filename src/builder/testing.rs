@@ -7,7 +7,6 @@ use std::{
 
 use super::{BuildError, Builder, Kept, Project, Settings};
 use crate::{
-    apt::Mirrors,
     fs::write_atomic,
     http::{Client, Options},
     lock::{Facts, Interpreter, Lock, LockedPlatform, Scheme},
@@ -16,7 +15,6 @@ use crate::{
     pypi::testing::{FakeIndex, Manner, Wheel},
     python::Libc,
     recipe::Recipe,
-    registry::{self, Anonymous},
     store::Store,
 };
 
@@ -65,20 +63,13 @@ impl Bench {
     pub(super) async fn builder(&self, wheels: &[Wheel]) -> (Builder, FakeIndex) {
         let server = FakeIndex::serve(wheels, Manner::Modern).await;
         let settings = Settings {
-            store: Store::open(self.folder.path().join("store")).unwrap(),
-            http: Client::new(Options { retries: 0, ..Options::default() }).unwrap(),
             default_index: server.settings().default,
-            indexes: Vec::new(),
-            index_credentials: crate::pypi::Credentials::default(),
-            mirrors: Mirrors::default(),
-            credentials: Arc::new(Anonymous),
-            registry: registry::Options::default(),
-            remote: crate::builder::RemoteCache::default(),
             observer: Arc::clone(&self.heard) as Arc<dyn Observer>,
-            records: crate::layer::wheel::RecordCheck::Skip,
             jobs: NonZeroUsize::MIN,
-            now: None,
-            epoch: None,
+            ..Settings::new(
+                Store::open(self.folder.path().join("store")).unwrap(),
+                Client::new(Options { retries: 0, ..Options::default() }).unwrap(),
+            )
         };
         (Builder::new(settings).unwrap(), server)
     }

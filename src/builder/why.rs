@@ -9,9 +9,9 @@ use super::{
     make::{Finished, Site},
 };
 use crate::{
-    lock::{Facts, LockedWheel, WheelSource},
+    lock::{Compiler, Facts, LockedPackage, LockedWheel, WheelSource},
     oci::Digest,
-    plan::{Contents, Encoding, Frame, PlannedLayer},
+    plan::{Contents, Encoding, Frame, PlannedLayer, Sources},
     recipe::Variant,
     store::Bucket,
 };
@@ -64,11 +64,15 @@ pub(super) fn inputs(planned: &PlannedLayer, facts: &Facts, frame: Frame<'_>) ->
             inputs.extend([wheel(shared), ("part".to_owned(), format!("{number} of {of}"))]);
         }
         Contents::Debian(packages) => {
-            inputs.extend(packages.iter().map(|package| {
-                let value = format!("{} {}", package.version, short(&package.sha256));
-                (format!("package {}", package.name), value)
-            }));
+            inputs.extend(packages.iter().map(package));
             inputs.extend(told_to_debian(frame));
+        }
+        Contents::Bytecode { compiler, of } => {
+            match of {
+                Sources::Packages(packages) => inputs.extend(packages.iter().map(package)),
+                Sources::Wheels(wheels) => inputs.extend(wheels.iter().map(wheel)),
+            }
+            inputs.extend([compiled_by(compiler)]);
         }
     }
     if let Some(python) = &facts.python {
@@ -86,12 +90,17 @@ fn told_to_debian(frame: Frame<'_>) -> Inputs {
 }
 
 /// The inputs of the layer of the user's files: path, mode, digest.
-pub(super) fn inputs_of_files(files: &[(String, u32, Digest)], facts: &Facts, encoding: Encoding) -> Inputs {
+pub(super) fn inputs_of_files(
+    files: &[(String, u32, Digest)],
+    compiler: Option<&Compiler>,
+    facts: &Facts,
+    encoding: Encoding,
+) -> Inputs {
     let file = |(place, mode, digest): &(String, u32, Digest)| {
         let (path, owner) = place.rsplit_once(' ').unwrap_or((place, ""));
         (format!("file /{path}"), format!("{mode:o} {owner} {}", short(digest)))
     };
-    common(facts, encoding).into_iter().chain(files.iter().map(file)).collect()
+    common(facts, encoding).into_iter().chain(files.iter().map(file)).chain(compiler.map(compiled_by)).collect()
 }
 
 fn common(facts: &Facts, encoding: Encoding) -> Inputs {
@@ -109,6 +118,14 @@ fn wheel(wheel: &LockedWheel) -> (String, String) {
     let asked = if wheel.why.iter().any(|why| why == "recipe") { ", asked for" } else { "" };
     let url = if let WheelSource::Url(url) = &wheel.source { format!(", from {url}") } else { String::new() };
     (format!("wheel {}", wheel.name), format!("{} {}{asked}{url}", wheel.version, short(&wheel.sha256)))
+}
+
+fn package(package: &LockedPackage) -> (String, String) {
+    (format!("package {}", package.name), format!("{} {}", package.version, short(&package.sha256)))
+}
+
+fn compiled_by(compiler: &Compiler) -> (String, String) {
+    ("compiled by".to_owned(), compiler.to_string())
 }
 
 fn short(digest: &Digest) -> String {

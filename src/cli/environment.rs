@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{args::Color, error::CliError};
-use crate::registry::CredentialFiles;
+use crate::{compiler::Search, registry::CredentialFiles};
 
 /// Variables, home, root of the file system and time, as they were when the program started.
 #[derive(Clone, Debug)]
@@ -63,6 +63,15 @@ impl Environment {
     /// `path`, below the system's `etc`.
     pub(super) fn etc(&self, path: &str) -> PathBuf {
         self.root.join("etc").join(path)
+    }
+
+    /// Where interpreters are looked for: `WHEELWRIGHT_PYTHON` names some, as `PATH` names folders.
+    pub(super) fn interpreters(&self) -> Search {
+        let listed = |name: &str| {
+            let value = self.variables.get(OsString::from(name).as_os_str());
+            value.into_iter().flat_map(std::env::split_paths).filter(|path| path.is_absolute()).collect::<Vec<_>>()
+        };
+        Search { named: listed("WHEELWRIGHT_PYTHON"), folders: listed("PATH") }
     }
 
     /// The folder of the store where no flag names one.

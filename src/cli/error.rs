@@ -116,7 +116,7 @@ pub(super) enum CliError {
     NoTime,
     #[error("cannot write to standard output")]
     Print { source: io::Error },
-    #[error("cannot start")]
+    #[error("cannot start the threads that wait for the network")]
     Runtime { source: io::Error },
     #[error("interrupted")]
     Interrupted,
@@ -217,7 +217,6 @@ impl Advise for CliError {
                 return Some(Hint::new(format!("choose with `--why` from {}", known.join(", "))));
             }
             Self::NoReport { .. } => "name what `build --report FILE.json` wrote",
-            Self::NoTime => "set the clock to a time after 1970",
             Self::Findings { way, .. } => way,
             Self::NoRecipes { .. } => "name the recipes themselves; one has a `name` and ends in `.toml`",
             Self::ShardPushes => "say where with `--push HOST/REPOSITORY:TAG`, and leave `--output` and `--load` out",
@@ -246,9 +245,27 @@ impl Advise for CliError {
             Self::LockMissing { .. } => "run `wheelwright lock` and commit the lock",
             Self::LockStale { stale, .. } if stale.iter().any(Stale::is_of_base) => OTHER_BASE,
             Self::LockStale { .. } => "run `wheelwright lock` and commit the lock, or leave out `--locked`",
-            _ => return None,
+            _ => return self.way_around().map(Hint::new),
         };
         Some(Hint::new(sentence))
+    }
+}
+
+impl CliError {
+    /// What to do about files, images and the machine.
+    const fn way_around(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Read { .. } => "check the path, and that you may read the file",
+            Self::Write { .. } => "name a place where you may write, with room on it",
+            Self::Place { .. } => "name another place, as `oci:DIR`, `oci-archive:FILE` or `HOST/REPOSITORY:TAG`",
+            Self::Print { .. } => "see where standard output leads: whoever reads it must read to the end",
+            Self::Runtime { .. } => "allow more processes and open files: `ulimit -u`, `ulimit -n`",
+            Self::Manifest { .. } | Self::Config { .. } => {
+                "push the image anew from where it was made, or name another"
+            }
+            Self::NoTime => "set the clock to a time after 1970",
+            _ => return None,
+        })
     }
 }
 

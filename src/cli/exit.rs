@@ -60,6 +60,12 @@ pub(super) fn help() -> String {
     text
 }
 
+/// Every code with its meaning.
+#[cfg(test)]
+pub(super) fn table() -> impl Iterator<Item = (u8, &'static str)> {
+    TABLE.iter().map(|(code, meaning)| (*code as u8, *meaning))
+}
+
 /// The code for `error`: that of its innermost cause that has one.
 pub(super) fn code(error: &CliError) -> Code {
     unfold(error).into_iter().rev().find_map(class).unwrap_or(Code::Failure)
@@ -96,6 +102,7 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::NoPackageList { .. }
         | BuildError::MaintainerScript { .. }
         | BuildError::Rebase(RebaseError::Misfits { .. })
+        | BuildError::Compiler { .. }
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
         BuildError::FalseRecord { .. } => Some(Code::Refused),
         BuildError::Scratch

@@ -42,6 +42,8 @@ mod index;
 mod cache;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(test)]
+mod documents;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},

@@ -16,10 +16,9 @@ use super::{
     progress::{OfRecipe, Reporter},
 };
 use crate::{
-    builder::{Builder, RemoteCache, Settings},
+    builder::{Builder, Settings},
     hint::Hint,
     http,
-    layer::wheel::RecordCheck,
     progress::Event,
     store::Store,
 };
@@ -88,23 +87,21 @@ impl Session {
         let mut options = network::read(&self.environment, indexes.certificates)?;
         options.roots.extend(self.flags.reach.authorities()?);
         let epoch = self.environment.epoch()?;
+        let options = http::Options { offline: self.flags.reach.offline, ..options };
+        let client = http::Client::new(self.flags.reach.limit(options))?;
         Ok(Settings {
-            store: self.store()?,
-            http: http::Client::new(
-                self.flags.reach.limit(http::Options { offline: self.flags.reach.offline, ..options }),
-            )?,
             default_index: indexes.default,
             indexes: indexes.indexes,
             index_credentials: indexes.credentials,
             mirrors,
             credentials: Arc::new(self.environment.credentials()),
             registry: self.flags.reach.registry(),
-            remote: RemoteCache::default(),
             observer: Arc::clone(&self.reporter) as Arc<dyn crate::progress::Observer>,
-            records: RecordCheck::Skip,
+            interpreters: self.environment.interpreters(),
             jobs: self.jobs(),
             now: self.environment.now,
             epoch,
+            ..Settings::new(self.store()?, client)
         })
     }
 

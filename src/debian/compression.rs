@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Read};
 use super::DebianError;
 
 /// The largest window that is decoded: `xz -9` and `zstd --ultra` stay below.
+#[cfg(feature = "debian")]
 const XZ_MEMORY_KIB: u32 = 80 << 10;
 #[cfg(feature = "zstd")]
 const ZSTD_WINDOW_LOG: u32 = 27;
@@ -42,7 +43,7 @@ impl Compression {
 /// bytes come out is for the caller to bound.
 ///
 /// # Errors
-/// When a decoder cannot be set up, or this build has no Zstandard.
+/// When a decoder cannot be set up, or is not in this build: xz needs the feature `debian`, Zstandard `zstd`.
 pub fn decompress<'a, R: Read + Send + 'a>(
     compression: Compression,
     reader: R,
@@ -50,6 +51,7 @@ pub fn decompress<'a, R: Read + Send + 'a>(
     Ok(match compression {
         Compression::None => Box::new(reader),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::new(reader))),
+        #[cfg(feature = "debian")]
         Compression::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(
             BufReader::with_capacity(64 << 10, reader),
             true,
@@ -61,6 +63,8 @@ pub fn decompress<'a, R: Read + Send + 'a>(
             decoder.window_log_max(ZSTD_WINDOW_LOG)?;
             Box::new(decoder)
         }
+        #[cfg(not(feature = "debian"))]
+        Compression::Xz => return Err(io::Error::from(io::ErrorKind::Unsupported)),
         #[cfg(not(feature = "zstd"))]
         Compression::Zstd => return Err(io::Error::from(io::ErrorKind::Unsupported)),
     })

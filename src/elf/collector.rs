@@ -19,8 +19,8 @@ const WHOLE: u64 = 1 << 20;
 pub const MEMORY_LIMIT: u64 = plan::MOST;
 /// Before the program headers are known, everything is held.
 const START: u64 = 4096;
-/// Longer memory is given back after a file.
-const SPARE: usize = 16 << 20;
+/// Most memory that is kept from one file for the next: asking for it anew costs more than copying into it.
+const SPARE: usize = 104 << 20;
 /// How often a file is read again at most: for program headers, dynamic section, hash table, the others.
 const ROUNDS: usize = 4;
 
@@ -186,11 +186,16 @@ impl Collector {
             bytes.clear();
             self.spare.push(bytes);
         }
-        self.spare.retain(|spare| spare.capacity() <= SPARE);
         // The longest last, to be taken first.
         self.spare.sort_by_key(Vec::capacity);
         let extra = self.spare.len().saturating_sub(4);
         self.spare.drain(..extra);
+        let mut room = SPARE;
+        self.spare.retain(|spare| {
+            let left = room.checked_sub(spare.capacity());
+            room = left.unwrap_or(room);
+            left.is_some()
+        });
     }
 
     fn held(&self) -> Held<'_> {
@@ -231,7 +236,8 @@ impl Collector {
         if self.size <= plan::HEAD { Stage::Settled } else { next }
     }
 
-    /// From now on keeps `wanted`, and of what is held only what lies between the first and the last of it.
+    /// From now on keeps `wanted`, and of what is held only what lies between the first and the last of it, or a little
+    /// more.
     fn keep(&mut self, wanted: Vec<Range<u64>>) {
         let (wanted, position) = (joined(wanted), self.position);
         for part in &mut self.parts {
@@ -279,7 +285,11 @@ impl Part {
         let (start, end) = (self.range.start, self.range.start + self.bytes.len() as u64);
         let within = ranges.iter().map(|range| range.start.max(start)..range.end.min(end));
         let hull = within.filter(|range| range.start < range.end).reduce(|one, other| one.start..other.end);
-        let hull = hull.unwrap_or(start..start);
+        let mut hull = hull.unwrap_or(start..start);
+        // Moving what is kept costs more than keeping a little more.
+        if hull.start - start < (hull.end - hull.start) / 8 {
+            hull.start = start;
+        }
         let length = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         self.bytes.truncate(length(hull.end - start));
         self.bytes.drain(..length(hull.start - start).min(self.bytes.len()));

@@ -6,7 +6,7 @@ use super::{
     Elf, Malformed, Object,
     header::{DYNAMIC, HEADER_SIZE, Header, INTERPRETER, LOAD, Numbers, Segment},
     held::{Held, Stop},
-    symbols::{self, Detail, Symbols},
+    symbols::{self, Detail, Hashes, Symbols},
     versions,
 };
 
@@ -27,6 +27,14 @@ const TABLE_LIMIT: u64 = 16 << 20;
 pub(super) struct Table<'a> {
     pub(super) numbers: Numbers,
     pub(super) bytes: &'a [u8],
+}
+
+impl Table<'_> {
+    /// Words of 32 bits.
+    pub(super) fn longs(&self) -> impl Iterator<Item = u32> {
+        let longs = |bytes: &[u8]| self.numbers.long(bytes, 0);
+        self.bytes.chunks_exact(4).filter_map(longs)
+    }
 }
 
 /// The string table, of which so much may still be copied.
@@ -168,6 +176,7 @@ struct Tables<'f, 'a> {
     file: &'f File<'f, 'a>,
     strings: &'a [u8],
     symbols: Table<'a>,
+    hashes: Hashes,
     needed_versions: Table<'a>,
     defined_versions: Table<'a>,
 }
@@ -214,7 +223,7 @@ impl<'a> File<'_, 'a> {
         let defined_versions = get(defined_versions.map(|address| self.extent(address, VERSIONS_LIMIT)))?;
         let hash = get(self.hash().map(|address| self.extent(address, TABLE_LIMIT)))?;
         // While the hash table is missing, the count of symbols is not known.
-        let count = self.symbol_count(hash)?;
+        let (count, hashes) = self.counted(hash)?;
         let symbols = get(symbols.map(|address| self.symbols_extent(address, count)))?;
         if missing {
             return Err(Stop::Unread(wanted));
@@ -224,24 +233,27 @@ impl<'a> File<'_, 'a> {
             file: self,
             strings: string_bytes,
             symbols: table(symbols),
+            hashes,
             needed_versions: table(needed_versions),
             defined_versions: table(defined_versions),
         })
     }
 
+    /// Of two, the one with hashes of names, which is the one that loaders read.
     fn hash(&self) -> Option<u64> {
-        self.dynamic.hash.or(self.dynamic.gnu_hash)
+        self.dynamic.gnu_hash.or(self.dynamic.hash)
     }
 
-    /// How many symbols there are, if the hash table says so.
-    fn symbol_count(&self, hash: &[u8]) -> Result<Option<u64>, Malformed> {
+    /// How many symbols there are, if the hash table says so, and what else it says.
+    fn counted(&self, hash: &[u8]) -> Result<(Option<u64>, Hashes), Malformed> {
         let table = Table { numbers: self.numbers, bytes: hash };
         if hash.is_empty() {
-            Ok(None)
-        } else if self.dynamic.hash.is_some() {
-            Ok(symbols::count_by_hash(table))
+            Ok((None, Hashes::default()))
+        } else if self.dynamic.gnu_hash.is_some() {
+            let hashes = Hashes::read(table)?;
+            Ok((hashes.count, hashes))
         } else {
-            symbols::count_by_gnu_hash(table)
+            Ok((symbols::count_by_hash(table), Hashes::default()))
         }
     }
 
@@ -272,7 +284,7 @@ impl Tables<'_, '_> {
         if dynamic.defined_versions.is_some() {
             object.provides = versions::defined(self.defined_versions, dynamic.defined_versions_count, &mut names)?;
         }
-        let (module, symbols) = symbols::read(self.symbols, self.strings, detail)?;
+        let (module, symbols) = symbols::read(self.symbols, self.strings, &self.hashes, detail)?;
         object.extension_module = module;
         Ok(symbols)
     }

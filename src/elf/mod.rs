@@ -25,4 +25,4 @@ mod versions;
 pub use collector::{Collected, Collector, MEMORY_LIMIT, Unread, read, read_stream};
 pub use error::Malformed;
 pub use object::{Class, Elf, Kind, NeededVersion, Object, Order, Requirement};
-pub use symbols::{Detail, Symbols, symbol_hash};
+pub use symbols::{Detail, Names, Symbols, symbol_hash};

@@ -20,10 +20,10 @@ impl Elf {
     /// About how many bytes this takes.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let symbols = self.symbols.as_ref().map_or(0, |symbols| {
-            let undefined: usize = symbols.undefined.iter().map(|name| size_of::<String>() + name.len()).sum();
-            symbols.defined.len() * size_of::<u64>() + undefined
-        });
+        let symbols = self
+            .symbols
+            .as_ref()
+            .map_or(0, |symbols| symbols.defined.len() * size_of::<u32>() + symbols.undefined.weight());
         let versions: usize = self.object.requires.iter().map(|required| required.versions.len() * 64).sum();
         size_of::<Self>() + symbols + versions + (self.object.needed.len() + self.object.provides.len()) * 64
     }

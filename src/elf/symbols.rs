@@ -1,6 +1,8 @@
 //! Dynamic symbols. There is no count of them: it follows from their hash tables, or from what lies
 //! behind them.
 
+use std::ffi::CStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Malformed, dynamic::Table, header::Numbers};
@@ -23,61 +25,88 @@ pub enum Detail {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Symbols {
-    /// [`symbol_hash`] of each name that it defines, strong or weak, in ascending order.
-    #[serde(rename = "d", with = "packed")]
-    pub defined: Vec<u64>,
-    /// Names that others must define: undefined and not weak. In the order of the file.
-    #[serde(rename = "u", default, skip_serializing_if = "Vec::is_empty")]
-    pub undefined: Vec<String>,
+    /// [`symbol_hash`] of each name that it defines, strong or weak, in ascending order. Numbers, of which large
+    /// libraries have half a million: whoever keeps what was read keeps them apart.
+    #[serde(skip)]
+    pub defined: Vec<u32>,
+    /// Names that others must define.
+    #[serde(rename = "u", default, skip_serializing_if = "Names::is_empty")]
+    pub undefined: Names,
 }
 
-/// Hashes as a text: eight bytes each, the lowest first, in base64.
-mod packed {
-    use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+/// Names of symbols, a line each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Names(String);
 
-    #[expect(clippy::ptr_arg, reason = "serde passes the field")]
-    pub(super) fn serialize<S: Serializer>(hashes: &Vec<u64>, serializer: S) -> Result<S::Ok, S::Error> {
-        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
-        serializer.serialize_str(&BASE64_STANDARD_NO_PAD.encode(bytes))
+impl Names {
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
-        let bytes = BASE64_STANDARD_NO_PAD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)?;
-        let (hashes, rest) = bytes.as_chunks::<8>();
-        if !rest.is_empty() {
-            return Err(D::Error::custom("a hash is cut"));
-        }
-        Ok(hashes.iter().map(|hash| u64::from_le_bytes(*hash)).collect())
+    /// Each of them, in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.lines()
+    }
+
+    /// How many bytes they have.
+    pub(super) const fn weight(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Adds one. Bytes that are no UTF-8 are replaced.
+    pub(super) fn add(&mut self, name: &[u8]) {
+        self.0.push_str(&String::from_utf8_lossy(name));
+        self.0.push('\n');
     }
 }
 
-/// FNV-1a of a symbol's name, 64 bits: two of a million names meet once in 30 million images.
+/// The hash of a symbol's name, as in `DT_GNU_HASH`. A name that is missing is taken for another one that is loaded
+/// with it once in four thousand times, where these are a million.
+///
+/// Source: glibc's `elf/dl-new-hash.h`.
 #[must_use]
-pub fn symbol_hash(name: &[u8]) -> u64 {
-    name.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+pub fn symbol_hash(name: &[u8]) -> u32 {
+    name.iter().fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte)))
 }
 
-/// What the symbol table says: whether there is a module's entry point, and the symbols if asked for.
-pub(super) fn read(table: Table<'_>, strings: &[u8], detail: Detail) -> Result<(bool, Symbols), Malformed> {
+/// What the symbol table says: whether there is a module's entry point, and the symbols if asked for. `hashes`
+/// are those that the file has of its own symbols.
+pub(super) fn read(
+    table: Table<'_>,
+    strings: &[u8],
+    hashes: &Hashes,
+    detail: Detail,
+) -> Result<(bool, Symbols), Malformed> {
     let Table { numbers, bytes } = table;
     let (mut module, mut symbols, mut budget) = (false, Symbols::default(), NAMES_LIMIT);
-    for symbol in bytes.chunks_exact(entry_size(numbers)).skip(1) {
+    // Looking at half a million names, each somewhere else, takes longer than looking for one everywhere.
+    let may_be_module = memchr::memmem::find(strings, b"PyInit").is_some();
+    for (number, symbol) in bytes.chunks_exact(entry_size(numbers)).enumerate().skip(1) {
         let entry = Entry::read(numbers, symbol).ok_or(Malformed::Symbols)?;
         if !entry.is_visible() {
             continue;
         }
         let name = usize::try_from(entry.name).ok().and_then(|name| strings.get(name..)).ok_or(Malformed::Symbols)?;
-        module |= entry.is_defined() && (name.starts_with(b"PyInit_") || name.starts_with(b"PyInitU_"));
-        if detail == Detail::Linking {
+        module |=
+            may_be_module && entry.is_defined() && (name.starts_with(b"PyInit_") || name.starts_with(b"PyInitU_"));
+        if detail == Detail::Linking || !entry.is_defined() && !entry.must_be_found() {
             continue;
         }
-        let end = name.iter().take(NAME_LIMIT).position(|byte| *byte == 0).ok_or(Malformed::Symbols)?;
-        budget = budget.checked_sub(end).ok_or(Malformed::TooMuch)?;
+        // What the file has hashed is not read again.
+        if let Some(hash) = hashes.get(number).filter(|_| entry.is_defined()) {
+            symbols.defined.push(hash);
+            continue;
+        }
+        let name = CStr::from_bytes_until_nul(&name[..name.len().min(NAME_LIMIT)]).map_err(|_| Malformed::Symbols)?;
+        let name = name.to_bytes();
+        budget = budget.checked_sub(name.len()).ok_or(Malformed::TooMuch)?;
         if entry.is_defined() {
-            symbols.defined.push(symbol_hash(&name[..end]));
-        } else if entry.must_be_found() && end > 0 {
-            symbols.undefined.push(String::from_utf8_lossy(&name[..end]).into_owned());
+            symbols.defined.push(symbol_hash(name));
+        } else if !name.is_empty() {
+            symbols.undefined.add(name);
         }
     }
     symbols.defined.sort_unstable();
@@ -124,24 +153,80 @@ pub(super) fn count_by_hash(table: Table<'_>) -> Option<u64> {
     table.numbers.long(table.bytes, 4).map(u64::from)
 }
 
-/// How many symbols there are by `DT_GNU_HASH`; nothing where it holds none.
-pub(super) fn count_by_gnu_hash(table: Table<'_>) -> Result<Option<u64>, Malformed> {
-    let Table { numbers, bytes } = table;
-    let long = |at: usize| numbers.long(bytes, at).ok_or(Malformed::Symbols);
-    let place = |number: u32, size: usize| {
-        usize::try_from(number).ok().and_then(|number| number.checked_mul(size)).ok_or(Malformed::Symbols)
-    };
-    let first = long(4)?;
-    let buckets = 16 + place(long(8)?, numbers.word())?;
-    let chains = buckets.checked_add(place(long(0)?, 4)?).ok_or(Malformed::Symbols)?;
-    let buckets = bytes.get(buckets..chains).ok_or(Malformed::Symbols)?;
-    let last = buckets.chunks_exact(4).filter_map(|bucket| numbers.long(bucket, 0)).max().unwrap_or_default();
-    if last < first || last == 0 {
-        return Ok(None);
+/// What `DT_GNU_HASH` tells, if there is one.
+#[derive(Default)]
+pub(super) struct Hashes {
+    /// The first symbol with a hash.
+    first: usize,
+    /// The hash of each; 0 where it is not known.
+    known: Vec<u32>,
+    /// How many symbols there are; nothing where none has a hash.
+    pub(super) count: Option<u64>,
+}
+
+impl Hashes {
+    /// Reads the table.
+    pub(super) fn read(table: Table<'_>) -> Result<Self, Malformed> {
+        let Table { numbers, bytes } = table;
+        let long = |at: usize| numbers.long(bytes, at).ok_or(Malformed::Symbols);
+        let place = |number: u32, size: usize| {
+            usize::try_from(number).ok().and_then(|number| number.checked_mul(size)).ok_or(Malformed::Symbols)
+        };
+        let (count, first) = (long(0)?, long(4)?);
+        let buckets = 16 + place(long(8)?, numbers.word())?;
+        let chains = buckets.checked_add(place(count, 4)?).ok_or(Malformed::Symbols)?;
+        let buckets = Table { numbers, bytes: bytes.get(buckets..chains).ok_or(Malformed::Symbols)? };
+        let last = buckets.longs().max().unwrap_or_default();
+        if last < first || last == 0 {
+            return Ok(Self::default());
+        }
+        let chains = Table { numbers, bytes: bytes.get(chains..).ok_or(Malformed::Symbols)? };
+        // The chain of the last bucket ends with the last symbol, which has the lowest bit set.
+        let start = usize::try_from(last - first).map_err(|_| Malformed::Symbols)?;
+        let more = chains.longs().skip(start).position(|hash| hash & 1 == 1).ok_or(Malformed::Symbols)?;
+        let end = start + more + 1;
+        let mut known: Vec<u32> = chains.longs().take(end).collect();
+        complete(&mut known, buckets, count, first);
+        let first = usize::try_from(first).map_err(|_| Malformed::Symbols)?;
+        Ok(Self { first, known, count: Some((first + end) as u64) })
     }
-    // The chain of the last bucket ends with the last symbol, which has the lowest bit set.
-    let start = chains.checked_add(place(last - first, 4)?).ok_or(Malformed::Symbols)?;
-    let chain = bytes.get(start..).ok_or(Malformed::Symbols)?;
-    let more = chain.chunks_exact(4).position(|hash| numbers.long(hash, 0).is_some_and(|hash| hash & 1 == 1));
-    Ok(Some(u64::from(last) + more.ok_or(Malformed::Symbols)? as u64 + 1))
+
+    /// [`symbol_hash`] of the symbol with this number.
+    fn get(&self, number: usize) -> Option<u32> {
+        self.known.get(number.checked_sub(self.first)?).copied().filter(|hash| *hash != 0)
+    }
+}
+
+/// In a chain the lowest bit of a hash says whether it ends there. Which bit the hash had, its bucket tells: the
+/// hash modulo the count of buckets. Of hashes that are in no chain, or in a single bucket, nothing is known.
+fn complete(hashes: &mut [u32], buckets: Table<'_>, count: u32, first: u32) {
+    let mut ahead = 0;
+    for (bucket, start) in (0_u32..).zip(buckets.longs()) {
+        let start = start.checked_sub(first).and_then(|start| usize::try_from(start).ok());
+        // Linkers lay the chains down in the order of their buckets: whatever is not so is not trusted.
+        let Some(start) = start.filter(|start| *start >= ahead && count > 1) else { continue };
+        let start = start.min(hashes.len());
+        hashes[ahead..start].fill(0);
+        ahead = start;
+        for hash in hashes.iter_mut().skip(start) {
+            let is_last = *hash & 1 == 1;
+            let even = *hash & !1;
+            let rest = even % count;
+            let odd = if rest + 1 == count { 0 } else { rest + 1 };
+            *hash = if rest == bucket {
+                even
+            } else if odd == bucket {
+                even | 1
+            } else {
+                0
+            };
+            ahead += 1;
+            if is_last {
+                break;
+            }
+        }
+    }
+    if let Some(rest) = hashes.get_mut(ahead..) {
+        rest.fill(0);
+    }
 }

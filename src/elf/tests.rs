@@ -86,7 +86,9 @@ fn every_class_and_order_says_the_same() {
         assert_eq!(elf.object, expect);
         let mut defined = [symbol_hash(b"demo"), symbol_hash(b"PyInit_demo")].to_vec();
         defined.sort_unstable();
-        assert_eq!(elf.symbols, Some(Symbols { defined, undefined: vec!["printf".to_owned()] }));
+        let symbols = elf.symbols.unwrap();
+        assert_eq!(symbols.defined, defined);
+        assert_eq!(symbols.undefined.iter().collect::<Vec<_>>(), ["printf"]);
     }
 }
 
@@ -100,14 +102,37 @@ fn notes_are_short_and_read_back() {
     assert_eq!(serde_json::to_string(&objects[1]).unwrap(), short);
     assert!(objects[1].is_program() && !objects[0].is_program());
     let elf = read(&library().build(), Detail::Symbols).unwrap().unwrap();
-    assert_eq!(serde_json::from_str::<Elf>(&serde_json::to_string(&elf).unwrap()).unwrap(), elf);
-    assert!(serde_json::from_str::<Symbols>(r#"{"d":"AAAA"}"#).is_err());
+    let back: Elf = serde_json::from_str(&serde_json::to_string(&elf).unwrap()).unwrap();
+    let (back, kept) = (back.symbols.unwrap(), elf.symbols.unwrap());
+    assert_eq!(back.undefined, kept.undefined);
+    // Hashes are kept elsewhere.
+    assert!(back.defined.is_empty() && kept.defined.len() == 2);
+}
+
+#[test]
+fn hashes_that_a_file_has_are_those_of_its_names() {
+    for library in [library(), library().narrow(), library().big_endian()] {
+        let plain = read(&library.build(), Detail::Symbols).unwrap();
+        assert_eq!(read(&library.gnu_hash().build(), Detail::Symbols).unwrap(), plain);
+    }
+    // Names that differ in the last bit do.
+    let pair = Library::new("libx.so").defines("f0").defines("f1").defines("g").gnu_hash().build();
+    let mut expect = ["f0", "f1", "g"].map(|name| symbol_hash(name.as_bytes()));
+    expect.sort_unstable();
+    assert_eq!(read(&pair, Detail::Symbols).unwrap().unwrap().symbols.unwrap().defined, expect);
+    // As in glibc's own test of it.
+    assert_eq!(symbol_hash(b"printf"), 0x156b_2bb8);
+    assert_eq!(symbol_hash(b"flapenguin.me"), 0x8ae9_f18e);
+    // Where nothing is defined, nothing says how many symbols there are.
+    let none = Library::new("libx.so").undefined("f").gnu_hash().build();
+    assert!(read(&none, Detail::Symbols).unwrap().unwrap().symbols.unwrap().defined.is_empty());
 }
 
 #[test]
 fn in_pieces_it_is_the_same_file() {
     for file in [
         library().build(),
+        library().gnu_hash().padding(3 << 20).build(),
         library().padding(3 << 20).build(),
         library().narrow().padding(70 << 20).build(),
         // Names far behind the dynamic section, as patchelf puts them.
@@ -279,7 +304,7 @@ fn symbols_are_counted_by_either_hash() {
     let words = [2_u32, 3, 1, 0, 0, 0, 3, 4, 1, 8, 10, 11];
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let numbers = header::Numbers { class: Class::Elf64, order: Order::Little };
-    let count = |bytes| symbols::count_by_gnu_hash(dynamic::Table { numbers, bytes });
+    let count = |bytes| symbols::Hashes::read(dynamic::Table { numbers, bytes }).map(|hashes| hashes.count);
     assert_eq!(count(&bytes), Ok(Some(7)));
     assert_eq!(count(&bytes[..44]), Err(Malformed::Symbols), "the chain does not end");
     assert_eq!(count(&bytes[..28]), Err(Malformed::Symbols), "buckets are missing");

@@ -16,6 +16,8 @@ pub use download::Receive;
 pub(crate) use error::unreachable_hint;
 pub use error::{HttpError, redacted};
 pub(crate) use program::{PATIENCE, ask};
+/// For [`Client::from_reqwest`].
+pub use reqwest;
 pub use reqwest::{Method, StatusCode, header};
 pub(crate) use retry::{is_untrusted, pause, retry_after};
 pub use setup::{Proxies, certificates};

@@ -209,7 +209,7 @@ impl Manifest {
 
 impl crate::hint::Advise for ManifestError {
     fn hint(&self) -> Option<crate::hint::Hint> {
-        None
+        Some(crate::hint::Hint::new("push the image anew from where it was made, or name another"))
     }
 }
 

@@ -220,7 +220,10 @@ impl Advise for TransferError {
     fn hint(&self) -> Option<Hint> {
         match self {
             Self::Room(failure) => failure.error.hint(),
-            _ => None,
+            Self::Manifest(error) => error.hint(),
+            Self::Corrupt { .. } => Some(Hint::new("push the image anew from where it was made, or name another")),
+            Self::Sprawling { .. } => Some(Hint::new("name the image for one platform by its digest")),
+            Self::Read { .. } => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::{
+    compiler::CompilerError,
     hint::{Advise, Hint},
     oci::Digest,
     store::StoreError,
@@ -91,6 +92,9 @@ pub enum LayerError {
     /// The store cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nothing can be compiled.
+    #[error(transparent)]
+    Compiler(#[from] CompilerError),
     /// A thread of this layer died.
     #[error("a worker thread was lost")]
     Thread,
@@ -107,12 +111,18 @@ impl Advise for LayerError {
             Self::Local { .. } => Some(Hint::new("paths in a recipe are relative to the recipe's folder")),
             Self::Read { .. } => Some(Hint::new("build again: what the store lost is fetched anew")),
             Self::Store(error) => error.hint(),
+            Self::Compiler(error) => error.hint(),
             Self::Encode { source } if source.kind() == io::ErrorKind::StorageFull => {
                 Some(Hint::new("free some space, or name another store with `--store DIR`"))
             }
             Self::Fingerprint { .. } => Some(Hint::new(
                 "build wheelwright with `--locked`, or use a released binary: with this one digests would not be reproducible",
             )),
+            Self::Path { .. } => {
+                Some(Hint::new("give the file another place or name, or leave its package out with `wheels.exclude`"))
+            }
+            Self::Encode { .. } => Some(Hint::new("name a folder you may write with `--store DIR`")),
+            Self::Thread => Some(Hint::new("build again with `--jobs 1`; if it happens then too, please report it")),
             Self::NoZstd => Some(Hint::new("set `layers.compression = \"gzip\"`, or build with the feature `zstd`")),
             _ => None,
         }

@@ -1,6 +1,7 @@
 //! The making of layers, format 1: what goes in is a sorted list of [`Item`]s, what comes out is, by
 //! default, a virtual gzip of a tar, in which the deflate streams of wheels stand as they came.
 
+pub mod bytecode;
 mod check;
 pub mod debian;
 mod deflate;

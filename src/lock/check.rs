@@ -35,6 +35,11 @@ fn check_platform(file: &str, locked: &LockedPlatform) -> Result<(), LockError> 
     locked.debian.iter().try_for_each(|package| check_package(file, package))?;
     let venv = locked.venv.iter().flat_map(|venv| [&venv.prefix, &venv.python]);
     venv.into_iter().try_for_each(|path| demand(is_plain_absolute(path), file, "as a path of the image", path))?;
+    if let Some(compiler) = &locked.compiler {
+        demand(is_name(&compiler.cache_tag), file, "as part of a file's name", &compiler.cache_tag)?;
+        let python = locked.facts.python.is_some();
+        demand(python, file, "as what compiles where there is no Python", &compiler.cache_tag)?;
+    }
     locked
         .suites
         .iter()

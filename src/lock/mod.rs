@@ -3,6 +3,7 @@
 
 mod changes;
 mod check;
+mod compiler;
 mod error;
 mod export;
 mod facts;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use changes::{LockChange, LockedKind, Place};
+pub use compiler::Compiler;
 pub use error::LockError;
 pub use export::{Export, FilePlace, IndexOption};
 pub use facts::{
@@ -72,6 +74,9 @@ pub struct LockedPlatform {
     /// The virtual environment that is made for the wheels, and whose interpreter the facts tell of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub venv: Option<Venv>,
+    /// Who compiles sources, where the recipe wants that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiler: Option<Compiler>,
 }
 
 /// What of a base decides how Debian packages are laid over it.
@@ -177,6 +182,22 @@ pub enum WheelSource {
     Url(String),
     /// A local file, relative to the recipe.
     Path(String),
+}
+
+impl LockedPackage {
+    /// The .deb as a file: its name, digest and bytes.
+    #[must_use]
+    pub fn as_file(&self) -> (String, Digest, u64) {
+        (self.path.rsplit('/').next().unwrap_or(&self.path).to_owned(), self.sha256, self.size)
+    }
+}
+
+impl LockedWheel {
+    /// The wheel as a file: its name, digest and bytes.
+    #[must_use]
+    pub fn as_file(&self) -> (String, Digest, u64) {
+        (self.file.clone(), self.sha256, self.size)
+    }
 }
 
 impl Lock {

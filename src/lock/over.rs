@@ -54,6 +54,7 @@ impl LockedPlatform {
             suites: Vec::new(),
             debian: Vec::new(),
             venv: None,
+            compiler: None,
         }
     }
 

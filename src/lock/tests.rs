@@ -174,9 +174,13 @@ fn what_images_do_to_their_base_reads_back() {
         python: "/usr/bin/python3".to_owned(),
         system_site_packages: true,
     });
+    let (version, cache_tag) = ("3.11.7".parse().unwrap(), "cpython-311".to_owned());
+    lock.platforms[0].compiler = Some(Compiler { version, magic: 3495, cache_tag });
     let hides = ["/usr/lib/site/torch", "/usr/bin/torchrun"].map(str::to_owned).to_vec();
     lock.images[0].replaced = vec![Replaced { name: "torch".to_owned(), version: "2.0".to_owned(), hides }];
     let text = lock.to_toml();
+    let expect = "compiler = { version = \"3.11.7\", magic = 3495, cache-tag = \"cpython-311\" }\n";
+    assert!(text.contains(expect), "{text}");
     let expect = "venv = { prefix = \"/opt/venv\", python = \"/usr/bin/python3\", system-site-packages = true }\n";
     assert!(text.contains(expect), "{text}");
     let expect = "replaced = [\n  { name = \"torch\", version = \"2.0\", hides = [\"/usr/bin/torchrun\", \"/usr/lib/site/torch\"] },\n]\n";

@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Directory, Facts, Input, Installation, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform, LockedSuite,
-    LockedWheel, PackageDatabase, Replaced, Symlink, System, Venv, WheelSource,
+    Compiler, Directory, Facts, Input, Installation, Interpreter, Lock, LockedImage, LockedPackage, LockedPlatform,
+    LockedSuite, LockedWheel, PackageDatabase, Replaced, Symlink, System, Venv, WheelSource,
 };
 
 const HEADER: &str = "\
@@ -64,6 +64,9 @@ fn platform(page: &mut Page, locked: &LockedPlatform) {
     if let Some(venv) = &locked.venv {
         page.pair("venv", &self::venv(venv));
     }
+    if let Some(compiler) = &locked.compiler {
+        page.pair("compiler", &self::compiler(compiler));
+    }
     if let Some(below) = &locked.below {
         page.header("[platforms.below]");
         page.list("directories", below.directories.iter().map(directory));
@@ -75,6 +78,11 @@ fn platform(page: &mut Page, locked: &LockedPlatform) {
 fn venv(venv: &Venv) -> String {
     let line = Inline::default().text("prefix", &venv.prefix).text("python", &venv.python);
     if venv.system_site_packages { line.value("system-site-packages", "true") } else { line }.finish()
+}
+
+fn compiler(compiler: &Compiler) -> String {
+    let line = Inline::default().text("version", &compiler.version.to_string());
+    line.value("magic", &compiler.magic.to_string()).text("cache-tag", &compiler.cache_tag).finish()
 }
 
 fn suite(suite: &LockedSuite) -> String {

@@ -72,7 +72,7 @@ enum Place {
 
 /// Which images hold a wheel, by their places in the lock; what most have comes first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Images(Reverse<usize>, Vec<usize>);
+pub(super) struct Images(Reverse<usize>, Vec<usize>);
 
 type Places = BTreeMap<Place, Vec<LockedWheel>>;
 
@@ -85,7 +85,10 @@ pub(super) fn groups(
     limits: Limits,
 ) -> Result<Vec<Group>, usize> {
     let grouped = |places: &Places| -> Vec<Group> {
-        told_apart(places.iter().flat_map(|(place, wheels)| cut(place, wheels, limits.cap)).collect())
+        let mut groups: Vec<Group> = places.iter().flat_map(|(place, wheels)| cut(place, wheels, limits.cap)).collect();
+        let names = told_apart(groups.iter().map(|group| (group.name.clone(), &group.wheels[..])));
+        groups.iter_mut().zip(names).for_each(|(group, name)| group.name = name);
+        groups
     };
     let groups = grouped(&placed(wheels, own, |wheel| images(wheel, beside)));
     if groups.len() <= limits.layers {
@@ -112,7 +115,7 @@ fn placed(wheels: &[LockedWheel], own: &[NamePattern], images: impl Fn(&LockedWh
 }
 
 /// Those of the images that hold `wheel` with the same bytes in their layers.
-fn images(wheel: &LockedWheel, beside: &[&LockedImage]) -> Images {
+pub(super) fn images(wheel: &LockedWheel, beside: &[&LockedImage]) -> Images {
     let own = key::wheel_json(wheel);
     let same = |other: &LockedWheel| other.name == wheel.name && key::wheel_json(other) == own;
     let holds = |image: &LockedImage| image.wheels.iter().any(same);
@@ -211,23 +214,29 @@ fn own_by_size(places: &Places) -> Vec<(Place, Place)> {
     own.into_iter().map(|(_, place, wheel)| (place.clone(), spread(wheel, Images::default()))).collect()
 }
 
-/// Groups of which no two have one name: a later one is named after its first wheel too.
-fn told_apart(mut groups: Vec<Group>) -> Vec<Group> {
+/// The names of groups, of which no two are one: a later one is named after its first wheel too.
+pub(super) fn told_apart<'w>(groups: impl Iterator<Item = (String, &'w [LockedWheel])>) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    for group in &mut groups {
-        if let (false, [first, ..]) = (seen.insert(group.name.clone()), &group.wheels[..]) {
-            group.name = format!("{} from {} on", group.name, first.name);
-        }
-    }
-    groups
+    let name = |(name, wheels): (String, &[LockedWheel])| match (seen.insert(name.clone()), wheels) {
+        (false, [first, ..]) => format!("{name} from {} on", first.name),
+        _ => name,
+    };
+    groups.map(name).collect()
+}
+
+/// The names of wheels, where they are few.
+pub(super) fn named(wheels: &[LockedWheel]) -> Option<String> {
+    let names = || wheels.iter().map(|wheel| wheel.name.as_str()).collect::<Vec<_>>().join(" ");
+    (wheels.len() <= 3).then(names)
 }
 
 fn name(place: &Place, wheels: &[LockedWheel]) -> String {
-    let names = || wheels.iter().map(|wheel| wheel.name.as_str()).collect::<Vec<_>>();
-    match place {
-        _ if wheels.len() <= 3 => names().join(" "),
-        Place::Own(_) | Place::Spread(..) => format!("{} and {} more", names()[..2].join(" "), wheels.len() - 2),
+    let many = || match place {
+        Place::Own(_) | Place::Spread(..) => {
+            format!("{} {} and {} more", wheels[0].name, wheels[1].name, wheels.len() - 2)
+        }
         Place::Family(family, _) => format!("{} wheels around {family}", wheels.len()),
         Place::Small(_) => format!("{} small wheels", wheels.len()),
-    }
+    };
+    named(wheels).unwrap_or_else(many)
 }

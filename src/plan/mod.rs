@@ -1,13 +1,14 @@
 //! Which layers an image has, what is in each, and under which key: a pure function of recipe and
 //! lock. Reads no file.
 
+mod bytecode;
 mod error;
 mod group;
 mod key;
 mod shards;
 
 use crate::{
-    lock::{Facts, LockedImage, LockedPackage, LockedPlatform, LockedWheel, Venv},
+    lock::{Compiler, Facts, LockedImage, LockedPackage, LockedPlatform, LockedWheel, Venv},
     oci::Digest,
     python::NamePattern,
     recipe::Compression,
@@ -88,6 +89,32 @@ pub enum Contents {
         /// Of how many.
         of: usize,
     },
+    /// What Python sources become when they are compiled, and nothing else.
+    Bytecode {
+        /// Who compiles them.
+        compiler: Compiler,
+        /// Where they come from.
+        of: Sources,
+    },
+}
+
+/// Where Python sources come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sources {
+    /// Debian packages, sorted by name.
+    Packages(Vec<LockedPackage>),
+    /// Wheels, sorted by name.
+    Wheels(Vec<LockedWheel>),
+}
+
+impl Sources {
+    /// The files that the sources are in: name, digest and bytes.
+    pub fn files(&self) -> Vec<(String, Digest, u64)> {
+        match self {
+            Self::Packages(packages) => packages.iter().map(LockedPackage::as_file).collect(),
+            Self::Wheels(wheels) => wheels.iter().map(LockedWheel::as_file).collect(),
+        }
+    }
 }
 
 impl PlannedLayer {
@@ -99,6 +126,7 @@ impl PlannedLayer {
             Contents::Debian(packages) => packages.iter().map(|package| package.size).sum(),
             Contents::Wheels(wheels) => wheels.iter().map(|wheel| wheel.size).sum(),
             Contents::Share { wheel, of, .. } => wheel.size / *of as u64,
+            Contents::Bytecode { of, .. } => bytecode::estimate(of),
         }
     }
 }
@@ -109,9 +137,15 @@ impl PlannedLayer {
 /// # Errors
 /// When the image would have more than [`MOST_LAYERS`], whatever is put together.
 pub fn plan(platform: &LockedPlatform, image: &LockedImage, frame: Frame<'_>) -> Result<Vec<PlannedLayer>, PlanError> {
-    let below = [whiteouts(image, frame), debian(platform, frame), venv(platform, frame)];
+    let below = [
+        whiteouts(image, frame),
+        debian(platform, frame),
+        bytecode::of_packages(platform, frame),
+        venv(platform, frame),
+    ];
     let below: Vec<PlannedLayer> = below.into_iter().flatten().collect();
-    let others = frame.others + below.len();
+    let compiled = bytecode::of_wheels(platform, image, frame);
+    let others = frame.others + below.len() + compiled.len();
     let cap = if frame.encoding.compression == Compression::None { CAP_UNCOMPRESSED } else { CAP };
     let limits = group::Limits { layers: MOST_LAYERS.saturating_sub(others), cap };
     let too_many = |wheels| PlanError::TooManyLayers {
@@ -127,7 +161,7 @@ pub fn plan(platform: &LockedPlatform, image: &LockedImage, frame: Frame<'_>) ->
         let key = key::of_wheels(&group.wheels, group.share, &platform.facts, frame.encoding);
         PlannedLayer { name: group.name, key, contents: contents(group.wheels, group.share) }
     });
-    Ok(below.into_iter().chain(wheels).collect())
+    Ok(below.into_iter().chain(wheels).chain(compiled).collect())
 }
 
 fn whiteouts(image: &LockedImage, frame: Frame<'_>) -> Option<PlannedLayer> {
@@ -165,10 +199,22 @@ fn contents(wheels: Vec<LockedWheel>, share: Option<(usize, usize)>) -> Contents
     }
 }
 
-/// The key of a layer of files of the user's: the digests of what is in it, in order.
+/// Names what becomes of the modules of a wheel when `compiler` compiles them, in whatever layer.
 #[must_use]
-pub fn scripts_key(files: &[(String, u32, Digest)], facts: &Facts, encoding: Encoding) -> LayerKey {
-    key::of_scripts(files, facts, encoding)
+pub fn modules_key(wheel: &LockedWheel, compiler: &Compiler, facts: &Facts) -> Digest {
+    key::of_modules(wheel, compiler, facts)
+}
+
+/// The key of a layer of files of the user's: the digests of what is in it, in order, and who compiles those
+/// that are Python's, if anybody does.
+#[must_use]
+pub fn scripts_key(
+    files: &[(String, u32, Digest)],
+    compiler: Option<&Compiler>,
+    facts: &Facts,
+    encoding: Encoding,
+) -> LayerKey {
+    key::of_scripts(files, compiler, facts, encoding)
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::lock::{Facts, WheelSource};
+use crate::{
+    lock::{Facts, Interpreter, Scheme, Symlink, WheelSource},
+    oci::Platform,
+};
 
 fn wheel(name: &str, size: u64) -> LockedWheel {
     LockedWheel {
@@ -45,7 +48,7 @@ fn members(layer: &PlannedLayer) -> Vec<&str> {
     match &layer.contents {
         Contents::Wheels(wheels) => wheels.iter().map(|wheel| wheel.name.as_str()).collect(),
         Contents::Share { wheel, .. } => vec![&wheel.name],
-        Contents::Debian(_) | Contents::Whiteouts(_) | Contents::Venv(_) => Vec::new(),
+        Contents::Debian(_) | Contents::Whiteouts(_) | Contents::Venv(_) | Contents::Bytecode { .. } => Vec::new(),
     }
 }
 
@@ -179,7 +182,7 @@ fn what_was_asked_for_and_the_compression_are_part_of_the_key() {
     let zstd = Encoding { compression: Compression::Zstd, ..encoding() };
     let other = planned_in(vec![wheel("demo", 10)], Frame { encoding: zstd, ..frame(3) }).unwrap();
     assert_ne!(asked[0].key, other[0].key);
-    assert_ne!(scripts_key(&[], &Facts::default(), zstd), scripts_key(&[], &Facts::default(), encoding()));
+    assert_ne!(scripts_key(&[], None, &Facts::default(), zstd), scripts_key(&[], None, &Facts::default(), encoding()));
 }
 
 #[test]
@@ -206,4 +209,96 @@ fn a_variant_that_includes_others_consists_of_their_layers() {
     // Where there is room for fewer layers, they are put together instead.
     let tight = Frame { beside: &beside, ..frame(MOST_LAYERS - 3) };
     assert!(plan(&below, &full, tight).unwrap().len() <= 3);
+}
+
+#[test]
+fn compiled_sources_are_shared_where_their_wheels_are() {
+    let compiler = |version: &str| Compiler {
+        version: version.parse().unwrap(),
+        magic: 3495,
+        cache_tag: "cpython-311".to_owned(),
+    };
+    let native = |platform: &str| {
+        let machine = if platform == "linux/amd64" { "x86_64" } else { "aarch64" };
+        let file = format!("numpy-1.0-cp311-cp311-manylinux_2_17_{machine}.whl");
+        LockedWheel { sha256: Digest::of(file.as_bytes()), file, ..wheel("numpy", 18 << 20) }
+    };
+    let site = || "/opt/venv/lib".to_owned();
+    let scheme = Scheme { purelib: site(), platlib: site(), scripts: site(), data: site(), headers: site() };
+    let python = Interpreter {
+        path: "/usr/bin/python3".to_owned(),
+        version: "3.11.4".parse().unwrap(),
+        free_threaded: false,
+        scheme,
+    };
+    let over = |links: &[(&str, &str)]| Facts {
+        python: Some(python.clone()),
+        symlinks: links
+            .iter()
+            .map(|(path, target)| Symlink { path: (*path).to_owned(), target: (*target).to_owned() })
+            .collect(),
+        ..Facts::default()
+    };
+    let on_facts = |facts: &Facts, platform: &str, compiler: Option<Compiler>, wheels: &[LockedWheel]| {
+        let platform: Platform = platform.parse().unwrap();
+        let below = LockedPlatform { compiler, ..LockedPlatform::new(platform.clone(), None, facts.clone()) };
+        let image = LockedImage::new(None, platform, wheels.to_vec());
+        let layers = plan(&below, &image, frame(3)).unwrap();
+        let bytecode = layers.into_iter().filter(|layer| matches!(layer.contents, Contents::Bytecode { .. }));
+        bytecode.map(|layer| (layer.name, layer.key)).collect::<Vec<_>>()
+    };
+    let on = |platform: &str, compiler, wheels: &[LockedWheel]| on_facts(&over(&[]), platform, compiler, wheels);
+    let wheels = |platform: &str| [wheel("flask", 10), native(platform)];
+    let (amd64, arm64) = ("linux/amd64", "linux/arm64");
+    assert_eq!(on(amd64, None, &wheels(amd64)), []);
+    let here = on(amd64, Some(compiler("3.11.2")), &wheels(amd64));
+    let there = on(arm64, Some(compiler("3.11.2")), &wheels(arm64));
+    assert_eq!(here[0].0, "bytecode of flask");
+    assert_eq!(here[1].0, "bytecode of numpy");
+    assert_eq!(here[0], there[0]);
+    assert_ne!(here[1].1, there[1].1, "their sources may differ");
+    assert_ne!(on(amd64, Some(compiler("3.11.7")), &wheels(amd64))[0].1, here[0].1);
+    let asked = LockedWheel { why: vec!["flask".to_owned()], ..wheel("flask", 10) };
+    assert_eq!(on(amd64, Some(compiler("3.11.2")), &[asked])[0], here[0], "no source says who asked");
+    let over =
+        |links: &[(&str, &str)]| on_facts(&over(links), amd64, Some(compiler("3.11.2")), &wheels(amd64))[0].clone();
+    assert_eq!(over(&[("/lib64", "usr/lib64"), ("/var/run", "/run")]), here[0], "nothing goes there");
+    let moved = over(&[("/opt", "data")]);
+    assert_ne!(moved, here[0]);
+    assert_ne!(over(&[("/data/venv", "../v/./x"), ("/opt", "data")]), moved, "a link leads to a link");
+    assert_ne!(over(&[("/opt/venv/lib/flask", "/x")]), here[0]);
+}
+
+#[test]
+fn packages_are_compiled_where_python_is_among_them() {
+    let package = |name: &str| LockedPackage {
+        name: name.to_owned(),
+        version: "1".to_owned(),
+        archive: "debian".to_owned(),
+        suite: None,
+        path: format!("pool/{name}.deb"),
+        sha256: Digest::of(name.as_bytes()),
+        size: 1,
+        why: Vec::new(),
+    };
+    let names = |packages: &[&str]| {
+        let compiler =
+            Compiler { version: "3.11.2".parse().unwrap(), magic: 3495, cache_tag: "cpython-311".to_owned() };
+        let below = LockedPlatform {
+            compiler: Some(compiler),
+            debian: packages.iter().map(|name| package(name)).collect(),
+            ..LockedPlatform::new("linux/amd64".parse().unwrap(), None, Facts::default())
+        };
+        let image = LockedImage::new(None, below.platform.clone(), Vec::new());
+        plan(&below, &image, frame(0)).unwrap().into_iter().map(|layer| layer.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["libc6"]), ["debian"]);
+    assert_eq!(names(&["libc6", "python3.11-minimal"]), ["debian", "bytecode of debian"]);
+}
+
+#[test]
+fn scripts_are_others_when_they_are_compiled() {
+    let compiler = Compiler { version: "3.11.2".parse().unwrap(), magic: 3495, cache_tag: "cpython-311".to_owned() };
+    let key = |compiler: Option<&Compiler>| scripts_key(&[], compiler, &Facts::default(), encoding());
+    assert_ne!(key(None), key(Some(&compiler)));
 }

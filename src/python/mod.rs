@@ -1,6 +1,7 @@
 //! What Python's packaging specifications define, as values: names, versions, wheel file names, tags,
 //! core metadata, RECORD, entry points, markers, index pages. Parses bytes, opens nothing.
 
+mod bytecode;
 mod target;
 mod interpreter_kind;
 mod error;
@@ -25,6 +26,7 @@ mod index_page;
 mod index_html;
 mod index_json;
 
+pub use bytecode::{BytecodeError, canonical_code, unchecked_header};
 pub use entry_points::{EntryPoint, EntryPoints};
 pub use error::PythonError;
 pub use foreign_lock::{ForeignLock, ForeignPackage, ForeignWheel, Origin, Part, Place};

@@ -74,10 +74,12 @@ impl ModuleSource {
     /// Reads a module's source. No text is refused: what is not understood is passed over.
     #[must_use]
     pub fn scan(source: &[u8]) -> Self {
-        let mut scan = Scan { found: Self::default(), blocks: Blocks::default() };
+        // Most files have none of the words, and of these the bodies of functions need not be read.
+        let may_be_dynamic = str::from_utf8(source).map_or(true, |text| DYNAMIC.iter().any(|word| text.contains(word)));
+        let mut scan = Scan { found: Self::default(), blocks: Blocks::default(), may_be_dynamic };
         let mut lines = Lines::new(source);
-        while let Some(line) = lines.next() {
-            scan.line(line.indent, &line.text);
+        while let Some(indent) = lines.next_within(scan.blocks.skipped().filter(|_| !may_be_dynamic)) {
+            scan.line(indent, lines.text().trim());
         }
         scan.blocks.close_all(&mut scan.found.imports);
         // An open bracket or string has swallowed the rest.
@@ -116,11 +118,13 @@ const fn is_zero(number: &u8) -> bool {
 struct Scan {
     found: ModuleSource,
     blocks: Blocks,
+    /// Whether one of [`DYNAMIC`] stands anywhere.
+    may_be_dynamic: bool,
 }
 
 impl Scan {
     fn line(&mut self, indent: usize, text: &str) {
-        if DYNAMIC.iter().any(|word| text.contains(word)) {
+        if self.may_be_dynamic && DYNAMIC.iter().any(|word| text.contains(word)) {
             self.found.dynamic = true;
             self.found.open = true;
         }

@@ -70,7 +70,9 @@ pub(super) fn listed(text: &str) -> Result<Listed, Fault> {
 /// A file of the user's, relative to the recipe.
 pub(super) fn file(text: &str) -> Result<String, Fault> {
     if text.trim().is_empty() {
-        return Err(Fault::new("a file name is empty").advised("name a file, relative to the recipe"));
+        return Err(Fault::new("a file name is empty")
+            .labelled("empty")
+            .advised("name a file, relative to the recipe"));
     }
     if text.starts_with('/') {
         let fault = Fault::new(format!("`{text}` is an absolute path")).labelled("a path of one machine");
@@ -94,7 +96,8 @@ pub(super) fn credentials(subject: &str) -> Fault {
 }
 
 pub(super) fn not_a_url(text: &str, error: url::ParseError) -> Fault {
-    Fault::new(format!("`{text}` is not a URL: {error}")).labelled("not a URL")
+    let fault = Fault::new(format!("`{text}` is not a URL: {error}")).labelled("not a URL");
+    fault.advised("write it whole: `https://HOST/PATH`")
 }
 
 fn requirement(text: &str) -> Result<Requirement, Fault> {

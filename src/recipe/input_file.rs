@@ -94,7 +94,10 @@ impl fmt::Display for InputFile {
 }
 
 fn extra(text: &str) -> Result<ExtraName, Fault> {
-    text.parse().map_err(|_| Fault::new(format!("`{text}` is not the name of an extra")).labelled("not a name"))
+    text.parse().map_err(|_| {
+        let fault = Fault::new(format!("`{text}` is not the name of an extra")).labelled("not a name");
+        fault.advised("write it as the project does: letters, digits, `-`, `_` and `.`")
+    })
 }
 
 fn base_name(path: &str) -> &str {

@@ -76,6 +76,10 @@ impl Inputs {
         self.add("wheels.deny", texts(&wheels.deny));
         self.add("wheels.exclude", texts(&wheels.exclude));
         self.add("wheels.allow-replace", texts(&wheels.allow_replace));
+        // Which interpreter of a machine compiles does not matter: what it is stands in the lock.
+        if wheels.bytecode.is_some() {
+            self.add("wheels.bytecode", "true");
+        }
         self.add("wheels.into", wheels.into.as_ref().map_or(Value::Null, text));
     }
 

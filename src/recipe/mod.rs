@@ -13,11 +13,11 @@ mod extends;
 mod image;
 mod input_file;
 mod inputs;
-mod later;
 mod layers;
 mod parse;
 mod problem;
 mod reader;
+mod reference;
 mod script;
 mod sources;
 mod stated;
@@ -40,12 +40,13 @@ pub use image::ImageSettings;
 pub use input_file::{InputFile, InputKind};
 pub use layers::{Compression, Layers};
 pub use problem::{Problem, ProblemKind, RecipeError};
+pub use reference::reference;
 pub use script::{Owner, Script};
 pub use stated::StatedFacts;
 pub use toml::Spanned;
 pub use variant::Variant;
 pub use venv::Venv;
-pub use wheels::{Choice, Index, IndexFormat, Location, PythonSeries, Request, Skew, Wheels};
+pub use wheels::{Bytecode, Choice, Index, IndexFormat, Location, PythonSeries, Request, Skew, Wheels};
 
 use crate::{
     hint::Hint,

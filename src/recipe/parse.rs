@@ -57,7 +57,7 @@ fn read<'d>(sources: &Sources, merged: &'d Spanned<DeTable<'d>>, log: &'d Log) -
     let (base, base_facts) = base_and_facts(&root);
     let platforms = platforms(&root);
     let wheels = root.table("wheels").map(|table| Wheels::read(table, &platforms)).unwrap_or_default();
-    let debian = root.table("debian").and_then(Debian::read);
+    let debian = root.table("debian").and_then(debian);
     let scripts = Script::read_all(&root);
     let layers = root.table("layers").map(Layers::read).unwrap_or_default();
     let image = root.table("image").map(read_image).unwrap_or_default();
@@ -119,6 +119,17 @@ fn base_and_facts(root: &Reader<'_>) -> (Option<Spanned<Base>>, Option<StatedFac
     let facts = table.table("facts").map(StatedFacts::read);
     table.finish();
     (image, facts)
+}
+
+/// A build without what Debian's packages need says so, and not that the key is unknown.
+fn debian(table: Reader<'_>) -> Option<Debian> {
+    if cfg!(feature = "debian") {
+        return Debian::read(table);
+    }
+    let message = "`debian` is not in this build of wheelwright";
+    let problem = Problem::new(ProblemKind::Invalid, table.span(), message).labelled("needs the feature `debian`");
+    table.add(problem.hinted(Hint::new("remove `[debian]`, or build with `--features debian`")));
+    None
 }
 
 fn read_image(table: Reader<'_>) -> ImageSettings {

@@ -28,8 +28,6 @@ pub enum ProblemKind {
     Syntax,
     /// A key that means nothing here.
     UnknownKey,
-    /// A key of the grammar that this version does not act upon.
-    NotYet,
     /// A value of another type than the key takes.
     WrongType,
     /// A key without which there is no recipe.

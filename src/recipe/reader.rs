@@ -8,10 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{
-    later,
-    problem::{Fault, Log, Problem, ProblemKind, quoted_list},
-};
+use super::problem::{Fault, Log, Problem, ProblemKind, quoted_list};
 use crate::hint::Hint;
 
 /// One table, its place, and the keys that were asked of it.
@@ -111,7 +108,9 @@ impl<'d> Reader<'d> {
             return None;
         };
         let parsed = if text.contains('\0') {
-            Err(Fault::new(format!("{subject} contains a NUL character")).advised("remove the `\\u0000`"))
+            Err(Fault::new(format!("{subject} contains a NUL character"))
+                .labelled("NUL")
+                .advised("remove the `\\u0000`"))
         } else {
             parse(text)
         };
@@ -180,17 +179,12 @@ impl<'d> Reader<'d> {
         tables.collect()
     }
 
-    /// Notes what was not asked for: keys of a later version, and unknown ones.
+    /// Notes what was not asked for.
     pub(super) fn finish(self) {
-        for (key, value) in self.table {
+        for (key, _) in self.table {
             let name: &str = key.get_ref();
-            if self.asked.borrow().contains(&name) {
-                continue;
-            }
-            match later::find(&self.full_name(name)) {
-                Some(_) if later::is_harmless(value.get_ref()) => {}
-                Some(later) => self.add(later.problem(key.span())),
-                None => self.unknown_key(name, key.span()),
+            if !self.asked.borrow().contains(&name) {
+                self.unknown_key(name, key.span());
             }
         }
     }
@@ -223,7 +217,6 @@ impl<'d> Reader<'d> {
 
     fn unknown_key(&self, name: &str, span: Range<usize>) {
         let mut known = self.asked.borrow().clone();
-        known.extend(later::keys_of(&self.path));
         known.sort_unstable();
         known.dedup();
         let hint = Hint::did_you_mean(name, known.iter().copied())

@@ -118,7 +118,7 @@ impl Gathering<'_> {
             let wanted = joined(&source.folder, item.get_ref());
             let refuse = |message: String, hint: &str| {
                 let problem = Problem::new(ProblemKind::Invalid, item.span(), message);
-                Err(source.error(problem.hinted(Hint::new(hint))))
+                Err(source.error(problem.labelled("cannot be extended").hinted(Hint::new(hint))))
             };
             if item.get_ref().starts_with('/') {
                 return refuse(format!("`{}` is an absolute path", item.get_ref()), "write it relative to this file");

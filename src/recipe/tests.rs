@@ -2,6 +2,7 @@
 
 mod debian;
 mod documents;
+mod told;
 
 use proptest::prelude::*;
 
@@ -265,10 +266,16 @@ const WRONG: &[(&str, &[&str])] = &[
         &["A | `A` cannot be the name of a variant | use lower-case letters, digits and `-`"],
     ),
     (
-        "[wheels]\nrequire = [\"a\"]\nbytecode = true\ninto = \"/opt/venv\"\nallow-replace = [\"a\"]",
+        "[wheels]\nrequire = [\"a\"]\nbytecode = 1\ninto = \"/opt/venv\"\nallow-replace = [\"a\"]",
         &[
-            "bytecode | `wheels.bytecode` is not supported yet | remove `wheels.bytecode`",
+            "1 | `wheels.bytecode` must be `true`, `false` or an interpreter, found an integer | ",
             "\"a\" | `wheels.allow-replace` does not go with `wheels.into` | remove `allow-replace`: wheels in /opt/venv stand beside the base's",
+        ],
+    ),
+    (
+        "[wheels]\nrequire = [\"a\"]\nbytecode = \"python3.11\"",
+        &[
+            "\"python3.11\" | `python3.11` is no path | write a path relative to the recipe, or `true` and name the interpreter in WHEELWRIGHT_PYTHON",
         ],
     ),
     ("[wheels]\nrequire = [\"a\"]\ninto = \"venv\"", &["\"venv\" | `venv` is not an absolute path | write `/venv`"]),
@@ -469,7 +476,7 @@ index = [
 ]
 deny = ["nvidia-*"]
 exclude = ["triton"]
-bytecode = false
+bytecode = "tools/python3.11"
 
 [[wheels.choice]]
 any-of = [["python-gdcm"], ["pylibjpeg", "pylibjpeg-libjpeg"]]

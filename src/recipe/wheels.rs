@@ -53,6 +53,17 @@ pub struct Wheels {
     pub allow_replace: Vec<Spanned<NamePattern>>,
     /// Where the wheels go; where nothing is said, to where the base's interpreter installs.
     pub into: Option<Venv>,
+    /// Whether sources are compiled, and by which interpreter of this machine.
+    pub bytecode: Option<Bytecode>,
+}
+
+/// `wheels.bytecode`, where it is not `false`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bytecode {
+    /// The interpreter that compiles, relative to the recipe; where none is named, one is looked for.
+    pub by: Option<Spanned<String>>,
+    /// Where this stands.
+    pub span: Range<usize>,
 }
 
 /// One `[[wheels.choice]]`.
@@ -164,11 +175,29 @@ impl Wheels {
             exclude: table.parsed_list("exclude", pattern),
             allow_replace: table.parsed_list("allow-replace", pattern),
             into: Venv::read(&table),
+            bytecode: Bytecode::read(&table),
         };
         refuse_same_index(&table, &wheels.index);
         refuse_replacing_outside(&table, &wheels);
         table.finish();
         wheels
+    }
+}
+
+impl Bytecode {
+    /// `bytecode = true`, or the interpreter that compiles.
+    fn read(table: &Reader<'_>) -> Option<Self> {
+        let value = table.value("bytecode")?;
+        let by = match value.get_ref() {
+            DeValue::Boolean(false) => return None,
+            DeValue::Boolean(true) => None,
+            DeValue::String(_) => Some(table.parsed_value(&table.subject("bytecode"), value, interpreter)?),
+            _ => {
+                table.wrong_type(&table.subject("bytecode"), "`true`, `false` or an interpreter", value);
+                return None;
+            }
+        };
+        Some(Self { by, span: value.span() })
     }
 }
 
@@ -279,6 +308,18 @@ pub(super) fn location(text: &str) -> Result<Location, Fault> {
         return Err(credentials("the URL"));
     }
     Ok(Location::Url(url))
+}
+
+/// An interpreter that lies beside the recipe. Others are for the machine to say.
+fn interpreter(text: &str) -> Result<String, Fault> {
+    let fault = match text {
+        _ if text.starts_with('/') => {
+            Fault::new(format!("`{text}` is an absolute path")).labelled("a path of one machine")
+        }
+        _ if !text.contains('/') => Fault::new(format!("`{text}` is no path")).labelled("neither `true` nor a path"),
+        _ => return Ok(text.to_owned()),
+    };
+    Err(fault.advised("write a path relative to the recipe, or `true` and name the interpreter in WHEELWRIGHT_PYTHON"))
 }
 
 fn index_format(text: &str) -> Result<IndexFormat, Fault> {

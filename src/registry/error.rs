@@ -251,6 +251,12 @@ impl Advise for RegistryError {
             Self::Manifest { source, .. } => return source.hint(),
             Self::Transport { source, .. } => return Some(unreachable_hint(source)),
             Self::Offline { .. } => "run once without `--offline` to fill the store",
+            Self::Stalled { .. } | Self::Cut { .. } => "run again, and see what stands between here and the registry",
+            Self::Mismatch { .. } => "leave out `--registry-mirror`, or push the image anew from where it was made",
+            Self::TooLarge { .. } | Self::NoToken { .. } => "check the address: this is not how a registry answers",
+            Self::Address { .. } => "let the registry name itself as it is reached, in its own settings",
+            Self::Name { .. } => "write it as `HOST[:PORT]/REPOSITORY:TAG`",
+            Self::Tag { .. } => "use letters, digits, `_`, `.` and `-`, at most 128 of them",
             Self::Contended { .. } => "try again when nobody else attaches to this image",
             _ => return None,
         };

@@ -5,12 +5,42 @@
 //! Blobs stream to disk and from disk, so memory stays small whatever their size. It can ask for a
 //! password and speak TLS, and it can show an OCI layout, read-only. Absent on purpose: tokens (a proxy
 //! can hand them out), and garbage collection (delete the folder).
+//!
+//! A registry for a test, and a layout pushed into it; it stops when it is dropped:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use wheelwright::{
+//!     http::Client,
+//!     image::{Graph, Source as _},
+//!     layout::LayoutSource,
+//!     registry::{Anonymous, Options, Registry},
+//!     serve::Server,
+//!     testing::Base,
+//! };
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let server = Server::bind("127.0.0.1:0".parse()?, &folder.path().join("registry")).await?.spawn();
+//! Base::default().write(&folder.path().join("layout"))?;
+//!
+//! let layout = LayoutSource::open(folder.path().join("layout"), None)?;
+//! let graph = Graph::read(&layout, layout.root().await?).await?;
+//! let registry = Registry::new(Client::new(Default::default())?, Arc::new(Anonymous), Options::default());
+//! let reference = format!("{}/base/python:3.11", server.address()).parse()?;
+//! graph.deliver(&registry.sink(&reference, &[])?).await?;
+//!
+//! let pushed = registry.source(&reference)?.root().await?;
+//! assert_eq!(pushed.descriptor().digest, layout.root().await?.descriptor().digest);
+//! # Ok(())
+//! # }
+//! ```
 
 mod blobs;
 mod digest;
 mod disk;
 mod error;
-#[doc(hidden)]
 pub mod faults;
 mod manifests;
 mod range;
@@ -154,8 +184,7 @@ impl Server {
         self
     }
 
-    /// With faults; for tests.
-    #[doc(hidden)]
+    /// With [`faults`], for tests of clients.
     #[must_use]
     pub fn with_intercept(mut self, intercept: Arc<dyn Intercept>) -> Self {
         self.state.intercept = Some(intercept);

@@ -380,7 +380,9 @@ impl Advise for StoreError {
             Self::Io { .. } => Some(Hint::new("name a folder you may write with `--store DIR`")),
             Self::InUse { .. } => Some(Hint::new("wait until the builds that run now have ended")),
             Self::Foreign { .. } => Some(Hint::new("name a file that `wheelwright cache export` wrote")),
-            Self::Mismatch { .. } => None,
+            Self::Mismatch { .. } => {
+                Some(Hint::new("run again; if it stays so, the file was changed where it comes from"))
+            }
         }
     }
 }

@@ -1,8 +1,13 @@
 //! A base image in code: just the files from which its Python and its C library are known.
 
+use std::{io, path::Path};
+
 use serde_json::{Value, json};
 
-use crate::oci::{Digest, canonical_json};
+use crate::{
+    fs::write_atomic,
+    oci::{Digest, canonical_json},
+};
 
 /// A base image under construction: Python 3.11.9 in `/usr/local` over glibc 2.36, for `linux/amd64` and
 /// `linux/arm64`. None of its programs can run.
@@ -17,6 +22,8 @@ pub struct Base {
     steps: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
     links: Vec<(String, String)>,
+    folders: Vec<(String, u32)>,
+    more_layers: usize,
 }
 
 impl Default for Base {
@@ -31,6 +38,8 @@ impl Default for Base {
             steps: Vec::new(),
             files: Vec::new(),
             links: Vec::new(),
+            folders: Vec::new(),
+            more_layers: 0,
         }
     }
 }
@@ -100,6 +109,20 @@ impl Base {
         self
     }
 
+    /// With one more directory of this mode, at a path without a leading slash.
+    #[must_use]
+    pub fn folder(mut self, path: &str, mode: u32) -> Self {
+        self.folders.push((path.to_owned(), mode));
+        self
+    }
+
+    /// With so many more layers, in which nothing is.
+    #[must_use]
+    pub const fn more_layers(mut self, number: usize) -> Self {
+        self.more_layers = number;
+        self
+    }
+
     /// The files of an OCI layout that holds it, each with its path in the layout's folder.
     #[must_use]
     pub fn layout(&self) -> Vec<(String, Vec<u8>)> {
@@ -112,7 +135,14 @@ impl Base {
             descriptor
         };
         let diff_id = Digest::of(&tar);
-        let layer = blob("application/vnd.oci.image.layer.v1.tar", tar);
+        let mut layers = vec![blob("application/vnd.oci.image.layer.v1.tar", tar)];
+        let mut diff_ids = vec![diff_id];
+        if self.more_layers > 0 {
+            let nothing = vec![0; 1024];
+            diff_ids.extend(std::iter::repeat_n(Digest::of(&nothing), self.more_layers));
+            let empty = blob("application/vnd.oci.image.layer.v1.tar", nothing);
+            layers.extend(std::iter::repeat_n(empty, self.more_layers));
+        }
         let mut manifests = Vec::new();
         for platform in &self.platforms {
             let platform = platform_fields(platform);
@@ -121,10 +151,10 @@ impl Base {
             if !self.steps.is_empty() {
                 config["config"]["OnBuild"] = json!(self.steps);
             }
-            config["rootfs"] = json!({ "type": "layers", "diff_ids": [diff_id] });
+            config["rootfs"] = json!({ "type": "layers", "diff_ids": diff_ids });
             let config = blob("application/vnd.oci.image.config.v1+json", canonical_json(&config));
             let media_type = "application/vnd.oci.image.manifest.v1+json";
-            let manifest = json!({ "schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [layer] });
+            let manifest = json!({ "schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers });
             let mut manifest = blob(media_type, canonical_json(&manifest));
             manifest["platform"] = platform;
             manifests.push(manifest);
@@ -132,6 +162,14 @@ impl Base {
         let index = json!({ "schemaVersion": 2, "manifests": manifests });
         files.push(("index.json".to_owned(), canonical_json(&index)));
         files
+    }
+
+    /// Writes that layout into `folder`, which is made if it is missing; the recipe's `base = "oci:FOLDER"`.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        self.layout().iter().try_for_each(|(path, bytes)| write_atomic(&folder.join(path), bytes))
     }
 
     fn tar(&self) -> Vec<u8> {
@@ -151,6 +189,11 @@ impl Base {
             let mut header = header(tar::EntryType::Regular);
             header.set_size(contents.len() as u64);
             tar.append_data(&mut header, path, &contents[..]).expect("a vector takes everything");
+        }
+        for (path, mode) in &self.folders {
+            let mut header = header(tar::EntryType::Directory);
+            header.set_mode(*mode);
+            tar.append_data(&mut header, path, &[][..]).expect("a vector takes everything");
         }
         let python = ("usr/local/bin/python3".to_owned(), format!("python3.{minor}"));
         for (path, target) in std::iter::once(&python).chain(&self.links) {

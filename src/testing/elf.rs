@@ -3,6 +3,8 @@
 
 /// Where the file lies in memory.
 const BASE: u64 = 0x1_0000;
+/// How many buckets a `DT_GNU_HASH` has.
+const BUCKETS: u32 = 3;
 
 /// A shared library, or a program, under construction: 64 bits, little-endian, for x86-64.
 #[derive(Clone, Debug)]
@@ -21,6 +23,7 @@ pub struct Library {
     symbols: Vec<(String, u8, u16)>,
     padding: usize,
     apart: usize,
+    gnu_hash: bool,
 }
 
 impl Library {
@@ -42,6 +45,7 @@ impl Library {
             symbols: Vec::new(),
             padding: 0,
             apart: 0,
+            gnu_hash: false,
         }
     }
 
@@ -157,6 +161,14 @@ impl Library {
         self
     }
 
+    /// With `DT_GNU_HASH` in place of `DT_HASH`: what is defined comes behind what is not.
+    #[must_use]
+    pub fn gnu_hash(mut self) -> Self {
+        self.gnu_hash = true;
+        self.symbols.sort_by_key(|(name, _, section)| if *section == 0 { 0 } else { 1 + gnu_hash(name) % BUCKETS });
+        self
+    }
+
     /// The file.
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
@@ -216,12 +228,8 @@ impl Library {
     }
 
     fn write_tables(&self, file: &mut Writer, names: &mut Names, entries: &mut Vec<(u64, u64)>) {
-        // One chain is enough for what is only counted.
-        entries.push((4, BASE + file.place()));
-        for word in [1, self.symbols.len() + 1, 0] {
-            file.long(u32::try_from(word).unwrap_or_default());
-        }
-        file.bytes.resize(file.bytes.len() + 4 * (self.symbols.len() + 1), 0);
+        entries.push((if self.gnu_hash { 0x6fff_fef5 } else { 4 }, BASE + file.place()));
+        self.write_hashes(file);
         file.align();
         entries.push((6, BASE + file.place()));
         file.bytes.resize(file.bytes.len() + file.pick(16, 24), 0);
@@ -241,6 +249,37 @@ impl Library {
         }
         file.align();
     }
+}
+
+impl Library {
+    /// One chain is enough for what is only counted.
+    fn write_hashes(&self, file: &mut Writer) {
+        let long = |number: usize| u32::try_from(number).unwrap_or_default();
+        if !self.gnu_hash {
+            [1, self.symbols.len() + 1, 0].iter().for_each(|word| file.long(long(*word)));
+            file.bytes.resize(file.bytes.len() + 4 * (self.symbols.len() + 1), 0);
+            return;
+        }
+        let defined: Vec<&str> =
+            self.symbols.iter().filter(|(_, _, section)| *section != 0).map(|(name, ..)| name.as_str()).collect();
+        let first = long(self.symbols.len() - defined.len() + 1);
+        // Buckets, the first symbol, a word of the filter, its shift.
+        [BUCKETS, first, 1, 0].iter().for_each(|word| file.long(*word));
+        file.word(u64::MAX);
+        let hashes: Vec<u32> = defined.iter().map(|name| gnu_hash(name)).collect();
+        for bucket in 0..BUCKETS {
+            let start = hashes.iter().position(|hash| hash % BUCKETS == bucket);
+            file.long(start.map_or(0, |start| first + long(start)));
+        }
+        for (position, hash) in (1..).zip(&hashes) {
+            let is_last = hashes.get(position).is_none_or(|next| next % BUCKETS != hash % BUCKETS);
+            file.long(if is_last { hash | 1 } else { hash & !1 });
+        }
+    }
+}
+
+fn gnu_hash(name: &str) -> u32 {
+    name.bytes().fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(byte)))
 }
 
 struct Names(Vec<u8>);

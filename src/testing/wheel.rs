@@ -1,11 +1,15 @@
 //! Wheels built in code: `Wheel::new("demo", "1.0").file("demo.py", b"…").build()`.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    io,
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::{ZipEntry, ZipWriter};
-use crate::oci::Digest;
+use crate::{fs::write_atomic, oci::Digest};
 
 /// A wheel under construction, with METADATA, WHEEL and RECORD written for it.
 #[derive(Clone, Debug)]
@@ -111,6 +115,16 @@ impl Wheel {
     #[must_use]
     pub fn build(&self) -> Vec<u8> {
         self.archive().build()
+    }
+
+    /// Writes it into `folder`, which is made if it is missing, under its name; the path of the file.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn write(&self, folder: &Path) -> io::Result<PathBuf> {
+        let path = folder.join(self.file_name());
+        write_atomic(&path, &self.build())?;
+        Ok(path)
     }
 
     /// The wheel as an archive that may still be spoiled.

@@ -1,5 +1,7 @@
 //! A build that needs no network, from nothing to a layout and an archive.
 
+use wheelwright::testing::{Base, Wheel};
+
 use super::bench::Bench;
 
 const RECIPE: &str = "\
@@ -110,5 +112,25 @@ fn a_stale_lock_is_refused_with_the_difference() {
     ----- stderr
     app.lock is stale (`platforms` lost `linux/arm64`; `variants` gained `three` and lost `two`): locking anew
     wrote app.lock
+    ");
+}
+
+#[test]
+fn every_variant_has_to_fit_into_the_layers_that_are_left() {
+    let recipe = "name = \"app\"\nbase = \"oci:base\"\nplatforms = [\"linux/amd64\"]\n\
+                  wheels.require = [\"./demo-1.0-py3-none-any.whl\"]\n[variants.small]\n[variants.large]\n\
+                  scripts = [{ from = \"app.toml\", to = \"/srv/app.toml\" }]\n";
+    let bench = Bench::new(&[("app.toml", recipe)]);
+    bench.write_base(&Base::default().more_layers(123));
+    bench.write("demo-1.0-py3-none-any.whl", &Wheel::new("demo", "1.0").file("demo.py", b"").build());
+    let small = bench.run("build app.toml --variant small --offline --progress off -o oci:dist");
+    assert_eq!(small.code, Some(0), "{small}");
+    let line = "build app.toml --offline --progress off -o oci:both";
+    insta::assert_snapshot!(bench.refuse(line), @"
+    exit code: 1
+    ----- stdout
+    ----- stderr
+    error: the image for linux/amd64 needs 126 layers, 125 of them the base's and the scripts', and may have 125
+    hint: choose a `base` with fewer layers
     ");
 }

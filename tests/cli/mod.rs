@@ -6,6 +6,7 @@ mod bases;
 mod bench;
 mod building;
 mod caching;
+mod compiling;
 mod copying;
 mod differing;
 mod drafting;

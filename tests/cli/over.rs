@@ -38,7 +38,7 @@ fn with_demo() -> Base {
 }
 
 /// The layout's first image: its config, and its files with their contents, laid over each other.
-fn image(bench: &Bench) -> (Value, BTreeMap<String, Vec<u8>>) {
+pub(super) fn image(bench: &Bench) -> (Value, BTreeMap<String, Vec<u8>>) {
     let blob = |descriptor: &Value| {
         let hex = descriptor["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap().to_owned();
         fs::read(bench.project().join("dist/blobs/sha256").join(hex)).unwrap()

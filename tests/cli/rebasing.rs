@@ -165,6 +165,42 @@ fn bases_that_would_break_the_image_are_refused() {
 }
 
 #[test]
+fn what_layers_were_made_for_must_be_there() {
+    let check = |old: &Base, new: &Base, more: &str, expect: &str| {
+        let refusal = refusal(old, new, more);
+        assert_eq!(refusal.lines().next().unwrap_or_default(), expect);
+        assert!(refusal.contains("\nhint: "), "{refusal}");
+    };
+    let built = |tag: &str| {
+        let module = format!("usr/local/lib/python3.11/lib-dynload/math.cpython-311{tag}-x86_64-linux-gnu.so");
+        Base::default().file(&module, b"")
+    };
+    check(
+        &built(""),
+        &built("d"),
+        "",
+        "its Python is built as cpython-311d-x86_64-linux-gnu, and the image is made for cpython-311-x86_64-linux-gnu",
+    );
+    check(
+        &Base::default(),
+        &Base::default().folder("etc/app", 0o700),
+        "",
+        "/etc/app has mode 0700 of 0:0, and the image gives it 0755 of 0:0",
+    );
+    let listed = "[[scripts]]\nfrom = \"hello.txt\"\nto = \"/var/lib/dpkg/status.d/app\"\n";
+    check(
+        &Base::default(),
+        &Base::default().trixie(),
+        listed,
+        "it is debian trixie, and the image has packages for debian bookworm",
+    );
+    let library = "[[scripts]]\nfrom = \"hello.txt\"\nto = \"/lib/app/hello.txt\"\n";
+    let (merged, split) = (Base::default().link("lib", "usr/lib"), Base::default().file("lib/other", b""));
+    check(&merged, &split, library, "/lib leads to /lib, and the image is made for /usr/lib");
+    check(&split, &merged, library, "/lib leads to /usr/lib, and the image is made for /lib");
+}
+
+#[test]
 fn what_an_image_replaced_must_be_what_it_replaces() {
     let record = "demo/__init__.py,,\ndemo-1.0.dist-info/METADATA,,\ndemo-1.0.dist-info/RECORD,,\n";
     let with_demo = |version: &str| {

@@ -60,6 +60,7 @@ fn what_is_no_report_is_refused_by_name() {
     ----- stderr
     error: cannot read `none.json`
       caused by: No such file or directory (os error 2)
+    hint: check the path, and that you may read the file
     ");
     insta::assert_snapshot!(bench.run("build app.toml -o oci:dist --report report"), @"
     exit code: 2

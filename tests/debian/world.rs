@@ -93,6 +93,7 @@ impl Machine {
             mirrors: Mirrors::default(),
             credentials: Arc::new(Anonymous),
             registry: registry::Options::default(),
+            interpreters: wheelwright::compiler::Search::default(),
             remote: RemoteCache::default(),
             observer: Arc::new(Silent),
             records: RecordCheck::Skip,

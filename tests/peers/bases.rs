@@ -56,14 +56,15 @@ print(json.dumps({
 }))
 "#;
 
-const USUAL: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const USUAL: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const METADATA: &str = "Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\n";
 
 /// A root, and how its image would start.
-struct Base {
-    root: PathBuf,
-    architecture: &'static str,
-    path: String,
+pub(super) struct Base {
+    pub(super) root: PathBuf,
+    pub(super) architecture: &'static str,
+    /// Where it looks for programs.
+    pub(super) path: String,
 }
 
 impl Base {
@@ -72,7 +73,7 @@ impl Base {
         json!({ "architecture": self.architecture, "config": environment })
     }
 
-    fn run(&self, words: &[&str]) -> String {
+    pub(super) fn run(&self, words: &[&str]) -> String {
         run(&self.root, &self.config(), words)
     }
 
@@ -134,7 +135,7 @@ impl Base {
         assert_eq!(said["paths"]["platlib"], *found.platlib.as_ref().unwrap_or(&found.purelib), "{about}");
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(super) fn write(&self, path: &str, text: &str) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -154,7 +155,7 @@ fn roots(name: &str) -> impl Iterator<Item = (&'static str, PathBuf)> {
 }
 
 /// Debian bookworm with its Python, installed as Debian does.
-fn bookworm(architecture: &str) -> PathBuf {
+pub(super) fn bookworm(architecture: &str) -> PathBuf {
     static ROOTS: OnceLock<PathBuf> = OnceLock::new();
     let folder = ROOTS.get_or_init(|| {
         let (base, folder) = (debian_base(), fresh("bases/bookworm"));
@@ -179,10 +180,10 @@ fn debian(suite: &str, usr: &str, (architecture, root): (&str, &Path)) {
 }
 
 /// CPython without any distribution's changes.
-fn cpython(name: &str) -> PathBuf {
+pub(super) fn cpython(name: &str) -> PathBuf {
     static TREES: OnceLock<PathBuf> = OnceLock::new();
     let trees = TREES.get_or_init(|| {
-        let folder = kept("cpython").join("trees");
+        let folder = kept("cpython").join("with-libraries");
         if !folder.exists() {
             output(call("sh", [of_repository("tests/peers/cpython.sh"), folder.clone()]).env("LC_ALL", "C"));
         }
@@ -192,7 +193,7 @@ fn cpython(name: &str) -> PathBuf {
 }
 
 /// The same files once more: hard links, that may be replaced but not changed.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     output(call("cp", ["-a", "-l", "-T"]).args([from, to]));
 }

@@ -4,6 +4,9 @@
 #
 #   tests/peers/cpython.sh OUTDIR     # then: OUTDIR/gnu-amd64/usr/local, OUTDIR/musl-arm64/usr …
 #
+# Over glibc it has all that pip and PyTorch import. As conda's, it looks for libraries in `lib` beside its `bin`
+# first; those to put there are in OUTDIR/gnu-amd64/lib.
+#
 # Needs root, apt sources for Debian, gcc with its cross compiler for arm64, make, and a python3.11 that
 # helps to compile for the other processor. Nothing is optimised: it is only asked what it is.
 set -eu
@@ -23,10 +26,11 @@ mirror=$(apt-get indextargets --format '$(ORIGIN) $(RELEASE) $(REPO_URI)' 'Creat
 [ -n "$mirror" ] || { echo "$0: apt has no source for bookworm" >&2; exit 1; }
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 mkdir -p lists/partial
+: >status
 printf '%s [signed-by=%s] %s bookworm main\n' deb-src "$keyring" "$mirror" deb "$keyring" "$mirror" >sources
 apt() {
     apt-get -qq -o Dir::Etc::SourceList="$work/sources" -o Dir::Etc::SourceParts=/dev/null \
-        -o Dir::State::Lists="$work/lists" -o Dir::Cache::PkgCache= -o Dir::Cache::SrcPkgCache= \
+        -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$work/status" -o Dir::Cache::PkgCache= -o Dir::Cache::SrcPkgCache= \
         -o APT::Architecture=amd64 -o APT::Architectures::=amd64 -o APT::Architectures::=arm64 \
         -o APT::Sandbox::User=root "$@"
 }
@@ -34,10 +38,38 @@ apt update
 apt source --download-only python3.11
 tar xf python3.11_*.orig.tar.*
 for architecture in amd64 arm64; do
-    apt download "musl:$architecture" "musl-dev:$architecture"
+    mkdir "debs-$architecture"
+    packages=
+    for package in musl musl-dev zlib1g zlib1g-dev libssl3 libssl-dev libffi8 libffi-dev libbz2-1.0 libbz2-dev liblzma5 \
+        liblzma-dev; do
+        packages="$packages $package:$architecture"
+    done
+    (cd "debs-$architecture" && apt download $packages)
+    for package in "debs-$architecture"/musl*.deb; do
+        dpkg-deb --extract "$package" musl
+        rm "$package"
+    done
+    for package in "debs-$architecture"/*.deb; do
+        dpkg-deb --extract "$package" "gnu-$architecture.all"
+    done
 done
-for package in *.deb; do
-    dpkg-deb --extract "$package" musl
+# The same as one prefix, which is all that configure knows of.
+for architecture in amd64:x86_64 arm64:aarch64; do
+    all=gnu-${architecture%:*}.all multiarch=${architecture#*:}-linux-gnu prefix=gnu-${architecture%:*}
+    mkdir -p "$prefix/lib"
+    cp -a "$all/usr/include" "$prefix/include"
+    cp -a "$prefix/include/$multiarch/." "$prefix/include"
+    for folder in lib usr/lib; do
+        for library in "$all/$folder/$multiarch"/*.so*; do
+            cp --no-dereference "$library" "$prefix/lib"
+        done
+    done
+    # Development links are absolute where the library is in /lib.
+    for link in "$prefix/lib"/*.so; do
+        ln -sf "$(basename "$(readlink "$link")")" "$link"
+    done
+    mkdir -p "$out/gnu-${architecture%:*}/lib"
+    cp -a "$prefix/lib"/*.so.* "$out/gnu-${architecture%:*}/lib"
 done
 # Without the name that linkers look for they would take the static library.
 for machine in x86_64 aarch64; do
@@ -52,7 +84,7 @@ for word; do
     shift
     case $word in -I/usr/include/* | -I/usr/local/include | -L/usr/lib/* | -L/usr/local/lib) ;; *) set -- "$@" "$word" ;; esac
 done
-exec $COMPILER "$@"
+exec $COMPILER "$@" -Wl,--disable-new-dtags,-rpath,'$ORIGIN/../lib'
 CC
 chmod +x cc
 
@@ -66,9 +98,9 @@ build() { # NAME PREFIX TRIPLET [OPTION …]
             COMPILER="$COMPILER -specs $work/$name.specs" ;;
     esac
     export MULTIARCH COMPILER
-    mkdir "$name"
+    mkdir "$name.build"
     (
-        cd "$name" &&
+        cd "$name.build" &&
             CC=$work/cc CFLAGS=-O0 "$work"/Python-3.11*/configure -q --prefix="$prefix" --without-ensurepip \
                 --disable-test-modules ac_cv_buggy_getaddrinfo=no "$@" &&
             make -s -j2 &&
@@ -77,7 +109,7 @@ build() { # NAME PREFIX TRIPLET [OPTION …]
             make -s altbininstall sharedinstall inclinstall libainstall DESTDIR="$out/$name" &&
             ln -s python3.11 "$out/$name$prefix/bin/python3"
     ) >"$name.log" 2>&1 || { tail -n 20 "$name.log" >&2; return 1; }
-    rm -rf "$name"
+    rm -rf "$name.build"
 }
 
 # What configure has to be told of a processor whose programs cannot be tried. It takes the C library from
@@ -93,7 +125,9 @@ for architecture in amd64 arm64; do
         amd64) machine=x86_64 ;;
         arm64) machine=aarch64 ;;
     esac
-    build "gnu-$architecture" /usr/local "$machine-linux-gnu" $(cross "$machine" gnu)
+    libraries=$work/gnu-$architecture
+    build "gnu-$architecture" /usr/local "$machine-linux-gnu" "CPPFLAGS=-I$libraries/include" \
+        "LDFLAGS=-L$libraries/lib" "--with-openssl=$libraries" $(cross "$machine" gnu)
     build "musl-$architecture" /usr "$machine-linux-musl" $(cross "$machine" musl)
     mkdir -p "$out/musl-$architecture/lib"
     cp "musl/lib/$machine-linux-musl/libc.so" "$out/musl-$architecture/lib/ld-musl-$machine.so.1"

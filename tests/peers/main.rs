@@ -9,6 +9,7 @@
 #![expect(clippy::disallowed_methods, reason = "what the tests make is thrown away, and order is made by sorting")]
 
 mod bases;
+mod bytecode;
 mod debian_base;
 mod digests;
 mod docker_registry;
@@ -19,6 +20,7 @@ mod ld_cache;
 mod openpgp;
 mod other_tools;
 mod over_base;
+mod over_conda;
 mod pip;
 mod pipelines;
 mod private_index;

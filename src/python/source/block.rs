@@ -104,7 +104,13 @@ impl Blocks {
 
     /// Whether the present line is never executed when the module is imported.
     pub(super) fn is_skipped(&self) -> bool {
-        self.open.iter().any(|block| matches!(block.kind, Kind::Function | Kind::Never))
+        self.skipped().is_some()
+    }
+
+    /// The indentation of the block within which nothing is executed, if the present line may stand in one.
+    pub(super) fn skipped(&self) -> Option<usize> {
+        let skipped = self.open.iter().find(|block| matches!(block.kind, Kind::Function | Kind::Never));
+        skipped.map(|block| block.indent)
     }
 
     /// Whether names that are bound here are the module's own.

@@ -290,7 +290,7 @@ impl<'a> Prover<'_, 'a> {
                 continue;
             }
             let Some(symbols) = &elf.symbols else { continue };
-            let mut open: Vec<(u64, &String)> =
+            let mut open: Vec<(u32, &str)> =
                 symbols.undefined.iter().map(|name| (symbol_hash(name.as_bytes()), name)).collect();
             // Most are in what was loaded last but libc, which comes early.
             for loaded in &process.loaded {
@@ -307,7 +307,7 @@ impl<'a> Prover<'_, 'a> {
             }
             self.resolved.insert(path.clone());
             if !open.is_empty() {
-                let symbols = open.into_iter().map(|(_, name)| name.clone()).collect();
+                let symbols = open.into_iter().map(|(_, name)| name.to_owned()).collect();
                 self.proof.undefined.push(UndefinedSymbols { by: path.clone(), symbols });
             }
         }

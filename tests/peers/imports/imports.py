@@ -31,7 +31,7 @@ PLATFORMS = ["linux/amd64", "linux/arm64"]
 MISSING = re.compile(r"([\w.+-]+\.so[\w.+-]*): cannot open shared object file")
 NOT_FOUND = re.compile(
     r"(?:OSError|ImportError|RuntimeError|ValueError): .{0,80}?'?(lib(?!rary)[\w.+*-]+)'? (?:not found|could not be found)"
-    r"|(?:[Cc]annot|[Cc]an not|failed to|Unable to|Couldn't) find (?:the |Ghostscript library \()?(\w+)"
+    r"|(?:[Cc]annot|[Cc]an not|failed to|Unable to|Couldn't) find (?:the |Ghostscript library \()?(?!library)(\w+)"
     r"|cannot load library '(lib\w+)|following libraries:([\w-]+)|'(\w+)' C library was not found"
     r"|(?i:(\w+) (?:shared )?library (?:was )?(?:not found|could not be found))"
 )

@@ -1,0 +1,1 @@
+//! Nothing of its own: `tests/examples.rs` is what this package is for.

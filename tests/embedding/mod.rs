@@ -1,0 +1,12 @@
+//! The library as other programs use it.
+
+mod cancelling;
+
+#[path = "../../examples/append_layer.rs"]
+mod append_layer;
+#[path = "../../examples/embed_blocking.rs"]
+mod embed_blocking;
+#[path = "../../examples/embed_tokio.rs"]
+mod embed_tokio;
+#[path = "../../examples/observer.rs"]
+mod observer;

@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    LoaderCache,
+    LoaderCache, NotedSource,
     banner::{Banners, Scanner},
 };
 use crate::python::ModuleSource;
@@ -50,7 +50,7 @@ pub enum Evidence {
     LoaderCache(LoaderCache),
     /// What importing a Python module does.
     #[serde(rename = "m")]
-    Module(ModuleSource),
+    Module(NotedSource),
     /// A secret, of which nothing is kept.
     #[serde(rename = "s")]
     Secret(Secret),
@@ -134,7 +134,7 @@ impl Evidence {
             Some(Sort::Module) => {
                 let mut source = Vec::new();
                 content.take(SOURCE_LIMIT).read_to_end(&mut source)?;
-                Ok(Some(Self::Module(ModuleSource::scan(&source))))
+                Ok(Some(Self::Module(ModuleSource::scan(&source).into())))
             }
             Some(Sort::Secret(secret)) => gives_away(content, secret).map(|yes| yes.then_some(Self::Secret(secret))),
         }

@@ -153,9 +153,23 @@ impl Tree {
     /// What `path` leads to, through symbolic links, and where that stands.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<(String, &Node)> {
+        let plain = path.trim_start_matches('/');
+        if !plain.split('/').any(|component| matches!(component, "" | "." | "..")) {
+            match self.nodes.get(plain) {
+                Some(node) if !matches!(node.kind, Kind::Symlink(_)) => return Some((plain.to_owned(), node)),
+                None if self.lies_in_directory(plain) => return None,
+                _ => {}
+            }
+        }
         let end = self.walk(path).end?;
         let node = self.nodes.get(&end)?;
         Some((end, node))
+    }
+
+    /// Whether no symbolic link is on the way to `path`, which is plain: all above a node are directories.
+    fn lies_in_directory(&self, path: &str) -> bool {
+        let parent = path.rsplit_once('/').map(|(parent, _)| parent);
+        parent.is_none_or(|parent| self.nodes.get(parent).is_some_and(|node| node.kind == Kind::Directory))
     }
 
     /// What stands at `path`, links on the way followed, but not one that stands there itself.
@@ -276,7 +290,8 @@ impl Tree {
             _ => Node { kind, mode, uid, gid, size, layer, evidence: evidence.map(Arc::new), elf: elf.map(Arc::new) },
         };
         self.make_parents(&path);
-        if node.kind != Kind::Directory {
+        let hides = |before: &Node| before.kind == Kind::Directory && node.kind != Kind::Directory;
+        if self.nodes.get(&path).is_some_and(hides) {
             self.remove_below(&path);
         }
         if let Some(before) = self.nodes.insert(path.clone(), node) {
@@ -419,6 +434,31 @@ pub(super) mod tests {
         check("/sbin/python", Some("sbin/python"));
         check("/loop/a", None);
         check("/bin/python3/more", None);
+    }
+
+    #[test]
+    fn what_is_found_at_once_is_what_walking_finds() {
+        let tree = tree(&[
+            &[
+                "dir usr/lib/x",
+                "file usr/lib/x/y z",
+                "link lib usr/lib",
+                "file usr/file x",
+                "link usr/lib/gone nowhere",
+            ],
+            &["file lib/x/new n", "link usr/lib/x/up ../../file", "hard usr/again usr/file"],
+        ]);
+        let parts = ["usr", "lib", "x", "y", "new", "file", "gone", "up", "again", "nothing", ".", "..", ""];
+        let mut paths: Vec<String> = vec![String::new()];
+        for _ in 0..4 {
+            paths.extend(paths.clone().iter().flat_map(|path| parts.map(|part| format!("{path}/{part}"))));
+            paths.sort();
+            paths.dedup();
+        }
+        for path in paths.iter().flat_map(|path| [path.as_str(), path.trim_start_matches('/')]) {
+            let walked = tree.walk(path).end.filter(|end| tree.nodes.contains_key(end));
+            assert_eq!(tree.find(path).map(|(path, _)| path), walked, "{path}");
+        }
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub use kept::Kept;
 pub use listing::Listing;
 pub use portrait::{FileFacts, PackageKind, Portrait};
 pub use rebase::{Rebase, RebaseError, Rebased, RebasedImage};
-pub use remote::{Recorded, RemoteCache};
+pub use remote::{Holder, Recorded, RemoteCache};
 pub use reporting::Reported;
 pub use timings::PastBuild;
 use tokio::sync::Semaphore;

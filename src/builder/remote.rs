@@ -16,7 +16,7 @@ use crate::{
     hint::Hint,
     image::{BlobSource, ByteStream, Origin, TransferError},
     layer::wheel::RecordCheck,
-    oci::{Descriptor, Digest, Reference},
+    oci::{Descriptor, Digest, Platform, Reference},
     plan::{Contents, PlannedLayer},
     registry::{Registry, RegistryError, Repository},
     remote::{
@@ -42,6 +42,15 @@ pub struct RemoteCache {
     pub key: Option<Arc<SigningKey>>,
     /// Whose records count; everybody's where there are none.
     pub trusted: Option<TrustedKeys>,
+}
+
+/// For whom records of layers are kept.
+#[derive(Clone, Copy, Debug)]
+pub enum Holder<'a> {
+    /// The image that was delivered to these names.
+    Whole(&'a [Reference]),
+    /// The part for one platform of what will have this name.
+    Part(&'a Reference, &'a Platform),
 }
 
 /// What came of telling what was built.
@@ -129,12 +138,15 @@ impl Builder {
         self.warn(&format!("{complaint}{cause}"), Some(&hint));
     }
 
-    /// Tells the repositories of [`RemoteCache::to`] what `built` consists of, after it was delivered to
-    /// `names`.
+    /// Tells the repositories of [`RemoteCache::to`] what `built` consists of, after it was delivered.
     ///
     /// # Errors
     /// When a registry cannot be reached or refuses it; the image is where it was delivered to.
-    pub async fn record(&self, built: &Built, names: &[Reference]) -> Result<Recorded, BuildError> {
+    pub async fn record(&self, built: &Built, holder: Holder<'_>) -> Result<Recorded, BuildError> {
+        let (names, part) = match holder {
+            Holder::Whole(names) => (names, None),
+            Holder::Part(whole, platform) => (std::slice::from_ref(whole), Some(platform)),
+        };
         let made = layers(built);
         let mut told = BTreeSet::new();
         let mut recorded = Recorded::default();
@@ -143,7 +155,7 @@ impl Builder {
                 continue;
             }
             let place = self.registry.to_write(to)?;
-            let counted = Telling { builder: self, place: &place, names }.tell(built, &made).await?;
+            let counted = Telling { builder: self, place: &place, names, part }.tell(built, &made).await?;
             recorded.written += counted.written;
             recorded.there += counted.there;
         }
@@ -193,6 +205,7 @@ struct Telling<'a> {
     builder: &'a Builder,
     place: &'a Repository,
     names: &'a [Reference],
+    part: Option<&'a Platform>,
 }
 
 impl Telling<'_> {
@@ -255,8 +268,8 @@ impl Telling<'_> {
         let checks = built.checks.iter().map(|check| Check::tag(&check.check.of));
         let uses: BTreeSet<String> = made.keys().map(LayerRecord::tag).chain(checks).collect();
         for name in self.names {
-            let receipt = Receipt { name: name.to_string(), uses: uses.clone() };
-            let note = (Receipt::tag(&receipt.name), digest_of(&receipt.uses));
+            let receipt = Receipt { name: name.to_string(), part: self.part.cloned(), uses: uses.clone() };
+            let note = (receipt.tag(), digest_of(&receipt.uses));
             if !self.is_noted(&note) {
                 write_receipt(self.place, &receipt, &beside.record).await?;
                 self.note(&note)?;

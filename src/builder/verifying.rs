@@ -2,12 +2,13 @@
 
 use std::{path::Path, sync::Arc};
 
+use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::{BuildError, Builder, Built, Made};
 use crate::{
     base::{self, BaseError, LayerEntries, Tree},
-    image::{Layer, Manifest, Mismatch, Source, TransferError, platform_of, read_whole},
+    image::{Image, Layer, Manifest, Mismatch, Source, TransferError, platform_of, read_whole},
     oci::{DiffId, Digest, Platform},
     recipe::Base,
     store::Bucket,
@@ -176,44 +177,57 @@ impl Builder {
         checks: &Checks,
         demands: &Demands,
     ) -> Result<Report, BuildError> {
+        let what = (checks, demands);
+        let images = built.index.images.iter().map(|image| self.verify_one(built, image, depth, what));
         let mut report = Report::default();
-        for image in &built.index.images {
-            let note = note_of_report(&image.manifest.descriptor().digest, &checks.wanted, demands);
-            // Whoever wants something started does not want to hear what came of it another time.
-            let may_be_known = !checks.wanted.contains(&Check::Run);
-            if may_be_known
-                && let Some(known) = self.settings.store.note(Bucket::Checks, &note)
-                && let Ok(known) = serde_json::from_slice(&known)
-            {
-                report.extend(known);
-                continue;
-            }
-            let config = serde_json::from_slice(image.config.bytes()).unwrap_or_default();
-            let rows: Vec<_> = built.layers.iter().filter(|row| row.platform == image.platform).collect();
-            let reading = rows.iter().map(|row| match (depth, row.made) {
-                // Our own layers lie in the store, and are noted when they are made.
-                (Depth::Full, _) | (_, Made::Built | Made::Cached) => Reading::Needed,
-                (Depth::Quick, _) => Reading::Known,
-            });
-            let layers = image.layers.iter().cloned().zip(reading).collect();
-            let base = rows.iter().filter(|row| row.made == Made::Base).count();
-            let (platform, manifest) = (image.platform.clone(), image.manifest.clone());
-            let candidate = Candidate { platform, manifest, config, layers, base };
-            if checks.wanted.contains(&Check::Run) {
-                let time = rows.iter().map(|row| row.time).sum();
-                let (what, result) = ("layers".to_owned(), "made".to_owned());
-                report.started.push(Started { platform: image.platform.clone(), what, result, version: None, time });
-            }
-            let found = self.verify_candidate(candidate, checks, demands).await?;
-            // What was not checked may be checked another time.
-            if may_be_known && found.skipped.is_empty() {
-                let text = serde_json::to_vec(&found).unwrap_or_default();
-                let keep = self.settings.store.keep(Bucket::Checks, &note, &text);
-                keep.map_err(|source| BuildError::Base { platform: image.platform.clone(), source: source.into() })?;
-            }
+        for found in try_join_all(images).await? {
             report.extend(found);
         }
         Ok(report.settled(&demands.check.accept))
+    }
+
+    /// Checks one platform's image, or recalls what was found in it.
+    async fn verify_one(
+        &self,
+        built: &Built,
+        image: &Image,
+        depth: Depth,
+        (checks, demands): (&Checks, &Demands),
+    ) -> Result<Report, BuildError> {
+        let note = note_of_report(&image.manifest.descriptor().digest, &checks.wanted, demands);
+        // Whoever wants something started does not want to hear what came of it another time.
+        let may_be_known = !checks.wanted.contains(&Check::Run);
+        if may_be_known
+            && let Some(known) = self.settings.store.note(Bucket::Checks, &note)
+            && let Ok(known) = serde_json::from_slice(&known)
+        {
+            return Ok(known);
+        }
+        let config = serde_json::from_slice(image.config.bytes()).unwrap_or_default();
+        let rows: Vec<_> = built.layers.iter().filter(|row| row.platform == image.platform).collect();
+        let reading = rows.iter().map(|row| match (depth, row.made) {
+            // Our own layers lie in the store, and are noted when they are made.
+            (Depth::Full, _) | (_, Made::Built | Made::Cached) => Reading::Needed,
+            (Depth::Quick, _) => Reading::Known,
+        });
+        let layers = image.layers.iter().cloned().zip(reading).collect();
+        let base = rows.iter().filter(|row| row.made == Made::Base).count();
+        let (platform, manifest) = (image.platform.clone(), image.manifest.clone());
+        let mut report = Report::default();
+        if checks.wanted.contains(&Check::Run) {
+            let time = rows.iter().map(|row| row.time).sum();
+            let (what, result) = ("layers".to_owned(), "made".to_owned());
+            report.started.push(Started { platform: image.platform.clone(), what, result, version: None, time });
+        }
+        let candidate = Candidate { platform, manifest, config, layers, base };
+        report.extend(self.verify_candidate(candidate, checks, demands).await?);
+        // What was not checked may be checked another time.
+        if may_be_known && report.skipped.is_empty() {
+            let text = serde_json::to_vec(&report).unwrap_or_default();
+            let keep = self.settings.store.keep(Bucket::Checks, &note, &text);
+            keep.map_err(|source| BuildError::Base { platform: image.platform.clone(), source: source.into() })?;
+        }
+        Ok(report)
     }
 
     pub(super) async fn verify_candidate(
@@ -230,32 +244,21 @@ impl Builder {
         if wanted.contains(&Check::Image) {
             report.findings.extend(documents);
         }
-        let mut tree = Tree::new();
-        let mut gap = (!readable).then(|| "its documents do not fit together".to_owned());
-        // Where one layer is missing nothing can be told, and the others need not be looked at.
-        let is_missing = |(layer, reading): &(Layer, Reading)| {
-            matches!(reading, Reading::Known) && !base::is_known_layer(&self.settings.store, layer.diff_id)
+        let contents = if readable {
+            self.contents(&platform, &layers, &mut report.findings).await?
+        } else {
+            Err("its documents do not fit together".to_owned())
         };
-        if readable && layers.iter().any(is_missing) {
-            gap = Some(NEVER_READ.to_owned());
-        }
-        let worth_reading = gap.is_none();
-        for (layer, reading) in layers.iter().filter(|_| worth_reading) {
-            match self.entries(layer, *reading).await {
-                Ok(Some(entries)) => tree.merge(entries),
-                Ok(None) => gap = Some(NEVER_READ.to_owned()),
-                Err(error) => {
-                    report.findings.push(about_layer(&platform, layer, error)?);
-                    gap = Some("its layers cannot be read".to_owned());
-                }
+        let contents = match contents {
+            Ok(contents) => contents,
+            Err(reason) => {
+                let skip =
+                    |check: &Check| Skipped { platform: platform.clone(), check: *check, reason: reason.clone() };
+                report.skipped.extend(wanted.iter().map(skip));
+                report.checked.extend(wanted.iter().map(|check| (platform.clone(), *check)));
+                return Ok(report);
             }
-        }
-        if let Some(reason) = gap {
-            let skip = |check: &Check| Skipped { platform: platform.clone(), check: *check, reason: reason.clone() };
-            report.skipped.extend(wanted.iter().map(skip));
-            report.checked.extend(wanted.iter().map(|check| (platform.clone(), *check)));
-            return Ok(report);
-        }
+        };
         let names = layer_names(&config, layers.len());
         let described = names.into_iter().zip(&layers).map(|(name, (layer, _))| {
             let descriptor = layer.blob.descriptor();
@@ -264,6 +267,10 @@ impl Builder {
         let described = described.collect();
         let (files, demanded) = (wanted.clone(), demands.clone());
         let checked = self.compute(move || {
+            let mut tree = Tree::new();
+            for layer in contents {
+                tree.merge(layer);
+            }
             let subject = Subject::new(platform, config, described, tree).over(base_layers);
             let report = verify::check(&subject, &files, &demanded);
             (Arc::new(subject), report)
@@ -274,9 +281,44 @@ impl Builder {
         report.skipped.extend(skipped);
         if wanted.contains(&Check::Run) {
             self.stage("starting", &subject.platform);
-            report.extend(self.start(subject, &layers, checks.limits, demands).await?);
+            report.extend(self.start(Arc::clone(&subject), &layers, checks.limits, demands).await?);
         }
+        // Ten thousands of files: nobody waits until they are forgotten.
+        self.pool.spawn(move || drop(subject));
         Ok(report)
+    }
+
+    /// What each of the layers holds, or why that cannot be told.
+    async fn contents(
+        &self,
+        platform: &Platform,
+        layers: &[(Layer, Reading)],
+        findings: &mut Vec<Finding>,
+    ) -> Result<Result<Vec<LayerEntries>, String>, BuildError> {
+        // Where one layer is missing nothing can be told, and the others need not be looked at.
+        let is_missing = |(layer, reading): &(Layer, Reading)| {
+            matches!(reading, Reading::Known) && !base::is_known_layer(&self.settings.store, layer.diff_id)
+        };
+        if layers.iter().any(is_missing) {
+            return Ok(Err(NEVER_READ.to_owned()));
+        }
+        let known = try_join_all(layers.iter().map(|(layer, reading)| self.known(layer, *reading))).await?;
+        let (mut contents, mut gap) = (Vec::new(), None);
+        for ((layer, reading), known) in layers.iter().zip(known) {
+            let held = match known {
+                Some(known) => Ok(Some(known)),
+                None => self.entries(layer, *reading).await,
+            };
+            match held {
+                Ok(Some(held)) => contents.push(held),
+                Ok(None) => gap = Some(NEVER_READ.to_owned()),
+                Err(error) => {
+                    findings.push(about_layer(platform, layer, error)?);
+                    gap = Some("its layers cannot be read".to_owned());
+                }
+            }
+        }
+        Ok(gap.map_or(Ok(contents), Err))
     }
 
     /// Unpacks an image into a temporary folder, and starts what is asked for in it.
@@ -311,6 +353,15 @@ impl Builder {
         let report = started.await.map_err(|_| BuildError::Worker)?;
         folder.close().map_err(fail)?;
         Ok(report)
+    }
+
+    /// What is known of a layer, unless it shall be read whatever is known.
+    async fn known(&self, layer: &Layer, reading: Reading) -> Result<Option<LayerEntries>, BuildError> {
+        if reading == Reading::Anew {
+            return Ok(None);
+        }
+        let (store, diff_id) = (self.settings.store.clone(), layer.diff_id);
+        self.compute(move || base::known_layer(&store, diff_id)).await
     }
 
     /// What a layer holds; nothing where that is not known and nothing shall be read.

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{error::CliError, session::Session};
 use crate::{
-    builder::{Builder, Built, Destination, RemoteCache},
+    builder::{Builder, Built, Destination, Holder, RemoteCache},
     hint::Advise as _,
     image::Delivery,
     oci::Reference,
@@ -76,10 +76,10 @@ impl Remote {
         deliveries: &[(&Destination, Delivery)],
     ) -> Result<(), CliError> {
         let names = deliveries.iter().filter_map(|(destination, _)| destination.reference().cloned());
-        self.tell_of((session, builder), built, &names.collect::<Vec<_>>()).await
+        self.tell_of((session, builder), built, Holder::Whole(&names.collect::<Vec<_>>())).await
     }
 
-    /// The same of what lies under `names`.
+    /// The same of what `holder` is.
     ///
     /// # Errors
     /// When a repository of `--cache-to` cannot be told.
@@ -87,9 +87,9 @@ impl Remote {
         &self,
         (session, builder): (&Session, &Builder),
         built: &Built,
-        names: &[Reference],
+        holder: Holder<'_>,
     ) -> Result<(), CliError> {
-        match builder.record(built, names).await {
+        match builder.record(built, holder).await {
             Err(error) if self.cache_to.is_empty() => {
                 let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
                 session.note(&format!("other builds are not told of the layers: {error}{hint}"));

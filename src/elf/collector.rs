@@ -19,8 +19,8 @@ const WHOLE: u64 = 1 << 20;
 pub const MEMORY_LIMIT: u64 = plan::MOST;
 /// Before the program headers are known, everything is held.
 const START: u64 = 4096;
-/// Longer memory is given back after a file.
-const SPARE: usize = 16 << 20;
+/// Most memory that is kept from one file for the next: asking for it anew costs more than copying into it.
+const SPARE: usize = 104 << 20;
 /// How often a file is read again at most: for program headers, dynamic section, hash table, the others.
 const ROUNDS: usize = 4;
 
@@ -186,11 +186,16 @@ impl Collector {
             bytes.clear();
             self.spare.push(bytes);
         }
-        self.spare.retain(|spare| spare.capacity() <= SPARE);
         // The longest last, to be taken first.
         self.spare.sort_by_key(Vec::capacity);
         let extra = self.spare.len().saturating_sub(4);
         self.spare.drain(..extra);
+        let mut room = SPARE;
+        self.spare.retain(|spare| {
+            let left = room.checked_sub(spare.capacity());
+            room = left.unwrap_or(room);
+            left.is_some()
+        });
     }
 
     fn held(&self) -> Held<'_> {

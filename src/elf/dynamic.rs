@@ -29,6 +29,14 @@ pub(super) struct Table<'a> {
     pub(super) bytes: &'a [u8],
 }
 
+impl Table<'_> {
+    /// Words of 32 bits.
+    pub(super) fn longs(&self) -> impl Iterator<Item = u32> {
+        let longs = |bytes: &[u8]| self.numbers.long(bytes, 0);
+        self.bytes.chunks_exact(4).filter_map(longs)
+    }
+}
+
 /// The string table, of which so much may still be copied.
 pub(super) struct Names<'a> {
     bytes: &'a [u8],
@@ -168,7 +176,7 @@ struct Tables<'f, 'a> {
     file: &'f File<'f, 'a>,
     strings: &'a [u8],
     symbols: Table<'a>,
-    hashes: Hashes<'a>,
+    hashes: Hashes,
     needed_versions: Table<'a>,
     defined_versions: Table<'a>,
 }
@@ -237,7 +245,7 @@ impl<'a> File<'_, 'a> {
     }
 
     /// How many symbols there are, if the hash table says so, and what else it says.
-    fn counted(&self, hash: &'a [u8]) -> Result<(Option<u64>, Hashes<'a>), Malformed> {
+    fn counted(&self, hash: &[u8]) -> Result<(Option<u64>, Hashes), Malformed> {
         let table = Table { numbers: self.numbers, bytes: hash };
         if hash.is_empty() {
             Ok((None, Hashes::default()))

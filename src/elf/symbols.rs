@@ -63,14 +63,13 @@ impl Names {
     }
 }
 
-/// The hash of a symbol's name that `DT_GNU_HASH` has of each that is defined, its lowest bit set: that one marks
-/// the end of a chain there. A name that is missing is taken for another one that is loaded with it once in two
-/// thousand times where these are a million.
+/// The hash of a symbol's name, as in `DT_GNU_HASH`. A name that is missing is taken for another one that is loaded
+/// with it once in four thousand times, where these are a million.
 ///
 /// Source: glibc's `elf/dl-new-hash.h`.
 #[must_use]
 pub fn symbol_hash(name: &[u8]) -> u32 {
-    name.iter().fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte))) | 1
+    name.iter().fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte)))
 }
 
 /// What the symbol table says: whether there is a module's entry point, and the symbols if asked for. `hashes`
@@ -78,18 +77,21 @@ pub fn symbol_hash(name: &[u8]) -> u32 {
 pub(super) fn read(
     table: Table<'_>,
     strings: &[u8],
-    hashes: &Hashes<'_>,
+    hashes: &Hashes,
     detail: Detail,
 ) -> Result<(bool, Symbols), Malformed> {
     let Table { numbers, bytes } = table;
     let (mut module, mut symbols, mut budget) = (false, Symbols::default(), NAMES_LIMIT);
+    // Looking at half a million names, each somewhere else, takes longer than looking for one everywhere.
+    let may_be_module = memchr::memmem::find(strings, b"PyInit").is_some();
     for (number, symbol) in bytes.chunks_exact(entry_size(numbers)).enumerate().skip(1) {
         let entry = Entry::read(numbers, symbol).ok_or(Malformed::Symbols)?;
         if !entry.is_visible() {
             continue;
         }
         let name = usize::try_from(entry.name).ok().and_then(|name| strings.get(name..)).ok_or(Malformed::Symbols)?;
-        module |= entry.is_defined() && (name.starts_with(b"PyInit_") || name.starts_with(b"PyInitU_"));
+        module |=
+            may_be_module && entry.is_defined() && (name.starts_with(b"PyInit_") || name.starts_with(b"PyInitU_"));
         if detail == Detail::Linking || !entry.is_defined() && !entry.must_be_found() {
             continue;
         }
@@ -153,44 +155,78 @@ pub(super) fn count_by_hash(table: Table<'_>) -> Option<u64> {
 
 /// What `DT_GNU_HASH` tells, if there is one.
 #[derive(Default)]
-pub(super) struct Hashes<'a> {
+pub(super) struct Hashes {
     /// The first symbol with a hash.
     first: usize,
-    /// A hash for each.
-    chains: Option<Table<'a>>,
+    /// The hash of each; 0 where it is not known.
+    known: Vec<u32>,
     /// How many symbols there are; nothing where none has a hash.
     pub(super) count: Option<u64>,
 }
 
-impl<'a> Hashes<'a> {
+impl Hashes {
     /// Reads the table.
-    pub(super) fn read(table: Table<'a>) -> Result<Self, Malformed> {
+    pub(super) fn read(table: Table<'_>) -> Result<Self, Malformed> {
         let Table { numbers, bytes } = table;
         let long = |at: usize| numbers.long(bytes, at).ok_or(Malformed::Symbols);
         let place = |number: u32, size: usize| {
             usize::try_from(number).ok().and_then(|number| number.checked_mul(size)).ok_or(Malformed::Symbols)
         };
-        let first = long(4)?;
+        let (count, first) = (long(0)?, long(4)?);
         let buckets = 16 + place(long(8)?, numbers.word())?;
-        let chains = buckets.checked_add(place(long(0)?, 4)?).ok_or(Malformed::Symbols)?;
-        let buckets = bytes.get(buckets..chains).ok_or(Malformed::Symbols)?;
-        let last = buckets.chunks_exact(4).filter_map(|bucket| numbers.long(bucket, 0)).max().unwrap_or_default();
+        let chains = buckets.checked_add(place(count, 4)?).ok_or(Malformed::Symbols)?;
+        let buckets = Table { numbers, bytes: bytes.get(buckets..chains).ok_or(Malformed::Symbols)? };
+        let last = buckets.longs().max().unwrap_or_default();
         if last < first || last == 0 {
             return Ok(Self::default());
         }
-        let chains = bytes.get(chains..).ok_or(Malformed::Symbols)?;
+        let chains = Table { numbers, bytes: bytes.get(chains..).ok_or(Malformed::Symbols)? };
         // The chain of the last bucket ends with the last symbol, which has the lowest bit set.
-        let chain = chains.get(place(last - first, 4)?..).ok_or(Malformed::Symbols)?;
-        let more = chain.chunks_exact(4).position(|hash| numbers.long(hash, 0).is_some_and(|hash| hash & 1 == 1));
-        let count = u64::from(last) + more.ok_or(Malformed::Symbols)? as u64 + 1;
+        let start = usize::try_from(last - first).map_err(|_| Malformed::Symbols)?;
+        let more = chains.longs().skip(start).position(|hash| hash & 1 == 1).ok_or(Malformed::Symbols)?;
+        let end = start + more + 1;
+        let mut known: Vec<u32> = chains.longs().take(end).collect();
+        complete(&mut known, buckets, count, first);
         let first = usize::try_from(first).map_err(|_| Malformed::Symbols)?;
-        Ok(Self { first, chains: Some(Table { numbers, bytes: chains }), count: Some(count) })
+        Ok(Self { first, known, count: Some((first + end) as u64) })
     }
 
     /// [`symbol_hash`] of the symbol with this number.
     fn get(&self, number: usize) -> Option<u32> {
-        let Table { numbers, bytes } = self.chains?;
-        let hash = numbers.long(bytes, number.checked_sub(self.first)?.checked_mul(4)?)?;
-        Some(hash | 1)
+        self.known.get(number.checked_sub(self.first)?).copied().filter(|hash| *hash != 0)
+    }
+}
+
+/// In a chain the lowest bit of a hash says whether it ends there. Which bit the hash had, its bucket tells: the
+/// hash modulo the count of buckets. Of hashes that are in no chain, or in a single bucket, nothing is known.
+fn complete(hashes: &mut [u32], buckets: Table<'_>, count: u32, first: u32) {
+    let mut ahead = 0;
+    for (bucket, start) in (0_u32..).zip(buckets.longs()) {
+        let start = start.checked_sub(first).and_then(|start| usize::try_from(start).ok());
+        // Linkers lay the chains down in the order of their buckets: whatever is not so is not trusted.
+        let Some(start) = start.filter(|start| *start >= ahead && count > 1) else { continue };
+        let start = start.min(hashes.len());
+        hashes[ahead..start].fill(0);
+        ahead = start;
+        for hash in hashes.iter_mut().skip(start) {
+            let is_last = *hash & 1 == 1;
+            let even = *hash & !1;
+            let rest = even % count;
+            let odd = if rest + 1 == count { 0 } else { rest + 1 };
+            *hash = if rest == bucket {
+                even
+            } else if odd == bucket {
+                even | 1
+            } else {
+                0
+            };
+            ahead += 1;
+            if is_last {
+                break;
+            }
+        }
+    }
+    if let Some(rest) = hashes.get_mut(ahead..) {
+        rest.fill(0);
     }
 }

@@ -43,18 +43,17 @@ impl Record {
         let text = std::str::from_utf8(bytes)
             .map_err(|_| PythonError::Record { line: 1, reason: "it is not UTF-8".to_owned() })?;
         let mut entries = Vec::new();
-        for (line, row) in rows(text)? {
-            let fail = |reason: &str| PythonError::Record { line, reason: reason.to_owned() };
-            match &row[..] {
-                [] => {}
-                [only] if only.is_empty() => {}
-                [path, hash, size] => entries.push(RecordEntry {
-                    path: path.clone(),
-                    sha256: read_hash(hash).map_err(fail)?,
-                    size: read_size(size).map_err(fail)?,
-                }),
-                _ => return Err(fail("it does not have three fields")),
+        if text.contains('"') {
+            for (line, row) in rows(text)? {
+                let row: Vec<&str> = row.iter().map(String::as_str).collect();
+                entries.extend(read_row(line, &row)?);
             }
+            return Ok(Self { entries });
+        }
+        // Nothing is quoted: nearly always so, and images have ten thousands of lines.
+        for (number, line) in text.lines().enumerate() {
+            let row: Vec<&str> = line.split(',').collect();
+            entries.extend(read_row(number + 1, &row)?);
         }
         Ok(Self { entries })
     }
@@ -74,6 +73,20 @@ impl Record {
             text.push('\n');
         }
         text
+    }
+}
+
+/// One line; nothing for an empty one.
+fn read_row(line: usize, row: &[&str]) -> Result<Option<RecordEntry>, PythonError> {
+    let fail = |reason: &str| PythonError::Record { line, reason: reason.to_owned() };
+    match row {
+        [] | [""] => Ok(None),
+        [path, hash, size] => Ok(Some(RecordEntry {
+            path: (*path).to_owned(),
+            sha256: read_hash(hash).map_err(fail)?,
+            size: read_size(size).map_err(fail)?,
+        })),
+        _ => Err(fail("it does not have three fields")),
     }
 }
 
@@ -145,6 +158,34 @@ fn rows(text: &str) -> Result<Vec<Row>, PythonError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_quoted_is_read_the_same_faster() {
+        let check = |text: &str| {
+            let slow: Result<Vec<_>, _> = rows(text)
+                .unwrap()
+                .into_iter()
+                .map(|(line, row)| read_row(line, &row.iter().map(String::as_str).collect::<Vec<_>>()))
+                .collect();
+            let slow = slow.map(|entries| Record { entries: entries.into_iter().flatten().collect() });
+            assert_eq!(Record::parse(text.as_bytes()), slow, "{text:?}");
+        };
+        for text in [
+            "",
+            "\n",
+            "a,,\n",
+            "a,,",
+            "a,,\r\nb,,7\r\n",
+            "a,,\n\n\r\nb,,1",
+            "a\rb,,2\n",
+            "a,b\n",
+            "a,,\nb\n",
+            "a,,x",
+            "a,md5=1,2",
+        ] {
+            check(text);
+        }
+    }
 
     const EMPTY: &str = "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
 

@@ -4,7 +4,8 @@
 //! ```text
 //! tag ww1-<64 hex>    a layer: the record of the layer with this key
 //! tag wwc1-<64 hex>   a check: what came of holding the wheels of one image against each other
-//! tag wwr1-<64 hex>   a receipt: which of both an image uses that was pushed under one name
+//! tag wwr1-<64 hex>   a receipt: which of both an image uses that was pushed under one name, or one platform's
+//!                     part of it that a shard made
 //! ```
 //!
 //! Each is an ordinary image manifest with an ordinary config, which every registry takes and for which it
@@ -212,7 +213,7 @@ pub async fn write_check(
     Ok(Written::New)
 }
 
-/// Writes a receipt into `place`, over an older one for the same name.
+/// Writes a receipt into `place`, over an older one for the same name and part.
 ///
 /// # Errors
 /// When the registry cannot be reached or refuses it.
@@ -221,7 +222,7 @@ pub async fn write_receipt(
     receipt: &Receipt,
     beside: &LayerRecord,
 ) -> Result<Written, RegistryError> {
-    let (manifest, tag) = (receipt.to_manifest(beside), Receipt::tag(&receipt.name));
+    let (manifest, tag) = (receipt.to_manifest(beside), receipt.tag());
     if place.tagged(&tag).await?.is_some_and(|found| found.bytes() == manifest.bytes()) {
         return Ok(Written::There);
     }

@@ -19,6 +19,10 @@ pub struct RemotePruned {
 /// Removes from `place` the receipts of images that `is_there` knows to be gone, and the records and checks
 /// that no other receipt names. What has no receipt at all yet is newer than the list and stays.
 ///
+/// The receipts of shards are in the name of the image that their parts are joined to, so they go with that image,
+/// and make room for those of its next build. Before the first joining the name is not there yet: who prunes then
+/// makes the shards' layers be made once more, and nothing else.
+///
 /// Receipts are written before the records they name; tags are listed here before receipts are read. So no
 /// record that is written meanwhile is taken for one that nobody needs.
 ///

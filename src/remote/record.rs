@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{SigningKey, TrustedKeys};
 use crate::{
     image::{BlobSource as _, Manifest, Memory},
-    oci::{Descriptor, DiffId, Digest, MediaType, canonical_json},
+    oci::{Descriptor, DiffId, Digest, MediaType, Platform, canonical_json},
 };
 
 const LAYER: &str = "application/vnd.wheelwright.layer.v1";
@@ -19,6 +19,7 @@ const DIFF_ID: &str = "dev.wheelwright.diff-id";
 const WARNINGS: &str = "dev.wheelwright.warnings";
 const NAME: &str = "dev.wheelwright.name";
 const USES: &str = "dev.wheelwright.uses";
+const PART: &str = "dev.wheelwright.part";
 const SIGNATURE: &str = "dev.wheelwright.signature";
 
 /// Which layer has a key.
@@ -46,6 +47,8 @@ pub struct Check {
 pub struct Receipt {
     /// `HOST/REPOSITORY:TAG` of the image.
     pub name: String,
+    /// The platform, where the receipt is of one machine's part of the image, and other machines leave others.
+    pub part: Option<Platform>,
     /// Tags of records and checks.
     pub uses: BTreeSet<String>,
 }
@@ -164,10 +167,11 @@ impl Check {
 }
 
 impl Receipt {
-    /// The tag of the receipt for the image with this name.
+    /// Its tag: there is one receipt for each name, and one for each platform of it that a machine made apart.
     #[must_use]
-    pub fn tag(name: &str) -> String {
-        format!("wwr1-{}", Digest::of(name.as_bytes()).hex())
+    pub fn tag(&self) -> String {
+        let subject = self.part.as_ref().map_or_else(|| self.name.clone(), |part| format!("{} {part}", self.name));
+        format!("wwr1-{}", Digest::of(subject.as_bytes()).hex())
     }
 
     /// Reads a receipt.
@@ -177,14 +181,17 @@ impl Receipt {
     pub fn read(manifest: &Manifest) -> Result<Self, Unfit> {
         let name = annotation(manifest, RECEIPT, NAME)?.to_owned();
         let uses = annotation(manifest, RECEIPT, USES)?.split_whitespace().map(str::to_owned).collect();
-        Ok(Self { name, uses })
+        let part = annotation(manifest, RECEIPT, PART).ok().map(str::parse).transpose();
+        let part = part.map_err(|_| Unfit::Malformed("it is of no platform"))?;
+        Ok(Self { name, part, uses })
     }
 
     /// The receipt as a manifest, whose layer is that of the record `beside` it.
     #[must_use]
     pub fn to_manifest(&self, beside: &LayerRecord) -> Manifest {
         let uses = self.uses.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-        beside.manifest(RECEIPT, &BTreeMap::from([(NAME, self.name.clone()), (USES, uses)]))
+        let part = self.part.as_ref().map(|part| (PART, part.to_string()));
+        beside.manifest(RECEIPT, &[(NAME, self.name.clone()), (USES, uses)].into_iter().chain(part).collect())
     }
 }
 
@@ -301,8 +308,14 @@ mod tests {
     #[test]
     fn receipts_are_read_back() {
         let uses = ["ww1-a", "wwc1-b"].map(str::to_owned).into();
-        let receipt = Receipt { name: "h.example/app:1".to_owned(), uses };
-        assert_eq!(Receipt::read(&receipt.to_manifest(&record())), Ok(receipt));
+        let whole = Receipt { name: "h.example/app:1".to_owned(), part: None, uses };
+        let part = |platform: &str| Receipt { part: Some(platform.parse().unwrap()), ..whole.clone() };
+        let receipts = [whole.clone(), part("linux/amd64"), part("linux/arm64")];
+        let tags: BTreeSet<String> = receipts.iter().map(Receipt::tag).collect();
+        assert_eq!(tags.len(), receipts.len());
+        for receipt in receipts {
+            assert_eq!(Receipt::read(&receipt.to_manifest(&record())), Ok(receipt));
+        }
         assert!(Receipt::read(&record().to_manifest(None)).is_err());
     }
 }

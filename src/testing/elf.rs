@@ -3,6 +3,8 @@
 
 /// Where the file lies in memory.
 const BASE: u64 = 0x1_0000;
+/// How many buckets a `DT_GNU_HASH` has.
+const BUCKETS: u32 = 3;
 
 /// A shared library, or a program, under construction: 64 bits, little-endian, for x86-64.
 #[derive(Clone, Debug)]
@@ -163,7 +165,7 @@ impl Library {
     #[must_use]
     pub fn gnu_hash(mut self) -> Self {
         self.gnu_hash = true;
-        self.symbols.sort_by_key(|(_, _, section)| *section);
+        self.symbols.sort_by_key(|(name, _, section)| if *section == 0 { 0 } else { 1 + gnu_hash(name) % BUCKETS });
         self
     }
 
@@ -250,7 +252,7 @@ impl Library {
 }
 
 impl Library {
-    /// One chain is enough for what is counted, or looked up by number.
+    /// One chain is enough for what is only counted.
     fn write_hashes(&self, file: &mut Writer) {
         let long = |number: usize| u32::try_from(number).unwrap_or_default();
         if !self.gnu_hash {
@@ -261,15 +263,23 @@ impl Library {
         let defined: Vec<&str> =
             self.symbols.iter().filter(|(_, _, section)| *section != 0).map(|(name, ..)| name.as_str()).collect();
         let first = long(self.symbols.len() - defined.len() + 1);
-        // A bucket, the first symbol, a word of the filter, its shift.
-        [1, first, 1, 0].iter().for_each(|word| file.long(*word));
+        // Buckets, the first symbol, a word of the filter, its shift.
+        [BUCKETS, first, 1, 0].iter().for_each(|word| file.long(*word));
         file.word(u64::MAX);
-        file.long(if defined.is_empty() { 0 } else { first });
-        for (position, name) in (1..).zip(&defined) {
-            let hash = name.bytes().fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(byte)));
-            file.long(if position == defined.len() { hash | 1 } else { hash & !1 });
+        let hashes: Vec<u32> = defined.iter().map(|name| gnu_hash(name)).collect();
+        for bucket in 0..BUCKETS {
+            let start = hashes.iter().position(|hash| hash % BUCKETS == bucket);
+            file.long(start.map_or(0, |start| first + long(start)));
+        }
+        for (position, hash) in (1..).zip(&hashes) {
+            let is_last = hashes.get(position).is_none_or(|next| next % BUCKETS != hash % BUCKETS);
+            file.long(if is_last { hash | 1 } else { hash & !1 });
         }
     }
+}
+
+fn gnu_hash(name: &str) -> u32 {
+    name.bytes().fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(byte)))
 }
 
 struct Names(Vec<u8>);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Owner;
 use crate::{
     base::{Evidence, Kind, Node, Tree},
-    python::Record,
+    python::{PythonError, Record},
 };
 
 /// Where dpkg keeps a list of each package's files, and where images without dpkg keep checksums.
@@ -15,7 +15,11 @@ const DPKG_SUMS: &str = "var/lib/dpkg/status.d/";
 /// The owners of an image's files, by path without a leading slash.
 #[derive(Clone, Debug, Default)]
 pub struct Owners {
-    by_path: BTreeMap<String, Owner>,
+    all: Vec<Owner>,
+    /// Numbers of `all`.
+    by_path: BTreeMap<String, usize>,
+    /// The lists of distributions, by their paths, as far as they can be read.
+    records: BTreeMap<String, Result<Record, PythonError>>,
 }
 
 impl Owners {
@@ -30,7 +34,11 @@ impl Owners {
             } else if let Some(name) = path.strip_prefix(DPKG_SUMS).and_then(|name| name.strip_suffix(".md5sums")) {
                 owners.add_package(tree, name, text.lines().filter_map(|line| Some(line.split_once("  ")?.1)));
             } else if let Some((site, info)) = path.strip_suffix("/RECORD").and_then(|folder| folder.rsplit_once('/')) {
-                owners.add_distribution(tree, site, info, text.as_bytes());
+                let record = Record::parse(text.as_bytes());
+                if let Ok(record) = &record {
+                    owners.add_distribution(tree, site, info, record);
+                }
+                owners.records.insert(path.to_owned(), record);
             }
         }
         owners
@@ -39,30 +47,46 @@ impl Owners {
     /// The owner of the file at `path`, which leads through no symbolic link.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Owner> {
-        self.by_path.get(path)
+        self.by_path.get(path).map(|number| &self.all[*number])
+    }
+
+    /// The RECORD at `path`, which leads through no symbolic link, or why it cannot be read.
+    #[must_use]
+    pub fn record(&self, path: &str) -> Option<Result<&Record, &PythonError>> {
+        self.records.get(path).map(Result::as_ref)
+    }
+
+    fn add(&mut self, owner: Owner) -> usize {
+        self.all.push(owner);
+        self.all.len() - 1
     }
 
     fn add_package<'a>(&mut self, tree: &Tree, name: &str, paths: impl Iterator<Item = &'a str>) {
         let name = name.split_once(':').map_or(name, |(name, _)| name);
+        let owner = self.add(Owner::Package(name.to_owned()));
         let mut places = Places::new(tree);
         for path in paths {
             // Lists name paths as they were before /bin, /lib and /sbin became links.
             if let Some((path, node)) = places.find(path)
                 && node.kind != Kind::Directory
             {
-                self.by_path.entry(path).or_insert_with(|| Owner::Package(name.to_owned()));
+                self.by_path.entry(path).or_insert(owner);
             }
         }
     }
 
-    fn add_distribution(&mut self, tree: &Tree, site: &str, info: &str, record: &[u8]) {
+    fn add_distribution(&mut self, tree: &Tree, site: &str, info: &str, record: &Record) {
         let Some(stem) = info.strip_suffix(".dist-info") else { return };
         let name = stem.split_once('-').map_or_else(|| stem.to_owned(), |(name, version)| format!("{name} {version}"));
+        let owner = self.add(Owner::Wheel(name));
         let mut places = Places::new(tree);
-        for entry in Record::parse(record).map(|record| record.entries).unwrap_or_default() {
-            let path = if entry.path.starts_with('/') { entry.path } else { format!("{site}/{}", entry.path) };
-            if let Some((path, _)) = places.find(&path) {
-                self.by_path.insert(path, Owner::Wheel(name.clone()));
+        for entry in &record.entries {
+            let found = match entry.path.strip_prefix('/') {
+                Some(path) => places.find(path),
+                None => places.find(&format!("{site}/{}", entry.path)),
+            };
+            if let Some((path, _)) = found {
+                self.by_path.insert(path, owner);
             }
         }
     }
@@ -83,6 +107,10 @@ impl<'t> Places<'t> {
     /// What stands at `path`, links on the way followed.
     fn find(&mut self, path: &str) -> Option<(String, &'t Node)> {
         let path = path.trim_matches('/');
+        // Nearly always no link is on the way.
+        if let Some(node) = self.tree.node(path) {
+            return Some((path.to_owned(), node));
+        }
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         if self.folder.0 != parent {
             self.folder = (parent.to_owned(), self.tree.walk_to(parent));

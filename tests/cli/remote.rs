@@ -171,3 +171,34 @@ async fn records_that_no_image_needs_are_pruned() {
     let other = elsewhere(&bench);
     digest(&other.run(&format!("build app.toml --locked --progress off --push {host}/app:2")));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_of_shards_go_with_the_image_that_they_become() {
+    let world = World::new().await;
+    put_base(&world, 50_000).await;
+    let host = world.host();
+    let bench = project(&host);
+    let succeed = |line: &str| {
+        let run = bench.run(line);
+        assert_eq!(run.code, Some(0), "{run}");
+        run.stdout
+    };
+    let prune = |expect: &str| assert_eq!(succeed(&format!("cache prune --remote {host}/app")), expect);
+    for (edition, pruned) in
+        [(0, "removed 0 records of layers; 2 left\n"), (1, "removed 2 records of layers; 2 left\n")]
+    {
+        super::workshop::edit(&bench, &host, edition);
+        succeed("lock app.toml --progress off");
+        for shard in 1..=2 {
+            succeed(&format!("build app.toml --progress off --push {host}/app:1 --shard {shard}/2"));
+        }
+        succeed(&format!("index create {host}/app:1 --of app.toml"));
+        prune(pruned);
+    }
+    let receipts = tags(&world, "app:1").into_iter().filter(|tag| tag.starts_with("wwr1-")).count();
+    assert_eq!(receipts, 2, "one of each platform");
+    let repository = client().to_write(&world.reference("app:1")).unwrap();
+    let whole = repository.pointed_to("1").await.unwrap().unwrap();
+    repository.delete(&whole).await.unwrap();
+    prune("removed 2 records of layers; 0 left\n");
+}

@@ -11,7 +11,7 @@ use super::{
     pushes, settings,
 };
 use crate::{
-    builder::{Builder, Destination},
+    builder::{Builder, Destination, Holder},
     cli::{
         Outcome, args,
         error::CliError,
@@ -126,7 +126,8 @@ async fn make(
                     digest: image.manifest.descriptor().digest,
                 });
             }
-            arguments.remote.tell_of((session, &builder), &built, std::slice::from_ref(&place)).await?;
+            let holder = Holder::Part(whole, &part.platform);
+            arguments.remote.tell_of((session, &builder), &built, holder).await?;
         }
     }
     Ok(rows)

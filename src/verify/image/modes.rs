@@ -60,8 +60,8 @@ fn common_folder(paths: &[String]) -> String {
 /// What no package brought, and the lowest layer neither, which is the system's own.
 fn set_id(subject: &Subject) -> Vec<Finding> {
     let added = subject.tree.iter().filter(|(path, node)| {
-        let of_system = matches!(subject.owners.find(path), Some(Owner::Package(_)));
-        node.kind == Kind::File && node.mode & SET_ID != 0 && node.layer > 0 && !of_system
+        let of_system = || matches!(subject.owners.find(path), Some(Owner::Package(_)));
+        node.kind == Kind::File && node.mode & SET_ID != 0 && node.layer > 0 && !of_system()
     });
     let finding = |(path, node): (&str, &Node)| {
         let user = if node.uid == 0 { "root".to_owned() } else { format!("user {}", node.uid) };

@@ -39,7 +39,7 @@ pub(super) fn loaded<'a>(folders: &Folders<'a>, owners: &Owners) -> BTreeSet<&'a
     };
     let candidates: BTreeMap<&Owner, &str> =
         shares.into_iter().filter_map(|(owner, share)| Some((owner, only(share)?))).collect();
-    let loaders = if candidates.is_empty() { BTreeSet::new() } else { with_loaders(folders.tree, owners) };
+    let loaders = if candidates.is_empty() { BTreeSet::new() } else { with_loaders(folders.tree, owners, &candidates) };
     candidates.into_iter().filter(|(owner, _)| loaders.contains(owner)).map(|(_, path)| path).collect()
 }
 
@@ -51,12 +51,17 @@ fn is_needed(path: &str, elf: &Elf, libraries: &[(&str, &Elf)]) -> bool {
     needed.any(|needed| needed == name || needed == soname)
 }
 
-/// The distributions of which a module imports what loads libraries.
-fn with_loaders<'o>(tree: &Tree, owners: &'o Owners) -> BTreeSet<&'o Owner> {
-    let loads = |evidence: &Evidence| match evidence {
-        Evidence::Module(source) => source.imports.iter().any(|import| LOADERS.contains(&import.module.as_str())),
-        _ => false,
-    };
-    let modules = tree.iter().filter(|(_, node)| node.evidence.as_deref().is_some_and(loads));
-    modules.filter_map(|(path, _)| owners.find(path)).collect()
+/// Those of `candidates` of which a module imports what loads libraries.
+fn with_loaders<'o>(tree: &Tree, owners: &'o Owners, candidates: &BTreeMap<&Owner, &str>) -> BTreeSet<&'o Owner> {
+    let mut found = BTreeSet::new();
+    for (path, node) in tree.iter() {
+        let Some(Evidence::Module(source)) = node.evidence.as_deref() else { continue };
+        // The modules of all others need not be looked into.
+        let Some(owner) = owners.find(path).filter(|owner| candidates.contains_key(owner)) else { continue };
+        let loads = || source.get().imports.iter().any(|import| LOADERS.contains(&import.module.as_str()));
+        if !found.contains(owner) && loads() {
+            found.insert(owner);
+        }
+    }
+    found
 }

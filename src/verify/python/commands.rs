@@ -32,7 +32,7 @@ fn judge(view: &View<'_>, distribution: &Distribution<'_>, command: &EntryPoint)
                     .hinted("install a version of the distribution that has it, or what it is an extra of"),
             )
         }
-        Resolution::Found(found) if found.source.is_some_and(|source| !source.may_bind(first)) => {
+        Resolution::Found(found) if found.source.is_some_and(|source| !source.get().may_bind(first)) => {
             let below = found.is_package()
                 && matches!(view.modules.resolve(&format!("{module}.{first}")), Resolution::Found(_));
             let message = format!("the command `{name}` calls `{attribute}` of `{module}`, which does not define it");

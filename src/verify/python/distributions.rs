@@ -17,7 +17,7 @@ pub(super) struct Distribution<'a> {
     pub(super) site: String,
     /// Its metadata, file or folder, without a leading slash.
     pub(super) info: String,
-    pub(super) record: Option<Record>,
+    pub(super) record: Option<&'a Record>,
     pub(super) commands: EntryPoints,
     pub(super) owner: Owner,
     /// The layer that brought its metadata.
@@ -91,8 +91,8 @@ fn read<'a>(
         findings.push(finding.at(&format!("{info}/{file}")).of(owner.clone()));
     };
     let text = |file: &str| text(tree, &format!("{info}/{file}"));
-    let record = text("RECORD")
-        .and_then(|text| Record::parse(text.as_bytes()).map_err(|error| malformed("RECORD", &error)).ok());
+    let record = tree.find(&format!("{info}/RECORD")).and_then(|(place, _)| subject.owners.record(&place));
+    let record = record.and_then(|record| record.map_err(|error| malformed("RECORD", error)).ok());
     let commands = text("entry_points.txt").and_then(|text| {
         EntryPoints::parse(text.as_bytes()).map_err(|error| malformed("entry_points.txt", &error)).ok()
     });

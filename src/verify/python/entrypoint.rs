@@ -88,7 +88,7 @@ pub(super) fn script(view: &View<'_>) -> Vec<Finding> {
                     Some(Evidence::Module(source)) => {
                         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
                         let modules = view.modules.starting_in(folder);
-                        findings(view, &Walk::new(&modules).follow_script(&path, source))
+                        findings(view, &Walk::new(&modules).follow_script(&path, source.get()))
                     }
                     _ => Vec::new(),
                 },

@@ -90,7 +90,7 @@ impl<'m, 'a> Walk<'m, 'a> {
         while let Some((name, found)) = self.queue.pop_front() {
             let Some(source) = found.source else { continue };
             let package = package_of(&name, found.is_package());
-            for import in &source.imports {
+            for import in &source.get().imports {
                 self.import(import, &found.path, &name, &package);
             }
         }

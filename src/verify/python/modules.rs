@@ -1,12 +1,13 @@
 //! Modules found as the image's interpreter would find them.
 
+use std::{cell::RefCell, collections::BTreeMap};
+
 use super::{
     abi::{Abi, Fit},
     distributions::text,
 };
 use crate::{
-    base::{Evidence, Kind, Python},
-    python::ModuleSource,
+    base::{Evidence, Kind, NotedSource, Python},
     verify::Subject,
 };
 
@@ -137,10 +138,12 @@ pub(super) struct Modules<'a> {
     library: Option<String>,
     /// Whether code of `.pth` files may find modules anywhere.
     has_finders: bool,
+    /// What became of each search: packages import the same modules again and again.
+    known: RefCell<BTreeMap<String, Resolution<'a>>>,
 }
 
 /// What became of the search for a module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Resolution<'a> {
     Found(Found<'a>),
     /// It is part of the interpreter or its standard library.
@@ -157,7 +160,7 @@ pub(super) struct Found<'a> {
     /// Its file, without a leading slash; the folder of a namespace package.
     pub(super) path: String,
     /// What its source does, where it was read.
-    pub(super) source: Option<&'a ModuleSource>,
+    pub(super) source: Option<&'a NotedSource>,
     /// The folders of a package; none for a plain module.
     folders: Vec<String>,
 }
@@ -178,6 +181,7 @@ impl<'a> Modules<'a> {
             roots: Vec::new(),
             library: tree.walk_to(&python.library),
             has_finders: false,
+            known: RefCell::default(),
         };
         for folder in
             environment(subject, "PYTHONPATH").unwrap_or_default().split(':').filter(|path| path.starts_with('/'))
@@ -205,33 +209,45 @@ impl<'a> Modules<'a> {
         let mut roots: Vec<String> = self.subject.tree.walk_to(folder).into_iter().collect();
         roots.extend(self.roots.iter().cloned());
         let (abi, sites, library) = (self.abi.clone(), self.sites.clone(), self.library.clone());
-        Modules { subject: self.subject, abi, sites, roots, library, has_finders: self.has_finders }
+        let known = RefCell::default();
+        Modules { subject: self.subject, abi, sites, roots, library, has_finders: self.has_finders, known }
     }
 
     /// Looks for a dotted module.
     pub(super) fn resolve(&self, module: &str) -> Resolution<'a> {
-        let mut parts = module.split('.');
-        let top = parts.next().unwrap_or_default();
-        let Some(mut found) = self.search(&self.roots, top) else {
-            return match () {
-                () if BUILT_IN.contains(&top) => Resolution::Standard,
-                () if self.has_finders => Resolution::Unknown,
-                () => Resolution::Missing,
-            };
+        if let Some(known) = self.known.borrow().get(module) {
+            return known.clone();
+        }
+        let resolved = match module.rsplit_once('.') {
+            None => self.top(module),
+            Some((package, name)) => match self.resolve(package) {
+                Resolution::Found(found) => self.inner(&found, name),
+                // What is not there has nothing in it, and of what nobody knows nobody knows that either.
+                other => other,
+            },
         };
-        if self.is_standard(&found.path) {
-            return Resolution::Standard;
+        self.known.borrow_mut().insert(module.to_owned(), resolved.clone());
+        resolved
+    }
+
+    fn top(&self, name: &str) -> Resolution<'a> {
+        match self.search(&self.roots, name) {
+            Some(found) if self.is_standard(&found.path) => Resolution::Standard,
+            Some(found) => Resolution::Found(found),
+            None if BUILT_IN.contains(&name) => Resolution::Standard,
+            None if self.has_finders => Resolution::Unknown,
+            None => Resolution::Missing,
         }
-        for part in parts {
-            let Some(inner) = self.search(&found.folders, part) else {
-                // What a package does not show may be an attribute, or made by its code.
-                let known =
-                    found.is_package() && found.source.is_some_and(|source| !source.dynamic && !source.may_bind(part));
-                return if known { Resolution::Missing } else { Resolution::Unknown };
-            };
-            found = inner;
+    }
+
+    fn inner(&self, package: &Found<'a>, name: &str) -> Resolution<'a> {
+        if let Some(found) = self.search(&package.folders, name) {
+            return Resolution::Found(found);
         }
-        Resolution::Found(found)
+        // What a package does not show may be an attribute, or made by its code.
+        let is_known = package.is_package()
+            && package.source.map(NotedSource::get).is_some_and(|source| !source.dynamic && !source.may_bind(name));
+        if is_known { Resolution::Missing } else { Resolution::Unknown }
     }
 
     /// Whether a file belongs to the standard library, and to no folder of wheels in it.
@@ -244,6 +260,10 @@ impl<'a> Modules<'a> {
         let mut portions = Vec::new();
         for folder in folders {
             let package = format!("{folder}/{name}");
+            // Most folders have nothing that is called so.
+            if self.subject.tree.starting_with(package.trim_start_matches('/')).next().is_none() {
+                continue;
+            }
             if let Some(found) = self.package(&package).or_else(|| self.plain(folder, name)) {
                 return Some(found);
             }

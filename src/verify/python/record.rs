@@ -62,6 +62,9 @@ fn has_ending(path: &str, ending: &str) -> bool {
 /// Where an entry of RECORD stands, without a leading slash; nothing if it leads out of the image.
 pub(super) fn place(site: &str, entry: &str) -> Option<String> {
     let joined = if entry.starts_with('/') { entry.to_owned() } else { format!("{site}/{entry}") };
+    if !joined.starts_with('/') && !joined.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Some(joined);
+    }
     let mut parts: Vec<&str> = Vec::new();
     for part in joined.split('/') {
         match part {

@@ -477,7 +477,6 @@ index = [
 deny = ["nvidia-*"]
 exclude = ["triton"]
 bytecode = "tools/python3.11"
-
 [[wheels.choice]]
 any-of = [["python-gdcm"], ["pylibjpeg", "pylibjpeg-libjpeg"]]
 

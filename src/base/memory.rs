@@ -10,7 +10,7 @@
 //! bases/facts-N-<64 hex>-<64 hex>      JSON: the facts of the image with this manifest digest, for these targets
 //! ```
 
-use std::io::{BufWriter, Read as _};
+use std::io::{self, BufWriter, Read as _};
 
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use serde_json::json;
@@ -86,7 +86,7 @@ fn keep_entries(store: &Store, key: &str, entries: &LayerEntries) -> Result<(), 
     let encoder = DeflateEncoder::new(vec![0; LENGTH], Compression::fast());
     let mut writer = BufWriter::with_capacity(64 << 10, encoder);
     serde_json::to_writer(&mut writer, entries).expect("strings and numbers go into a vector");
-    let encoder = writer.into_inner().map_err(|error| error.into_error()).expect("a vector takes everything");
+    let encoder = writer.into_inner().map_err(io::IntoInnerError::into_error).expect("a vector takes everything");
     let mut note = encoder.finish().expect("a vector takes everything");
     let length = u32::try_from(note.len() - LENGTH).expect("what is kept of a layer is bounded");
     note[..LENGTH].copy_from_slice(&length.to_le_bytes());

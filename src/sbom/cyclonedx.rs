@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Component, ComponentKind, Inventory, inventory::reference};
-use crate::python::Licence;
+use crate::{oci::Digest, python::Licence};
 
 /// What a layer's digest and the like are called in `properties`.
 const PROPERTY: &str = "wheelwright";
@@ -20,22 +20,20 @@ pub(super) fn document(inventory: &Inventory, files: bool) -> Value {
         set(&mut system, "version", version.clone().map(Value::from));
         components.push(system);
     }
-    let mut about = json!({
+    let mut properties = vec![property("platform", &inventory.platform.to_string())];
+    if let Some((name, digest)) = &inventory.base {
+        properties.push(property("base:digest", digest));
+        properties.extend(name.iter().map(|name| property("base:name", name)));
+    }
+    let about = json!({
         "type": "container",
         "bom-ref": image,
         "name": inventory.name,
         "version": inventory.manifest.to_string(),
         "purl": image,
         "hashes": [{ "alg": "SHA-256", "content": inventory.manifest.hex() }],
-        "properties": [property("platform", &inventory.platform.to_string())],
+        "properties": properties,
     });
-    if let Some((name, digest)) = &inventory.base {
-        let properties = about["properties"].as_array_mut();
-        properties.into_iter().for_each(|list| {
-            list.push(property("base:digest", digest));
-            list.extend(name.iter().map(|name| property("base:name", name)));
-        });
-    }
     json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -122,10 +120,9 @@ fn set(object: &mut Value, key: &str, value: Option<Value>) {
 ///
 /// RFC 9562, section 5.8.
 fn uuid(inventory: &Inventory) -> String {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&inventory.manifest.as_bytes()[..16]);
+    let mut bytes = *inventory.manifest.as_bytes();
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    let hex = Digest::from_bytes(bytes).hex();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32]].join("-")
 }

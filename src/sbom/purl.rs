@@ -2,6 +2,8 @@
 //!
 //! [Package URL specification](https://github.com/package-url/purl-spec), types `pypi`, `deb`, `oci`, `generic`.
 
+use std::fmt::Write as _;
+
 /// `pkg:TYPE/NAME@VERSION?QUALIFIERS`. `name` may have a namespace in front, whose slashes stay; qualifiers
 /// without a value are left out. They have to be given in the order of their keys.
 pub(super) fn purl(kind: &str, name: &str, version: &str, qualifiers: &[(&str, Option<&str>)]) -> String {
@@ -10,7 +12,7 @@ pub(super) fn purl(kind: &str, name: &str, version: &str, qualifiers: &[(&str, O
     let stated = qualifiers.iter().filter_map(|(key, value)| Some((key, value.filter(|value| !value.is_empty())?)));
     for (number, (key, value)) in stated.enumerate() {
         text.push(if number == 0 { '?' } else { '&' });
-        text.push_str(&format!("{key}={}", encoded(value)));
+        let _ = write!(text, "{key}={}", encoded(value));
     }
     text
 }
@@ -22,7 +24,7 @@ fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b".-_~:".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

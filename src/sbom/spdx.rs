@@ -2,7 +2,7 @@
 //!
 //! [SPDX specification 2.3](https://spdx.github.io/spdx-spec/v2.3/).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::{Value, json};
 
@@ -53,7 +53,8 @@ pub(super) fn document(inventory: &Inventory) -> Value {
 fn image(inventory: &Inventory) -> Value {
     let mut comment = format!("For {}.", inventory.platform);
     if let Some((name, digest)) = &inventory.base {
-        comment.push_str(&format!(" Built on {}{digest}.", name.as_ref().map(|name| format!("{name}@")).unwrap_or_default()));
+        let name = name.as_ref().map(|name| format!("{name}@")).unwrap_or_default();
+        let _ = write!(comment, " Built on {name}{digest}.");
     }
     let mut image = bare(IMAGE, &inventory.name, Some(&inventory.manifest.to_string()), "CONTAINER");
     image["checksums"] = json!([{ "algorithm": "SHA256", "checksumValue": inventory.manifest.hex() }]);
@@ -143,7 +144,7 @@ fn identifier(one: &Component) -> String {
         if letter.is_ascii_alphanumeric() || letter == '.' || letter == '-' {
             id.push(letter);
         } else {
-            id.push_str(&format!("-x{:x}-", u32::from(letter)));
+            let _ = write!(id, "-x{:x}-", u32::from(letter));
         }
     }
     id

@@ -256,7 +256,9 @@ impl Library {
     fn write_hashes(&self, file: &mut Writer) {
         let long = |number: usize| u32::try_from(number).unwrap_or_default();
         if !self.gnu_hash {
-            [1, self.symbols.len() + 1, 0].iter().for_each(|word| file.long(long(*word)));
+            for word in [1, self.symbols.len() + 1, 0] {
+                file.long(long(word));
+            }
             file.bytes.resize(file.bytes.len() + 4 * (self.symbols.len() + 1), 0);
             return;
         }
@@ -264,7 +266,9 @@ impl Library {
             self.symbols.iter().filter(|(_, _, section)| *section != 0).map(|(name, ..)| name.as_str()).collect();
         let first = long(self.symbols.len() - defined.len() + 1);
         // Buckets, the first symbol, a word of the filter, its shift.
-        [BUCKETS, first, 1, 0].iter().for_each(|word| file.long(*word));
+        for word in [BUCKETS, first, 1, 0] {
+            file.long(word);
+        }
         file.word(u64::MAX);
         let hashes: Vec<u32> = defined.iter().map(|name| gnu_hash(name)).collect();
         for bucket in 0..BUCKETS {

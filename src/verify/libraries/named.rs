@@ -4,6 +4,8 @@
 //! table of distributions that are popular, each read for what it does: [`KNOWN`]. What loads its library at
 //! the first call, as `pyusb` and `python-vlc` do, is not in it.
 
+use std::path::Path;
+
 use super::{
     folders::{Flavour, Folders, Found},
     process::Process,
@@ -116,6 +118,10 @@ pub(super) struct Named {
     pub(super) gaps: Vec<Gap>,
 }
 
+fn is_source(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|ending| ending == "py")
+}
+
 /// The modules of the table that are in the image: path, libraries.
 fn modules<'a>(folders: &Folders<'a>, owners: &Owners) -> Vec<(&'a str, &'static [Wanted])> {
     let known = |path: &'a str| {
@@ -129,7 +135,7 @@ fn modules<'a>(folders: &Folders<'a>, owners: &Owners) -> Vec<(&'a str, &'static
         let is_it = name.to_ascii_lowercase().replace(['-', '.'], "_") == loads.distribution;
         (is_it && !loads.unless.is_some_and(brought)).then_some((path, loads.libraries))
     };
-    let files = folders.tree.iter().filter(|(path, node)| node.kind == Kind::File && path.ends_with(".py"));
+    let files = folders.tree.iter().filter(|(path, node)| node.kind == Kind::File && is_source(path));
     files.filter_map(|(path, _)| known(path)).collect()
 }
 

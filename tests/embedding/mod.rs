@@ -1,5 +1,7 @@
 //! The library as other programs use it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
+
 mod cancelling;
 
 #[path = "../../examples/append_layer.rs"]

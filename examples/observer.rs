@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path();
     Base::default().write(&path.join("base"))?;
-    Wheel::new("demo", "1.0").file("demo.py", &[b'#'; 100_000]).write(path)?;
+    Wheel::new("demo", "1.0").file("demo.py", &vec![b'#'; 100_000]).write(path)?;
 
     let heard = Arc::new(Heard::default());
     let settings = Settings {

@@ -440,7 +440,9 @@ impl BuildError {
             Self::SamePlatform { .. } => "name one of them in `--from`",
             Self::NoPlatform { .. } => "name an image whose config has `os` and `architecture`",
             Self::Scratch => "name an image, a layout or an archive",
-            Self::OtherImage { .. } => "name the recipe and the variant that the image was built from, or leave out `--of`",
+            Self::OtherImage { .. } => {
+                "name the recipe and the variant that the image was built from, or leave out `--of`"
+            }
             Self::Inventory { .. } => "`wheelwright verify` tells what else is wrong with the image",
             Self::Worker => "build again with `--jobs 1`; if it happens then too, please report it",
             Self::Threads { .. } => "lower `--jobs`",

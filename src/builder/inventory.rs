@@ -45,32 +45,32 @@ impl Builder {
         let fail = |source| BuildError::Fetch { source };
         let source = self.source(image, folder)?;
         let root = source.root().await.map_err(fail)?;
-        let chosen = chosen(listed(&*source, root).await.map_err(fail)?, platform)?;
+        let chosen = chosen(&listed(&*source, root).await.map_err(fail)?, platform)?;
         let mut report = Report::default();
         let candidate = self.candidate(&*source, chosen, Reading::Needed, &mut report).await?;
         let Some(candidate) = candidate else {
             let message = report.findings.first().map(|finding| finding.message.clone()).unwrap_or_default();
             return Err(BuildError::Untrusted { message });
         };
+        // A manifest by itself says only in its config what it is for.
+        if let Some(platform) = platform.filter(|platform| **platform != candidate.platform) {
+            return Err(BuildError::OtherPlatforms { platform: platform.clone(), available: vec![candidate.platform] });
+        }
         inventory(self.look_at(candidate).await?, name, origin)
     }
 }
 
 /// The image that is meant.
 fn chosen(
-    images: Vec<(Option<Platform>, Manifest)>,
+    images: &[(Option<Platform>, Manifest)],
     platform: Option<&Platform>,
 ) -> Result<(Option<Platform>, Manifest), BuildError> {
     let known = || images.iter().filter_map(|(platform, _)| platform.clone()).collect::<Vec<_>>();
     let wanted = platform.cloned().or_else(Platform::of_this_machine);
     let found = images.iter().find(|(listed, _)| listed.is_some() && *listed == wanted);
-    match (found, images.as_slice(), platform) {
-        (Some(found), ..) | (None, [found], None) => Ok(found.clone()),
-        // A manifest by itself says only in its config what it is for.
-        (None, [found @ (None, _)], Some(_)) => Ok(found.clone()),
-        (None, _, Some(platform)) => {
-            Err(BuildError::OtherPlatforms { platform: platform.clone(), available: known() })
-        }
+    match (found, images, platform) {
+        (Some(found), ..) | (None, [found], None) | (None, [found @ (None, _)], Some(_)) => Ok(found.clone()),
+        (None, _, Some(platform)) => Err(BuildError::OtherPlatforms { platform: platform.clone(), available: known() }),
         (None, ..) => Err(BuildError::NotForThisMachine { available: known() }),
     }
 }
@@ -106,8 +106,7 @@ pub(super) fn inventory(seen: Seen, name: &str, origin: Option<Origin<'_>>) -> R
 
 impl Origin<'_> {
     fn locked(&self, platform: &Platform) -> Result<(&LockedPlatform, &LockedImage), BuildError> {
-        let missing =
-            || BuildError::NotLocked { variant: self.variant.map(str::to_owned), platform: platform.clone() };
+        let missing = || BuildError::NotLocked { variant: self.variant.map(str::to_owned), platform: platform.clone() };
         let below = self.lock.platform(platform).ok_or_else(missing)?;
         let image = self.lock.image(self.variant, platform).ok_or_else(missing)?;
         Ok((below, image))

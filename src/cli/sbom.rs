@@ -4,13 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::{
-    destination,
-    error::CliError,
-    platform,
-    project::ProjectFile,
-    session::Session,
-};
+use super::{destination, error::CliError, platform, project::ProjectFile, session::Session};
 use crate::{builder::Origin, oci::Platform, recipe::Base, sbom};
 
 pub(super) const EXAMPLES: &str = "\

@@ -92,7 +92,8 @@ fn dependencies(inventory: &Inventory) -> Vec<Value> {
     let mut below = Vec::new();
     for one in &inventory.components {
         wants.entry(reference(one)).or_default();
-        let owners = inventory.components.iter().filter(|owner| owner.kind == one.kind && one.wanted_by.contains(&owner.name));
+        let owners =
+            inventory.components.iter().filter(|owner| owner.kind == one.kind && one.wanted_by.contains(&owner.name));
         let owners: Vec<String> = owners.map(reference).collect();
         if owners.is_empty() {
             below.push(reference(one));

@@ -202,9 +202,10 @@ impl Finder<'_> {
     fn distribution(&self, found: Distribution) -> Component {
         let Distribution { name, version, info, licence, layer } = found;
         let name = name.to_string();
-        let locked = self.known.locked.and_then(|(_, image)| {
-            image.wheels.iter().find(|wheel| wheel.name == name && wheel.version == version)
-        });
+        let locked = self
+            .known
+            .locked
+            .and_then(|(_, image)| image.wheels.iter().find(|wheel| wheel.name == name && wheel.version == version));
         let index = locked.and_then(|wheel| match &wheel.source {
             WheelSource::Index(index) => self.known.indexes?.get(index).cloned(),
             WheelSource::Url(_) | WheelSource::Path(_) => None,
@@ -219,7 +220,9 @@ impl Finder<'_> {
             ("repository_url", index.as_deref()),
         ];
         let stem = info.rsplit('/').next().and_then(|name| name.strip_suffix(".dist-info")).unwrap_or_default();
-        let owner = Owner::Wheel(stem.split_once('-').map_or_else(|| stem.to_owned(), |(name, version)| format!("{name} {version}")));
+        let owner = Owner::Wheel(
+            stem.split_once('-').map_or_else(|| stem.to_owned(), |(name, version)| format!("{name} {version}")),
+        );
         let below = |folder: &str| format!("{info}/{folder}");
         let embedded = self.tree().starting_with(&below("sboms/")).map(|(path, _)| format!("/{path}")).collect();
         // Since metadata 2.4 they stand in a folder of their own, before that beside METADATA.
@@ -339,7 +342,6 @@ impl Finder<'_> {
 
 /// The names of packages in a lock's `why`, which says `recipe` and others as well.
 fn packages_among(why: &[String]) -> Vec<String> {
-    let names: BTreeSet<&str> =
-        why.iter().map(|reason| reason.split([' ', '[']).next().unwrap_or_default()).collect();
+    let names: BTreeSet<&str> = why.iter().map(|reason| reason.split([' ', '[']).next().unwrap_or_default()).collect();
     names.into_iter().map(str::to_owned).collect()
 }

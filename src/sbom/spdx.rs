@@ -21,7 +21,8 @@ pub(super) fn document(inventory: &Inventory) -> Value {
         relationships.push(relationship(IMAGE, "CONTAINS", &identifier(one)));
     }
     for one in &inventory.components {
-        let owners = inventory.components.iter().filter(|owner| owner.kind == one.kind && one.wanted_by.contains(&owner.name));
+        let owners =
+            inventory.components.iter().filter(|owner| owner.kind == one.kind && one.wanted_by.contains(&owner.name));
         relationships.extend(owners.map(|owner| relationship(&identifier(owner), "DEPENDS_ON", &identifier(one))));
     }
     if let Some(system) = system(inventory) {
@@ -93,7 +94,8 @@ fn package(one: &Component, foreign: &mut BTreeMap<String, String>) -> Value {
         package["externalRefs"] = json!([located(purl)]);
     }
     let mut source = Vec::new();
-    source.extend(one.of_base.map(|of_base| if of_base { "of the base".to_owned() } else { "of the recipe".to_owned() }));
+    source
+        .extend(one.of_base.map(|of_base| if of_base { "of the base".to_owned() } else { "of the recipe".to_owned() }));
     source.extend(one.layer.iter().map(|layer| format!("layer {layer}")));
     source.extend(one.licence_files.iter().map(|path| format!("licence in {path}")));
     source.extend(one.embedded.iter().map(|path| format!("an SBOM of its own in {path}")));

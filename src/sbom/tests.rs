@@ -153,7 +153,9 @@ fn both_documents_are_deterministic_and_say_the_same() {
     insta::assert_snapshot!("cyclonedx", pretty(&cyclonedx));
     let purls = |list: &Value, path: &str| -> std::collections::BTreeSet<String> {
         let list = list.as_array().unwrap().iter();
-        list.filter_map(|one| Some(one.pointer(path)?.as_str()?.to_owned())).filter(|purl| !purl.contains(":oci/")).collect()
+        list.filter_map(|one| Some(one.pointer(path)?.as_str()?.to_owned()))
+            .filter(|purl| !purl.contains(":oci/"))
+            .collect()
     };
     assert_eq!(purls(&spdx["packages"], "/externalRefs/0/referenceLocator"), purls(&cyclonedx["components"], "/purl"));
 }

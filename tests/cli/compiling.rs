@@ -87,7 +87,7 @@ fn modules_are_compiled_once_and_by_whom_the_lock_names() {
     let (_, files) = image(&bench);
     let pycs: Vec<(&str, usize)> = files
         .iter()
-        .filter(|(path, _)| path.ends_with(".pyc"))
+        .filter(|(path, _)| std::path::Path::new(path).extension().is_some_and(|ending| ending == "pyc"))
         .map(|(path, contents)| (path.as_str(), contents.len()))
         .collect();
     let site = "usr/local/lib/python3.11/site-packages/demo/__pycache__";

@@ -85,6 +85,7 @@ fn what_cannot_be_listed_is_refused() {
     exit code: 2
     ----- stdout
     ----- stderr
-    error: the recipe `app.toml` has no variant `full`
+    error: app.toml has no variant `full`
+    hint: leave out `--variant`: the recipe has no variants
     ");
 }

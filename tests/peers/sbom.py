@@ -83,7 +83,7 @@ def compare(options, image, recipe, platform, folder):
     alone = folder / "alone"
     copy = [options.wheelwright, "copy", f"oci:{image}", f"oci:{alone}", "--platform", platform, "--progress", "off"]
     run(*copy)
-    environment = os.environ | {"SYFT_CHECK_FOR_APP_UPDATE": "false"}
+    environment = os.environ | {"SYFT_CHECK_FOR_APP_UPDATE": "false", "PYTHONPATH": str(options.tools)}
     syft = options.tools / "bin" / "syft"
     report = json.loads(run(str(syft), "scan", f"oci-dir:{alone}", "-o", "json", "-q", env=environment))
     theirs, mine = scanned(report["artifacts"]), ours(json.loads(cyclonedx)["components"])

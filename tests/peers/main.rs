@@ -32,6 +32,7 @@ mod reporting;
 mod root;
 mod tags;
 mod torch;
+mod venv;
 mod verifying;
 mod wheelwright_registry;
 mod workshop;

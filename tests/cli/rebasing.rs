@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use wheelwright::testing::{Base, Wheel};
+use wheelwright::testing::{Base, Library, Wheel};
 
 use super::bench::{Bench, Run};
 
@@ -198,6 +198,33 @@ fn what_layers_were_made_for_must_be_there() {
     let (merged, split) = (Base::default().link("lib", "usr/lib"), Base::default().file("lib/other", b""));
     check(&merged, &split, library, "/lib leads to /lib, and the image is made for /usr/lib");
     check(&split, &merged, library, "/lib leads to /usr/lib, and the image is made for /lib");
+}
+
+#[test]
+fn what_would_be_wrong_on_the_new_base_alone_is_found() {
+    let module = "demo/fast.cpython-311-x86_64-linux-gnu.so";
+    let fast = Library::new("").needs("libfast.so.1").build();
+    let wheel = Wheel::new("demo", "2.0").tag("cp311-cp311-linux_x86_64").file(module, &fast);
+    let wheel = wheel.file("demo/__init__.py", b"from . import fast\n");
+    let recipe =
+        RECIPE.replace(", \"linux/arm64\"", "").replace("demo-2.0-py3-none-any", "demo-2.0-cp311-cp311-linux_x86_64");
+    let library = Library::new("libfast.so.1").build();
+    let old = Base::default().file("usr/lib/x86_64-linux-gnu/libfast.so.1", &library);
+    let check = |new: &Base, code: i32, expect: &str| {
+        let bench = Bench::new(&[("app.toml", &recipe), ("hello.txt", "hello\n")]);
+        bench.write_base(&old);
+        bench.write(&wheel.file_name(), &wheel.build());
+        built(&bench, "dist");
+        bench.write_base_to("new", new);
+        let run = bench.run(REBASE);
+        assert_eq!(run.code, Some(code), "{run}");
+        assert!(run.stderr.contains(expect), "{run}");
+    };
+    check(&old.clone().file("etc/motd", b"new\n"), 0, "");
+    // Nobody demands that it be imported.
+    check(&Base::default(), 0, "`libfast.so.1` is not in the image");
+    check(&old.clone().more_layers(122), 0, "");
+    check(&old.clone().more_layers(123), 8, "it has 126 layers, and Docker stacks 125");
 }
 
 #[test]

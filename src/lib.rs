@@ -273,6 +273,7 @@ pub mod resolve;
 pub mod layer;
 pub mod verify;
 pub mod sbom;
+pub mod attest;
 pub mod report;
 // Facade.
 pub mod builder;

@@ -53,13 +53,14 @@ const HOUSE: &[(&str, &[&str])] = &[
         &["oci", "hint", "quantity", "fs", "testing", "python", "elf", "recipe", "lock", "plan", "image", "base"],
     ),
     ("sbom", &["oci", "python", "debian", "lock", "image", "base", "verify"]),
+    ("attest", &["oci", "hint", "python", "lock", "image", "verify", "sbom"]),
     ("report", &["oci", "progress", "quantity"]),
     (
         "builder",
         &[
             "oci", "hint", "progress", "quantity", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock",
             "plan", "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote", "serve",
-            "pypi", "apt", "base", "resolve", "layer", "verify", "sbom", "report",
+            "pypi", "apt", "base", "resolve", "layer", "verify", "sbom", "attest", "report",
         ],
     ),
     (
@@ -67,7 +68,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         &[
             "oci", "hint", "progress", "quantity", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "init",
             "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi",
-            "apt", "base", "resolve", "layer", "verify", "sbom", "report", "builder",
+            "apt", "base", "resolve", "layer", "verify", "sbom", "attest", "report", "builder",
         ],
     ),
 ];

@@ -55,7 +55,7 @@ impl Builder {
         let annotations = index_annotations(project, &below);
         let manifest = Manifest::of_index(&images.iter().map(described).collect::<Vec<_>>(), &annotations);
         let index = Index { manifest, images };
-        Ok(Built { variant: variant.name, index, layers, checks })
+        Ok(Built { variant: variant.name, index, layers, checks, listed: Vec::new() })
     }
 
     /// What the lock says of each image that `selection` chooses: what lies under it, and what is in it.

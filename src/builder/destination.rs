@@ -83,7 +83,8 @@ impl Builder {
             .iter()
             .map(|image| (image.config.descriptor().digest, format!("config {}", image.platform)));
         let names: BTreeMap<Digest, String> = of_layers.into_iter().chain(configs).collect();
-        Graph::of_index(&built.index).watched(&self.settings.observer, |blob| names.get(&blob.digest).cloned())
+        let graph = Graph::of_index(&built.index).listing(&built.listed);
+        graph.watched(&self.settings.observer, |blob| names.get(&blob.digest).cloned())
     }
 
     /// As [`Builder::bring`], for a graph that is watched.
@@ -142,7 +143,7 @@ impl Builder {
         graph.foresee(&*self.sink(to)?).await.map_err(fail)
     }
 
-    fn sink(&self, to: &Destination) -> Result<Box<dyn Sink>, BuildError> {
+    pub(super) fn sink(&self, to: &Destination) -> Result<Box<dyn Sink>, BuildError> {
         Ok(match to {
             Destination::Layout { folder, name } => Box::new(LayoutSink::open(folder, name.clone())?),
             Destination::Archive { file, name } => Box::new(ArchiveSink::create(file, Listing::Layout(name.clone()))?),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     image::Manifest,
-    lock::{Lock, LockedImage, LockedPlatform},
+    lock::{Facts, Lock, LockedImage, LockedPlatform},
     oci::Platform,
     recipe::{Base, Location},
     sbom::{Inventory, Known},
@@ -56,7 +56,7 @@ impl Builder {
         if let Some(platform) = platform.filter(|platform| **platform != candidate.platform) {
             return Err(BuildError::OtherPlatforms { platform: platform.clone(), available: vec![candidate.platform] });
         }
-        inventory(self.look_at(candidate).await?, name, origin)
+        Listed::of(self.look_at(candidate).await?).inventory(name, origin)
     }
 }
 
@@ -75,33 +75,48 @@ fn chosen(
     }
 }
 
-/// What one image consists of.
-///
-/// # Errors
-/// When a list of packages in it is malformed, and when it is not the image that `origin` describes.
-pub(super) fn inventory(seen: Seen, name: &str, origin: Option<Origin<'_>>) -> Result<Inventory, BuildError> {
-    let Seen { platform, manifest, config, layers, tree, facts } = seen;
-    let locked = origin.as_ref().map(|origin| origin.locked(&platform)).transpose()?;
-    let indexes = origin.as_ref().map(Origin::indexes);
-    let names = layer_names(&config, layers.len());
-    let described = names.into_iter().zip(&layers);
-    let described = described.map(|(name, layer)| SubjectLayer { name, digest: layer.digest, size: layer.size });
-    let below = base_layers(&config, layers.len());
-    let subject = Subject::new(platform.clone(), config, described.collect(), tree);
-    let known = Known { name, locked, base_layers: below, indexes: indexes.as_ref() };
-    let inventory = Inventory::of(&subject, &manifest, &facts, known);
-    let inventory = inventory.map_err(|source| BuildError::Inventory { platform: platform.clone(), source })?;
-    // A lock that speaks of another image would put other files under the packages' names.
-    if let Some((_, image)) = locked {
-        let is_there = |name: &str, version: &str| {
-            inventory.components.iter().any(|one| one.name == name && one.version == version)
-        };
-        if let Some(absent) = image.wheels.iter().find(|wheel| !is_there(&wheel.name, &wheel.version)) {
-            let package = format!("{} {}", absent.name, absent.version);
-            return Err(BuildError::OtherImage { platform, package });
-        }
+/// One image whose files are known.
+pub(super) struct Listed {
+    pub(super) subject: Subject,
+    manifest: Manifest,
+    facts: Facts,
+    base_layers: Option<usize>,
+}
+
+impl Listed {
+    pub(super) fn of(seen: Seen) -> Self {
+        let Seen { platform, manifest, config, layers, tree, facts } = seen;
+        let names = layer_names(&config, layers.len());
+        let described = names.into_iter().zip(&layers);
+        let described = described.map(|(name, layer)| SubjectLayer { name, digest: layer.digest, size: layer.size });
+        let base_layers = base_layers(&config, layers.len());
+        let subject = Subject::new(platform, config, described.collect(), tree);
+        Self { subject, manifest, facts, base_layers }
     }
-    Ok(inventory)
+
+    /// What it consists of.
+    ///
+    /// # Errors
+    /// When a list of packages in it is malformed, and when it is not the image that `origin` describes.
+    pub(super) fn inventory(&self, name: &str, origin: Option<Origin<'_>>) -> Result<Inventory, BuildError> {
+        let platform = &self.subject.platform;
+        let locked = origin.as_ref().map(|origin| origin.locked(platform)).transpose()?;
+        let indexes = origin.as_ref().map(Origin::indexes);
+        let known = Known { name, locked, base_layers: self.base_layers, indexes: indexes.as_ref() };
+        let inventory = Inventory::of(&self.subject, &self.manifest, &self.facts, known);
+        let inventory = inventory.map_err(|source| BuildError::Inventory { platform: platform.clone(), source })?;
+        // A lock that speaks of another image would put other files under the packages' names.
+        if let Some((_, image)) = locked {
+            let is_there = |name: &str, version: &str| {
+                inventory.components.iter().any(|one| one.name == name && one.version == version)
+            };
+            if let Some(absent) = image.wheels.iter().find(|wheel| !is_there(&wheel.name, &wheel.version)) {
+                let package = format!("{} {}", absent.name, absent.version);
+                return Err(BuildError::OtherImage { platform: platform.clone(), package });
+            }
+        }
+        Ok(inventory)
+    }
 }
 
 impl Origin<'_> {
@@ -113,7 +128,7 @@ impl Origin<'_> {
     }
 
     /// The URLs of the recipe's package indexes, by their names.
-    fn indexes(&self) -> BTreeMap<String, String> {
+    pub(super) fn indexes(&self) -> BTreeMap<String, String> {
         let indexes = self.project.recipe.wheels.index.iter();
         let urls = indexes.filter_map(|index| match index.location.get_ref() {
             Location::Url(url) => Some((index.name.get_ref().clone(), url.to_string())),

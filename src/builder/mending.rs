@@ -3,9 +3,10 @@
 use super::{BuildError, Builder, Built, Destination, Project, Selection, make::Site, memo::MadeLayer};
 use crate::{
     hint::Hint,
-    image::{Delivery, Graph, TransferError},
+    image::{Artifact, Delivery, Graph, TransferError},
     layer::debian::Packed,
     lock::Lock,
+    oci::Digest,
     plan::{Contents, PlannedLayer, Sources},
     store::{Blob, Store},
 };
@@ -25,7 +26,7 @@ impl Builder {
         self.lay_down(site, planned).await
     }
 
-    /// As [`Builder::deliver`]; where files of the store turn out to be damaged, `built` is built again from
+    /// As [`Builder::deliver`], with what is to be attached; where files of the store turn out to be damaged, `built` is built again from
     /// `lock`, once, and then delivered.
     ///
     /// # Errors
@@ -33,11 +34,11 @@ impl Builder {
     pub async fn deliver_mended(
         &self,
         (project, lock, selection): (&Project, &Lock, &Selection),
-        built: &Built,
+        (built, attached): (&Built, Vec<Artifact>),
         to: &Destination,
     ) -> Result<Delivery, BuildError> {
         self.warn_of_giants(built, to);
-        let graph = self.graph_of(built);
+        let graph = self.graph_of(built).attaching(attached);
         let error = match self.bring_once(&graph, to).await? {
             Ok(delivery) => return Ok(delivery),
             Err(error) => error,
@@ -47,11 +48,17 @@ impl Builder {
             return Err(fail(error));
         }
         self.warn("the store held damaged files, which are had again", None);
-        let again = self.build(project, lock, selection).await?;
-        if again.index.manifest.descriptor() != built.index.manifest.descriptor() {
+        let mut again = self.build(project, lock, selection).await?;
+        let digests = |built: &Built| -> Vec<Digest> {
+            built.index.images.iter().map(|image| image.manifest.descriptor().digest).collect()
+        };
+        if digests(&again) != digests(built) {
             return Err(fail(error));
         }
-        self.bring_watched(&self.graph_of(&again), to).await
+        // The same images: what is listed beside them, or attached to them, is said of these.
+        again.index.manifest = built.index.manifest.clone();
+        again.listed.clone_from(&built.listed);
+        self.bring_watched(&self.graph_of(&again).attaching(graph.attached().to_vec()), to).await
     }
 
     /// Throws away what a blob turned out to be made of wrongly, so that it is had anew.

@@ -1,8 +1,10 @@
 //! The whole way from a recipe to an image: [`Builder::lock`] chooses everything and writes it down,
 //! [`Builder::build`] makes what the lock names, [`Builder::deliver`] brings it where it shall go.
 
+mod attesting;
 mod build;
 mod bytecode;
+mod carried;
 mod check;
 mod config;
 mod debian;
@@ -54,6 +56,7 @@ use std::{
     time::Duration,
 };
 
+pub use attesting::{Attest, Effort};
 pub use destination::Destination;
 pub use error::BuildError;
 pub use explain::{Answer, Explanation, Link, Newer};
@@ -76,7 +79,7 @@ use crate::{
     apt::{Archive, Mirrors},
     compiler,
     http::Client,
-    image::Index,
+    image::{Artifact, Index},
     layer::wheel::RecordCheck,
     oci::{Digest, Platform},
     plan::LayerKey,
@@ -193,6 +196,8 @@ pub struct Built {
     pub layers: Vec<BuiltLayer>,
     /// What came of holding wheels against each other, platform by platform.
     pub checks: Vec<BuiltCheck>,
+    /// What its index lists beside the images.
+    pub listed: Vec<Artifact>,
 }
 
 /// What came of holding the wheels of an image against each other.

@@ -97,6 +97,7 @@ mod tests {
             index: Index { manifest: Manifest::of_index(&[], &Value::Null), images: Vec::new() },
             layers: vec![layer("base", Made::Base), layer("torch", Made::Built)],
             checks: Vec::new(),
+            listed: Vec::new(),
         };
         for number in 0..60 {
             builder.remember_build(&project, &built, (Duration::from_secs(number), number)).unwrap();

@@ -5,8 +5,9 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform, reach::Reach,
-    rebase, recipes::Several, remote_cache::Remote, reporting, sbom, shards::Shard, template::Template, verify,
+    attest::Attest, cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform,
+    reach::Reach, rebase, recipes::Several, remote_cache::Remote, reporting, sbom, shards::Shard, template::Template,
+    verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
@@ -236,6 +237,10 @@ pub(super) struct Build {
     /// Whether what was built is checked before it is delivered; errors are a reason not to
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     pub(super) verify: verify::Checking,
+    /// How an SBOM, the provenance, a map of paths, and recipe and lock go with the image [default: referrers
+    /// for registries, none elsewhere]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub(super) attest: Option<Attest>,
     /// Write digests, sizes, layers and destinations to FILE, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) metadata_file: Option<PathBuf>,

@@ -176,6 +176,7 @@ mod tests {
             variant: variant.iter().map(|name| (*name).to_owned()).collect(),
             base: None,
             locked: false,
+            attest: None,
             loading: Loading::default(),
             metadata_file: None,
             report: Vec::new(),

@@ -23,6 +23,9 @@ pub(super) fn line(destination: &Destination, delivery: &Delivery) -> String {
             if verb == "sent" { format!(" ({})", quantity::bytes(delivery.bytes_sent())) } else { String::new() };
         parts.push(format!("{} {verb}{size}", quantity::count(number, "blob")));
     }
+    if !delivery.attached.is_empty() {
+        parts.push(format!("{} attached", quantity::count(delivery.attached.len(), "artifact")));
+    }
     format!("{destination}  {}  {}\n", delivery.root, parts.join(", "))
 }
 

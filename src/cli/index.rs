@@ -5,10 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum as _};
 
 use super::{
-    Outcome,
+    Outcome, attest,
+    attest::Attest,
     build::{Entry, Wishes, locked, read},
     copy::{Intent, deliver},
     deliveries, destination,
@@ -19,7 +20,7 @@ use super::{
     template::Template,
 };
 use crate::{
-    builder::{BuildError, Builder},
+    builder::{self, BuildError, Builder},
     lock::Lock,
     oci::Platform,
     recipe::Base,
@@ -74,6 +75,10 @@ pub(super) struct Create {
     wait: u64,
     #[command(flatten)]
     several: Several,
+    /// With --of: how an SBOM, the provenance, a map of paths, and recipe and lock go with the image
+    /// [default: referrers]
+    #[arg(long, value_name = "HOW", value_parser = beside, requires = "of")]
+    attest: Option<Attest>,
     /// Only tell what would be sent, mounted or found there
     #[arg(long)]
     dry_run: bool,
@@ -127,6 +132,12 @@ async fn parts(session: &Session, arguments: &Create) -> Result<Outcome, CliErro
     Ok(Outcome::partly(format!("{told}\n{}", fates.closing("joined", None)), fates.failures))
 }
 
+/// `--attest`, for an index whose digest every machine knows beforehand.
+fn beside(text: &str) -> Result<Attest, String> {
+    let known = Attest::from_str(text, false).ok().filter(|how| *how != Attest::Index);
+    known.ok_or_else(|| "write `referrers` or `none`".to_owned())
+}
+
 async fn join(
     builder: &Builder,
     (entry, lock): (&Entry, &Lock),
@@ -148,6 +159,10 @@ async fn join(
             let delivery = if arguments.dry_run {
                 builder.foresee(&graph, destination).await?
             } else {
+                let graph = match attest::meant(arguments.attest) {
+                    (builder::Attest::Nothing, _) => graph,
+                    (_, effort) => builder.attaching_to(origin, graph, (destination, effort)).await?,
+                };
                 builder.bring(&graph, destination).await?
             };
             text.push_str(&deliveries::line(destination, &delivery));

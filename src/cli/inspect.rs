@@ -13,9 +13,11 @@ use super::{
     table::{Align, Table},
 };
 use crate::{
+    attest::entries,
     builder::{PackageKind, Portrait},
-    image::{Manifest, Source, read_whole},
-    oci::{Descriptor, canonical_json},
+    image::{Attachment, Manifest, Source, read_whole},
+    oci::{Descriptor, Digest, canonical_json},
+    recipe::Base,
 };
 
 /// Most bytes of a config.
@@ -29,6 +31,32 @@ struct Inspected {
     others: Vec<Descriptor>,
     /// What their files are, if that was asked for.
     portraits: Vec<Portrait>,
+    attached: Vec<Attached>,
+}
+
+/// Something that is attached.
+struct Attached {
+    /// To which manifest.
+    subject: Digest,
+    /// Of which type, and with which predicate if it is a statement.
+    kind: Option<String>,
+    predicate: Option<String>,
+    /// Of its manifest, or of the statement where the index lists it.
+    digest: Digest,
+    size: u64,
+}
+
+impl Attached {
+    fn of((subject, attachment): &(Digest, Attachment)) -> Self {
+        let predicate = attachment.predicate().map(str::to_owned);
+        let Descriptor { digest, size, .. } = attachment.manifest;
+        Self { subject: *subject, kind: attachment.kind.clone(), predicate, digest, size }
+    }
+
+    fn of_layer(subject: Digest, layer: &Descriptor) -> Self {
+        let attachment = Attachment { manifest: layer.clone(), kind: Some(layer.media_type.to_string()) };
+        Self::of(&(subject, attachment))
+    }
 }
 
 impl Inspected {
@@ -54,6 +82,14 @@ pub(super) async fn run(session: &Session, arguments: &args::Inspect) -> Result<
     let source = session.builder()?.source(&arguments.image, Path::new(""))?;
     let image = arguments.image.to_string();
     let mut inspected = inspect(&*source, &image).await?;
+    if let Base::Registry(reference) = &arguments.image {
+        let images = inspected.images.iter().map(|inside| inside.manifest.digest);
+        let mut subjects: Vec<Digest> = images.chain([inspected.root.digest]).collect();
+        subjects.sort();
+        subjects.dedup();
+        let attached = session.builder()?.attached_to(reference, &subjects).await?;
+        inspected.attached.extend(attached.iter().map(Attached::of));
+    }
     if arguments.packages {
         inspected.portraits = session.builder()?.portray(&arguments.image, Path::new("")).await?;
     }
@@ -62,11 +98,22 @@ pub(super) async fn run(session: &Session, arguments: &args::Inspect) -> Result<
 
 async fn inspect(source: &dyn Source, image: &str) -> Result<Inspected, CliError> {
     let root = source.root().await.map_err(|source| CliError::Image { image: image.to_owned(), source })?;
-    let mut inspected =
-        Inspected { root: root.descriptor().clone(), images: Vec::new(), others: Vec::new(), portraits: Vec::new() };
+    let mut inspected = Inspected {
+        root: root.descriptor().clone(),
+        images: Vec::new(),
+        others: Vec::new(),
+        portraits: Vec::new(),
+        attached: Vec::new(),
+    };
     if !root.is_index() {
         inspected.images.push(inside(source, image, &root, None).await?);
         return Ok(inspected);
+    }
+    for (subject, listed) in entries(&root) {
+        let manifest = source.manifest(&listed).await;
+        let manifest = manifest.map_err(|source| CliError::Image { image: image.to_owned(), source })?;
+        let layers = manifest.layers().unwrap_or_default();
+        inspected.attached.extend(layers.iter().map(|layer| Attached::of_layer(subject, layer)));
     }
     for descriptor in root.manifests().map_err(|source| CliError::Manifest { image: image.to_owned(), source })? {
         let Some(platform) = &descriptor.platform else {
@@ -117,6 +164,9 @@ fn platform_of(config: &Value) -> String {
 fn as_text(image: &str, inspected: &Inspected) -> String {
     let Descriptor { digest, media_type, .. } = &inspected.root;
     let mut text = format!("{}\n  digest  {digest}\n  type    {media_type}\n", visible(image));
+    if !inspected.images.iter().any(|inside| inside.manifest.digest == *digest) {
+        text.push_str(&attached(inspected, digest));
+    }
     for inside in &inspected.images {
         let size = quantity::bytes(inside.layers.iter().map(|(layer, _)| layer.size).sum());
         let layers = quantity::count(inside.layers.len(), "layer");
@@ -124,12 +174,27 @@ fn as_text(image: &str, inspected: &Inspected) -> String {
         let _ = writeln!(text, "  digest      {}", inside.manifest.digest);
         text.push_str(&settings(&inside.config));
         text.push_str(&layers_table(inside));
+        text.push_str(&attached(inspected, &inside.manifest.digest));
         inspected.portrait(inside).into_iter().for_each(|portrait| text.push_str(&installed(portrait)));
     }
     if !inspected.others.is_empty() {
         let _ = writeln!(text, "\n{} for no known platform", quantity::count(inspected.others.len(), "more manifest"));
     }
     text
+}
+
+/// What is attached to the manifest with this digest.
+fn attached(inspected: &Inspected, subject: &Digest) -> String {
+    let mut found = inspected.attached.iter().filter(|attached| attached.subject == *subject).peekable();
+    if found.peek().is_none() {
+        return String::new();
+    }
+    let mut table = Table::new([("  attached", Align::Left), ("bytes", Align::Right), ("digest", Align::Left)]);
+    for Attached { kind, predicate, digest, size, .. } in found {
+        let what = predicate.as_deref().or(kind.as_deref()).unwrap_or("?");
+        table.row([format!("  {}", visible(what)), quantity::bytes(*size), digest.to_string()]);
+    }
+    table.render(None)
 }
 
 /// The keys of a config that say how a container starts.
@@ -225,6 +290,13 @@ fn as_json(inspected: &Inspected) -> String {
     };
     let mut object = descriptor(&inspected.root);
     object["images"] = inspected.images.iter().map(image).collect();
+    let attached = |attached: &Attached| {
+        json!({
+            "subject": attached.subject.to_string(), "artifactType": attached.kind, "predicateType": attached.predicate,
+            "digest": attached.digest.to_string(), "size": attached.size,
+        })
+    };
+    object["attached"] = inspected.attached.iter().map(attached).collect();
     object["others"] = inspected.others.iter().map(descriptor).collect();
     String::from_utf8_lossy(&canonical_json(&object)).into_owned() + "\n"
 }

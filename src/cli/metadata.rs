@@ -81,6 +81,7 @@ fn arrived(destination: &Destination, delivery: &Delivery) -> Value {
     json!({
         "name": destination.to_string(), "digest": delivery.root.to_string(),
         "bytes": delivery.bytes_sent(), "blobs": blobs.collect::<Value>(),
+        "attached": delivery.attached.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 

@@ -4,6 +4,7 @@
 
 mod exit;
 mod args;
+mod attest;
 mod reach;
 mod environment;
 mod network;

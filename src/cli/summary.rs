@@ -99,12 +99,18 @@ mod tests {
                 layer("linux/arm64", "scripts", Made::Built),
             ],
             checks: Vec::new(),
+            listed: Vec::new(),
         }
     }
 
     fn delivery(moved: [Moved; 3]) -> Delivery {
         let digests = ["base 1", "torch", "scripts"].map(|name| Digest::of(name.as_bytes()));
-        Delivery { root: Digest::of(b"index"), images: 0, blobs: digests.into_iter().zip(moved).collect() }
+        Delivery {
+            root: Digest::of(b"index"),
+            images: 0,
+            blobs: digests.into_iter().zip(moved).collect(),
+            attached: Vec::new(),
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 
-use super::{BlobSource, Index, Manifest, ManifestError, Moved, Sink, Source, TransferError, watched::Watched};
+use super::{
+    Artifact, BlobSource, Index, Manifest, ManifestError, Moved, Sink, Source, TransferError, watched::Watched,
+};
 use crate::{
     oci::{Descriptor, Digest, MediaType, Platform},
     progress::Observer,
@@ -19,12 +21,14 @@ const MOST_MANIFESTS: usize = 2000;
 const MOST_BYTES: u64 = 64 << 20;
 
 /// An image, or an index of images, with everything it consists of.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Graph {
     /// Each distinct blob once.
     blobs: Vec<Arc<dyn BlobSource>>,
     /// Each below the indexes that list it; the root is the last.
     manifests: Vec<Manifest>,
+    /// What is attached to them.
+    attached: Vec<Artifact>,
 }
 
 /// What it took to deliver a graph.
@@ -36,6 +40,8 @@ pub struct Delivery {
     pub images: usize,
     /// Each distinct blob in the order of the graph, with what was done for it.
     pub blobs: Vec<(Digest, Moved)>,
+    /// What was attached, by the digests of the manifests.
+    pub attached: Vec<Digest>,
 }
 
 impl Delivery {
@@ -64,7 +70,7 @@ impl Graph {
     /// An index that was built here. Layers that may not be redistributed stay where they are.
     #[must_use]
     pub fn of_index(index: &Index) -> Self {
-        let mut graph = Self { blobs: Vec::new(), manifests: Vec::new() };
+        let mut graph = Self::default();
         let mut seen = BTreeSet::new();
         for image in &index.images {
             let config: Arc<dyn BlobSource> = Arc::new(image.config.clone());
@@ -87,7 +93,7 @@ impl Graph {
     /// any image needs.
     pub async fn read(source: &dyn Source, root: Manifest) -> Result<Self, TransferError> {
         let digest = root.descriptor().digest;
-        let graph = Self { blobs: Vec::new(), manifests: Vec::new() };
+        let graph = Self::default();
         let mut walk = Walk { source, root: digest, seen: BTreeSet::new(), bytes: 0, graph };
         walk.enter(root, 0).await?;
         Ok(walk.graph)
@@ -96,7 +102,7 @@ impl Graph {
     /// `root`, an index of our own, with all that it lists.
     #[must_use]
     pub fn joined(graphs: impl IntoIterator<Item = Self>, root: Manifest) -> Self {
-        let mut joined = Self { blobs: Vec::new(), manifests: Vec::new() };
+        let mut joined = Self::default();
         let mut seen = BTreeSet::new();
         for graph in graphs {
             joined.blobs.extend(graph.blobs.into_iter().filter(|blob| seen.insert(blob.descriptor().digest)));
@@ -104,6 +110,36 @@ impl Graph {
         }
         joined.manifests.push(root);
         joined
+    }
+
+    /// The same with `artifacts`, which are listed in its root: they come with the images, and before the root.
+    #[must_use]
+    pub fn listing(mut self, artifacts: &[Artifact]) -> Self {
+        let root = self.manifests.pop();
+        for artifact in artifacts {
+            let blobs = artifact.blobs.iter().map(|blob| Arc::new(blob.clone()) as Arc<dyn BlobSource>);
+            for blob in blobs {
+                if !self.blobs.iter().any(|known| known.descriptor().digest == blob.descriptor().digest) {
+                    self.blobs.push(blob);
+                }
+            }
+            self.manifests.push(artifact.manifest.clone());
+        }
+        self.manifests.extend(root);
+        self
+    }
+
+    /// The same with what is attached to its manifests.
+    #[must_use]
+    pub fn attaching(mut self, artifacts: Vec<Artifact>) -> Self {
+        self.attached.extend(artifacts);
+        self
+    }
+
+    /// What is attached to its manifests.
+    #[must_use]
+    pub fn attached(&self) -> &[Artifact] {
+        &self.attached
     }
 
     /// What an index lists, without the index itself. It has no root any more, unless it is joined.
@@ -130,7 +166,7 @@ impl Graph {
         let blobs = self.blobs.iter().filter(|blob| wanted.contains(&blob.descriptor().digest)).cloned().collect();
         let mut manifests = self.manifests.clone();
         manifests.retain(|manifest| wanted.contains(&manifest.descriptor().digest));
-        Ok(Self { blobs, manifests })
+        Ok(Self { blobs, manifests, attached: Vec::new() })
     }
 
     /// Images for known platforms that the root lists, or the root alone where it is an image.
@@ -180,10 +216,15 @@ impl Graph {
             let watched = Watched { blob: Arc::clone(blob), name, observer: Arc::clone(observer) };
             Arc::new(watched) as Arc<dyn BlobSource>
         };
-        Self { blobs: self.blobs.iter().map(watch).collect(), manifests: self.manifests.clone() }
+        Self {
+            blobs: self.blobs.iter().map(watch).collect(),
+            manifests: self.manifests.clone(),
+            attached: self.attached.clone(),
+        }
     }
 
-    /// Puts all of it into `sink`, each blob once, and makes the sink's name point to the root.
+    /// Puts all of it into `sink`, each blob once, attaches what is to be attached, and makes the sink's name
+    /// point to the root.
     ///
     /// # Errors
     /// The first failure; the sink's name then still points to what it did before.
@@ -196,6 +237,9 @@ impl Graph {
             .await?;
         for manifest in &self.manifests {
             self.put_manifest(manifest, sink).await?;
+        }
+        for artifact in &self.attached {
+            sink.attach(artifact).await?;
         }
         sink.publish(self.root()).await?;
         Ok(self.delivery(blobs))
@@ -232,8 +276,10 @@ impl Graph {
     }
 
     fn delivery(&self, blobs: Vec<(Digest, Moved)>) -> Delivery {
-        let images = self.manifests.iter().filter(|manifest| !manifest.is_index()).count();
-        Delivery { root: self.root().descriptor().digest, images, blobs }
+        let is_image = |manifest: &&Manifest| !manifest.is_index() && manifest.value().get("artifactType").is_none();
+        let images = self.manifests.iter().filter(is_image).count();
+        let attached = self.attached.iter().map(|artifact| artifact.manifest.descriptor().digest).collect();
+        Delivery { root: self.root().descriptor().digest, images, blobs, attached }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Images as values: facts at hand, bytes on demand. Where they come from is a [`Source`], where
 //! they go is a [`Sink`]; a [`Graph`] knows the order in which things must arrive.
 
+mod artifact;
 mod config;
 mod graph;
 mod manifest;
@@ -10,6 +11,7 @@ mod variables;
 mod verify;
 mod watched;
 
+pub use artifact::{Artifact, Attachment};
 pub use config::{ConfigChanges, ConfigLayer, derive_config, platform_of, rfc3339};
 pub use graph::{Delivery, Graph, deliver, is_kept_elsewhere};
 pub use manifest::{Image, Index, Layer, Manifest, ManifestError};

@@ -5,7 +5,7 @@ use std::{fmt, io};
 pub use bytes::Bytes;
 use futures_util::{StreamExt as _, future::BoxFuture, stream::BoxStream};
 
-use super::{Manifest, ManifestError};
+use super::{Artifact, Manifest, ManifestError};
 use crate::{
     hint::{Advise, Hint},
     oci::{Descriptor, Digest},
@@ -105,6 +105,16 @@ pub trait Sink: Send + Sync {
     /// Puts a manifest or index there under its digest; everything it points to is there already.
     fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>>;
 
+    /// Attaches an artifact to its subject, which is there already.
+    fn attach<'a>(&'a self, artifact: &'a Artifact) -> BoxFuture<'a, Result<(), TransferError>> {
+        Box::pin(async move {
+            for blob in &artifact.blobs {
+                self.put_blob(blob).await?;
+            }
+            self.put_manifest(&artifact.manifest).await
+        })
+    }
+
     /// Makes `root`, which is there already, what the sink's names point to. The last call: until it
     /// returns, nobody sees anything new.
     fn publish<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>>;
@@ -159,6 +169,16 @@ pub enum TransferError {
     /// A manifest or index is malformed.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// Something cannot be attached to an image.
+    #[error("cannot attach {what} to {subject}")]
+    Attach {
+        /// Of which type, or with which predicate.
+        what: String,
+        /// To which manifest.
+        subject: Digest,
+        /// Why.
+        source: Box<TransferError>,
+    },
     /// Indexes within indexes without end.
     #[error("there is more below {root} than any image needs")]
     Sprawling {
@@ -221,6 +241,9 @@ impl Advise for TransferError {
         match self {
             Self::Room(failure) => failure.error.hint(),
             Self::Manifest(error) => error.hint(),
+            Self::Attach { source, .. } => source.hint().or_else(|| {
+                Some(Hint::new("`--attest none` brings the image there alone, `--attest index` lists it in the index"))
+            }),
             Self::Corrupt { .. } => Some(Hint::new("push the image anew from where it was made, or name another")),
             Self::Sprawling { .. } => Some(Hint::new("name the image for one platform by its digest")),
             Self::Read { .. } => None,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     hint::{Advise, Hint},
-    image::Manifest,
+    image::{Attachment, Manifest},
     oci::{Descriptor, MediaType, Reference, canonical_json},
 };
 
@@ -75,10 +75,17 @@ impl Contents {
     /// # Errors
     /// When nothing or more than one thing fits.
     pub fn choose(&self, name: Option<&str>) -> Result<(Descriptor, Option<Manifest>), ContentsError> {
-        let known = || self.entries.iter().map(|entry| name_of(entry).unwrap_or("(no name)").to_owned()).collect();
+        let known = || {
+            self.entries
+                .iter()
+                .filter(|entry| !is_artifact(entry))
+                .map(|entry| name_of(entry).unwrap_or("(no name)").to_owned())
+                .collect()
+        };
         let fitting: Vec<Descriptor> = self
             .entries
             .iter()
+            .filter(|entry| !is_artifact(entry))
             .filter(|entry| name.is_none() || name_of(entry) == name || annotation(entry, ENGINE_NAME) == name)
             .filter_map(Descriptor::from_json)
             .collect();
@@ -99,9 +106,23 @@ impl Contents {
     pub fn list(&mut self, root: &Descriptor, name: Option<&str>) {
         let mut root = root.clone();
         root.annotations.extend(name.map(|name| (REFERENCE_NAME.to_owned(), name.to_owned())));
-        let place = self.entries.iter().position(|entry| name_of(entry) == name).unwrap_or(self.entries.len());
-        self.entries.retain(|entry| name_of(entry) != name);
+        let is_meant = |entry: &Value| name_of(entry) == name && !is_artifact(entry);
+        let place = self.entries.iter().position(is_meant).unwrap_or(self.entries.len());
+        self.entries.retain(|entry| !is_meant(entry));
         self.entries.insert(place, root.to_json());
+    }
+
+    /// Lists something that is attached to an image.
+    pub fn attach(&mut self, attachment: &Attachment) {
+        let digest = attachment.manifest.digest.to_string();
+        if !self.entries.iter().any(|entry| entry.get("digest").and_then(Value::as_str) == Some(&digest)) {
+            self.entries.push(attachment.to_json());
+        }
+    }
+
+    /// What is listed as attached to one image or another.
+    pub fn attachments(&self) -> impl Iterator<Item = Attachment> {
+        self.entries.iter().filter(|entry| is_artifact(entry)).filter_map(Attachment::of_entry)
     }
 
     /// Lists `root` as engines want it: under its full reference, and its tag.
@@ -111,9 +132,10 @@ impl Contents {
         self.list(&root, reference.tag());
     }
 
-    /// What is listed, with its name in this list.
+    /// The images that are listed, with their names in this list.
     pub fn entries(&self) -> impl Iterator<Item = (Descriptor, Option<&str>)> {
-        self.entries.iter().filter_map(|entry| Some((Descriptor::from_json(entry)?, name_of(entry))))
+        let images = self.entries.iter().filter(|entry| !is_artifact(entry));
+        images.filter_map(|entry| Some((Descriptor::from_json(entry)?, name_of(entry))))
     }
 
     /// The bytes of `index.json`: equal lists have equal bytes.
@@ -139,6 +161,11 @@ impl Advise for ContentsError {
 
 fn name_of(entry: &Value) -> Option<&str> {
     annotation(entry, REFERENCE_NAME)
+}
+
+/// Whether an entry is no image but something about one.
+fn is_artifact(entry: &Value) -> bool {
+    entry.get("artifactType").is_some()
 }
 
 fn annotation<'a>(entry: &'a Value, key: &str) -> Option<&'a str> {
@@ -193,6 +220,19 @@ mod tests {
         let (_, index) = list(&["linux/amd64", "linux/arm64"]).choose(None).unwrap();
         assert_eq!(index.unwrap().manifests().unwrap().len(), 2);
         assert!(list(&["linux/amd64", "linux/amd64"]).choose(None).is_err());
+    }
+
+    #[test]
+    fn what_is_attached_stands_beside_the_images() {
+        let mut contents = Contents::default();
+        let attached = Attachment { manifest: descriptor(b"a"), kind: Some("text/x".to_owned()) };
+        for _ in 0..2 {
+            contents.list(&descriptor(b"1"), None);
+            contents.attach(&attached);
+        }
+        let contents = Contents::parse(&contents.to_bytes()).unwrap();
+        assert_eq!(contents.choose(None).unwrap().0.digest, descriptor(b"1").digest);
+        assert_eq!((contents.entries().count(), contents.attachments().collect::<Vec<_>>()), (1, vec![attached]));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use super::{Contents, INDEX, LayoutError, MARKER, MARKER_BYTES, blob_path, read_contents, source::check_marker};
 use crate::{
     fs::{AtomicFile, FileLock, SealedFile, is_temporary, sorted_entries, sweep, write_atomic},
-    image::{BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
+    image::{Artifact, Attachment, BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
     oci::{Descriptor, Digest},
 };
 
@@ -25,6 +25,7 @@ pub struct LayoutSink {
     name: Option<String>,
     // Dropped before `made`, so that the folders are empty by then.
     waiting: Mutex<BTreeMap<Digest, SealedFile>>,
+    attached: Mutex<Vec<Attachment>>,
     made: Arc<MadeFolders>,
 }
 
@@ -51,7 +52,7 @@ impl LayoutSink {
         }
         let made = MadeFolders::make(&folder.join("blobs/sha256"))
             .map_err(|source| LayoutError::Write { path: folder.clone(), source })?;
-        Ok(Self { folder, name, waiting: Mutex::default(), made: Arc::new(made) })
+        Ok(Self { folder, name, waiting: Mutex::default(), attached: Mutex::default(), made: Arc::new(made) })
     }
 
     async fn put(&self, blob: &dyn BlobSource) -> Result<Moved, TransferError> {
@@ -106,11 +107,25 @@ impl Sink for LayoutSink {
         })
     }
 
+    fn attach<'a>(&'a self, artifact: &'a Artifact) -> BoxFuture<'a, Result<(), TransferError>> {
+        Box::pin(async move {
+            for blob in &artifact.blobs {
+                self.put(blob).await?;
+            }
+            self.put_manifest(&artifact.manifest).await?;
+            self.attached.lock().unwrap_or_else(PoisonError::into_inner).push(Attachment::of(&artifact.manifest));
+            Ok(())
+        })
+    }
+
     fn publish<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
         let (folder, name, root) = (self.folder.clone(), self.name.clone(), root.descriptor().clone());
         let waiting = std::mem::take(&mut *self.waiting());
+        let attached = std::mem::take(&mut *self.attached.lock().unwrap_or_else(PoisonError::into_inner));
         Box::pin(async move {
-            blocking(move || publish(&folder, waiting, &root, name.as_deref())).await.map_err(TransferError::from)
+            blocking(move || publish(&folder, (waiting, attached), &root, name.as_deref()))
+                .await
+                .map_err(TransferError::from)
         })
     }
 }
@@ -168,7 +183,7 @@ fn tidy(folder: &Path) {
 
 fn publish(
     folder: &Path,
-    waiting: BTreeMap<Digest, SealedFile>,
+    (waiting, attached): (BTreeMap<Digest, SealedFile>, Vec<Attachment>),
     root: &Descriptor,
     name: Option<&str>,
 ) -> Result<(), LayoutError> {
@@ -184,6 +199,9 @@ fn publish(
     }
     let mut contents = contents(folder)?;
     contents.list(root, name);
+    for attachment in &attached {
+        contents.attach(attachment);
+    }
     let index = folder.join(INDEX);
     write_atomic(&index, &contents.to_bytes()).map_err(unwritable(index))
 }

@@ -179,6 +179,11 @@ impl Recipe {
         self.sources.iter().map(|source| source.text.as_str())
     }
 
+    /// The files that it was read from, the recipe's own the last: the path from its folder, and the text.
+    pub fn written(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.sources.files()
+    }
+
     fn joined(&self, name: Option<&str>, written: &[&variant::Written]) -> Variant {
         let mut joined = Variant {
             name: name.map(str::to_owned),

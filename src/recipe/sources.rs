@@ -27,6 +27,8 @@ pub(super) struct Source {
     /// Where its text starts among all.
     start: usize,
     pub(super) text: String,
+    /// What a flag says is none.
+    is_file: bool,
 }
 
 /// The files, each behind those that it extends: the recipe is the last.
@@ -39,8 +41,10 @@ impl Sources {
         let above = file.rfind(['/', '\\']).map_or("", |end| &file[..=end]);
         let mut gathering = Gathering { open, above, next: text.len() + 1, stack: Vec::new(), found: Vec::new() };
         let name = file[above.len()..].to_owned();
-        gathering
-            .enter(&name, Source { name: file.to_owned(), folder: String::new(), start: 0, text: text.to_owned() })?;
+        gathering.enter(
+            &name,
+            Source { name: file.to_owned(), folder: String::new(), start: 0, text: text.to_owned(), is_file: true },
+        )?;
         Ok(Self(gathering.found))
     }
 
@@ -48,13 +52,21 @@ impl Sources {
     pub(super) fn add(&mut self, name: &str, text: &str) -> usize {
         let start = self.0.iter().map(|source| source.start + source.text.len() + 1).max().unwrap_or_default();
         let (name, text) = (name.to_owned(), text.to_owned());
-        self.0.insert(0, Source { name, folder: String::new(), start, text });
+        self.0.insert(0, Source { name, folder: String::new(), start, text, is_file: false });
         start
     }
 
     /// The files, the recipe last.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Source> {
         self.0.iter()
+    }
+
+    /// The files among them, by their paths from the recipe's folder, with their texts.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = &self.own().name;
+        let above = own.rfind(['/', '\\']).map_or("", |end| &own[..=end]);
+        let files = self.0.iter().filter(|source| source.is_file);
+        files.map(move |source| (source.name.strip_prefix(above).unwrap_or(&source.name), source.text.as_str()))
     }
 
     /// The recipe itself.
@@ -142,7 +154,7 @@ impl Gathering<'_> {
             let folder = wanted.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
             let start = self.next;
             self.next += text.len() + 1;
-            self.enter(&wanted, Source { name, folder, start, text })?;
+            self.enter(&wanted, Source { name, folder, start, text, is_file: true })?;
         }
         self.stack.pop();
         self.found.push(source);

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     http::pause,
-    image::Manifest,
+    image::{Attachment, Manifest},
     oci::{Descriptor, Digest, MediaType},
 };
 
@@ -51,6 +51,19 @@ impl Repository {
         subject: &Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError> {
+        let found = self.attachments(subject, artifact_type).await?;
+        Ok(found.into_iter().map(|found| found.manifest).collect())
+    }
+
+    /// The same with what the list says of each.
+    ///
+    /// # Errors
+    /// As [`Repository::referrers`].
+    pub async fn attachments(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Vec<Attachment>, RegistryError> {
         let entries = match self.listed(subject, artifact_type).await? {
             Some(entries) => entries,
             None => entries(self.tagged(&tag_of(subject)).await?.as_ref()),
@@ -58,7 +71,7 @@ impl Repository {
         let wanted = |entry: &&Value| {
             artifact_type.is_none_or(|wanted| entry.get("artifactType").and_then(Value::as_str) == Some(wanted))
         };
-        Ok(entries.iter().filter(wanted).filter_map(Descriptor::from_json).collect())
+        Ok(entries.iter().filter(wanted).filter_map(Attachment::of_entry).collect())
     }
 
     /// Puts `artifact`, a manifest that names its `subject`, and sees that it is listed there. Its
@@ -142,7 +155,7 @@ fn digest_of(entry: &Value) -> Option<Digest> {
 
 /// The index over `list` and `artifact`: each digest once, sorted.
 fn with(mut list: Vec<Value>, artifact: &Manifest) -> Manifest {
-    list.push(entry_of(artifact));
+    list.push(Attachment::of(artifact).to_json());
     let sorted: BTreeMap<Option<Digest>, Value> = list.into_iter().map(|entry| (digest_of(&entry), entry)).collect();
     let media_type = MediaType::ImageIndex.to_string();
     let index = json!({
@@ -151,19 +164,6 @@ fn with(mut list: Vec<Value>, artifact: &Manifest) -> Manifest {
         "manifests": sorted.into_values().collect::<Vec<_>>(),
     });
     Manifest::of_value(MediaType::ImageIndex, index)
-}
-
-/// What a list says of an artifact.
-fn entry_of(artifact: &Manifest) -> Value {
-    let mut entry = artifact.descriptor().to_json();
-    let value = artifact.value();
-    if let Some(kind) = value.get("artifactType").or_else(|| value.pointer("/config/mediaType")) {
-        entry["artifactType"] = kind.clone();
-    }
-    if let Some(annotations) = value.get("annotations") {
-        entry["annotations"] = annotations.clone();
-    }
-    entry
 }
 
 /// Where a list goes on: `Link: <…>; rel="next"`.

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 
 use super::{RegistryError, Repository, lock};
 use crate::{
-    image::{BlobSource, Manifest, Moved, Sink, TransferError},
+    image::{Artifact, Attachment, BlobSource, Manifest, Moved, Sink, TransferError},
     oci::Digest,
 };
 
@@ -102,6 +102,13 @@ impl RegistrySink {
         Ok(blobs)
     }
 
+    async fn attach_now(&self, artifact: &Artifact) -> Result<(), RegistryError> {
+        for blob in &artifact.blobs {
+            self.repository.put_blob(blob).await?;
+        }
+        self.repository.attach(&artifact.manifest).await.map(drop)
+    }
+
     fn flight(&self, digest: Digest) -> Arc<tokio::sync::Mutex<bool>> {
         Arc::clone(lock(&self.blobs).entry(digest).or_default())
     }
@@ -162,6 +169,18 @@ impl Sink for RegistrySink {
             }
             let at = manifest.descriptor().digest.to_string();
             Ok(self.repository.put_manifest(manifest, &at).await?)
+        })
+    }
+
+    fn attach<'a>(&'a self, artifact: &'a Artifact) -> BoxFuture<'a, Result<(), TransferError>> {
+        Box::pin(async move {
+            // What the tags lead to says nothing of what is attached to it.
+            self.attach_now(artifact).await.map_err(|source| {
+                let listed = Attachment::of(&artifact.manifest);
+                let what = listed.predicate().or(listed.kind.as_deref()).unwrap_or("an artifact").to_owned();
+                let subject = Artifact::subject_of(&artifact.manifest).map_or(listed.manifest.digest, |it| it.digest);
+                TransferError::Attach { what, subject, source: Box::new(source.into()) }
+            })
         })
     }
 

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::purl::purl;
+use super::purl::{self, purl};
 use crate::{
     base::{BaseError, Distribution, Tree},
     image::{BASE_DIGEST, BASE_NAME, Manifest},
-    lock::{Facts, LockedImage, LockedPlatform, WheelSource},
+    lock::{Facts, LockedImage, LockedPlatform},
     oci::{Digest, Platform},
     python::Licence,
     verify::{Owner, Subject},
@@ -206,19 +206,6 @@ impl Finder<'_> {
             .known
             .locked
             .and_then(|(_, image)| image.wheels.iter().find(|wheel| wheel.name == name && wheel.version == version));
-        let index = locked.and_then(|wheel| match &wheel.source {
-            WheelSource::Index(index) => self.known.indexes?.get(index).cloned(),
-            WheelSource::Url(_) | WheelSource::Path(_) => None,
-        });
-        let download = locked.and_then(|wheel| match &wheel.source {
-            WheelSource::Url(url) => Some(url.clone()),
-            _ => None,
-        });
-        let qualifiers = [
-            ("download_url", download.as_deref()),
-            ("file_name", locked.map(|wheel| wheel.file.as_str())),
-            ("repository_url", index.as_deref()),
-        ];
         let stem = info.rsplit('/').next().and_then(|name| name.strip_suffix(".dist-info")).unwrap_or_default();
         let owner = Owner::Wheel(
             stem.split_once('-').map_or_else(|| stem.to_owned(), |(name, version)| format!("{name} {version}")),
@@ -232,7 +219,7 @@ impl Finder<'_> {
         };
         Component {
             kind: ComponentKind::Python,
-            purl: Some(purl("pypi", &name, &version, &qualifiers)),
+            purl: Some(purl::of_distribution(&name, &version, locked, self.known.indexes)),
             licence: licence.licence(),
             licence_files: licence.files.iter().filter_map(licence_file).collect(),
             fetched: locked.map(|wheel| Fetched { file: wheel.file.clone(), sha256: wheel.sha256, size: wheel.size }),
@@ -247,11 +234,6 @@ impl Finder<'_> {
     }
 
     fn debian(&self) -> Result<Vec<Component>, InventoryError> {
-        let distro = self.facts.system.as_ref().map(|system| {
-            let version = system.version.as_deref().or(system.codename.as_deref());
-            version.map_or_else(|| system.id.clone(), |version| format!("{}-{version}", system.id))
-        });
-        let vendor = self.facts.system.as_ref().map_or("debian", |system| system.id.as_str());
         let packages = self.tree().debian_packages()?;
         Ok(packages
             .into_iter()
@@ -260,13 +242,13 @@ impl Finder<'_> {
                 let locked = self.known.locked.and_then(|(below, _)| {
                     below.debian.iter().find(|locked| locked.name == package.name && locked.version == version)
                 });
-                let qualifiers = [("arch", Some(package.architecture.as_str())), ("distro", distro.as_deref())];
+                let purl = purl::of_package(&package.name, &version, &package.architecture, self.facts);
                 let layer = self.layer_of_package(&package.name, &package.architecture);
                 let copyright = format!("usr/share/doc/{}/copyright", package.name);
                 let licence_files = self.tree().find(&copyright).map(|(path, _)| format!("/{path}"));
                 Component {
                     kind: ComponentKind::Debian,
-                    purl: Some(purl("deb", &format!("{vendor}/{}", package.name), &version, &qualifiers)),
+                    purl: Some(purl),
                     licence: None,
                     licence_files: licence_files.into_iter().collect(),
                     fetched: locked.map(|one| Fetched { file: one.path.clone(), sha256: one.sha256, size: one.size }),

@@ -5,7 +5,7 @@
 
 mod cyclonedx;
 mod inventory;
-mod purl;
+pub mod purl;
 mod spdx;
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::Order;
 use crate::{
-    builder::{Builder, Built, Destination, Reported},
+    builder::{Attest, Builder, Built, Destination, Reported},
     cli::{
-        args,
+        args, attest,
         error::CliError,
         lock::{self, Policy},
         metadata::Delivered,
@@ -49,12 +49,20 @@ impl<'a> Job<'a> {
             images.push(builder.build(project, &lock, &order.selection).await?);
         }
         let checked = verify::after_build(session, builder, &project.recipe, (&images, self.arguments.verify)).await?;
+        let (attest, effort) = attest::meant(self.arguments.attest);
+        if attest == Attest::Index {
+            let mut listing = Vec::new();
+            for (order, built) in self.orders.iter().zip(images) {
+                listing.push(builder.listing_attestations((project, &lock, &order.selection), built, effort).await?);
+            }
+            images = listing;
+        }
         let mut deliveries = Vec::new();
         for (order, built) in self.orders.iter().zip(&images) {
             let mut here = Vec::new();
             for destination in &order.destinations {
                 let origin = (project, &lock, &order.selection);
-                here.push((destination, builder.deliver_mended(origin, built, destination).await?));
+                here.push((destination, builder.deliver_attested(origin, built, destination, (attest, effort)).await?));
             }
             self.arguments.remote.tell((session, builder), built, &here).await?;
             deliveries.push(here);

@@ -1,0 +1,161 @@
+//! What is said of images goes with them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use wheelwright::{
+    fs::write_atomic,
+    image::{Attachment, Source as _, read_whole},
+    oci::Digest,
+    registry::Repository,
+    serve::faults::Fault,
+};
+
+use super::{
+    bench::{Bench, Run},
+    workshop::{complete, digest, project, put_base},
+};
+use crate::registry::world::{World, client};
+
+/// A registry with a base in it, which knows of referrers or not.
+pub(super) async fn world(native: bool) -> World {
+    let world = World::new().await;
+    put_base(&world, 50_000).await;
+    if !native {
+        let absent = Fault::Answer { status: 404, headers: Vec::new(), body: bytes::Bytes::new() };
+        world.fail(usize::MAX, "GET", "/referrers/", absent);
+        world.fail(usize::MAX, "PUT", "/manifests/", Fault::WithoutHeader("oci-subject"));
+    }
+    world
+}
+
+pub(super) fn repository(world: &World) -> Repository {
+    client().to_write(&world.reference("app:1")).unwrap()
+}
+
+/// Everything that is attached to the image `root` and to its images.
+pub(super) async fn attached(world: &World, root: &Digest) -> Vec<(Digest, Attachment)> {
+    let repository = repository(world);
+    let mut subjects = vec![*root];
+    subjects.extend(repository.manifest(root).await.unwrap().manifests().unwrap().iter().map(|image| image.digest));
+    let mut found = Vec::new();
+    for subject in subjects {
+        let attached = repository.attachments(&subject, None).await.unwrap();
+        found.extend(attached.into_iter().map(|attached| (subject, attached)));
+    }
+    found
+}
+
+/// What `attached` says.
+async fn statement(world: &World, attached: &Attachment) -> Value {
+    let repository = repository(world);
+    let manifest = repository.manifest(&attached.manifest.digest).await.unwrap();
+    let layer = manifest.layers().unwrap().remove(0);
+    serde_json::from_slice(&read_whole(&repository.blob(&layer), 1 << 20).await.unwrap()).unwrap()
+}
+
+fn push(bench: &Bench, world: &World, more: &str) -> Run {
+    bench.run(&format!("build app.toml --progress off --push {}/app:1{more}", world.host()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_and_the_recipe_go_with_a_push() {
+    for native in [true, false] {
+        let world = world(native).await;
+        let bench = project(&world.host());
+        let run = push(&bench, &world, "");
+        let root = digest(&run);
+        assert!(run.stdout.contains(", 7 artifacts attached\n"), "{run}");
+        let found = attached(&world, &root).await;
+        let mut kinds: BTreeMap<(bool, String), usize> = BTreeMap::new();
+        for (subject, one) in &found {
+            let kind = one.predicate().or(one.kind.as_deref()).unwrap().to_owned();
+            *kinds.entry((*subject == root, kind)).or_default() += 1;
+        }
+        let kinds: Vec<String> = kinds.iter().map(|((whole, kind), count)| format!("{whole} {kind} {count}")).collect();
+        let expect = [
+            "false https://slsa.dev/provenance/v1 2",
+            "false https://spdx.dev/Document 2",
+            "false wheelwright:paths/v1 2",
+            "true application/vnd.ocipkg.v1.artifact 1",
+        ];
+        assert_eq!(kinds, expect);
+        for (subject, one) in found.iter().filter(|(subject, _)| *subject != root) {
+            assert_eq!(statement(&world, one).await["subject"][0]["digest"]["sha256"], subject.hex());
+        }
+        // Another time nothing is sent, or asked for.
+        let before = world.seen().len();
+        let again = push(&bench, &world, "");
+        assert_eq!((digest(&again), again.stdout.contains("attached")), (root, false), "{again}");
+        assert_eq!(world.seen().len() - before, 3);
+        // And neither by a machine that only sees what is there.
+        let other = project(&world.host());
+        let again = push(&other, &world, "");
+        assert_eq!((digest(&again), again.stdout.contains("attached")), (root, false), "{again}");
+        assert_eq!(attached(&world, &root).await.len(), 7);
+        let inspected = bench.run(&format!("inspect {}/app:1", world.host()));
+        assert_eq!(inspected.stdout.matches("https://slsa.dev/provenance/v1").count(), 2, "{inspected}");
+        let inspected = bench.run(&format!("inspect {}/app:1 --json", world.host()));
+        let inspected: Value = serde_json::from_str(&inspected.stdout).unwrap();
+        assert_eq!(inspected["attached"].as_array().unwrap().len(), 7);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_is_none_unless_all_is_attached() {
+    let world = world(true).await;
+    let bench = project(&world.host());
+    let alone = digest(&push(&bench, &world, " --attest none"));
+    assert!(attached(&world, &alone).await.is_empty());
+    bench.write("hello.txt", b"other\n");
+    let images = std::sync::atomic::AtomicUsize::new(0);
+    // The two images and their index are taken, and nothing behind them.
+    world.rule(move |seen| {
+        let put = seen.method == "PUT" && seen.path.contains("/manifests/sha256:");
+        let refused = put && images.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= 3;
+        let body = bytes::Bytes::from_static(b"{\"errors\":[{\"code\":\"DENIED\",\"message\":\"no artifacts here\"}]}");
+        refused.then_some(Fault::Answer { status: 403, headers: Vec::new(), body })
+    });
+    let run = push(&bench, &world, "");
+    assert_eq!(run.code, Some(6), "{run}");
+    assert!(run.stderr.contains("cannot attach https://slsa.dev/provenance/v1 to sha256:"), "{run}");
+    assert_eq!(complete(&world, "app:1").await, alone, "the name has not moved");
+}
+
+/// All files of the layout `folder`, by their names.
+fn layout(bench: &Bench, folder: &str) -> BTreeMap<String, Vec<u8>> {
+    let root = bench.project().join(folder);
+    let files = super::workshop::files(&root).into_iter();
+    files.map(|file| (file.strip_prefix(&root).unwrap().display().to_string(), std::fs::read(&file).unwrap())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn layouts_hold_them_too_and_they_are_the_same_everywhere() {
+    let world = world(true).await;
+    let bench = project(&world.host());
+    let locked = bench.run("lock app.toml --progress off");
+    assert_eq!(locked.code, Some(0), "{locked}");
+    let other = project(&world.host());
+    write_atomic(&other.project().join("app.lock"), &std::fs::read(bench.project().join("app.lock")).unwrap()).unwrap();
+    let plain = digest(&bench.run("build app.toml --locked --progress off -o oci:plain"));
+    for how in ["referrers", "index"] {
+        let line =
+            |jobs: usize| format!("build app.toml --locked --progress off -o oci:{how} --attest {how} --jobs {jobs}");
+        let roots = [bench.run(&line(1)), other.run(&line(8))].map(|run| digest(&run));
+        assert_eq!((roots[0] == roots[1], roots[0] == plain), (true, how == "referrers"));
+        assert!(layout(&bench, how) == layout(&other, how), "{how}");
+        let source = wheelwright::layout::LayoutSource::open(bench.project().join(how), None).unwrap();
+        let root = source.root().await.unwrap();
+        assert_eq!(root.descriptor().digest, roots[0]);
+        let listed = wheelwright::attest::entries(&root);
+        assert_eq!(listed.len(), if how == "index" { 2 } else { 0 });
+        // Whoever copies the image copies what its index lists, and finds its platforms all the same.
+        let copied = bench.run(&format!("copy oci:{how} oci:copy-{how} --progress off"));
+        assert_eq!(digest(&copied), roots[0]);
+        assert!(copied.stdout.contains("  2 images, "), "{copied}");
+    }
+    let inspected = bench.run("inspect oci:index");
+    assert_eq!(inspected.stdout.matches("wheelwright:paths/v1").count(), 2, "{inspected}");
+    let contents = wheelwright::layout::read_contents(&bench.project().join("referrers")).unwrap();
+    assert_eq!((contents.entries().count(), contents.attachments().count()), (1, 7));
+}

@@ -53,7 +53,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         &["oci", "hint", "quantity", "fs", "testing", "python", "elf", "recipe", "lock", "plan", "image", "base"],
     ),
     ("sbom", &["oci", "python", "debian", "lock", "image", "base", "verify"]),
-    ("attest", &["oci", "hint", "python", "lock", "image", "verify", "sbom"]),
+    ("attest", &["oci", "hint", "python", "lock", "image", "base", "verify", "sbom"]),
     ("report", &["oci", "progress", "quantity"]),
     (
         "builder",

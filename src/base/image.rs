@@ -1,13 +1,13 @@
 //! The base image for one platform, found in a source.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::BaseError;
+use super::{BaseError, soci};
 use crate::{
-    image::{Bytes, Layer, Manifest, Source, read_whole},
+    image::{BlobSource, Bytes, Layer, Manifest, Source, read_whole},
     oci::{Descriptor, DiffId, Digest, MediaType, Platform},
 };
 
@@ -29,6 +29,8 @@ pub struct BaseImage {
     pub config: Bytes,
     /// Its layers, the lowest first. Their media types are OCI's, whatever the manifest calls them.
     pub layers: Vec<Layer>,
+    /// For some of its layers, by digest: a table of files that the manifest answers for.
+    pub tables: BTreeMap<Digest, Arc<dyn BlobSource>>,
 }
 
 /// The image for `platform` that `source` names.
@@ -38,9 +40,11 @@ pub struct BaseImage {
 pub async fn read_base(source: &dyn Source, platform: &Platform) -> Result<BaseImage, BaseError> {
     let root = source.root().await?;
     let index = root.is_index().then_some(root.descriptor().digest);
+    let listed = root.manifests()?;
     let (manifest, config) = image_for(source, root, platform).await?;
     let layers = layers(source, &manifest, &config)?;
-    Ok(BaseImage { manifest, index, config, layers })
+    let tables = soci::tables(source, &manifest, &listed).await;
+    Ok(BaseImage { manifest, index, config, layers, tables })
 }
 
 /// The image for `platform` in `root`, which is an index, an index of indexes, or the image itself:

@@ -1,15 +1,19 @@
 //! A base image's layers, streamed through a tree: several at the same time, checked on the way. A
 //! layer that was read before is not asked for again.
 
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead as _, BufReader, Read},
+    sync::Arc,
+};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{BaseError, BaseImage, Tree, entries::LayerEntries, error::LayerError, index::Index, memory};
 use crate::{
-    image::{Check, Layer, consume, verified},
+    image::{BlobSource, Check, Layer, consume, verified},
     lock::Facts,
-    oci::{Descriptor, DiffId, Hasher},
+    oci::{Descriptor, DiffId, Digest, Hasher},
     store::Store,
 };
 
@@ -39,7 +43,8 @@ pub async fn inspect(base: &BaseImage, targets: &[String], store: &Store) -> Res
 /// When a layer cannot be read, or is not what its descriptor and the config say, and when the store
 /// cannot be written.
 pub async fn read_tree(base: &BaseImage, store: &Store) -> Result<Tree, BaseError> {
-    let mut layers = stream::iter(&base.layers).map(|layer| read_for_facts(layer, store)).buffered(PARALLEL_LAYERS);
+    let read = |layer| read_for_facts(layer, &base.tables, store);
+    let mut layers = stream::iter(&base.layers).map(read).buffered(PARALLEL_LAYERS);
     let mut tree = Tree::new();
     while let Some(layer) = layers.try_next().await? {
         tree.merge(layer);
@@ -49,12 +54,16 @@ pub async fn read_tree(base: &BaseImage, store: &Store) -> Result<Tree, BaseErro
 
 /// What a layer holds, as far as it says what a base is: of a layer that carries a table of its files
 /// only those few are fetched.
-async fn read_for_facts(layer: &Layer, store: &Store) -> Result<LayerEntries, BaseError> {
+async fn read_for_facts(
+    layer: &Layer,
+    tables: &BTreeMap<Digest, Arc<dyn BlobSource>>,
+    store: &Store,
+) -> Result<LayerEntries, BaseError> {
     if let Some(known) = memory::known_layer(store, layer.diff_id) {
         return Ok(known);
     }
     let digest = layer.blob.descriptor().digest;
-    if let Some(index) = Index::of(layer) {
+    if let Some(index) = Index::of(layer, tables) {
         if let Some(known) = memory::indexed(store, &digest, index.digest()) {
             return Ok(known);
         }
@@ -171,7 +180,7 @@ impl<R: Read> Read for Hashed<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, io::Write as _, sync::Arc};
+    use std::io::Write as _;
 
     use futures_util::future::BoxFuture;
 
@@ -180,8 +189,8 @@ mod tests {
     use super::*;
     use crate::{
         base::{read_base, tree::tests::layer},
-        image::{BlobSource, Image, Manifest, Memory, Source, TransferError},
-        oci::{Digest, MediaType},
+        image::{Image, Manifest, Memory, Source, TransferError},
+        oci::MediaType,
     };
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -21,6 +21,7 @@ mod noted_source;
 mod recorder;
 mod replace;
 mod requirements;
+mod soci;
 mod stated;
 mod system;
 mod tree;

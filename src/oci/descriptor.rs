@@ -54,7 +54,8 @@ impl Descriptor {
     }
 
     /// Reads a descriptor out of a manifest or index; nothing when a required field is absent or
-    /// malformed. A platform that no wheel exists for is read as none.
+    /// malformed. A platform that no wheel exists for is read as none, and so is that of a table or an
+    /// attestation, which is no image for it.
     #[must_use]
     pub fn from_json(value: &Value) -> Option<Self> {
         let annotations = match value.get("annotations").and_then(Value::as_object) {
@@ -67,7 +68,7 @@ impl Descriptor {
             media_type: MediaType::from(value.get("mediaType")?.as_str()?),
             digest: value.get("digest")?.as_str()?.parse().ok()?,
             size: value.get("size")?.as_u64()?,
-            platform: value.get("platform").and_then(read_platform),
+            platform: value.get("platform").filter(|_| is_image(value)).and_then(read_platform),
             annotations,
         })
     }
@@ -79,6 +80,12 @@ fn platform_json(platform: &Platform) -> Value {
         object["variant"] = variant.into();
     }
     object
+}
+
+/// Whether an entry may be an image: of other artifacts the type is named.
+fn is_image(entry: &Value) -> bool {
+    let artifact = entry.get("artifactType").and_then(Value::as_str);
+    artifact.is_none_or(|artifact| artifact == MediaType::ImageConfig.as_ref())
 }
 
 fn read_platform(value: &Value) -> Option<Platform> {

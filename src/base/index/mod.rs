@@ -1,4 +1,4 @@
-//! Layers that carry a table of their files, eStargz and zstd:chunked: the table is read, and of the
+//! Layers of whose files there is a table, eStargz, zstd:chunked and SOCI: the table is read, and of the
 //! files those few that tell something, by ranges.
 //!
 //! Nothing is believed that is not checked: the table against the digest in the manifest, each piece of
@@ -8,10 +8,11 @@
 
 mod estargz;
 mod pieces;
+mod soci;
 mod table;
 mod zstd_chunked;
 
-use std::io;
+use std::{collections::BTreeMap, io, sync::Arc};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -60,21 +61,25 @@ pub(super) enum IndexError {
 pub(super) enum Index {
     Estargz(estargz::Place),
     ZstdChunked(zstd_chunked::Place),
+    /// A blob of its own.
+    Soci(Arc<dyn BlobSource>),
 }
 
 impl Index {
-    /// The table that the annotations of `layer` speak of, if they do.
-    pub(super) fn of(layer: &Layer) -> Option<Self> {
+    /// The table that the annotations of `layer` speak of, or the one among `tables`, if there is any.
+    pub(super) fn of(layer: &Layer, tables: &BTreeMap<Digest, Arc<dyn BlobSource>>) -> Option<Self> {
         let descriptor = layer.blob.descriptor();
         let lazy = || zstd_chunked::Place::find(descriptor).map(Self::ZstdChunked);
-        estargz::Place::find(descriptor).map(Self::Estargz).or_else(lazy)
+        let beside = || tables.get(&descriptor.digest).cloned().map(Self::Soci);
+        estargz::Place::find(descriptor).map(Self::Estargz).or_else(lazy).or_else(beside)
     }
 
     /// The digest of the table: with that of the layer it names all that [`Index::read`] gives.
-    pub(super) const fn digest(&self) -> &Digest {
+    pub(super) fn digest(&self) -> &Digest {
         match self {
             Self::Estargz(place) => &place.digest,
             Self::ZstdChunked(place) => &place.digest,
+            Self::Soci(table) => &table.descriptor().digest,
         }
     }
 
@@ -83,6 +88,7 @@ impl Index {
         let (table, codec) = match self {
             Self::Estargz(place) => (place.read(blob).await?, Codec::Gzip),
             Self::ZstdChunked(place) => (place.read(blob).await?, Codec::Zstd),
+            Self::Soci(table) => soci::read(&**table, blob.descriptor().size).await?,
         };
         let Table { mut entries, files } = table;
         let runs = runs(files);
@@ -90,7 +96,7 @@ impl Index {
         if wanted > blob.descriptor().size / 2 {
             return Err(IndexError::NotWorthIt);
         }
-        let found = stream::iter(runs).map(|run| fetch(blob, run, codec)).buffered(PARALLEL);
+        let found = stream::iter(runs).map(|run| fetch(blob, run, codec.clone())).buffered(PARALLEL);
         let found: Vec<_> = found.try_collect().await?;
         for (path, (evidence, elf)) in found.into_iter().flatten() {
             if let Some(recorded) = entries.entries.get_mut(&path) {
@@ -110,7 +116,7 @@ pub(super) struct Run {
 
 async fn fetch(blob: &dyn BlobSource, run: Run, codec: Codec) -> Result<Vec<pieces::Read>, IndexError> {
     let stream = blob.open_range(run.start, run.end - run.start).await?;
-    consume(stream, move |reader| read_run(reader, &run, codec)).await
+    consume(stream, move |reader| read_run(reader, &run, &codec)).await
 }
 
 /// Files near to each other together.

@@ -1,9 +1,13 @@
 //! Files out of a stretch of a blob, each piece checked before anybody sees it.
 
-use std::io::{self, Read as _};
+use std::{
+    io::{self, Read as _},
+    sync::Arc,
+};
 
 use super::{
     IndexError, Run,
+    soci::Spans,
     table::{File, Piece},
 };
 use crate::{
@@ -23,17 +27,21 @@ const UNIT_LIMIT: u64 = 64 << 20;
 pub(super) type Read = (String, (Option<Evidence>, Option<Loadable>));
 
 /// How pieces are compressed.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Codec {
     Gzip,
     Zstd,
+    /// Stretches of one stream, each with what is needed to begin there.
+    Spans(Arc<Spans>),
 }
 
 impl Codec {
-    /// The bytes of one gzip member at the start of `stored`, or of all frames in it: at most `limit`.
-    pub(super) fn decode(self, stored: &[u8], limit: u64) -> io::Result<Vec<u8>> {
+    /// The bytes of one gzip member at the start of `stored`, which lies at `start` of the blob, or of all frames
+    /// in it: at most `limit`.
+    pub(super) fn decode(&self, stored: &[u8], start: u64, limit: u64) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         match self {
+            Self::Spans(spans) => return spans.inflate(start, stored),
             Self::Gzip => flate2::bufread::GzDecoder::new(stored).take(limit + 1).read_to_end(&mut bytes)?,
             #[cfg(feature = "zstd")]
             Self::Zstd => zstd::Decoder::with_buffer(stored)?.take(limit + 1).read_to_end(&mut bytes)?,
@@ -45,8 +53,8 @@ impl Codec {
 }
 
 /// Reads the files of `run` out of its bytes.
-pub(super) fn read_run(bytes: &mut PieceReader, run: &Run, codec: Codec) -> Result<Vec<Read>, IndexError> {
-    let mut window = Window { bytes, position: run.start, codec, unit: None };
+pub(super) fn read_run(bytes: &mut PieceReader, run: &Run, codec: &Codec) -> Result<Vec<Read>, IndexError> {
+    let mut window = Window { bytes, position: run.start, last: None, codec, unit: None };
     let mut collector = Collector::new(Detail::Symbols);
     run.files.iter().map(|file| told(&mut window, file, &mut collector)).collect()
 }
@@ -69,7 +77,9 @@ struct Window<'r> {
     bytes: &'r mut PieceReader,
     /// Of the next byte, in the blob.
     position: u64,
-    codec: Codec,
+    /// The byte before it: two spans share one where a block does not end with a byte.
+    last: Option<u8>,
+    codec: &'r Codec,
     /// What was decompressed last, and where it begins: several small files may share it.
     unit: Option<(u64, Vec<u8>)>,
 }
@@ -93,19 +103,27 @@ impl Window<'_> {
     }
 
     fn decode(&mut self, piece: &Piece) -> io::Result<Vec<u8>> {
-        let gap = piece.start.checked_sub(self.position).ok_or_else(|| invalid("pieces overlap".to_owned()))?;
         let length = piece.end - piece.start;
         if length > UNIT_LIMIT {
             return Err(invalid("a piece is too large".to_owned()));
         }
+        let shared = self.last.filter(|_| piece.start + 1 == self.position);
+        let mut stored: Vec<u8> = shared.into_iter().collect();
+        let begun = stored.len() as u64;
+        let gap = (piece.start + begun).checked_sub(self.position);
+        let gap = gap.ok_or_else(|| invalid("pieces overlap".to_owned()))?;
         io::copy(&mut self.bytes.by_ref().take(gap), &mut io::sink())?;
-        let mut stored = Vec::new();
-        self.bytes.by_ref().take(length).read_to_end(&mut stored)?;
+        self.bytes.by_ref().take(length - begun).read_to_end(&mut stored)?;
         if stored.len() as u64 != length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.position = piece.end;
-        self.codec.decode(&stored, UNIT_LIMIT)
+        (self.position, self.last) = (piece.end, stored.last().copied());
+        match piece.stored {
+            Some(expected) if Digest::of(&stored) != expected => {
+                Err(invalid(format!("a stretch of the blob has another digest than {expected}")))
+            }
+            _ => self.codec.decode(&stored, piece.start, UNIT_LIMIT),
+        }
     }
 }
 

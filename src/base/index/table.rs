@@ -1,5 +1,5 @@
-//! The table itself: JSON, one entry for every entry of the tar, and one more for every further piece
-//! of a large file. Both formats have the same.
+//! What a table says, and the table of eStargz and zstd:chunked: JSON, one entry for every entry of the
+//! tar, and one more for every further piece of a large file. Both have the same.
 
 use serde::Deserialize;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Entries of a layer, as in any layer.
-const ENTRY_LIMIT: usize = 4_000_000;
+pub(super) const ENTRY_LIMIT: usize = 4_000_000;
 
 /// What a table says.
 pub(super) struct Table {
@@ -45,6 +45,21 @@ pub(super) struct Piece {
     /// Bytes of the piece.
     pub(super) size: u64,
     pub(super) digest: Option<Digest>,
+    /// Of what lies between `start` and `end`.
+    pub(super) stored: Option<Digest>,
+}
+
+/// An entry of the tar, as a table tells of it.
+pub(super) struct Described<'t> {
+    pub(super) name: &'t [u8],
+    /// `reg`, `dir`, and so on.
+    pub(super) kind: &'t str,
+    pub(super) link: &'t [u8],
+    pub(super) mode: u32,
+    pub(super) uid: u64,
+    pub(super) gid: u64,
+    /// Bytes of a regular file.
+    pub(super) size: u64,
 }
 
 #[derive(Deserialize)]
@@ -118,26 +133,42 @@ impl Table {
         if rows.iter().any(|row| row.name != first.name) {
             return Err(malformed(format!("a piece of `{}` stands elsewhere", first.name)));
         }
-        let path = |name: &str| clean_path(name.as_bytes()).map_err(|error| malformed(error.to_string()));
-        let Some(path) = path(&first.name)? else { return Ok(()) };
-        let kind = match first.kind.as_str() {
-            "dir" => Kind::Directory,
-            "reg" => Kind::File,
-            "symlink" => Kind::Symlink(first.link_name.clone()),
-            "hardlink" => Kind::Hardlink(clean_path(first.link_name.as_bytes()).ok().flatten().unwrap_or_default()),
-            "char" | "block" | "fifo" => Kind::Other,
-            other => return Err(malformed(format!("`{}` is of the kind `{other}`", first.name))),
+        let described = Described {
+            name: first.name.as_bytes(),
+            kind: &first.kind,
+            link: first.link_name.as_bytes(),
+            mode: first.mode,
+            uid: first.uid,
+            gid: first.gid,
+            size: first.size,
         };
-        if self.entries.take_mark(&path) {
-            return Ok(());
-        }
-        let size = if kind == Kind::File { first.size } else { 0 };
-        if kind == Kind::File && tells_of_base(&path, size) {
+        if let Some(path) = self.enter(&described)? {
             self.files.push(file(&path, rows, offsets, end)?);
         }
-        let entry = Entry { kind, mode: first.mode & 0o7777, uid: first.uid, gid: first.gid, size };
-        self.entries.entries.insert(path, Recorded { entry, evidence: None, elf: None });
         Ok(())
+    }
+
+    /// Adds an entry. Gives its path if the bytes there tell what a base is.
+    pub(super) fn enter(&mut self, described: &Described<'_>) -> Result<Option<String>, IndexError> {
+        let path = clean_path(described.name).map_err(|error| malformed(error.to_string()))?;
+        let Some(path) = path else { return Ok(None) };
+        let kind = match described.kind {
+            "dir" => Kind::Directory,
+            "reg" => Kind::File,
+            "symlink" => Kind::Symlink(String::from_utf8_lossy(described.link).into_owned()),
+            "hardlink" => Kind::Hardlink(clean_path(described.link).ok().flatten().unwrap_or_default()),
+            "char" | "block" | "fifo" => Kind::Other,
+            other => return Err(malformed(format!("`{path}` is of the kind `{other}`"))),
+        };
+        if self.entries.take_mark(&path) {
+            return Ok(None);
+        }
+        let size = if kind == Kind::File { described.size } else { 0 };
+        let tells = kind == Kind::File && tells_of_base(&path, size);
+        let entry = Entry { kind, mode: described.mode & 0o7777, uid: described.uid, gid: described.gid, size };
+        let told = tells.then(|| path.clone());
+        self.entries.entries.insert(path, Recorded { entry, evidence: None, elf: None });
+        Ok(told)
     }
 }
 
@@ -164,7 +195,7 @@ fn file(path: &str, rows: &[Row], offsets: &[u64], end: u64) -> Result<File, Ind
         }
         position += size;
         let digest = digest(&row.chunk_digest)?;
-        pieces.push(Piece { start: row.offset, end: behind, skip: row.inner_offset, size, digest });
+        pieces.push(Piece { start: row.offset, end: behind, skip: row.inner_offset, size, digest, stored: None });
     }
     let whole = digest(&first.digest)?;
     if position != first.size {
@@ -176,6 +207,6 @@ fn file(path: &str, rows: &[Row], offsets: &[u64], end: u64) -> Result<File, Ind
     Ok(File { path: path.to_owned(), size: first.size, digest: whole, pieces })
 }
 
-fn malformed(problem: impl AsRef<str>) -> IndexError {
+pub(super) fn malformed(problem: impl AsRef<str>) -> IndexError {
     IndexError::Malformed { problem: problem.as_ref().chars().take(200).collect() }
 }

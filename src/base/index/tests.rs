@@ -2,10 +2,7 @@
 
 use std::{
     io::Write as _,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use futures_util::future::BoxFuture;
@@ -19,10 +16,10 @@ use crate::{
 };
 
 /// A blob that counts the bytes asked for.
-struct Counted {
-    descriptor: Descriptor,
-    inner: Memory,
-    bytes: Arc<AtomicU64>,
+pub(super) struct Counted {
+    pub(super) descriptor: Descriptor,
+    pub(super) inner: Memory,
+    pub(super) bytes: Arc<AtomicU64>,
 }
 
 impl BlobSource for Counted {
@@ -168,7 +165,7 @@ fn source(written: &Written) -> (Layer, Arc<AtomicU64>) {
     (Layer { diff_id: DiffId(Digest::of(&written.tar)), blob: Arc::new(blob) }, bytes)
 }
 
-fn noise(size: usize) -> Vec<u8> {
+pub(super) fn noise(size: usize) -> Vec<u8> {
     let mut state = 7_u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -177,12 +174,12 @@ fn noise(size: usize) -> Vec<u8> {
     (0..size).map(|_| next()).collect()
 }
 
-fn python() -> Vec<u8> {
+pub(super) fn python() -> Vec<u8> {
     [&b"\x7fELF\x003.12.1\0/lib64/ld-linux-x86-64.so.2\0"[..], &[b'x'; 10_000], &[b'x'; 10_000]].concat()
 }
 
-const METADATA: &[u8] = b"Name: demo\nVersion: 1.0\n\n";
-const SITE: &str = "usr/lib/python3.12/site-packages/demo-1.0.dist-info/METADATA";
+pub(super) const METADATA: &[u8] = b"Name: demo\nVersion: 1.0\n\n";
+pub(super) const SITE: &str = "usr/lib/python3.12/site-packages/demo-1.0.dist-info/METADATA";
 
 #[tokio::test]
 async fn few_bytes_say_what_all_would() {
@@ -197,7 +194,7 @@ async fn few_bytes_say_what_all_would() {
     ];
     for (written, extra) in [(estargz(files), Some("stargz.index.json")), (zstd_chunked(files), None)] {
         let (layer, count) = source(&written);
-        let index = Index::of(&layer).unwrap();
+        let index = Index::of(&layer, &BTreeMap::new()).unwrap();
         let found = index.read(&*layer.blob).await.unwrap();
         let mut whole = LayerEntries::read(&written.tar[..]).unwrap();
         whole.entries.retain(|path, _| Some(path.as_str()) != extra);
@@ -220,7 +217,7 @@ async fn spoilt(spoil: impl Fn(&mut Vec<Value>)) -> [String; 2] {
     let mut texts = Vec::new();
     for written in &written {
         let (layer, _) = source(written);
-        let error = Index::of(&layer).unwrap().read(&*layer.blob).await.unwrap_err();
+        let error = Index::of(&layer, &BTreeMap::new()).unwrap().read(&*layer.blob).await.unwrap_err();
         texts.push(format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string)));
     }
     texts.try_into().unwrap()
@@ -263,10 +260,10 @@ async fn tables_are_held_against_the_manifest() {
     for mut written in [estargz(files), zstd_chunked(files)] {
         written.annotations[0].1 = Digest::of(b"another table").to_string();
         let (layer, _) = source(&written);
-        let error = Index::of(&layer).unwrap().read(&*layer.blob).await.unwrap_err();
+        let error = Index::of(&layer, &BTreeMap::new()).unwrap().read(&*layer.blob).await.unwrap_err();
         assert!(matches!(error, IndexError::Digest { .. }), "{error}");
         written.annotations.clear();
-        assert!(Index::of(&source(&written).0).is_none());
+        assert!(Index::of(&source(&written).0, &BTreeMap::new()).is_none());
     }
 }
 
@@ -274,10 +271,16 @@ async fn tables_are_held_against_the_manifest() {
 async fn what_is_wanted_whole_is_read_whole() {
     let python = noise(100_000);
     let (layer, count) = source(&estargz(&[("usr/bin/python3.12", &python)]));
-    let error = Index::of(&layer).unwrap().read(&*layer.blob).await.unwrap_err();
+    let error = Index::of(&layer, &BTreeMap::new()).unwrap().read(&*layer.blob).await.unwrap_err();
     assert!(matches!(error, IndexError::NotWorthIt), "{error}");
     assert!(count.load(Ordering::Relaxed) < 5000);
-    assert!(Index::of(&Layer { blob: Arc::new(Memory::new(MediaType::ImageLayer, layer_tar())), ..layer }).is_none());
+    assert!(
+        Index::of(
+            &Layer { blob: Arc::new(Memory::new(MediaType::ImageLayer, layer_tar())), ..layer },
+            &BTreeMap::new()
+        )
+        .is_none()
+    );
 }
 
 fn layer_tar() -> Vec<u8> {

@@ -41,6 +41,6 @@ impl Place {
     pub(super) async fn read(&self, blob: &dyn BlobSource) -> Result<Table, IndexError> {
         let stored = part(blob, self.start, self.stored).await?;
         check("its table", &stored, &self.digest)?;
-        Table::parse(&Codec::Zstd.decode(&stored, self.size)?, self.start)
+        Table::parse(&Codec::Zstd.decode(&stored, self.start, self.size)?, self.start)
     }
 }

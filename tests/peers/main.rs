@@ -16,6 +16,7 @@ mod docker_registry;
 mod guarded_registry;
 mod handing_over;
 mod image;
+mod inheritance;
 mod ld_cache;
 mod openpgp;
 mod other_tools;

@@ -29,7 +29,7 @@ struct Brought {
     name: &'static str,
     version: &'static str,
     other: &'static str,
-    /// Beside `name`: everything that pip would ask for on arm64, where it cannot be asked from here.
+    /// Beside `name`: numpy, and everything that pip would ask for on arm64, where it cannot be asked from here.
     needs: &'static [&'static str],
     /// As the recipe names what may be replaced.
     replaced: &'static str,
@@ -84,7 +84,7 @@ fn conda(brought: &Brought, (architecture, machine): (&'static str, &str)) -> St
     let options = ["--no-index", "--find-links", "/wheels", "--no-cache-dir", "--disable-pip-version-check"];
     // In an emulator that alone would take minutes.
     let compile = if architecture == "arm64" { "--no-compile" } else { "--compile" };
-    base.run(&[&pip[..], &options, &[compile, "pip", brought.name]].concat());
+    base.run(&[&pip[..], &options, &[compile, "pip", "numpy", brought.name]].concat());
     fs::remove_dir_all(base.root.join("wheels")).unwrap();
     let layout = folder.join("base");
     let script = of_repository("tests/peers/layout.py");
@@ -132,7 +132,12 @@ fn check(brought: &Brought, platform: (&'static str, &str)) {
 fn adds_and_leaves_alone(brought: &Brought, architecture: &str, base: &str) {
     let folder = format!("over-conda/{architecture}/dicom");
     let project = Project::of_repository(&folder, "dicom");
-    let recipe = format!("extends = \"lstv-uncertainty.toml\"\nplatforms = [\"linux/{architecture}\"]\n");
+    // What the base has is asked for too, and is there.
+    let recipe = format!(
+        "extends = \"lstv-uncertainty.toml\"\nplatforms = [\"linux/{architecture}\"]\n\
+         wheels.require = [\"pydicom>=2.4,<4\", \"numpy\", \"{}\"]\n",
+        brought.name
+    );
     fs::write(project.folder().join("dicom.toml"), recipe).unwrap();
     output(project.command("lock", &kept("store")).args(["--base", base]));
     let lock = project.lock();
@@ -148,6 +153,7 @@ fn adds_and_leaves_alone(brought: &Brought, architecture: &str, base: &str) {
     assert_eq!(image.python(&["/opt/lstv/decode.py"]), "{\"decoder\": \"gdcm\"}\n");
     let imported = image.python(&["-c", &format!("import pydicom, gdcm; {PROGRAM}"), brought.name]);
     assert_eq!(imported, format!("{} 2.0\n", brought.version));
+    assert_eq!(image.python(&["-c", PROGRAM, "numpy"]), format!("{} 2.0\n", NUMPY.version));
     fs::remove_dir_all(project.folder()).unwrap();
 }
 

@@ -11,6 +11,9 @@ const EMULATOR: &str = "qemu-aarch64-static";
 
 /// Named in full, because the image's PATH is what a name would be looked up in.
 const CHROOT: &str = "/usr/sbin/chroot";
+const UNSHARE: &str = "/usr/bin/unshare";
+/// Mounts this machine's `/proc` where nobody else sees it, and goes on with the words that follow the root.
+const WITH_PROC: &str = "/usr/bin/mount --bind /proc \"$1/proc\"; shift; exec \"$@\"";
 
 /// The processors of images, and what `uname -m` calls them.
 pub(super) const MACHINES: [(&str, &str); 2] = [("amd64", "x86_64"), ("arm64", "aarch64")];
@@ -19,7 +22,9 @@ pub(super) const MACHINES: [(&str, &str); 2] = [("amd64", "x86_64"), ("arm64", "
 /// and returns its standard output.
 pub(super) fn run(root: &Path, config: &Value, words: &[&str]) -> String {
     let settings = &config["config"];
-    let mut command = call(CHROOT, settings["User"].as_str().map(|user| format!("--userspec={user}")));
+    surroundings(root);
+    let mut command = call(UNSHARE, ["--mount", "/bin/sh", "-euc", WITH_PROC, "sh"]);
+    command.arg(root).arg(CHROOT).args(settings["User"].as_str().map(|user| format!("--userspec={user}")));
     command.arg(root);
     if let Some(emulator) = emulator(config) {
         // Once: what an earlier program left running has it open.
@@ -33,6 +38,19 @@ pub(super) fn run(root: &Path, config: &Value, words: &[&str]) -> String {
     let environment = settings["Env"].as_array().unwrap().iter().map(|entry| entry.as_str().unwrap());
     command.args(words).env_clear().envs(environment.map(|entry| entry.split_once('=').unwrap()));
     String::from_utf8(output(&mut command)).unwrap()
+}
+
+/// What every engine gives to programs, as far as those here look for it: PyTorch wants numbers by chance, and
+/// its threads to know how many processors there are.
+fn surroundings(root: &Path) {
+    fs::create_dir_all(root.join("dev")).unwrap();
+    fs::create_dir_all(root.join("proc")).unwrap();
+    for (name, minor) in [("null", "3"), ("zero", "5"), ("random", "8"), ("urandom", "9")] {
+        let place = root.join("dev").join(name);
+        if !place.exists() {
+            output(call("mknod", ["--mode=666"]).arg(place).args(["c", "1", minor]));
+        }
+    }
 }
 
 /// What has to stand before each program of the image, once [`run`] has been called.

@@ -173,9 +173,10 @@ impl Advise for BaseError {
         match self {
             Self::Transfer { source } => source.hint(),
             Self::Keep { source } => source.hint(),
-            Self::NoPlatform { available, .. } => {
-                Some(Hint::new(format!("choose with `--platform` from {}", available.join(", "))))
-            }
+            Self::NoPlatform { platform, available } => Some(Hint::new(format!(
+                "name in `platforms` what the base is made for, {}, or take another `base` for {platform}",
+                available.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            ))),
             Self::Manifest { .. } | Self::Config { .. } | Self::LayerType { .. } | Self::Layer { .. } => {
                 Some(Hint::new("take another `base`, or have this one pushed anew"))
             }

@@ -84,9 +84,11 @@ fn base(sketch: &mut Sketch, file: &str, root: &Stage<'_, '_>, wishes: &Wishes) 
         let image = root.image.clone();
         return Err(InitError::UnknownBase { file: file.to_owned(), line: root.line, image });
     }
-    sketch.base = Noted::new(root.image.clone(), root.line);
-    let image = wishes.base.as_deref().unwrap_or(&root.image);
-    sketch.suite = Some(Noted::new(systems::suite(image).to_owned(), 0));
+    sketch.base = match &wishes.base {
+        Some(base) => Noted::new(base.clone(), 0),
+        None => Noted::new(root.image.clone(), root.line),
+    };
+    sketch.suite = Some(Noted::new(systems::suite(&sketch.base.value).to_owned(), 0));
     if let Some(platform) = root.platform.as_ref().filter(|platform| !platform.contains('$')) {
         sketch.platforms.push(platform.clone());
     } else if systems::only_amd64(&root.image) && wishes.base.is_none() {

@@ -66,6 +66,19 @@ fn dicom_on_a_base_of_conda_s() {
 }
 
 #[test]
+fn a_base_of_one_s_own_counts_in_place_of_the_dockerfile_s() {
+    let around = Folder::of(&[("src/decode.py", ""), ("models/weights.pt", "")]);
+    let wishes = Wishes { base: Some("oci:base:bookworm".to_owned()), ..Wishes::default() };
+    let draft = draft(Origin::Dockerfile, "Dockerfile", DICOM, &around, &wishes).unwrap();
+    let packages = "packages = [\"libgl1-mesa-glx\", \"libglib2.0-0\"]";
+    assert!(draft.recipe.contains("base = \"oci:base:bookworm\"\n") && draft.recipe.contains(packages), "{draft:?}");
+    assert!(
+        draft.recipe.contains("platforms = [\"linux/amd64\", \"linux/arm64\"]") && draft.remarks.is_empty(),
+        "{draft:?}"
+    );
+}
+
+#[test]
 fn stages_that_install_for_others_and_a_lock_of_uv_s() {
     let text = "\
 ARG PYTHON=3.12

@@ -25,7 +25,7 @@ const CHECKPOINT: usize = 8 + 8 + 1 + WINDOW;
 /// How many checkpoints there are, and after how many bytes of the tar the next one may come.
 const HEADER: usize = 4 + 8;
 /// Bytes of the tar in one span; writers take 4 MiB.
-const SPAN_LIMIT: u64 = 64 << 20;
+const SPAN_LIMIT: u64 = 32 << 20;
 /// Behind the last block of a gzip member.
 const TRAILER: usize = 8;
 

@@ -220,7 +220,7 @@
 //! |---|---|---|
 //! | `cli` | yes | the program; a library wants it off |
 //! | `serve` | yes | `serve`: a registry of our own, for tests too |
-//! | `debian` | yes | `[debian]` in recipes, and the decoder of xz; without it such a recipe is refused |
+//! | `debian` | yes | `[debian]` in recipes, and the decoder of xz; without it such a recipe is refused, and no program has what lays packages out |
 //! | `zstd` | yes | layers and packages in Zstandard; brings C code |
 //! | `ocipkg` | no | `interchange`: side artifacts for programs built on `ocipkg` |
 //!

@@ -236,7 +236,9 @@ impl Advise for AptError {
             Self::Fetch { source, .. } if source.status().is_some_and(|status| status.as_u16() == 404) => {
                 Some(Hint::new("check `debian.suite`, or name another mirror in `debian.mirrors`"))
             }
-            Self::Fetch { source, .. } => source.hint(),
+            Self::Fetch { source, .. } => {
+                source.hint().or_else(|| Some(Hint::new("try again later, or name another mirror in `debian.mirrors`")))
+            }
             Self::Gone { package, .. } => Some(Hint::new(format!(
                 "archives keep only current versions: lock anew with `lock --upgrade {}`, or name an archive of past \
                  states in `debian.snapshot`, `https://…/{{archive}}/{{timestamp}}`",
@@ -250,7 +252,9 @@ impl Advise for AptError {
             }
             Self::Place { .. } => Some(Hint::new("lock again with `lock --upgrade`")),
             Self::Keep { source, .. } => source.hint(),
-            Self::Malformed { .. } => Some(Hint::new("name another mirror in `debian.mirrors`")),
+            Self::Malformed { .. } | Self::NoChecksum { .. } => {
+                Some(Hint::new("name another mirror in `debian.mirrors`"))
+            }
             Self::OtherSuite { .. } => Some(Hint::new("write the code name of the release in `debian.suite`")),
             Self::Expired { .. } | Self::Older { .. } => {
                 Some(Hint::new("name a mirror that is up to date in `debian.mirrors`"))
@@ -277,7 +281,9 @@ impl Advise for AptError {
             Self::Conflict { .. } | Self::Endless { .. } => Some(Hint::new(
                 "name in `debian.packages` which alternative is meant, or leave one out with `debian.exclude`",
             )),
-            Self::NoChecksum { .. } | Self::Interrupted { .. } | Self::Read { .. } => None,
+            Self::Interrupted { .. } | Self::Read { .. } => {
+                Some(Hint::new("run again; if it stays so, name another mirror in `debian.mirrors`"))
+            }
         }
     }
 }

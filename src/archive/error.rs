@@ -94,7 +94,14 @@ impl Advise for ArchiveError {
                 Some(Hint::new("check the path after `oci-archive:`"))
             }
             Self::Read { .. } => Some(Hint::new("decompress the file first if it is compressed")),
-            _ => None,
+            Self::Manifest { .. } | Self::TooManyEntries { .. } => {
+                Some(Hint::new("have the archive written anew, or name another"))
+            }
+            Self::Write { .. } | Self::Closed { .. } => {
+                Some(Hint::new("name a file where you may write, with room on the disk"))
+            }
+            Self::NoImage { .. } => Some(Hint::new("name an image that has a platform, or write `oci-archive:FILE`")),
+            Self::Malformed { .. } => Some(Hint::new("push the image anew from where it was made, or name another")),
         }
     }
 }

@@ -50,6 +50,9 @@ impl Builder {
         beside: Beside<'_>,
         locked: &mut LockedPlatform,
     ) -> Result<(), BuildError> {
+        if !cfg!(feature = "debian") {
+            return Err(BuildError::NoDebian);
+        }
         let platform = locked.platform.clone();
         let fail = |source| BuildError::Debian { platform: platform.clone(), source };
         self.stage("choosing Debian packages", &platform);
@@ -153,6 +156,9 @@ impl Builder {
         base: Option<&Tree>,
         locked: &mut LockedPlatform,
     ) -> Result<Vec<Item>, BuildError> {
+        if !cfg!(feature = "debian") {
+            return Err(BuildError::NoDebian);
+        }
         let packed = self.packed(project, locked).await?;
         let Some(tree) = base else { return Ok(self.lay_out(project, packed, locked).await?.items) };
         let directories: BTreeSet<&str> = packed.iter().flat_map(|package| over::directories(&package.index)).collect();
@@ -173,6 +179,9 @@ impl Builder {
         project: &Project,
         locked: &LockedPlatform,
     ) -> Result<LaidOut, BuildError> {
+        if !cfg!(feature = "debian") {
+            return Err(BuildError::NoDebian);
+        }
         let packed = self.packed(project, locked).await?;
         self.lay_out(project, packed, locked).await
     }

@@ -116,6 +116,9 @@ pub enum BuildError {
         /// Why.
         source: crate::base::LayerError,
     },
+    /// Packages are wanted of a build that has nothing to lay them out with.
+    #[error("this build of wheelwright brings no Debian packages")]
+    NoDebian,
     /// The base is another system than Debian.
     #[error("the base for {platform} is {found}, and `[debian]` brings packages of Debian")]
     NotDebian {
@@ -446,12 +449,16 @@ impl BuildError {
             Self::Inventory { .. } => "`wheelwright verify` tells what else is wrong with the image",
             Self::Worker => "build again with `--jobs 1`; if it happens then too, please report it",
             Self::Threads { .. } => "lower `--jobs`",
+            Self::NoDebian => "remove `[debian]` and lock anew, or build with `--features debian`",
             Self::NotDebian { .. } => "take an image of Debian as `base`, or `scratch`",
             Self::OtherLibc { .. } => "name the release of the base in `debian.suite`",
             Self::NoPackageList { .. } => {
                 "take a `base` with `/var/lib/dpkg/status` or `/var/lib/dpkg/status.d`, or `scratch`"
             }
-            Self::Overlaid { .. } => "leave the package out with `debian.exclude`, or take another `base`",
+            Self::Overlaid { .. } | Self::Tree { .. } => {
+                "leave the package out with `debian.exclude`, or take another `base`"
+            }
+            Self::Untrusted { .. } => "push the image anew from where it was made, or name another",
             _ => return None,
         })
     }

@@ -97,7 +97,17 @@ impl Advise for DebianError {
         match self {
             Self::Compression { .. } => Some(Hint::new("rebuild the package with `dpkg-deb -Zxz`")),
             Self::Name { .. } => Some(Hint::new("name binary packages in `debian.packages`, in lower case")),
-            _ => None,
+            Self::Timestamp { .. } => Some(Hint::new("write year, month, day, `T`, the time of day and `Z`")),
+            // Who read it knows where it comes from, and what else there is.
+            Self::Read { .. }
+            | Self::Version { .. }
+            | Self::Dependency { .. }
+            | Self::Line { .. }
+            | Self::Missing { .. }
+            | Self::Field { .. }
+            | Self::TooLarge { .. }
+            | Self::ClearSign { .. }
+            | Self::Deb { .. } => None,
         }
     }
 }

@@ -42,7 +42,9 @@ impl Advise for EngineError {
             Self::None { .. } => Some(Hint::new(
                 "start Docker, install Podman or nerdctl, or write `docker-archive:FILE` and load that elsewhere",
             )),
-            Self::Run { .. } => None,
+            Self::Run { .. } => {
+                Some(Hint::new("see that the engine is installed and may be started, or write `docker-archive:FILE`"))
+            }
             Self::Refused { .. } => {
                 Some(Hint::new("write the image to `docker-archive:FILE` to load it by hand, and see what is wrong"))
             }

@@ -107,9 +107,15 @@ impl Advise for HttpError {
                 Some(Hint::new("try again later: the server limits the rate"))
             }
             Self::Setup { .. } => Some(Hint::new("check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY")),
-            Self::Transport { source, .. } if source.is_redirect() => None,
+            Self::Transport { source, .. } if source.is_redirect() => {
+                Some(Hint::new("check the address: it leads around in a circle, or to where secrets would be seen"))
+            }
             Self::Transport { source, .. } => Some(unreachable_hint(source)),
-            _ => None,
+            Self::Cut { .. } => Some(Hint::new("run again, and see what stands between here and the server")),
+            Self::Keep { .. } => Some(Hint::new("free some space, or name another store with `--store DIR`")),
+            Self::Tls { .. } => Some(Hint::new("check the certificates that this machine trusts")),
+            // Who asked knows what else there is.
+            Self::Status { .. } | Self::TooLarge { .. } => None,
         }
     }
 }

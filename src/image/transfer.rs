@@ -246,7 +246,9 @@ impl Advise for TransferError {
             }),
             Self::Corrupt { .. } => Some(Hint::new("push the image anew from where it was made, or name another")),
             Self::Sprawling { .. } => Some(Hint::new("name the image for one platform by its digest")),
-            Self::Read { .. } => None,
+            Self::Read { .. } => {
+                Some(Hint::new("run again; if it stays so, the image has to be pushed or written anew"))
+            }
         }
     }
 }

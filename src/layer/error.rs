@@ -124,7 +124,7 @@ impl Advise for LayerError {
             Self::Encode { .. } => Some(Hint::new("name a folder you may write with `--store DIR`")),
             Self::Thread => Some(Hint::new("build again with `--jobs 1`; if it happens then too, please report it")),
             Self::NoZstd => Some(Hint::new("set `layers.compression = \"gzip\"`, or build with the feature `zstd`")),
-            _ => None,
+            Self::Metadata { .. } => Some(Hint::new("take another version of this wheel, or build it anew")),
         }
     }
 }

@@ -154,7 +154,9 @@ impl Advise for ContentsError {
         match self {
             Self::NoSuchName { name, known } => Hint::did_you_mean(name, known.iter().map(String::as_str)),
             Self::Ambiguous { .. } => Some(Hint::new("append `:NAME` to the path to choose one of them")),
-            _ => None,
+            Self::Json { .. } | Self::Manifests | Self::Empty => {
+                Some(Hint::new("have the layout or archive written anew, or name another"))
+            }
         }
     }
 }

@@ -60,7 +60,9 @@ impl Advise for LayoutError {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some(Hint::new("check the path after `oci:`, and that the layout was copied whole"))
             }
-            _ => None,
+            Self::Read { .. } => Some(Hint::new("see that you may read the layout, and that it was copied whole")),
+            Self::Manifest { .. } => Some(Hint::new("have the layout written anew, or name another")),
+            Self::Write { .. } => Some(Hint::new("name a folder where you may write, with room on the disk")),
         }
     }
 }

@@ -141,7 +141,9 @@ pub enum IndexError {
 impl Advise for IndexError {
     fn hint(&self) -> Option<Hint> {
         match self {
-            Self::Ask { source, .. } | Self::Fetch { source, .. } => source.hint(),
+            Self::Ask { source, .. } | Self::Fetch { source, .. } => source
+                .hint()
+                .or_else(|| Some(Hint::new("try again later, or name an index that has it in `wheels.index`"))),
             Self::NotListed { .. } => Some(Hint::new("run `wheelwright lock --upgrade` to choose another file")),
             Self::MetadataDigest { .. } | Self::Size { .. } => {
                 Some(Hint::new("tell the keeper of the index, or take another one (`wheels.index`)"))
@@ -157,7 +159,14 @@ impl Advise for IndexError {
             }
             Self::Page { .. } => Some(Hint::new("check the URL of the index: it must end at the simple API")),
             Self::Store(source) => source.hint(),
-            _ => None,
+            Self::Folder { .. } => {
+                Some(Hint::new("check the path in `wheels.index`, and that you may read the folder"))
+            }
+            Self::Broken { .. } | Self::Metadata { .. } => Some(Hint::new(
+                "take another version of this package (`wheels.constraints`), or tell the keeper of the index",
+            )),
+            Self::Url { .. } => Some(Hint::new("write it as `https://HOST/PATH`")),
+            Self::Config { .. } => Some(Hint::new("correct it, or name the indexes in the recipe: `wheels.index`")),
         }
     }
 }

@@ -96,7 +96,14 @@ impl Advise for PythonError {
         match self {
             Self::Place { advice, .. } => advice.map(Hint::new),
             Self::Requirement { .. } => Some(Hint::new("write it as PEP 508 has it, such as `numpy>=1.26,<2`")),
-            _ => None,
+            // Who read the file knows which one it is, and what else there is.
+            Self::Name { .. }
+            | Self::WheelName { .. }
+            | Self::Metadata { .. }
+            | Self::Wheel { .. }
+            | Self::Record { .. }
+            | Self::EntryPoints { .. }
+            | Self::Page { .. } => None,
         }
     }
 }

@@ -258,7 +258,8 @@ impl Advise for RegistryError {
             Self::Name { .. } => "write it as `HOST[:PORT]/REPOSITORY:TAG`",
             Self::Tag { .. } => "use letters, digits, `_`, `.` and `-`, at most 128 of them",
             Self::Contended { .. } => "try again when nobody else attaches to this image",
-            _ => return None,
+            Self::NoRanges { .. } => "take the image from another registry: this one gives blobs only whole",
+            Self::NoSubject { .. } => "give the manifest a `subject` before it is attached",
         };
         Some(Hint::new(sentence))
     }

@@ -148,7 +148,15 @@ impl Advise for ResolveError {
             }
             Self::ConstraintUrl { .. } => Some(Hint::new("move the URL to `wheels.require` or `wheels.overrides`")),
             Self::Index(error) => error.hint(),
-            _ => None,
+            Self::DirectName { .. } => Some(Hint::new("name the distribution as its wheel does, or mend the URL")),
+            Self::DirectTwice { .. } => Some(Hint::new("leave one of the two out of the requirements")),
+            Self::NotAccepted { .. } => {
+                Some(Hint::new("give its hash too, lock the project again, or see who changed the file"))
+            }
+            Self::NoPlace { .. } => {
+                Some(Hint::new("lock the project again with a tool that writes where each file lies"))
+            }
+            Self::Path { .. } => Some(Hint::new("give the file a name in UTF-8")),
         }
     }
 }

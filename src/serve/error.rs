@@ -81,7 +81,8 @@ impl Advise for ServeError {
             Self::Tls { .. } => Some(Hint::new("name PEM files: the certificate with its chain, and its private key")),
             Self::Layout { source } => source.hint(),
             Self::Shelf { source } => source.hint(),
-            _ => None,
+            Self::Listen { .. } => Some(Hint::new("name an address of this machine, and a port above 1023")),
+            Self::Root { .. } => Some(Hint::new("name a folder where you may write, with room on the disk")),
         }
     }
 }

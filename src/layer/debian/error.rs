@@ -118,8 +118,12 @@ impl Advise for UnpackError {
                 "add `tzdata` (for old names `tzdata-legacy`) to `debian.packages`, or mend `debian.timezone`",
             )),
             Self::Certificate { .. } => Some(Hint::new("convert it: `openssl x509 -in FILE -out FILE.pem`")),
-            Self::Entry { .. } => Some(Hint::new("leave the package out of `debian.packages`")),
-            _ => None,
+            Self::Entry { .. } | Self::TooMuch { .. } => Some(Hint::new("leave the package out of `debian.packages`")),
+            Self::Twice { .. } => Some(Hint::new("choose the packages anew with `lock --upgrade`")),
+            Self::Read { .. } => Some(Hint::new("run again: what the store lost is fetched anew")),
+            Self::Tree { .. } => Some(Hint::new(
+                "leave one of the packages that bring it out with `debian.exclude`, or take another `base`",
+            )),
         }
     }
 }

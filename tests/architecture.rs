@@ -132,6 +132,17 @@ fn the_library_keeps_nothing_between_its_callers() {
 }
 
 #[test]
+fn errors_without_a_way_out_are_named() {
+    for file in rust_files(Path::new("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for block in text.split("impl Advise for ").skip(1) {
+            let block = block.split("\n}\n").next().unwrap();
+            assert!(!block.contains("_ => None"), "{}: `{}`", file.display(), block.lines().next().unwrap());
+        }
+    }
+}
+
+#[test]
 fn files_stay_legible() {
     for file in rust_files(Path::new("src")) {
         let text = fs::read_to_string(&file).unwrap();

@@ -119,6 +119,7 @@ fn files_are_held_against_record_where_that_is_asked_for() {
     ----- stderr
     error: cannot make the layer `demo other` for linux/amd64
       caused by: demo-1.0-py3-none-any.whl: `demo/b.py` is malformed: RECORD does not list it
+    hint: take another version of this wheel, or build it anew
     ");
     let bench = project(&demo(), "");
     assert_eq!(bench.run(build).code, Some(0));

@@ -54,8 +54,8 @@ impl Buildah {
     fn new(folder: &Path) -> Self {
         let place = |name: &str| folder.join(name).display().to_string();
         let settings = [("driver", "vfs".to_owned()), ("graphroot", place("images")), ("runroot", place("run"))];
-        let lines: String = settings.iter().map(|(key, value)| format!("{key} = \"{value}\"\n")).collect();
-        fs::write(folder.join("storage.conf"), format!("[storage]\n{lines}")).unwrap();
+        let lines = settings.map(|(key, value)| format!("{key} = \"{value}\"")).join("\n");
+        fs::write(folder.join("storage.conf"), format!("[storage]\n{lines}\n")).unwrap();
         Self { folder: folder.to_owned() }
     }
 

@@ -4,7 +4,8 @@
     tests/peers/leftovers.py SITE BIN
 
 Prints each file that no RECORD lists, each that one lists and that is missing or another one, and each that two
-list; nothing where all is well. Only commands that are Python's own may be unlisted. Bytecode belongs to its source.
+list otherwise than alike; nothing where all is well. Only commands that are Python's own may be unlisted. Bytecode
+belongs to its source.
 """
 
 import base64
@@ -16,15 +17,17 @@ import sys
 
 site, commands = (pathlib.Path(folder) for folder in sys.argv[1:])
 OWN = ("python3", "pip", "2to3", "idle3", "pydoc3")
-listed = {}
+listed, digests = {}, {}
 for record in sorted(site.glob("*.dist-info/RECORD")):
     for path, digest, _ in csv.reader(record.read_text().splitlines()):
         file = pathlib.Path(os.path.normpath(site / path))
         # A wheel may bring bytecode that pip writes once more.
         bytecode = file.suffix == ".pyc"
-        if file in listed and not (bytecode and listed[file] == record.parent.name):
+        # NVIDIA's wheels bring one and the same file, each of them.
+        alike = bytecode or digest and digest == digests.get(file)
+        if file in listed and not alike:
             print(f"{path}: listed by {listed[file]} and by {record.parent.name}")
-        listed[file] = record.parent.name
+        listed[file], digests[file] = record.parent.name, digest
         if not file.is_file():
             # Bytecode that was written, and went with what it was made from, is no loss.
             if not bytecode:

@@ -1,13 +1,14 @@
 //! Reading a file that streams past, with bounded memory.
 
 use std::{
+    cmp::Reverse,
     io::{self, Read},
     ops::Range,
 };
 
 use super::{
     Detail, Elf, Malformed,
-    dynamic::parse,
+    dynamic::{missing, parse},
     header::{HEADER_SIZE, MAGIC},
     held::{Held, Stop},
     plan::{self, Headers, joined},
@@ -181,21 +182,18 @@ impl Collector {
 
     fn start_over(&mut self, size: u64, rounds: usize) {
         (self.size, self.position, self.rounds) = (size, 0, rounds);
-        for part in self.parts.drain(..) {
-            let mut bytes = part.bytes;
-            bytes.clear();
-            self.spare.push(bytes);
-        }
-        // The longest last, to be taken first.
-        self.spare.sort_by_key(Vec::capacity);
-        let extra = self.spare.len().saturating_sub(4);
-        self.spare.drain(..extra);
+        self.spare.extend(self.parts.drain(..).map(|part| part.bytes));
+        // The longest first: it is the dearest to ask for anew.
+        self.spare.sort_by_key(|spare| Reverse(spare.capacity()));
+        self.spare.truncate(4);
         let mut room = SPARE;
         self.spare.retain(|spare| {
             let left = room.checked_sub(spare.capacity());
             room = left.unwrap_or(room);
             left.is_some()
         });
+        // The last is taken first, and the head of a file, which comes first, is the longest part of it.
+        self.spare.reverse();
     }
 
     fn held(&self) -> Held<'_> {
@@ -216,7 +214,8 @@ impl Collector {
         let headers = match (self.stage, plan::headers(&self.held())) {
             (Stage::Start(_), _) if self.size <= WHOLE => return Stage::Settled,
             (Stage::Dynamic(_), _) => {
-                if let Err(Stop::Unread(mut tables)) = parse(&self.held(), Detail::Linking) {
+                let mut tables = missing(&self.held());
+                if !tables.is_empty() {
                     tables.extend(plan::named(&self.held()));
                     self.keep(tables);
                 }
@@ -233,7 +232,7 @@ impl Collector {
             }
         };
         self.keep(wanted.into_iter().chain(plan::named(&self.held())).collect());
-        if self.size <= plan::HEAD { Stage::Settled } else { next }
+        next
     }
 
     /// From now on keeps `wanted`, and of what is held only what lies between the first and the last of it, or a little
@@ -254,7 +253,8 @@ impl Collector {
             if let Some(part) = open {
                 part.range.end = range.end;
             } else {
-                let bytes = self.spare.pop().unwrap_or_default();
+                let mut bytes = self.spare.pop().unwrap_or_default();
+                bytes.clear();
                 self.parts.push(Part { range: range.start.max(position)..range.end, bytes });
             }
         }
@@ -268,7 +268,8 @@ impl Collector {
             if from < to
                 && let (Ok(from), Ok(to)) = (usize::try_from(from - start), usize::try_from(to - start))
             {
-                if part.bytes.len() == part.bytes.capacity() {
+                if part.bytes.capacity() - part.bytes.len() < to - from {
+                    // All of it at once: growing little by little ends with twice as much.
                     let length = usize::try_from(part.range.end - part.range.start).unwrap_or_default();
                     part.bytes.reserve_exact(length.saturating_sub(part.bytes.len()));
                 }

@@ -6,7 +6,7 @@ use super::{
     Elf, Malformed, Object,
     header::{DYNAMIC, HEADER_SIZE, Header, INTERPRETER, LOAD, Numbers, Segment},
     held::{Held, Stop},
-    symbols::{self, Detail, Hashes, Symbols},
+    symbols::{self, Detail, Hash, Symbols},
     versions,
 };
 
@@ -56,12 +56,7 @@ impl Names<'_> {
 
 /// Reads what is held of a file; nothing if it is no program or library.
 pub(super) fn parse(held: &Held<'_>, detail: Detail) -> Result<Option<Elf>, Stop> {
-    let first = held.get(&(0..held.size.min(HEADER_SIZE as u64)))?;
-    let Some(header) = Header::read(first)? else { return Ok(None) };
-    let segments = header.segments(held.get(&header.segments_range())?);
-    if segments.iter().any(|segment| segment.kind == LOAD && segment.range().end > held.size) {
-        return Err(Malformed::Truncated.into());
-    }
+    let Some((header, segments)) = outline(held)? else { return Ok(None) };
     let mut object = Object {
         class: header.numbers.class,
         order: header.numbers.order,
@@ -75,7 +70,6 @@ pub(super) fn parse(held: &Held<'_>, detail: Detail) -> Result<Option<Elf>, Stop
         no_default_folders: false,
         requires: Vec::new(),
         provides: Vec::new(),
-        extension_module: false,
         dynamic: false,
     };
     let Some(dynamic) = dynamic(held, header.numbers, &segments)? else {
@@ -84,7 +78,33 @@ pub(super) fn parse(held: &Held<'_>, detail: Detail) -> Result<Option<Elf>, Stop
     object.dynamic = true;
     let file = File { held, numbers: header.numbers, segments: &segments, dynamic: &dynamic };
     let symbols = file.all_at_once()?.fill(&mut object, detail)?;
-    Ok(Some(Elf { object, symbols: (detail == Detail::Symbols).then_some(symbols) }))
+    Ok(Some(Elf { object, symbols }))
+}
+
+/// The places of tables that the dynamic section names and that are not held; none where it is malformed, which
+/// [`parse`] tells.
+pub(super) fn missing(held: &Held<'_>) -> Vec<Range<u64>> {
+    let places = || {
+        let Some((header, segments)) = outline(held)? else { return Ok(()) };
+        let Some(dynamic) = dynamic(held, header.numbers, &segments)? else { return Ok(()) };
+        let file = File { held, numbers: header.numbers, segments: &segments, dynamic: &dynamic };
+        file.all_at_once().map(drop)
+    };
+    match places() {
+        Err(Stop::Unread(ranges)) => ranges,
+        Ok(()) | Err(Stop::Malformed(_)) => Vec::new(),
+    }
+}
+
+/// The headers; nothing if it is no program or library.
+fn outline(held: &Held<'_>) -> Result<Option<(Header, Vec<Segment>)>, Stop> {
+    let first = held.get(&(0..held.size.min(HEADER_SIZE as u64)))?;
+    let Some(header) = Header::read(first)? else { return Ok(None) };
+    let segments = header.segments(held.get(&header.segments_range())?);
+    if segments.iter().any(|segment| segment.kind == LOAD && segment.range().end > held.size) {
+        return Err(Malformed::Truncated.into());
+    }
+    Ok(Some((header, segments)))
 }
 
 fn interpreter(held: &Held<'_>, segments: &[Segment]) -> Result<Option<String>, Stop> {
@@ -176,7 +196,8 @@ struct Tables<'f, 'a> {
     file: &'f File<'f, 'a>,
     strings: &'a [u8],
     symbols: Table<'a>,
-    hashes: Hashes,
+    /// The hash table that loaders read, if there is one.
+    hash: Option<Hash<'a>>,
     needed_versions: Table<'a>,
     defined_versions: Table<'a>,
 }
@@ -222,18 +243,19 @@ impl<'a> File<'_, 'a> {
         let needed_versions = get(needed_versions.map(|address| self.extent(address, VERSIONS_LIMIT)))?;
         let defined_versions = get(defined_versions.map(|address| self.extent(address, VERSIONS_LIMIT)))?;
         let hash = get(self.hash().map(|address| self.extent(address, TABLE_LIMIT)))?;
+        let table = |bytes| Table { numbers: self.numbers, bytes };
         // While the hash table is missing, the count of symbols is not known.
-        let (count, hashes) = self.counted(hash)?;
+        let hash = (!hash.is_empty()).then(|| Hash::read(table(hash), self.dynamic.gnu_hash.is_some())).transpose()?;
+        let count = hash.as_ref().and_then(Hash::count);
         let symbols = get(symbols.map(|address| self.symbols_extent(address, count)))?;
         if missing {
             return Err(Stop::Unread(wanted));
         }
-        let table = |bytes| Table { numbers: self.numbers, bytes };
         Ok(Tables {
             file: self,
             strings: string_bytes,
             symbols: table(symbols),
-            hashes,
+            hash,
             needed_versions: table(needed_versions),
             defined_versions: table(defined_versions),
         })
@@ -242,19 +264,6 @@ impl<'a> File<'_, 'a> {
     /// Of two, the one with hashes of names, which is the one that loaders read.
     fn hash(&self) -> Option<u64> {
         self.dynamic.gnu_hash.or(self.dynamic.hash)
-    }
-
-    /// How many symbols there are, if the hash table says so, and what else it says.
-    fn counted(&self, hash: &[u8]) -> Result<(Option<u64>, Hashes), Malformed> {
-        let table = Table { numbers: self.numbers, bytes: hash };
-        if hash.is_empty() {
-            Ok((None, Hashes::default()))
-        } else if self.dynamic.gnu_hash.is_some() {
-            let hashes = Hashes::read(table)?;
-            Ok((hashes.count, hashes))
-        } else {
-            Ok((symbols::count_by_hash(table), Hashes::default()))
-        }
     }
 
     /// The first `count` symbols; as many as there is room for, where the count is not known.
@@ -269,7 +278,7 @@ impl<'a> File<'_, 'a> {
 }
 
 impl Tables<'_, '_> {
-    fn fill(self, object: &mut Object, detail: Detail) -> Result<Symbols, Malformed> {
+    fn fill(self, object: &mut Object, detail: Detail) -> Result<Option<Symbols>, Malformed> {
         const NODEFLIB: u64 = 0x800;
         let dynamic = self.file.dynamic;
         let mut names = Names { bytes: self.strings, budget: NAMES_LIMIT };
@@ -284,8 +293,10 @@ impl Tables<'_, '_> {
         if dynamic.defined_versions.is_some() {
             object.provides = versions::defined(self.defined_versions, dynamic.defined_versions_count, &mut names)?;
         }
-        let (module, symbols) = symbols::read(self.symbols, self.strings, &self.hashes, detail)?;
-        object.extension_module = module;
-        Ok(symbols)
+        if detail == Detail::Linking {
+            return Ok(None);
+        }
+        let hashes = self.hash.map(Hash::of_each).unwrap_or_default();
+        symbols::read(self.symbols, self.strings, &hashes).map(Some)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Symbols;
+use super::{Symbols, symbol_hash};
 
 /// What was read of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,18 @@ pub struct Elf {
 }
 
 impl Elf {
+    /// Whether Python can import it as the module that a file at `path` is: it defines `PyInit_` with the name
+    /// before the first dot. Needs [`Detail::Symbols`](super::Detail). Names beyond ASCII are told apart by nothing here.
+    ///
+    /// Source: [PEP 489, "Export Hook Name"](https://peps.python.org/pep-0489/#export-hook-name).
+    #[must_use]
+    pub fn is_extension_module(&self, path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let name = name.split('.').next().unwrap_or(name);
+        let hook = symbol_hash(format!("PyInit_{name}").as_bytes());
+        self.symbols.as_ref().is_some_and(|symbols| symbols.defined.binary_search(&hook).is_ok())
+    }
+
     /// About how many bytes this takes.
     #[must_use]
     pub fn weight(&self) -> usize {
@@ -66,9 +78,6 @@ pub struct Object {
     /// versions, of which the loader demands none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provides: Vec<String>,
-    /// Whether it exports `PyInit_…`: an extension module of Python.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub extension_module: bool,
     /// Whether it has a dynamic section; programs linked statically have none.
     #[serde(default, skip_serializing_if = "is_false")]
     pub dynamic: bool,

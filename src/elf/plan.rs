@@ -7,7 +7,7 @@ use super::{
     held::Held,
 };
 
-/// Files of this many bytes are held whole; of larger ones this much of the beginning, where linkers put tables.
+/// This much of the beginning is held, where linkers put tables, unless segments tell more.
 pub(super) const HEAD: u64 = 40 << 20;
 /// Where the first segment is only read, it is tables, and what is only read like them: those of
 /// `TensorFlow` have 97 MB.
@@ -74,7 +74,6 @@ pub(super) fn likely(segments: &[Segment], size: u64) -> Vec<Range<u64>> {
     loads.sort_by_key(|segment| segment.offset);
     // A segment of its own for what is only read holds the tables; code stands before nothing that matters.
     let head = match loads.as_slice() {
-        _ if size <= HEAD => HEAD,
         [first, second, ..] if first.offset == 0 && !first.is_executable() && second.is_executable() => {
             first.range().end.min(TABLES)
         }

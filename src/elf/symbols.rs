@@ -72,27 +72,14 @@ pub fn symbol_hash(name: &[u8]) -> u32 {
     name.iter().fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte)))
 }
 
-/// What the symbol table says: whether there is a module's entry point, and the symbols if asked for. `hashes`
-/// are those that the file has of its own symbols.
-pub(super) fn read(
-    table: Table<'_>,
-    strings: &[u8],
-    hashes: &Hashes,
-    detail: Detail,
-) -> Result<(bool, Symbols), Malformed> {
+/// What the symbol table says. `hashes` are those that the file has of its own symbols.
+pub(super) fn read(table: Table<'_>, strings: &[u8], hashes: &Hashes) -> Result<Symbols, Malformed> {
     let Table { numbers, bytes } = table;
-    let (mut module, mut symbols, mut budget) = (false, Symbols::default(), NAMES_LIMIT);
-    // Looking at half a million names, each somewhere else, takes longer than looking for one everywhere.
-    let may_be_module = memchr::memmem::find(strings, b"PyInit").is_some();
+    let (mut symbols, mut budget) = (Symbols::default(), NAMES_LIMIT);
+    symbols.defined.reserve_exact(hashes.known.len());
     for (number, symbol) in bytes.chunks_exact(entry_size(numbers)).enumerate().skip(1) {
         let entry = Entry::read(numbers, symbol).ok_or(Malformed::Symbols)?;
-        if !entry.is_visible() {
-            continue;
-        }
-        let name = usize::try_from(entry.name).ok().and_then(|name| strings.get(name..)).ok_or(Malformed::Symbols)?;
-        module |=
-            may_be_module && entry.is_defined() && (name.starts_with(b"PyInit_") || name.starts_with(b"PyInitU_"));
-        if detail == Detail::Linking || !entry.is_defined() && !entry.must_be_found() {
+        if !entry.is_visible() || !entry.is_defined() && !entry.must_be_found() {
             continue;
         }
         // What the file has hashed is not read again.
@@ -100,6 +87,7 @@ pub(super) fn read(
             symbols.defined.push(hash);
             continue;
         }
+        let name = usize::try_from(entry.name).ok().and_then(|name| strings.get(name..)).ok_or(Malformed::Symbols)?;
         let name = CStr::from_bytes_until_nul(&name[..name.len().min(NAME_LIMIT)]).map_err(|_| Malformed::Symbols)?;
         let name = name.to_bytes();
         budget = budget.checked_sub(name.len()).ok_or(Malformed::TooMuch)?;
@@ -111,7 +99,7 @@ pub(super) fn read(
     }
     symbols.defined.sort_unstable();
     symbols.defined.dedup();
-    Ok((module, symbols))
+    Ok(symbols)
 }
 
 /// Bytes of one symbol.
@@ -148,26 +136,30 @@ impl Entry {
     }
 }
 
-/// How many symbols there are by `DT_HASH`.
-pub(super) fn count_by_hash(table: Table<'_>) -> Option<u64> {
-    table.numbers.long(table.bytes, 4).map(u64::from)
+/// The hash table of a file.
+pub(super) enum Hash<'a> {
+    /// `DT_HASH`, which tells the count of symbols alone.
+    Count(Option<u64>),
+    /// `DT_GNU_HASH`.
+    Gnu {
+        /// Where the chain of each bucket begins, as the number of a symbol.
+        buckets: Table<'a>,
+        /// How many buckets there are.
+        count: u32,
+        /// The first symbol with a hash.
+        first: u32,
+        /// The hash of each symbol from there on. In place of its lowest bit: whether the chain ends.
+        chains: Table<'a>,
+    },
 }
 
-/// What `DT_GNU_HASH` tells, if there is one.
-#[derive(Default)]
-pub(super) struct Hashes {
-    /// The first symbol with a hash.
-    first: usize,
-    /// The hash of each; 0 where it is not known.
-    known: Vec<u32>,
-    /// How many symbols there are; nothing where none has a hash.
-    pub(super) count: Option<u64>,
-}
-
-impl Hashes {
-    /// Reads the table.
-    pub(super) fn read(table: Table<'_>) -> Result<Self, Malformed> {
+impl<'a> Hash<'a> {
+    /// Reads the table; `gnu` tells which one it is.
+    pub(super) fn read(table: Table<'a>, gnu: bool) -> Result<Self, Malformed> {
         let Table { numbers, bytes } = table;
+        if !gnu {
+            return Ok(Self::Count(numbers.long(bytes, 4).map(u64::from)));
+        }
         let long = |at: usize| numbers.long(bytes, at).ok_or(Malformed::Symbols);
         let place = |number: u32, size: usize| {
             usize::try_from(number).ok().and_then(|number| number.checked_mul(size)).ok_or(Malformed::Symbols)
@@ -178,19 +170,44 @@ impl Hashes {
         let buckets = Table { numbers, bytes: bytes.get(buckets..chains).ok_or(Malformed::Symbols)? };
         let last = buckets.longs().max().unwrap_or_default();
         if last < first || last == 0 {
-            return Ok(Self::default());
+            return Ok(Self::Count(None));
         }
-        let chains = Table { numbers, bytes: bytes.get(chains..).ok_or(Malformed::Symbols)? };
+        let chains = bytes.get(chains..).ok_or(Malformed::Symbols)?;
         // The chain of the last bucket ends with the last symbol, which has the lowest bit set.
-        let start = usize::try_from(last - first).map_err(|_| Malformed::Symbols)?;
-        let more = chains.longs().skip(start).position(|hash| hash & 1 == 1).ok_or(Malformed::Symbols)?;
-        let end = start + more + 1;
-        let mut known: Vec<u32> = chains.longs().take(end).collect();
-        complete(&mut known, buckets, count, first);
-        let first = usize::try_from(first).map_err(|_| Malformed::Symbols)?;
-        Ok(Self { first, known, count: Some((first + end) as u64) })
+        let start = place(last - first, 4)?;
+        let rest = Table { numbers, bytes: chains.get(start..).ok_or(Malformed::Symbols)? };
+        let more = rest.longs().position(|hash| hash & 1 == 1).ok_or(Malformed::Symbols)?;
+        let chains = Table { numbers, bytes: &chains[..start + (more + 1) * 4] };
+        Ok(Self::Gnu { buckets, count, first, chains })
     }
 
+    /// How many symbols there are; nothing where none has a hash.
+    pub(super) fn count(&self) -> Option<u64> {
+        match self {
+            Self::Count(count) => *count,
+            Self::Gnu { first, chains, .. } => Some(u64::from(*first) + (chains.bytes.len() / 4) as u64),
+        }
+    }
+
+    /// [`symbol_hash`] of each symbol, as far as the table tells.
+    pub(super) fn of_each(self) -> Hashes {
+        let Self::Gnu { buckets, count, first, chains } = self else { return Hashes::default() };
+        let mut known: Vec<u32> = chains.longs().collect();
+        complete(&mut known, buckets, count, first);
+        Hashes { first: usize::try_from(first).unwrap_or(usize::MAX), known }
+    }
+}
+
+/// The hashes that a file has of its own symbols.
+#[derive(Default)]
+pub(super) struct Hashes {
+    /// The first symbol with a hash.
+    first: usize,
+    /// The hash of each; 0 where it is not known.
+    known: Vec<u32>,
+}
+
+impl Hashes {
     /// [`symbol_hash`] of the symbol with this number.
     fn get(&self, number: usize) -> Option<u32> {
         self.known.get(number.checked_sub(self.first)?).copied().filter(|hash| *hash != 0)

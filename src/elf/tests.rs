@@ -80,10 +80,10 @@ fn every_class_and_order_says_the_same() {
             no_default_folders: true,
             requires: requires.clone(),
             provides: ["libdemo.so.1", "DEMO_1.0"].map(str::to_owned).to_vec(),
-            extension_module: true,
             dynamic: true,
         };
         assert_eq!(elf.object, expect);
+        assert!(elf.is_extension_module("site/demo.abi3.so") && !elf.is_extension_module("site/other.so"));
         let mut defined = [symbol_hash(b"demo"), symbol_hash(b"PyInit_demo")].to_vec();
         defined.sort_unstable();
         let symbols = elf.symbols.unwrap();
@@ -304,7 +304,7 @@ fn symbols_are_counted_by_either_hash() {
     let words = [2_u32, 3, 1, 0, 0, 0, 3, 4, 1, 8, 10, 11];
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let numbers = header::Numbers { class: Class::Elf64, order: Order::Little };
-    let count = |bytes| symbols::Hashes::read(dynamic::Table { numbers, bytes }).map(|hashes| hashes.count);
+    let count = |bytes| symbols::Hash::read(dynamic::Table { numbers, bytes }, true).map(|hash| hash.count());
     assert_eq!(count(&bytes), Ok(Some(7)));
     assert_eq!(count(&bytes[..44]), Err(Malformed::Symbols), "the chain does not end");
     assert_eq!(count(&bytes[..28]), Err(Malformed::Symbols), "buckets are missing");

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
+
 /// Letters of one logical line that are kept; what is longer is data.
 const LONGEST: usize = 256 << 10;
 
 /// Bytes that mean something, those between words included.
 const MEANING: [bool; 256] = marked(b"\n#\"'\\ \t\r\x0c([{)]}");
-/// Bytes by which a logical line may end elsewhere than its first physical line.
-const LAYOUT: [bool; 256] = marked(b"\n#\"'\\([{)]}");
 
 const fn marked(bytes: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
@@ -26,19 +26,11 @@ pub(super) struct Lines<'a> {
     torn: bool,
     /// The present line, without what is in strings.
     text: Vec<u8>,
-    /// Whether the present line is passed over.
-    passing: bool,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(source: &'a [u8]) -> Self {
-        Self {
-            bytes: source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source),
-            at: 0,
-            torn: false,
-            text: Vec::new(),
-            passing: false,
-        }
+        Self { bytes: source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source), at: 0, torn: false, text: Vec::new() }
     }
 
     /// Whether a bracket or a string was open at the end.
@@ -49,13 +41,15 @@ impl<'a> Lines<'a> {
     /// Goes to the next line with something on it, and over those that are indented by more than `block`; gives
     /// the columns before it, a tab going to the next multiple of eight.
     pub(super) fn next_within(&mut self, block: Option<usize>) -> Option<usize> {
+        if let Some(block) = block {
+            self.pass(block);
+        }
         loop {
             let indent = self.indent();
             match self.peek()? {
                 b'\n' | b'\r' => self.at += 1,
                 b'#' => self.skip_comment(),
                 _ => {
-                    self.passing = block.is_some_and(|block| indent > block);
                     self.text.clear();
                     self.rest();
                     if !self.text.trim_ascii().is_empty() {
@@ -89,11 +83,69 @@ impl<'a> Lines<'a> {
         columns
     }
 
+    /// Goes over lines that are indented by more than `block`, from the beginning of one to that of the first that is
+    /// not. Most of a source stands in the bodies of functions: so this looks for strings, comments and newlines
+    /// alone, and counts brackets only where a line may be the first behind the body.
+    fn pass(&mut self, block: usize) {
+        let bytes = self.bytes;
+        // How many brackets are open at `counted`.
+        let (mut depth, mut counted) = (0, self.at);
+        // The end of the newest comment, of which a backslash is part.
+        let mut comment = None;
+        if self.leaves(self.at, block) {
+            return;
+        }
+        while let Some(rest) = bytes.get(self.at..) {
+            let mark = memchr3(b'"', b'\'', b'#', rest).map_or(bytes.len(), |plain| self.at + plain);
+            for newline in memchr_iter(b'\n', &bytes[self.at..mark]) {
+                let newline = self.at + newline;
+                if self.leaves(newline + 1, block) {
+                    depth = depth_behind(depth, &bytes[counted..newline]);
+                    counted = newline;
+                    let line = bytes[..newline].strip_suffix(b"\r").unwrap_or(&bytes[..newline]);
+                    if depth == 0 && (comment == Some(newline) || !line.ends_with(b"\\")) {
+                        self.at = newline + 1;
+                        return;
+                    }
+                }
+            }
+            depth = depth_behind(depth, &bytes[counted..mark]);
+            self.at = mark;
+            match self.peek() {
+                None => break,
+                Some(b'#') => {
+                    self.skip_comment();
+                    comment = Some(self.at);
+                }
+                Some(quote) => self.string(quote),
+            }
+            counted = self.at.min(bytes.len());
+        }
+        self.torn |= depth > 0;
+    }
+
+    /// Whether the line that begins at `at` has something on it, and is not indented by more than `block`.
+    fn leaves(&self, at: usize, block: usize) -> bool {
+        let mut columns = 0;
+        for byte in self.bytes.get(at..).unwrap_or_default() {
+            columns = match byte {
+                b' ' => columns + 1,
+                b'\t' => (columns / 8 + 1) * 8,
+                0x0c => 0,
+                b'\n' | b'\r' | b'#' => return false,
+                _ => return columns <= block,
+            };
+            if columns > block {
+                return false;
+            }
+        }
+        false
+    }
+
     /// The rest of a logical line, up to and over its newline.
     fn rest(&mut self) {
-        let marks = if self.passing { &LAYOUT } else { &MEANING };
         let mut depth = 0_usize;
-        while let Some(byte) = self.after_plain(marks) {
+        while let Some(byte) = self.after_plain() {
             match byte {
                 b'\n' if depth == 0 => {
                     self.at += 1;
@@ -132,10 +184,10 @@ impl<'a> Lines<'a> {
         self.torn |= depth > 0;
     }
 
-    /// Takes what is before the next byte among `marks`, and gives that one.
-    fn after_plain(&mut self, marks: &[bool; 256]) -> Option<u8> {
+    /// Takes what is before the next byte that means something, and gives that one.
+    fn after_plain(&mut self) -> Option<u8> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let plain = rest.iter().position(|byte| marks[usize::from(*byte)]).unwrap_or(rest.len());
+        let plain = rest.iter().position(|byte| MEANING[usize::from(*byte)]).unwrap_or(rest.len());
         self.push(&rest[..plain]);
         self.at += plain;
         self.peek()
@@ -143,7 +195,7 @@ impl<'a> Lines<'a> {
 
     fn push(&mut self, bytes: &[u8]) {
         let room = LONGEST.saturating_sub(self.text.len());
-        if !self.passing && room > 0 {
+        if room > 0 {
             self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
     }
@@ -151,7 +203,7 @@ impl<'a> Lines<'a> {
     /// Goes up to the newline.
     fn skip_comment(&mut self) {
         let rest = &self.bytes[self.at..];
-        self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        self.at += memchr(b'\n', rest).unwrap_or(rest.len());
     }
 
     /// Goes over a string; a backslash keeps its end away in raw strings too.
@@ -159,8 +211,8 @@ impl<'a> Lines<'a> {
         let triple = self.bytes[self.at..].starts_with(&[quote; 3]);
         self.at += if triple { 3 } else { 1 };
         while let Some(rest) = self.bytes.get(self.at..) {
-            let marks = |byte: &u8| matches!(byte, b'\\' | b'\n') || *byte == quote;
-            let Some(plain) = rest.iter().position(marks) else { break };
+            let mark = if triple { memchr2(b'\\', quote, rest) } else { memchr3(b'\\', quote, b'\n', rest) };
+            let Some(plain) = mark else { break };
             self.at += plain;
             match rest[plain] {
                 b'\\' => self.at += 1,
@@ -180,4 +232,15 @@ impl<'a> Lines<'a> {
         self.at = self.bytes.len();
         self.torn = true;
     }
+}
+
+/// How many brackets are open behind `bytes`, where `depth` are before them. The three kinds are not told apart.
+fn depth_behind(depth: usize, bytes: &[u8]) -> usize {
+    // So short that the sums fit, and so simple that the compiler counts many at once.
+    let of_piece = |piece: &[u8]| {
+        let of =
+            |byte: &u8| i8::from(matches!(byte, b'(' | b'[' | b'{')) - i8::from(matches!(byte, b')' | b']' | b'}'));
+        isize::from(piece.iter().map(of).sum::<i8>())
+    };
+    depth.saturating_add_signed(bytes.chunks(127).map(of_piece).sum())
 }

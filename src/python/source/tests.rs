@@ -111,6 +111,22 @@ proptest! {
     }
 
     #[test]
+    fn bodies_that_are_passed_over_tell_nothing(text in r#"(import a\n|from .b import c\n|x = |\\\n|\n|\r\n|    |\t|#|def f\(\):\n|class A:\n|if x: |y = ["(", f(')')]\n|1, |\(|\[|\)|\]){0,60}|(import a\n|from .b import c\n|x = |\\\n|\n|\r\n|    |\t|#|def f\(\):\n|class A:\n|if x: |y = ["(", f(')')]\n|1, |"|'|'''){0,60}"#) {
+        // Brackets that close what was not opened stand in no module.
+        let mut depth = 0_u32;
+        let opened = |letter: &char| match letter {
+            '(' | '[' => { depth += 1; true }
+            ')' | ']' => depth.checked_sub(1).map(|left| depth = left).is_some(),
+            _ => true,
+        };
+        let text = text.chars().filter(opened).collect::<String>() + "\n";
+        // With such a word in it, every line is read.
+        let (passing, reading) = (ModuleSource::scan(text.as_bytes()), ModuleSource::scan(format!("{text}#__path__").as_bytes()));
+        prop_assume!(!reading.dynamic);
+        prop_assert_eq!(passing, reading);
+    }
+
+    #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = ModuleSource::scan(&bytes);
     }

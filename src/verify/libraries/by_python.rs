@@ -27,7 +27,7 @@ pub(super) fn loaded<'a>(folders: &Folders<'a>, owners: &Owners) -> BTreeSet<&'a
     for (path, node, elf) in roots::all(folders) {
         let Some(owner @ Owner::Wheel(_)) = owners.find(path) else { continue };
         let share = shares.entry(owner).or_default();
-        share.has_modules |= elf.object.extension_module;
+        share.has_modules |= elf.is_extension_module(path);
         if elf.object.dynamic && !roots::is_program(node, elf) {
             share.libraries.push((path, elf));
         }

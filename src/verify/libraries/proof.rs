@@ -151,7 +151,7 @@ impl<'a> Prover<'_, 'a> {
         }
         let pythons: Vec<_> =
             programs.filter(|(path, _, _)| roots::is_python(path)).map(|(path, _, elf)| (*path, *elf)).collect();
-        for (path, _, elf) in all.iter().filter(|(_, _, elf)| elf.object.extension_module) {
+        for (path, _, elf) in all.iter().filter(|(path, _, elf)| elf.is_extension_module(path)) {
             let need = if known::is_optional(path) { Need::Plugin } else { Need::Import };
             let root = Root { place: roots::place(path, elf), need };
             self.within(roots::interpreter(&pythons, path).copied(), root);
@@ -161,7 +161,7 @@ impl<'a> Prover<'_, 'a> {
         });
         self.proof.gaps.extend(named.gaps);
         self.by_python.extend(named.found);
-        for (path, node, elf) in all.iter().filter(|(_, _, elf)| !elf.object.extension_module) {
+        for (path, node, elf) in all.iter().filter(|(path, _, elf)| !elf.is_extension_module(path)) {
             if !self.reached.contains(*path) && !roots::is_program(node, elf) && elf.object.dynamic {
                 let need = if self.by_python.contains(*path) { Need::Import } else { Need::Plugin };
                 let root = Root { place: roots::place(path, elf), need };
@@ -322,14 +322,14 @@ impl<'a> Prover<'_, 'a> {
             let Some(top) = distribution_folder(path) else { continue };
             if machine.fits(elf) {
                 fitting.insert(top);
-            } else if elf.object.extension_module || path.contains(".so") {
+            } else if path.contains(".so") {
                 by_distribution.entry(top).or_default().push((path.to_owned(), elf.object.machine));
             }
         }
         for (top, found) in by_distribution {
             let modules = |(path, _): &(String, u16)| {
                 let node = self.folders.tree.node(path).and_then(|node| node.elf.as_deref());
-                matches!(node, Some(Ok(elf)) if elf.object.extension_module)
+                matches!(node, Some(Ok(elf)) if elf.is_extension_module(path))
             };
             // Where some are for this processor, the others may be for devices and emulators.
             self.proof.foreign.extend(found.into_iter().filter(|one| !fitting.contains(top) || modules(one)));

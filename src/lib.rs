@@ -262,6 +262,8 @@ pub mod engine;
 pub mod interchange;
 pub mod registry;
 pub mod remote;
+// Signatures that others read.
+pub mod cosign;
 #[cfg(feature = "serve")]
 pub mod serve;
 // Sources.

@@ -36,6 +36,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("interchange", &["oci", "image"]),
     ("registry", &["oci", "hint", "http", "image"]),
     ("remote", &["oci", "hint", "image", "registry"]),
+    ("cosign", &["oci", "hint", "image"]),
     ("serve", &["oci", "hint", "fs", "image", "layout"]),
     ("pypi", &["oci", "hint", "progress", "fs", "python", "zip", "lock", "store", "http"]),
     ("apt", &["oci", "hint", "progress", "debian", "lock", "store", "http"]),
@@ -59,16 +60,16 @@ const HOUSE: &[(&str, &[&str])] = &[
         "builder",
         &[
             "oci", "hint", "progress", "quantity", "fs", "testing", "python", "zip", "debian", "elf", "recipe", "lock",
-            "plan", "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote", "serve",
-            "pypi", "apt", "base", "resolve", "layer", "verify", "sbom", "attest", "report",
+            "plan", "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote",
+            "cosign", "serve", "pypi", "apt", "base", "resolve", "layer", "verify", "sbom", "attest", "report",
         ],
     ),
     (
         "cli",
         &[
             "oci", "hint", "progress", "quantity", "fs", "python", "zip", "debian", "recipe", "lock", "plan", "init",
-            "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote", "serve", "pypi",
-            "apt", "base", "resolve", "layer", "verify", "sbom", "attest", "report", "builder",
+            "store", "http", "compiler", "image", "layout", "archive", "engine", "registry", "remote", "cosign",
+            "serve", "pypi", "apt", "base", "resolve", "layer", "verify", "sbom", "attest", "report", "builder",
         ],
     ),
 ];

@@ -76,6 +76,8 @@ pub(super) fn installed(blob: &Blob, file: &str, check: RecordCheck) -> Outcome<
     let interpreter = interpreter()?;
     let paths = Paths::new(&Facts::default());
     let wheel = LockedWheel {
+        uploaded: None,
+        own_hash: false,
         name: file.split('-').next().unwrap_or_default().replace('_', "-"),
         version: file.split('-').nth(1).unwrap_or_default().to_owned(),
         file: file.to_owned(),

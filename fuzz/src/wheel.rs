@@ -50,6 +50,8 @@ fn lay_down(bytes: &[u8], contents: &BTreeMap<String, Vec<u8>>) {
             sha256: *blob.digest(),
             size: blob.size(),
             source: WheelSource::Index("default".to_owned()),
+            uploaded: None,
+            own_hash: false,
             why: Vec::new(),
         };
         let verified = install(&wheel, blob, destination, RecordCheck::Verify);

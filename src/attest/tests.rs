@@ -20,6 +20,8 @@ fn locked() -> (LockedPlatform, LockedImage) {
         sha256: Digest::of(name.as_bytes()),
         size: 7,
         source,
+        uploaded: None,
+        own_hash: false,
         why: why.clone(),
     };
     let package = LockedPackage {

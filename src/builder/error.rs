@@ -347,6 +347,9 @@ pub enum BuildError {
     /// The base under an image cannot be swapped.
     #[error(transparent)]
     Rebase(#[from] super::RebaseError),
+    /// An image does not count as signed.
+    #[error(transparent)]
+    Signature(#[from] super::SignatureError),
     /// `scratch` holds nothing to read.
     #[error("`scratch` is no image")]
     Scratch,
@@ -430,6 +433,7 @@ impl Advise for BuildError {
             Self::Compiler { source, .. } => source.hint(),
             Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
             Self::Rebase(error) => error.hint(),
+            Self::Signature(error) => error.hint(),
             Self::Unpacking { .. } => Some(Hint::new("name a folder with room in TMPDIR, or leave out `--run`")),
             _ => self.plain_way().map(Hint::new),
         }

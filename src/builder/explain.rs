@@ -339,8 +339,9 @@ async fn newer(
         return Newer::Named;
     }
     let Some(locked) = site.version_of(&wheel.name) else { return Newer::Named };
-    let accepted = site.request.accepted.get(package);
-    let listed = match survey(package, accepted, &site.target, index).await {
+    let before = site.request.before.filter(|_| !site.request.any_age.contains(package));
+    let bounds = (site.request.accepted.get(package), before);
+    let listed = match survey(package, bounds, &site.target, index).await {
         Ok(listed) => listed,
         Err(error) => return Newer::Unknown(error.to_string()),
     };

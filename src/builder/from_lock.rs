@@ -163,7 +163,9 @@ impl<'p> Foreign<'p> {
                 None => None,
             };
             let (sha256, size) = (wheel.sha256, wheel.size);
-            wheels.push(GivenWheel { wheel: wheel.file.clone(), source, url: url.map(Into::into), sha256, size });
+            let (uploaded, own_hash) = (wheel.uploaded, sha256.is_none());
+            let (file, url) = (wheel.file.clone(), url.map(Into::into));
+            wheels.push(GivenWheel { wheel: file, source, url, sha256, size, uploaded, own_hash });
         }
         if let Origin::Source(place) = &package.origin {
             let message = format!("{} comes from {place}, and would have to be built", package.name);
@@ -337,9 +339,17 @@ async fn described(wheel: DirectWheel, source: WheelSource, index: &PackageIndex
 }
 
 fn given_own(own: Own) -> Given {
-    let DirectWheel { wheel, file, .. } = own.wheel;
+    let DirectWheel { wheel, file, hash_told, .. } = own.wheel;
     let (name, version) = (wheel.name().clone(), Some(wheel.version().clone()));
-    let wheel = GivenWheel { wheel, source: own.source, url: Some(file.url), sha256: file.sha256, size: file.size };
+    let wheel = GivenWheel {
+        wheel,
+        source: own.source,
+        url: Some(file.url),
+        sha256: file.sha256,
+        size: file.size,
+        uploaded: None,
+        own_hash: !hash_told,
+    };
     Given { name, wheels: vec![wheel], version, why: vec!["recipe".to_owned()] }
 }
 

@@ -2,7 +2,7 @@
 //! remembers of all that, by which a stale one is noticed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -17,9 +17,10 @@ use crate::{
     lock::Input,
     oci::Digest,
     pypi,
-    python::{Entry, NamePattern, Pyproject, Requirement, RequirementsTxt},
+    python::{Entry, NamePattern, PackageName, Pyproject, Requirement, RequirementsTxt, UploadTime},
     recipe::{self, Base, Demand, IndexFormat, InputFile, InputKind, Listed, Location, Recipe, Security, Variant},
     resolve::{Choice, LocalWheel, Request},
+    verify::Code,
 };
 
 /// Paths that grow longer than this by inclusion go in a circle.
@@ -49,6 +50,8 @@ pub(super) fn request(project: &Project, variant: &Variant, indexes: &pypi::Sett
         exclude: wheels.exclude.iter().map(|pattern| pattern.get_ref().clone()).collect(),
         deny: wheels.deny.iter().map(|pattern| pattern.get_ref().clone()).collect(),
         replace: replaceable(wheels),
+        before: before(&project.recipe, indexes.now),
+        any_age: any_age(&project.recipe),
         ..Request::default()
     };
     for demand in &variant.request.require {
@@ -67,6 +70,19 @@ pub(super) fn request(project: &Project, variant: &Variant, indexes: &pypi::Sett
     add_listed(with, &asked.overrides, &mut request, |request, found| request.overrides.extend(found))?;
     request.choices = variant.request.choices.iter().map(choice).collect();
     Ok(request)
+}
+
+/// Until when a release must have been in its index; nothing where that makes no difference, or the time is not known.
+fn before(recipe: &Recipe, now: Option<u64>) -> Option<UploadTime> {
+    let age = recipe.policy.min_age.as_ref()?;
+    Some(UploadTime::of_seconds(now?).less(age.get_ref().seconds()))
+}
+
+/// Distributions that the recipe accepts at any age.
+fn any_age(recipe: &Recipe) -> BTreeSet<PackageName> {
+    let young = Code::TOO_YOUNG.to_string();
+    let entries = recipe.check.accept.iter().filter(|entry| *entry.code.get_ref() == young);
+    entries.filter_map(|entry| entry.package.as_ref()?.get_ref().parse().ok()).collect()
 }
 
 /// What of the base wheels may take the place of. In an environment that sees the base they stand before

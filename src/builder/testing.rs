@@ -22,6 +22,8 @@ use crate::{
 pub(super) struct Bench {
     pub(super) folder: tempfile::TempDir,
     heard: Arc<Heard>,
+    /// What time it is, if that is known.
+    pub(super) now: Option<u64>,
 }
 
 /// Keeps warnings.
@@ -39,7 +41,7 @@ impl Observer for Heard {
 impl Bench {
     /// A folder with these files.
     pub(super) fn new(files: &[(&str, &str)]) -> Self {
-        let bench = Self { folder: tempfile::tempdir().unwrap(), heard: Arc::default() };
+        let bench = Self { folder: tempfile::tempdir().unwrap(), heard: Arc::default(), now: None };
         for (name, text) in files {
             bench.write(name, text);
         }
@@ -61,11 +63,16 @@ impl Bench {
 
     /// A builder over an index of `wheels`, whose log comes with it.
     pub(super) async fn builder(&self, wheels: &[Wheel]) -> (Builder, FakeIndex) {
-        let server = FakeIndex::serve(wheels, Manner::Modern).await;
+        self.builder_over(FakeIndex::serve(wheels, Manner::Modern).await)
+    }
+
+    /// A builder over this index.
+    pub(super) fn builder_over(&self, server: FakeIndex) -> (Builder, FakeIndex) {
         let settings = Settings {
             default_index: server.settings().default,
             observer: Arc::clone(&self.heard) as Arc<dyn Observer>,
             jobs: NonZeroUsize::MIN,
+            now: self.now,
             ..Settings::new(
                 Store::open(self.folder.path().join("store")).unwrap(),
                 Client::new(Options { retries: 0, ..Options::default() }).unwrap(),

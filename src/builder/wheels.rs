@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::{BuildError, Builder, Kept, Project, inputs};
 use crate::{
     base::BaseError,
-    lock::{Input, LockedImage, LockedPlatform, LockedWheel},
+    lock::{Input, LockedImage, LockedPlatform, LockedWheel, WheelSource},
     python::Target,
-    recipe::{Skew, Variant},
+    recipe::{Policy, Skew, Variant},
     resolve::{self, Choice, Job, Request, Resolution, resolve_aligned},
 };
 
@@ -62,6 +62,7 @@ impl Builder {
             let request = inputs::request(project, variant, index.settings())?;
             for locked in platforms {
                 let mut image = image(variant, locked, resolutions.next());
+                keep_what_is_asked(&project.recipe.policy, &mut image.wheels);
                 self.note_replaced(project, (locked, &mut image), &request, kept).await?;
                 images.push(image);
             }
@@ -115,6 +116,15 @@ fn taken_first(choice: &Choice, taken: &[Vec<String>]) -> Choice {
     let spelled = |alternative: &Vec<_>| alternative.iter().map(ToString::to_string).collect::<Vec<String>>();
     any_of.sort_by_key(|alternative| !taken.contains(&spelled(alternative)));
     Choice { any_of }
+}
+
+/// What the policy does not ask for does not stand in a lock.
+fn keep_what_is_asked(policy: &Policy, wheels: &mut [LockedWheel]) {
+    for wheel in wheels {
+        let own = matches!(wheel.source, WheelSource::Path(_));
+        wheel.uploaded = wheel.uploaded.filter(|_| policy.min_age.is_some());
+        wheel.own_hash &= policy.require_hashes && !own;
+    }
 }
 
 fn image(variant: &Variant, locked: &LockedPlatform, resolution: Option<Resolution>) -> LockedImage {

@@ -6,8 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     attest::Attest, cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform,
-    reach::Reach, rebase, recipes::Several, remote_cache::Remote, reporting, sbom, shards::Shard, template::Template,
-    verify,
+    reach::Reach, rebase, recipes::Several, remote_cache::Remote, reporting, sbom, shards::Shard, signing,
+    template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
@@ -166,6 +166,9 @@ pub(super) enum Command {
     /// Swap the base under a finished image; its own layers stay as they are
     #[command(after_help = rebase::EXAMPLES)]
     Rebase(rebase::Rebase),
+    /// Sign an image in its registry with a key, as cosign does
+    #[command(after_help = signing::EXAMPLES)]
+    Sign(signing::Sign),
     /// Join images of several platforms under one name
     #[command(subcommand)]
     Index(index::Index),
@@ -256,6 +259,8 @@ pub(super) struct Build {
     /// another one; may be given several times
     #[arg(long, value_name = "LAYER")]
     pub(super) why: Vec<String>,
+    #[command(flatten)]
+    pub(super) signing: signing::Signing,
     #[command(flatten)]
     pub(super) remote: Remote,
 }

@@ -88,7 +88,9 @@ async fn one(
     let settings = settings(session, arguments)?;
     let remote = arguments.remote.settings(&pushes(&orders), settings.http.options().offline)?;
     let builder = session.builder_of(Settings { remote, ..settings })?;
-    let done = Job { session, builder: &builder, file: &file, orders: &orders, arguments }.run().await?;
+    let key = arguments.signing.key(session, orders.iter().flat_map(|order| &order.destinations))?;
+    let key = key.as_ref();
+    let done = Job { session, builder: &builder, file: &file, orders: &orders, arguments, key }.run().await?;
     let delivered = done.delivered();
     if let Some(path) = &arguments.metadata_file {
         metadata::write(path, &metadata::document(&delivered))?;
@@ -160,7 +162,7 @@ fn variants(recipe: &Recipe, named: &[String]) -> Result<Vec<Option<String>>, Cl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{loading::Loading, remote_cache::Remote, template::Template, verify};
+    use crate::cli::{loading::Loading, remote_cache::Remote, signing, template::Template, verify};
 
     const RECIPE: &str = "name = \"a\"\nbase = \"h.example/python:3.11\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\nwheels.require = [\"c\"]\n";
     const VARIANTS: &str = "[variants.one]\nrequire = [\"a\"]\n[variants.two]\nrequire = [\"b\"]\n";
@@ -182,6 +184,7 @@ mod tests {
             report: Vec::new(),
             verify_record: false,
             why: Vec::new(),
+            signing: signing::Signing::default(),
             remote: Remote::default(),
             verify: verify::Checking::Quick,
         }

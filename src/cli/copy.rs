@@ -4,9 +4,16 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::{deliveries, destination, error::CliError, loading::Loading, platform, session::Session};
+use super::{
+    deliveries, destination,
+    error::CliError,
+    loading::Loading,
+    platform,
+    session::Session,
+    signing::{Signing, sign},
+};
 use crate::{
-    builder::{Builder, Destination},
+    builder::{Builder, Destination, Signable},
     image::Graph,
     oci::{Platform, Reference},
     recipe::Base,
@@ -19,6 +26,7 @@ Examples:
   wheelwright push oci:dist ghcr.io/me/app:1.2 ghcr.io/me/app:latest --dry-run
   wheelwright copy ghcr.io/me/app:1 docker-archive:app.tar:me/app:1 --platform linux/arm64
   wheelwright copy ghcr.io/me/app:1 --load
+  wheelwright push oci:dist ghcr.io/me/app:1.2 --sign-key cosign.key
 
 Manifests and layers stay as they are, byte for byte, and so do their digests. An index is copied with
 all that it lists, unless --platform picks from it: one platform gives that image itself, several give
@@ -38,6 +46,8 @@ pub(super) struct Copy {
     /// docker-archive:FILE[:REF]; may be several
     #[arg(value_name = "DST", value_parser = destination::parse_any, required_unless_present = "load")]
     destinations: Vec<Destination>,
+    #[command(flatten)]
+    signing: Signing,
     #[command(flatten)]
     loading: Loading,
     /// What --load calls the image [default: the name it has in a registry]
@@ -62,9 +72,18 @@ pub(super) async fn run(session: &Session, arguments: &Copy) -> Result<String, C
         let engine = arguments.loading.engine().await?;
         destinations.extend(engine.map(|engine| Destination::Engine { engine, reference }));
     }
+    let key = arguments.signing.key(session, destinations.iter())?;
     let builder = session.builder()?;
     let source = builder.source(&arguments.source, Path::new(""))?;
     let graph = builder.gather(&*source, &arguments.platform).await?;
+    if arguments.intent() == Intent::Move && key.is_some() {
+        let signable = Signable::of_graph(&graph);
+        let image = || arguments.source.to_string();
+        let signable = signable.map_err(|source| CliError::Manifest { image: image(), source })?;
+        for destination in &destinations {
+            sign((session, &builder), destination, &signable, key.as_ref()).await?;
+        }
+    }
     deliver(&builder, &graph, &destinations, arguments.intent()).await
 }
 

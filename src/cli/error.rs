@@ -7,6 +7,7 @@ use super::exit::Code;
 use crate::serve::ServeError;
 use crate::{
     builder::BuildError,
+    cosign,
     hint::{Advise, Hint},
     http::HttpError,
     image::{ManifestError, TransferError},
@@ -52,6 +53,8 @@ pub(super) enum CliError {
     Place { text: String, reason: String },
     #[error("a shard pushes, and does nothing else")]
     ShardPushes,
+    #[error("a shard makes parts of images, and only a whole one is signed")]
+    SignedShard,
     #[error("{shards} shards are more than the {most} jobs that {engine} starts at once")]
     TooManyShards { shards: usize, most: usize, engine: &'static str },
     #[error("nothing says to how many machines the work shall be given")]
@@ -64,6 +67,8 @@ pub(super) enum CliError {
     SameDestination { destination: String, recipes: [String; 2] },
     #[error("the image has {errors} {} and is not delivered", if *.errors == 1 { "error" } else { "errors" })]
     Findings { errors: usize, text: String, way: &'static str },
+    #[error("the lock is against the recipe's policy in {errors} {}, and is not written", if *.errors == 1 { "way" } else { "ways" })]
+    Policy { errors: usize, text: String },
     #[error("nothing says what the engine shall call the image")]
     NoName,
     #[error("{file} is not for {platform}")]
@@ -108,6 +113,14 @@ pub(super) enum CliError {
     Damaged { damaged: Vec<String> },
     #[error("the key in `{}` cannot be used", path.display())]
     RecordKey { path: PathBuf, source: KeyError },
+    #[error("the key in `{place}` cannot be used")]
+    SignKey { place: String, source: cosign::KeyError },
+    #[error("the variable {name} is not set")]
+    NoVariable { name: String },
+    #[error("there is nothing to sign: signatures lie in registries, and the image goes to none")]
+    NothingToSign,
+    #[error("`{subject}` has no signature: only images in registries have")]
+    NoSignature { subject: String },
     #[error("no layer is called `{name}`")]
     NoLayer { name: String, known: Vec<String> },
     #[error("`{}` is no report of a build: {reason}", path.display())]
@@ -157,6 +170,7 @@ impl CliError {
             | Self::OneRecipe { .. }
             | Self::Place { .. }
             | Self::ShardPushes
+            | Self::SignedShard
             | Self::TooManyShards { .. }
             | Self::NoRunner { .. }
             | Self::NoShards
@@ -174,13 +188,17 @@ impl CliError {
             | Self::Mirror { .. }
             | Self::NoLayer { .. }
             | Self::NoReport { .. }
+            | Self::SignKey { .. }
+            | Self::NoVariable { .. }
+            | Self::NothingToSign
+            | Self::NoSignature { .. }
             | Self::RecordKey { .. } => Code::Usage,
             Self::Init(_) => Code::Recipe,
             Self::LockMissing { .. } | Self::LockStale { .. } => Code::Lock,
             #[cfg(feature = "serve")]
             Self::ServePlace { .. } => Code::Usage,
             Self::Config { .. } | Self::Damaged { .. } => Code::Refused,
-            Self::Findings { .. } => Code::Findings,
+            Self::Findings { .. } | Self::Policy { .. } => Code::Findings,
             Self::Interrupted => Code::Interrupted,
             _ => return None,
         })
@@ -213,16 +231,17 @@ impl Advise for CliError {
             Self::Damaged { .. } => "look after the disk; builds have again what they need",
             Self::RecordKey { source: KeyError::Public, .. } => "make it with `openssl pkey -in KEY -pubout`",
             Self::RecordKey { .. } => "make one with `openssl genpkey -algorithm ed25519`",
+            Self::SignKey { source, .. } => return source.hint(),
             Self::NoLayer { known, .. } => {
                 return Some(Hint::new(format!("choose with `--why` from {}", known.join(", "))));
             }
             Self::NoReport { .. } => "name what `build --report FILE.json` wrote",
             Self::Findings { way, .. } => way,
+            Self::Policy { .. } => {
+                "do what the hints say, or accept it under `[check] accept` with `package` and a reason"
+            }
             Self::NoRecipes { .. } => "name the recipes themselves; one has a `name` and ends in `.toml`",
             Self::ShardPushes => "say where with `--push HOST/REPOSITORY:TAG`, and leave `--output` and `--load` out",
-            Self::TooManyShards { .. } => "ask for fewer with `--shards`",
-            Self::NoShards => "say it with `--shards N`",
-            Self::NoRunner { .. } => "name it with `--image`",
             Self::OneRecipe { .. } => "name one recipe, or leave the flag out",
             Self::SameDestination { .. } => {
                 "put `{name}` into `--push` or `--output`, and give each recipe its own `name`"
@@ -263,6 +282,13 @@ impl CliError {
             Self::Manifest { .. } | Self::Config { .. } => {
                 "push the image anew from where it was made, or name another"
             }
+            Self::NoVariable { .. } => "put the PEM of the key into it, or name a file",
+            Self::NothingToSign => "add `--push HOST/REPOSITORY:TAG`, or leave `--sign-key` out",
+            Self::NoSignature { .. } => "name it as HOST/REPOSITORY:TAG, or leave `--signature` out",
+            Self::SignedShard => "leave `--sign-key` out, and sign what `index create` joined with `wheelwright sign`",
+            Self::TooManyShards { .. } => "ask for fewer with `--shards`",
+            Self::NoShards => "say it with `--shards N`",
+            Self::NoRunner { .. } => "name it with `--image`",
             Self::NoTime => "set the clock to a time after 1970",
             _ => return None,
         })

@@ -104,7 +104,7 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::Rebase(RebaseError::Misfits { .. })
         | BuildError::Compiler { .. }
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
-        BuildError::FalseRecord { .. } => Some(Code::Refused),
+        BuildError::FalseRecord { .. } | BuildError::Signature(_) => Some(Code::Refused),
         BuildError::Scratch
         | BuildError::Rebase(
             RebaseError::UnknownBase { .. } | RebaseError::NotBelow { .. } | RebaseError::Nested { .. },

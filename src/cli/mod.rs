@@ -34,6 +34,7 @@ mod plan;
 mod init;
 mod manual;
 mod shards;
+mod signing;
 mod inspect;
 mod diff;
 mod verify;
@@ -162,6 +163,7 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
         Command::Sbom(arguments) => sbom::run(session, arguments).await,
         Command::Copy(arguments) => copy::run(session, arguments).await,
         Command::Rebase(arguments) => rebase::run(session, arguments).await,
+        Command::Sign(arguments) => signing::run(session, arguments).await,
         Command::Index(arguments) => return index::run(session, arguments).await,
         Command::Plan(arguments) => plan::run(session, arguments).await,
         Command::Report(arguments) => reporting::run(arguments),

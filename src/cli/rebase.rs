@@ -28,7 +28,7 @@ distributions that both bring, requirements that are not met any more, libraries
 each layer of a base is read once, ever; --verify off leaves it out, --verify full reads layers of the image too
 of which nothing is known.
 
-Signatures and attestations speak of the old image and do not go along.";
+Signatures and attestations speak of the old image and do not go along: `wheelwright sign` makes new ones.";
 
 /// `rebase`.
 #[derive(Debug, Args)]

@@ -47,6 +47,11 @@ impl Session {
         self.flags.reach.offline
     }
 
+    /// A variable of the environment that is set and not empty.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.text(name)
+    }
+
     /// Layers made at the same time.
     pub(super) fn jobs(&self) -> NonZeroUsize {
         self.flags.jobs.unwrap_or_else(cores)

@@ -42,6 +42,8 @@ fn items(store: &Store) -> Vec<Item> {
         let blob = store.put(&wheel.build()).unwrap();
         let file = wheel.file_name();
         let locked = LockedWheel {
+            uploaded: None,
+            own_hash: false,
             name: file.split('-').next().unwrap().to_owned(),
             version: path("1.0"),
             file,

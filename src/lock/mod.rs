@@ -28,7 +28,10 @@ pub use input::Input;
 pub use over::{Replaced, Venv};
 pub use stale::{Change, Stale};
 
-use crate::oci::{Digest, Platform};
+use crate::{
+    oci::{Digest, Platform},
+    python::UploadTime,
+};
 
 /// The contents of a lock file, format 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +171,13 @@ pub struct LockedWheel {
     pub size: u64,
     /// Where it comes from.
     pub source: WheelSource,
+    /// Since when its index has it, where the recipe asks for its age and the index tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded: Option<UploadTime>,
+    /// Whether `sha256` is what the file had when it was fetched, where the recipe asks for that: neither an index nor
+    /// the recipe says it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_hash: bool,
     /// `recipe`, or the distributions that require it. Sorted.
     pub why: Vec<String>,
 }

@@ -18,6 +18,8 @@ fn items(items: &[&str]) -> Input {
 
 fn wheel(name: &str, source: WheelSource, why: &[&str]) -> LockedWheel {
     LockedWheel {
+        uploaded: None,
+        own_hash: false,
         name: name.to_owned(),
         version: "1.0".to_owned(),
         file: format!("{name}-1.0-py3-none-any.whl"),
@@ -349,7 +351,7 @@ fn wrong_locks_are_refused() {
     check(
         "size = 12345",
         "length = 1",
-        "app.lock:48: unknown field `length`, expected one of `name`, `version`, `file`, `sha256`, `size`, `source`, `why`",
+        "app.lock:48: unknown field `length`, expected one of `name`, `version`, `file`, `sha256`, `size`, `source`, `uploaded`, `own-hash`, `why`",
     );
     check("size = 12345", "size = -1", "app.lock:48: invalid value: integer `-1`, expected u64");
     check("flask-1.0-", "../flask-1.0-", "app.lock names as a wheel `../flask-1.0-py3-none-any.whl`");

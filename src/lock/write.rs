@@ -208,7 +208,14 @@ fn wheel(wheel: &LockedWheel) -> Inline {
         WheelSource::Url(url) => Inline::default().text("url", url),
         WheelSource::Path(path) => Inline::default().text("path", path),
     };
-    line.value("source", &source.finish()).value("why", &sorted_texts(&wheel.why))
+    let mut line = line.value("source", &source.finish());
+    if let Some(uploaded) = &wheel.uploaded {
+        line = line.text("uploaded", &uploaded.to_string());
+    }
+    if wheel.own_hash {
+        line = line.value("own-hash", "true");
+    }
+    line.value("why", &sorted_texts(&wheel.why))
 }
 
 impl Page {

@@ -10,6 +10,8 @@ use crate::{
 
 fn wheel(name: &str, size: u64) -> LockedWheel {
     LockedWheel {
+        uploaded: None,
+        own_hash: false,
         name: name.to_owned(),
         version: "1.0".to_owned(),
         file: format!("{name}-1.0-py3-none-any.whl"),

@@ -232,6 +232,8 @@ mod tests {
         let server = FakeIndex::serve(std::slice::from_ref(&wheel), Manner::Modern).await;
         let folder = tempfile::tempdir().unwrap();
         let locked = LockedWheel {
+            uploaded: None,
+            own_hash: false,
             name: "demo".to_owned(),
             version: "1.0".to_owned(),
             file: wheel.file(),

@@ -28,6 +28,8 @@ pub struct DirectWheel {
     pub file: IndexFile,
     /// Its bytes.
     pub blob: Blob,
+    /// Whether whoever named it said its SHA-256 too.
+    pub hash_told: bool,
 }
 
 impl PackageIndex {
@@ -84,8 +86,9 @@ impl PackageIndex {
         let wheel = file.name.parse().map_err(|source| IndexError::Metadata { file: file.name.clone(), source })?;
         let url = url_of(&file)?;
         let blob = self.fetch_file(&Listed::of("", &file, &url)).await?;
+        let hash_told = file.sha256.is_some();
         let file = IndexFile { sha256: Some(*blob.digest()), size: Some(blob.size()), ..file };
-        Ok(DirectWheel { wheel, file, blob })
+        Ok(DirectWheel { wheel, file, blob, hash_told })
     }
 
     /// Fetches a wheel that a lock names, from wherever its index lists it now.

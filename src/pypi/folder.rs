@@ -48,5 +48,6 @@ pub(super) fn local_file(path: &Path, name: &str, size: u64) -> Option<IndexFile
         yanked: Yanked::No,
         size: Some(size),
         core_metadata: MetadataFile::Absent,
+        uploaded: None,
     })
 }

@@ -92,6 +92,27 @@ impl PackageIndex {
         CoreMetadata::parse(&text).map_err(|source| unusable(direct.wheel.file(), source))
     }
 
+    /// The METADATA of a wheel that a lock names, as far as it is at hand: in the store, or beside the recipe.
+    ///
+    /// # Errors
+    /// When a wheel that lies here cannot be read.
+    pub async fn kept_metadata(
+        &self,
+        (file, digest): (&str, &Digest),
+        path: Option<&Path>,
+    ) -> Result<Option<Vec<u8>>, IndexError> {
+        let Ok(wheel) = file.parse::<WheelName>() else { return Ok(None) };
+        if let Some(path) = path {
+            return self.local_text(&self.local_path(path)?, &wheel).await.map(Some);
+        }
+        let note = |origin: Origin| self.inner().store.note(Bucket::Pages, &origin.key(digest));
+        match (note(Origin::Wheel), self.inner().store.blob(digest)) {
+            (Some(text), _) => Ok(Some(text)),
+            (None, Some(blob)) => self.local_text(blob.path(), &wheel).await.map(Some),
+            (None, None) => Ok(note(Origin::Index)),
+        }
+    }
+
     /// Checks that the wheel in `blob` says of itself what index `index` told of it, if that was asked.
     pub(super) async fn prove(&self, index: &str, name: &str, blob: &Blob) -> Result<(), IndexError> {
         let (read, told) = (Origin::Wheel.key(blob.digest()), Origin::Index.key(blob.digest()));

@@ -28,6 +28,7 @@ pub(crate) struct Wheel {
     headers: String,
     pub(crate) requires_python: Option<String>,
     pub(crate) yanked: bool,
+    uploaded: Option<String>,
 }
 
 impl Wheel {
@@ -39,6 +40,7 @@ impl Wheel {
             headers: String::new(),
             requires_python: None,
             yanked: false,
+            uploaded: None,
         }
     }
 
@@ -68,6 +70,18 @@ impl Wheel {
 
     pub(crate) fn python(mut self, specifiers: &str) -> Self {
         self.requires_python = Some(specifiers.to_owned());
+        self
+    }
+
+    /// With one more line in its metadata.
+    pub(crate) fn header(mut self, line: &str) -> Self {
+        self.headers = format!("{}{line}\n", self.headers);
+        self
+    }
+
+    /// Since when the index has it, if that tells such things.
+    pub(crate) fn uploaded(mut self, time: &str) -> Self {
+        self.uploaded = Some(time.to_owned());
         self
     }
 
@@ -229,6 +243,7 @@ fn json_page(wheels: &[&Wheel]) -> String {
                 "size": wheel.bytes().len(),
                 "requires-python": wheel.requires_python,
                 "yanked": wheel.yanked,
+                "upload-time": wheel.uploaded,
                 "core-metadata": {"sha256": Digest::of(wheel.metadata().as_bytes()).hex()},
             })
         })

@@ -34,6 +34,7 @@ pub(super) struct File<'a> {
     pub(super) requires_python: Text<'a>,
     pub(super) yanked: Mark<'a>,
     pub(super) size: Number,
+    pub(super) upload_time: Text<'a>,
     pub(super) core_metadata: Mark<'a>,
     pub(super) dist_info_metadata: Mark<'a>,
     pub(super) data_dist_info_metadata: Mark<'a>,

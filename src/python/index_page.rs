@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::{PythonError, VersionSpecifiers, index_html, index_json, metadata::read_specifiers};
+use super::{PythonError, UploadTime, VersionSpecifiers, index_html, index_json, metadata::read_specifiers};
 use crate::oci::Digest;
 
 /// The files of a project, as one index lists them.
@@ -33,6 +33,8 @@ pub struct IndexFile {
     pub size: Option<u64>,
     /// Whether METADATA lies beside it.
     pub core_metadata: MetadataFile,
+    /// Since when the index has it, where it tells (PEP 700).
+    pub uploaded: Option<UploadTime>,
 }
 
 /// The URL of a file, taken apart only where it is wanted: a page lists thousands.
@@ -177,6 +179,7 @@ fn json_file(file: index_json::File<'_>, base: &Url, pythons: &mut Pythons) -> O
             Some(index_json::Mark::Hashes(hashes)) => MetadataFile::Present(digest(hashes.sha256)),
             Some(_) => MetadataFile::Present(None),
         },
+        uploaded: file.upload_time.0.and_then(|text| text.parse().ok()),
     })
 }
 
@@ -198,6 +201,7 @@ fn html_file(anchor: &index_html::Anchor, base: &Url, pythons: &mut Pythons) -> 
             None | Some("false") => MetadataFile::Absent,
             Some(value) => MetadataFile::Present(hash_fragment(Some(value))),
         },
+        uploaded: None,
     })
 }
 
@@ -247,12 +251,15 @@ mod tests {
         let json = r#"{"files": [
             {"filename": 3, "url": "https://h/a"}, {"filename": "b", "url": {"x": [1]}}, {"url": "c"},
             {"filename": "d", "url": "https://h/d", "size": "many", "hashes": null, "yanked": 7, "core-metadata": [],
-             "requires-python": ["x"]},
-            {"filename": "e", "url": "\thttps://h/e#x", "size": 5.0, "hashes": {"sha256": 5}, "yanked": null}
+             "requires-python": ["x"], "upload-time": "yesterday"},
+            {"filename": "e", "url": "\thttps://h/e#x", "size": 5.0, "hashes": {"sha256": 5}, "yanked": null,
+             "upload-time": "2026-01-02T03:04:05.678901Z"}
         ]}"#;
         let files = page("application/json", json).unwrap().files;
         let shown: Vec<_> = files.iter().map(|file| (file.name.as_str(), file.url.as_str(), file.size)).collect();
         assert_eq!(shown, [("d", "https://h/d", None), ("e", "https://h/e#x", None)]);
+        let since: Vec<_> = files.iter().map(|file| file.uploaded.map(|time| time.to_string())).collect();
+        assert_eq!(since, [None, Some("2026-01-02T03:04:05Z".to_owned())]);
         assert_eq!(files[1].url.parse().unwrap().as_str(), "https://h/e");
         let local = r#"{"files": [{"filename": "a", "url": " FILE:///etc/passwd"}]}"#;
         assert!(!page("application/json", local).unwrap().files[0].url.is_remote());

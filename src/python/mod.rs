@@ -3,6 +3,7 @@
 
 mod bytecode;
 mod target;
+mod upload_time;
 mod interpreter_kind;
 mod error;
 mod name;
@@ -46,5 +47,6 @@ pub use requirements_txt::{Entry, Line, RequirementsTxt};
 pub use source::{Guard, Import, ModuleSource};
 pub use tags::{Tag, TagSet};
 pub use target::{Libc, PythonVersion, Target, TargetError};
+pub use upload_time::{UploadTime, UploadTimeError};
 pub use wheel_metadata::WheelMetadata;
 pub use wheel_name::WheelName;

@@ -27,6 +27,8 @@ pub struct Accepted {
     pub code: Spanned<String>,
     /// Absolute path of the file, or of a folder with all that is below it; without it any.
     pub path: Option<Spanned<String>>,
+    /// The distribution or package that brought what is wrong; without it any.
+    pub package: Option<Spanned<String>>,
     /// Why.
     pub reason: Spanned<String>,
     /// Where the entry stands.
@@ -50,6 +52,7 @@ impl Accepted {
     fn read(table: Reader<'_>) -> Option<Self> {
         let code = table.parsed("code", code);
         let path = table.parsed("path", absolute_path);
+        let package = table.parsed("package", package);
         let reason = table.parsed("reason", reason);
         for (key, example) in [("code", "\"WW308\""), ("reason", "\"…\"")] {
             if !table.has(key) {
@@ -58,7 +61,7 @@ impl Accepted {
         }
         let span = table.span();
         table.finish();
-        Some(Self { code: code?, path, reason: reason?, span })
+        Some(Self { code: code?, path, package, reason: reason?, span })
     }
 }
 
@@ -90,6 +93,16 @@ fn code(text: &str) -> Result<String, Fault> {
     }
     let fault = Fault::new(format!("`{text}` is not the code of a finding")).labelled("not a code");
     Err(fault.advised("write it as it is reported: `WW204`; `wheelwright verify --explain` lists them"))
+}
+
+/// As lists of what is installed write it: `pyyaml` for `PyYAML`.
+fn package(text: &str) -> Result<String, Fault> {
+    let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.+".contains(&byte);
+    if !text.is_empty() && text.bytes().all(sound) {
+        return Ok(text.to_owned());
+    }
+    let fault = Fault::new(format!("`{text}` is not the name of a package")).labelled("not a package");
+    Err(fault.advised("write it as it is reported, in small letters and without its version"))
 }
 
 fn reason(text: &str) -> Result<String, Fault> {

@@ -26,6 +26,13 @@ pub(super) fn inputs(recipe: &Recipe) -> BTreeMap<String, Value> {
     if let Some(debian) = &recipe.debian {
         inputs.add_debian(debian);
     }
+    // What of the policy decides which files are chosen, and what the lock says of them.
+    if let Some(age) = &recipe.policy.min_age {
+        inputs.add("policy.min-age", text(age.get_ref()));
+    }
+    if recipe.policy.require_hashes {
+        inputs.add("policy.require-hashes", "true");
+    }
     // A variant that asks nothing of its own is still an image of the lock.
     inputs.add("variants", recipe.variants().collect::<Vec<_>>());
     for variant in &recipe.variants {

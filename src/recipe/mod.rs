@@ -15,6 +15,7 @@ mod input_file;
 mod inputs;
 mod layers;
 mod parse;
+mod policy;
 mod problem;
 mod reader;
 mod reference;
@@ -39,6 +40,7 @@ pub use demand::{Demand, Listed};
 pub use image::ImageSettings;
 pub use input_file::{InputFile, InputKind};
 pub use layers::{Compression, Layers};
+pub use policy::{Age, LicencePattern, Policy};
 pub use problem::{Problem, ProblemKind, RecipeError};
 pub use reference::reference;
 pub use script::{Owner, Script};
@@ -77,6 +79,8 @@ pub struct Recipe {
     pub image: ImageSettings,
     /// `[check]`. No byte of an image depends on it.
     pub check: Check,
+    /// `[policy]`. No byte of an image depends on it, and the age that it demands decides what is chosen.
+    pub policy: Policy,
     variants: Vec<variant::Written>,
     sources: sources::Sources,
 }

@@ -6,7 +6,7 @@ use toml::{
 };
 
 use super::{
-    Base, Check, Debian, ImageSettings, Layers, Recipe, RecipeError, Script, StatedFacts, Wheels,
+    Base, Check, Debian, ImageSettings, Layers, Policy, Recipe, RecipeError, Script, StatedFacts, Wheels,
     base::base,
     extends::{lay_over, relocate},
     is_name,
@@ -62,6 +62,7 @@ fn read<'d>(sources: &Sources, merged: &'d Spanned<DeTable<'d>>, log: &'d Log) -
     let layers = root.table("layers").map(Layers::read).unwrap_or_default();
     let image = root.table("image").map(read_image).unwrap_or_default();
     let check = root.table("check").map(Check::read).unwrap_or_default();
+    let policy = root.table("policy").map(Policy::read).unwrap_or_default();
     let variants = variants(&root, log);
     for (key, example) in [("name", "\"my-app\""), ("base", "\"docker.io/library/python:3.11-slim\"")] {
         if !root.has(key) {
@@ -71,8 +72,21 @@ fn read<'d>(sources: &Sources, merged: &'d Spanned<DeTable<'d>>, log: &'d Log) -
     let has_debian = root.has("debian");
     root.finish();
     let (name, base, sources) = (name?, base?, sources.clone());
-    let recipe =
-        Recipe { name, base, base_facts, platforms, wheels, debian, scripts, layers, image, check, variants, sources };
+    let recipe = Recipe {
+        name,
+        base,
+        base_facts,
+        platforms,
+        wheels,
+        debian,
+        scripts,
+        layers,
+        image,
+        check,
+        policy,
+        variants,
+        sources,
+    };
     check_interpreter(&recipe, has_debian, log);
     check_contents(&recipe, log);
     Some(recipe)

@@ -50,6 +50,7 @@ const TABLES: &[Table] = &[
             Key("layers", "table", "gzip", "`[layers]`."),
             Key("image", "table", "the base's", "`[image]`."),
             Key("check", "table", "nothing more", "`[check]`."),
+            Key("policy", "table", "nothing more", "`[policy]`."),
             Key("variants", "table of tables", "one image", "`[variants.NAME]`."),
         ],
     },
@@ -354,7 +355,56 @@ const TABLES: &[Table] = &[
         keys: &[
             Key("code", "code", "needed", "Which kind: [codes of findings](findings.md)."),
             Key("path", "absolute path", "anywhere", "Where."),
+            Key("package", "name", "any", "Of which distribution or Debian package."),
             Key("reason", "string", "needed", "Why it does no harm; reports tell it."),
+        ],
+    },
+    Table {
+        header: "policy",
+        text: "What may be in an image at all. Each demand that is not met is a [finding](findings.md), WW501 to WW506, \
+            when a lock is made, when an image is built, and in `verify`; what does no harm is accepted with \
+            `[[check.accept]]` and its `package`.",
+        example: "[policy]\nallow-licences = [\"MIT\", \"BSD-*\", \"Apache-2.0\", \"PSF-2.0\"]\n\
+            deny-licences = [\"*GPL-*\"]\nmin-age = \"7 days\"\nrequire-hashes = true\ndeny = [\"pyyaml<6\"]\n\
+            pin-base = false\n[[check.accept]]\ncode = \"WW501\"\npackage = \"certifi\"\n\
+            reason = \"MPL-2.0, used as it is\"\n",
+        keys: &[
+            Key(
+                "allow-licences",
+                "list of licences",
+                "any",
+                "Under which distributions may be, as SPDX writes them: \
+                `MIT`, `BSD-*`. One whose licence is not known in SPDX's words is not allowed then.",
+            ),
+            Key(
+                "deny-licences",
+                "list of licences",
+                "none",
+                "Under which they may not be: `AGPL-*`. Of `MIT OR \
+                GPL-2.0-only` the other will do; `GPL-3.0-or-later` does not mean the same with an exception.",
+            ),
+            Key(
+                "min-age",
+                "age",
+                "any",
+                "How long a file must have been in its index when it is locked, by the index's own \
+                word: `7 days`, `36 hours`, `2 weeks`. Younger ones are passed over; the lock says since when each is there.",
+            ),
+            Key(
+                "require-hashes",
+                "`true` or `false`",
+                "`false`",
+                "The SHA-256 of each wheel must come from its index, a lock \
+                or the recipe, and not from the file itself.",
+            ),
+            Key(
+                "deny",
+                "list of requirements",
+                "nothing",
+                "Distributions, and versions of them, that must not be in the \
+                image, whoever brings them: `pyyaml<6`.",
+            ),
+            Key("pin-base", "`true` or `false`", "`false`", "The base must be named by its digest."),
         ],
     },
     Table {

@@ -16,7 +16,7 @@ use crate::{
     lock::WheelSource,
     oci::Digest,
     pypi::{IndexError, PackageIndex},
-    python::{CoreMetadata, PackageName, TagSet, Target, Version},
+    python::{CoreMetadata, PackageName, TagSet, Target, UploadTime, Version},
 };
 
 /// Versions looked at before a search is given up, where the request says nothing. The largest sets that
@@ -31,6 +31,8 @@ pub(super) struct Catalog {
     pub(super) prefer: BTreeMap<PackageName, Version>,
     pub(super) keep: BTreeSet<String>,
     pub(super) prereleases: BTreeSet<PackageName>,
+    pub(super) before: Option<UploadTime>,
+    pub(super) any_age: BTreeSet<PackageName>,
     /// Versions that may be looked at.
     pub(super) patience: usize,
     listings: Mutex<BTreeMap<PackageName, Arc<OnceCell<Arc<Listing>>>>>,
@@ -57,6 +59,8 @@ impl Catalog {
             prefer: BTreeMap::new(),
             keep: BTreeSet::new(),
             prereleases: BTreeSet::new(),
+            before: None,
+            any_age: BTreeSet::new(),
             patience: PATIENCE,
             listings: Mutex::default(),
         }
@@ -132,7 +136,9 @@ impl Catalog {
 
     async fn list(&self, package: &PackageName) -> Result<Arc<Listing>, ResolveError> {
         let project = self.index.project(package, &self.target().platform).await?;
-        let criteria = Criteria { tags: &self.tags, accepted: self.accepted.get(package), keep: &self.keep };
+        let accepted = self.accepted.get(package);
+        let before = self.before.filter(|_| !self.any_age.contains(package));
+        let criteria = Criteria { tags: &self.tags, accepted, keep: &self.keep, before };
         let listing = project.map(|project| Listing::of(package, &project.index, &project.files, &criteria));
         Ok(Arc::new(listing.unwrap_or_default()))
     }

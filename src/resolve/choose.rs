@@ -36,6 +36,8 @@ pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -
     catalog.accepted.clone_from(&request.accepted);
     catalog.prefer.clone_from(&request.prefer);
     catalog.keep.clone_from(&request.keep);
+    catalog.before = request.before;
+    catalog.any_age.clone_from(&request.any_age);
     catalog.prereleases = asked_prereleases(request);
     catalog.patience = request.patience.unwrap_or(catalog.patience);
     let local = direct::take_in(request, &catalog, rules.environment()).await?;
@@ -175,6 +177,8 @@ impl Search {
             sha256,
             size,
             source: candidate.source.clone(),
+            uploaded: candidate.file.uploaded,
+            own_hash: candidate.own_hash && !self.catalog.accepted.contains_key(name),
             why: why(solution, name),
         };
         Ok((picked, notice))

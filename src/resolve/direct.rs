@@ -71,7 +71,8 @@ async fn fix(catalog: &Catalog, direct: DirectWheel, source: WheelSource) -> Res
         return Err(ResolveError::DirectIncompatible { file: direct.wheel.to_string(), platform, reason });
     }
     let metadata = Some(Arc::new(catalog.index.metadata_of(&direct).await?));
-    catalog.fix(Candidate { wheel: direct.wheel, file: direct.file, source, metadata });
+    let own_hash = !direct.hash_told;
+    catalog.fix(Candidate { wheel: direct.wheel, file: direct.file, source, metadata, own_hash });
     Ok(())
 }
 

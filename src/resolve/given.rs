@@ -7,7 +7,7 @@ use crate::{
     lock::WheelSource,
     oci::Digest,
     pypi::PackageIndex,
-    python::{FileUrl, IndexFile, MetadataFile, PackageName, TagSet, Target, Version, WheelName, Yanked},
+    python::{FileUrl, IndexFile, MetadataFile, PackageName, TagSet, Target, UploadTime, Version, WheelName, Yanked},
 };
 
 /// Digests learnt at the same time.
@@ -39,6 +39,10 @@ pub struct GivenWheel {
     pub sha256: Option<Digest>,
     /// Bytes of the file, as far as they are known.
     pub size: Option<u64>,
+    /// Since when its index has it, as far as that is known.
+    pub uploaded: Option<UploadTime>,
+    /// Whether nothing says which SHA-256 it has but the file itself.
+    pub own_hash: bool,
 }
 
 /// Chooses a wheel of each distribution for `target`. Of `request`, what is left out, denied, brought by
@@ -128,6 +132,7 @@ async fn picked(
                 yanked: Yanked::No,
                 size,
                 core_metadata: MetadataFile::Absent,
+                uploaded: None,
             };
             index.digest_and_size(name, &file).await?
         }
@@ -143,6 +148,8 @@ async fn picked(
         sha256,
         size,
         source: wheel.source.clone(),
+        uploaded: wheel.uploaded,
+        own_hash: wheel.own_hash && !request.accepted.contains_key(&package.name),
         why: package.why.clone(),
     })
 }

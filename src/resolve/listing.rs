@@ -10,8 +10,8 @@ use crate::{
     lock::WheelSource,
     oci::Digest,
     python::{
-        Compatibility, CoreMetadata, Incompatible, IndexFile, PackageName, TagSet, Version, VersionSpecifiers,
-        WheelName, Yanked,
+        Compatibility, CoreMetadata, Incompatible, IndexFile, PackageName, TagSet, UploadTime, Version,
+        VersionSpecifiers, WheelName, Yanked,
     },
 };
 
@@ -36,6 +36,8 @@ pub(super) struct Candidate {
     pub(super) source: WheelSource,
     /// Already at hand for wheels that the recipe names.
     pub(super) metadata: Option<Arc<CoreMetadata>>,
+    /// Whether nothing says which SHA-256 it has but the file itself.
+    pub(super) own_hash: bool,
 }
 
 /// Why a version has no wheel to use: what its files lack.
@@ -45,6 +47,7 @@ pub(super) struct Refused {
     wheels: Vec<WheelName>,
     python: Option<VersionSpecifiers>,
     hash: bool,
+    young: Option<UploadTime>,
 }
 
 /// What candidates must be.
@@ -53,6 +56,8 @@ pub(super) struct Criteria<'a> {
     pub(super) accepted: Option<&'a BTreeSet<Digest>>,
     /// Files that come before others of their version.
     pub(super) keep: &'a BTreeSet<String>,
+    /// Files that came into their index later do not count.
+    pub(super) before: Option<UploadTime>,
 }
 
 /// How a version is chosen among those that are possible.
@@ -94,7 +99,10 @@ impl Listing {
         }
         listing.refused.retain(|version, _| !best.contains_key(version));
         let source = WheelSource::Index(index.to_owned());
-        let candidate = |(_, wheel, file)| Candidate { wheel, file, source: source.clone(), metadata: None };
+        let candidate = |(_, wheel, file): (_, WheelName, IndexFile)| {
+            let own_hash = file.sha256.is_none();
+            Candidate { wheel, file, source: source.clone(), metadata: None, own_hash }
+        };
         listing.candidates = best.into_values().map(candidate).collect();
         listing.index()
     }
@@ -154,13 +162,16 @@ impl Refused {
 
     /// Whether there is nothing but source.
     pub(super) fn is_source_only(&self) -> bool {
-        self.wheels.is_empty() && self.python.is_none() && !self.hash
+        self.wheels.is_empty() && self.python.is_none() && !self.hash && self.young.is_none()
     }
 
     /// Why a target with these `tags` cannot use it, and what there is instead.
     pub(super) fn in_words(&self, tags: &TagSet) -> String {
         if self.hash {
             return "none of its wheels has a hash that the recipe accepts".to_owned();
+        }
+        if let Some(since) = self.young {
+            return format!("it came on {since}, which is later than the recipe's policy allows");
         }
         if let Some(python) = &self.python {
             return format!("it requires Python {python}, the base has {}", tags.target().python);
@@ -240,6 +251,7 @@ enum Lack {
     Tag,
     Python(VersionSpecifiers),
     Hash,
+    Young(UploadTime),
 }
 
 impl Lack {
@@ -248,6 +260,7 @@ impl Lack {
             Self::Tag => refused.wheels.push(wheel.clone()),
             Self::Python(specifiers) => refused.python = Some(specifiers),
             Self::Hash => refused.hash = true,
+            Self::Young(since) => refused.young = refused.young.max(Some(since)),
         }
     }
 }
@@ -264,6 +277,11 @@ fn standing(wheel: &WheelName, file: &IndexFile, criteria: &Criteria<'_>) -> Res
         criteria.accepted.zip(file.sha256.as_ref()).is_none_or(|(accepted, digest)| accepted.contains(digest));
     if !accepted {
         return Err(Lack::Hash);
+    }
+    if let Some((since, before)) = file.uploaded.zip(criteria.before)
+        && since > before
+    {
+        return Err(Lack::Young(since));
     }
     let offered = if file.yanked == Yanked::No { Offered::Plainly } else { Offered::Withdrawn };
     let kept = criteria.keep.contains(&file.name);
@@ -312,10 +330,11 @@ mod tests {
                 yanked,
                 size: None,
                 core_metadata: MetadataFile::Absent,
+                uploaded: None,
             }
         };
         let files: Vec<IndexFile> = files.iter().map(file).collect();
-        let criteria = Criteria { tags: &tags(), accepted: None, keep: &BTreeSet::new() };
+        let criteria = Criteria { tags: &tags(), accepted: None, keep: &BTreeSet::new(), before: None };
         Listing::of(&"demo".parse().unwrap(), "default", &files, &criteria)
     }
 

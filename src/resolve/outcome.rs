@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     lock::{LockedWheel, WheelSource},
     oci::{Digest, Platform},
-    python::{ExtraName, PackageName, Version, WheelName},
+    python::{ExtraName, PackageName, UploadTime, Version, WheelName},
 };
 
 /// The wheels of one image on one platform.
@@ -36,6 +36,10 @@ pub struct Picked {
     pub size: u64,
     /// Where it comes from.
     pub source: WheelSource,
+    /// Since when its index has it, where that tells.
+    pub uploaded: Option<UploadTime>,
+    /// Whether nothing says which SHA-256 it has but the file itself.
+    pub own_hash: bool,
     /// `recipe`, or the distributions that require it. Sorted.
     pub why: Vec<String>,
 }
@@ -82,6 +86,8 @@ impl From<Picked> for LockedWheel {
             sha256: picked.sha256,
             size: picked.size,
             source: picked.source,
+            uploaded: picked.uploaded,
+            own_hash: picked.own_hash,
             why: picked.why,
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     lock::Installed,
     oci::Digest,
-    python::{ExtraName, MarkerTree, NamePattern, PackageName, Requirement, Version},
+    python::{ExtraName, MarkerTree, NamePattern, PackageName, Requirement, UploadTime, Version},
 };
 
 /// What one image wants, before the platform is known.
@@ -38,6 +38,10 @@ pub struct Request {
     pub keep: BTreeSet<String>,
     /// The only files that may be chosen of a package (`--hash`).
     pub accepted: BTreeMap<PackageName, BTreeSet<Digest>>,
+    /// Files that came into their index later are passed over, where it tells.
+    pub before: Option<UploadTime>,
+    /// Distributions of which the age makes no difference.
+    pub any_age: BTreeSet<PackageName>,
     /// Versions that may be looked at on one platform before the search is given up; where nothing is
     /// said, 20,000.
     pub patience: Option<usize>,

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     oci::Digest,
     pypi::PackageIndex,
-    python::{PackageName, TagSet, Target, Version, Yanked},
+    python::{PackageName, TagSet, Target, UploadTime, Version, Yanked},
 };
 
 /// A version that an index lists.
@@ -35,19 +35,19 @@ pub enum Verdict {
 }
 
 /// Every version of `package` that its index lists, the newest first; with `accepted`, only files of
-/// these digests count. Nothing when no index has it.
+/// these digests count, and with `before` none that came later. Nothing when no index has it.
 ///
 /// # Errors
 /// When an index cannot be asked.
 pub async fn survey(
     package: &PackageName,
-    accepted: Option<&BTreeSet<Digest>>,
+    (accepted, before): (Option<&BTreeSet<Digest>>, Option<UploadTime>),
     target: &Target,
     index: &PackageIndex,
 ) -> Result<Vec<Listed>, ResolveError> {
     let tags = TagSet::of(target);
     let Some(project) = index.project(package, &target.platform).await? else { return Ok(Vec::new()) };
-    let criteria = Criteria { tags: &tags, accepted, keep: &BTreeSet::new() };
+    let criteria = Criteria { tags: &tags, accepted, keep: &BTreeSet::new(), before };
     let listing = Listing::of(package, &project.index, &project.files, &criteria);
     let usable = listing.candidates.iter().map(|candidate| Listed {
         version: candidate.wheel.version().clone(),

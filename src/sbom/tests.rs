@@ -74,6 +74,8 @@ fn inventory() -> Inventory {
     let facts = tree.facts(&config, &[]).unwrap();
     let why = |text: &str| vec![text.to_owned()];
     let wheel = |name: &str, version: &str, source: WheelSource, reason: &str| LockedWheel {
+        uploaded: None,
+        own_hash: false,
         name: name.to_owned(),
         version: version.to_owned(),
         file: format!("{name}.whl"),

@@ -164,6 +164,28 @@ codes! {
          interpreter or the kernel.";
     RUN_LIMIT = 403, Warning, "a start took too long",
         "What was started in the sandbox was not done within the time that it was given.";
+
+    LICENCE_DENIED = 501, Error, "a licence is not allowed",
+        "A distribution is under a licence that `[policy] deny-licences` names, or that `allow-licences` does not; of \
+         several to choose from, none will do. Where there is a list of what is allowed, a distribution that does not \
+         say its licence in SPDX's words is not in it. Take another distribution, or accept it for this one: \
+         `package = \"NAME\"`.";
+    LICENCE_UNKNOWN = 502, Warning, "a licence is not known",
+        "A distribution says nothing of its licence, or in words that stand for no one licence of SPDX's list, and \
+         `[policy] deny-licences` could not be held against it. Look at its licence file, and accept it for this one.";
+    TOO_YOUNG = 503, Error, "a release is too young",
+        "A wheel has been in its index for less than `[policy] min-age`, or the index does not tell since when. \
+         Younger wheels are passed over when a lock is made, so this one was named by its URL or by a lock of another \
+         tool, or comes from an index without times. Its time stands in the lock, as `uploaded`.";
+    HASH_UNTOLD = 504, Error, "a hash comes from nowhere but the file itself",
+        "`[policy] require-hashes` demands that an index, a lock or the recipe says which SHA-256 a wheel has, and \
+         for this one none does: whatever was downloaded was taken. Add `#sha256=…` to its URL, or `--hash` to its \
+         requirement.";
+    DISTRIBUTION_DENIED = 505, Error, "a distribution is denied",
+        "The image has a distribution in a version that `[policy] deny` names, whoever brought it.";
+    BASE_NOT_PINNED = 506, Error, "the base is not named by its digest",
+        "`[policy] pin-base` demands `base = \"HOST/NAME@sha256:…\"`: a tag may mean another image when the recipe is \
+         locked again.";
 }
 
 impl Code {

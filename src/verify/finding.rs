@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Code, Level};
-use crate::{hint::Hint, oci::Platform};
+use crate::{hint::Hint, oci::Platform, python::PackageName};
 
 /// One thing that was found in the image for one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,22 @@ impl Finding {
             (None, false) => Level::Error,
         };
         self.code.level().min(most)
+    }
+}
+
+impl Owner {
+    /// Whether it is the distribution or package of this name. Distributions may spell theirs in several ways.
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        let same = |title: &str| {
+            let own = title.split(' ').next().unwrap_or_default().parse::<PackageName>();
+            own.is_ok() && own.ok() == name.parse().ok()
+        };
+        match self {
+            Self::Wheel(title) => same(title),
+            Self::Package(package) => package == name,
+            Self::Layer(_) => false,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod finding;
 mod image;
 pub mod libraries;
 mod owners;
+pub mod policy;
 mod python;
 mod report;
 pub mod run;
@@ -22,6 +23,7 @@ pub use report::{Check, Report, Skipped};
 pub use subject::{Subject, SubjectLayer, base_layers, layer_names};
 
 use crate::{
+    lock::Lock,
     python::{NamePattern, PackageName},
     recipe::{self, Listed},
 };
@@ -33,11 +35,30 @@ pub struct Demands {
     pub check: recipe::Check,
     /// Distributions that `[wheels] exclude` leaves out.
     pub exclude: Vec<NamePattern>,
+    /// `[policy]`.
+    pub policy: recipe::Policy,
+    /// What the recipe and its lock say against the policy, whatever is in the image.
+    pub told: Vec<Finding>,
     /// Distributions for which `overrides` say what counts, whatever others require.
     pub overridden: Vec<PackageName>,
 }
 
 impl Demands {
+    /// The same with what the lock says of the images of `variant`.
+    #[must_use]
+    pub fn with_lock(mut self, lock: &Lock, variant: Option<&str>) -> Self {
+        let images = lock.images.iter().filter(|image| image.variant.as_deref() == variant);
+        self.told.extend(images.flat_map(|image| policy::of_lock(&self.policy, image)));
+        self
+    }
+
+    /// The checks that are made where nothing else is asked for.
+    #[must_use]
+    pub fn checks(&self) -> Vec<Check> {
+        let policy = (!self.policy.is_empty()).then_some(Check::Policy);
+        Check::STATIC.into_iter().chain(policy).collect()
+    }
+
     /// What `recipe` says.
     #[must_use]
     pub fn of(recipe: &recipe::Recipe) -> Self {
@@ -47,7 +68,8 @@ impl Demands {
             Listed::Demand(demand) => Some(demand.requirement.name),
             Listed::File(_) => None,
         });
-        Self { check: recipe.check.clone(), exclude, overridden: overridden.collect() }
+        let (check, policy) = (recipe.check.clone(), recipe.policy.clone());
+        Self { check, exclude, policy, told: policy::of_recipe(recipe), overridden: overridden.collect() }
     }
 }
 
@@ -71,6 +93,7 @@ pub fn check(subject: &Subject, wanted: &[Check], demands: &Demands) -> Report {
                 }
             }
             Check::Python => report.extend(python::check(subject, demands)),
+            Check::Policy => report.findings.extend(policy::of_image(subject, demands)),
             Check::Run => continue,
         }
         report.checked.push((subject.platform.clone(), *check));

@@ -16,6 +16,8 @@ pub enum Check {
     Python,
     /// Blobs, layers, files that should not be there.
     Image,
+    /// What the recipe's policy demands.
+    Policy,
     /// Started in a sandbox.
     Run,
 }
@@ -116,7 +118,8 @@ impl Report {
             return None;
         }
         let place = entry.path.as_ref().map(|path| format!(" at {}", path.get_ref())).unwrap_or_default();
-        let message = format!("the recipe accepts {code}{place}, which does not occur");
+        let of = entry.package.as_ref().map(|package| format!(" of {}", package.get_ref())).unwrap_or_default();
+        let message = format!("the recipe accepts {code}{of}{place}, which does not occur");
         Some(Finding::new(Code::ACCEPTED_IN_VAIN, platform, message).hinted("remove the entry from `[check] accept`"))
     }
 }
@@ -133,6 +136,7 @@ impl Check {
             Some(b'2') => Some(Self::Python),
             Some(b'3') => Some(Self::Image),
             Some(b'4') => Some(Self::Run),
+            Some(b'5') => Some(Self::Policy),
             _ => None,
         }
     }
@@ -144,6 +148,7 @@ impl fmt::Display for Check {
             Self::Libraries => "libraries",
             Self::Python => "python",
             Self::Image => "image",
+            Self::Policy => "policy",
             Self::Run => "run",
         })
     }
@@ -155,6 +160,10 @@ fn accepts(entry: &Accepted, finding: &Finding) -> bool {
         path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || folder == "/")
     };
     finding.code.to_string() == *entry.code.get_ref()
+        && entry
+            .package
+            .as_ref()
+            .is_none_or(|package| finding.owner.as_ref().is_some_and(|owner| owner.is(package.get_ref())))
         && match (&entry.path, &finding.path) {
             (None, _) => true,
             (Some(folder), Some(path)) => within(folder.get_ref(), path),

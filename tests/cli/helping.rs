@@ -5,7 +5,7 @@
 use super::bench::Bench;
 
 /// Every command that has help of its own.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "",
     "init",
     "build",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 23] = [
     "verify",
     "copy",
     "rebase",
+    "sign",
     "index",
     "index create",
     "cache",

@@ -21,6 +21,7 @@ mod interrupting;
 #[cfg(feature = "serve")]
 mod killing;
 mod over;
+mod policy;
 mod private_index;
 #[cfg(feature = "serve")]
 mod pushing;
@@ -33,6 +34,8 @@ mod serving;
 mod remote;
 #[cfg(feature = "serve")]
 mod sharing;
+#[cfg(feature = "serve")]
+mod signing;
 mod swapping;
 mod verifying;
 mod wheels;

@@ -40,6 +40,8 @@ impl World {
     pub(super) fn items(&self, wheel: &[u8], check: RecordCheck) -> Result<Vec<Item>, LayerError> {
         let blob = self.store.put(wheel).unwrap();
         let locked = LockedWheel {
+            uploaded: None,
+            own_hash: false,
             name: "demo".to_owned(),
             version: "1.0".to_owned(),
             file: FILE.to_owned(),

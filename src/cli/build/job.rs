@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Order;
 use crate::{
-    builder::{Attest, Builder, Built, Destination, Reported},
+    builder::{Attest, Builder, Built, Destination, Reported, Signable},
     cli::{
         args, attest,
         error::CliError,
@@ -12,8 +12,9 @@ use crate::{
         metadata::Delivered,
         project::ProjectFile,
         session::Session,
-        verify,
+        signing, verify,
     },
+    cosign::SigningKey,
     image::Delivery,
     lock::Lock,
 };
@@ -25,6 +26,7 @@ pub(super) struct Job<'a> {
     pub(super) file: &'a ProjectFile,
     pub(super) orders: &'a [Order],
     pub(super) arguments: &'a args::Build,
+    pub(super) key: Option<&'a SigningKey>,
 }
 
 /// What was done.
@@ -48,7 +50,8 @@ impl<'a> Job<'a> {
         for order in self.orders {
             images.push(builder.build(project, &lock, &order.selection).await?);
         }
-        let checked = verify::after_build(session, builder, &project.recipe, (&images, self.arguments.verify)).await?;
+        let checked =
+            verify::after_build(session, builder, &project.recipe, (&images, &lock, self.arguments.verify)).await?;
         let (attest, effort) = attest::meant(self.arguments.attest);
         if attest == Attest::Index {
             let mut listing = Vec::new();
@@ -62,6 +65,7 @@ impl<'a> Job<'a> {
             let mut here = Vec::new();
             for destination in &order.destinations {
                 let origin = (project, &lock, &order.selection);
+                signing::sign((session, builder), destination, &Signable::of(built), self.key).await?;
                 here.push((destination, builder.deliver_attested(origin, built, destination, (attest, effort)).await?));
             }
             self.arguments.remote.tell((session, builder), built, &here).await?;

@@ -49,6 +49,9 @@ pub(super) async fn run(
     if arguments.push.is_empty() || !arguments.output.is_empty() || arguments.loading.is_wanted() {
         return Err(CliError::ShardPushes);
     }
+    if arguments.signing.is_wanted() {
+        return Err(CliError::SignedShard);
+    }
     if !arguments.why.is_empty() {
         return Err(CliError::OneRecipe { flag: "--why", recipes: recipes.len() });
     }
@@ -112,7 +115,7 @@ async fn make(
         let Some(Order { selection, destinations }) = entry.orders.get(part.order) else { continue };
         let built = builder.build(project, lock, &only(selection, &part.platform)).await?;
         let images = std::slice::from_ref(&built);
-        verify::after_build(session, &builder, &project.recipe, (images, arguments.verify)).await?;
+        verify::after_build(session, &builder, &project.recipe, (images, lock, arguments.verify)).await?;
         for whole in destinations.iter().filter_map(Destination::reference) {
             let place = builder.part((project, lock, selection), &part.platform, whole)?;
             for image in &built.index.images {

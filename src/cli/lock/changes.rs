@@ -100,6 +100,8 @@ mod tests {
                     [variant, "*"].contains(&wheel[0]) && [platform.to_string().as_str(), "*"].contains(&wheel[1])
                 });
                 let wheel = |[_, _, name, version]: &[&str; 4]| LockedWheel {
+                    uploaded: None,
+                    own_hash: false,
                     name: (*name).to_owned(),
                     version: (*version).to_owned(),
                     file: format!("{name}-{version}-py3-none-any.whl"),

@@ -15,6 +15,7 @@ use super::{
     project::{ProjectFile, Written},
     recipes::{self, Fates},
     session::Session,
+    verify,
 };
 use crate::{
     builder::{Builder, Kept, RemoteCache},
@@ -90,6 +91,7 @@ async fn one(
         (_, Upgrade::Everything) | (None, Upgrade::Nothing) => Kept::nothing(),
     };
     let lock = builder.lock(&file.project, &kept).await?;
+    verify::after_lock(session, builder, (&file, &lock)).await?;
     let written = file.write(&lock)?;
     Ok(summary(&file, before.as_ref(), &lock, written))
 }
@@ -134,6 +136,7 @@ pub(super) async fn fresh(
     }
     let kept = before.as_ref().map_or_else(Kept::nothing, Kept::of);
     let lock = builder.lock(&file.project, &kept).await?;
+    verify::after_lock(session, builder, (file, &lock)).await?;
     if policy == Policy::Once {
         let base = file.project.recipe.base.get_ref();
         session.note(&format!("locked on {base} for this run; {} was not written", path.display()));

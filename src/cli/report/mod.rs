@@ -21,7 +21,10 @@ pub(super) struct Words {
 
 /// The whole message, its last newline included.
 pub(super) fn render(error: &CliError, color: bool) -> String {
-    let findings = if let CliError::Findings { text, .. } = error { text.as_str() } else { "" };
+    let findings = match error {
+        CliError::Findings { text, .. } | CliError::Policy { text, .. } => text.as_str(),
+        _ => "",
+    };
     let chain = unfold(error);
     let recipe = chain.iter().find_map(|error| match error.downcast_ref()? {
         RecipeError::Invalid { file, text, problems } => Some(snippet::draw(file, text, problems, color)),

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    oci::canonical_json,
+    builder::Signed,
+    oci::{Reference, canonical_json},
     verify::{Finding, Level, Owner, Report, run::Started},
 };
 
@@ -31,6 +32,16 @@ pub(super) fn render(image: &str, report: &Report) -> String {
         "skipped": report.skipped.iter().map(|skipped| json!({
             "platform": skipped.platform.to_string(), "check": skipped.check.to_string(), "reason": skipped.reason,
         })).collect::<Value>(),
+    });
+    String::from_utf8_lossy(&canonical_json(&object)).into_owned() + "\n"
+}
+
+/// Whose image it is, as one object on one line.
+pub(super) fn signed(image: &Reference, signed: &Signed, key: &str) -> String {
+    let object = json!({
+        "version": VERSION,
+        "image": image.to_string(),
+        "signature": { "digest": signed.digest.to_string(), "identity": signed.identity, "key": key },
     });
     String::from_utf8_lossy(&canonical_json(&object)).into_owned() + "\n"
 }

@@ -3,7 +3,13 @@
 use std::fmt::Write as _;
 
 use super::text;
-use crate::{cli::report::visible, verify::Report};
+use crate::{builder::Signed, cli::report::visible, oci::Reference, verify::Report};
+
+/// Whose image it is.
+pub(super) fn signed(image: &Reference, signed: &Signed, key: &str) -> String {
+    let (image, identity) = (cell(&image.to_string()), cell(&signed.identity));
+    format!("**{image}**: signed by `{}`, as {identity}: `{}`\n\n", cell(key), signed.digest)
+}
 
 /// A headline, and a row for each finding.
 pub(super) fn render(image: &str, report: &Report) -> String {

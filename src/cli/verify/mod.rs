@@ -20,12 +20,14 @@ use super::{
     platform,
     project::ProjectFile,
     session::Session,
+    signing,
 };
 use crate::{
     builder::{Builder, Built, Checks, Depth, Selection},
-    oci::Platform,
+    lock::Lock,
+    oci::{Platform, Reference},
     recipe::{Base, Recipe},
-    verify::{Check, Code, Demands, Level, Report, run::Limits},
+    verify::{Check, Code, Demands, Level, Report, Skipped, run::Limits},
 };
 
 /// How long an entry point must run to count as started.
@@ -40,12 +42,15 @@ Examples:
   wheelwright verify app.toml                          what the recipe builds, with all its [check] demands
   wheelwright verify app.tar --recipe app.toml         a finished image, with the same demands
   wheelwright verify python:3.12-slim --platform linux/arm64 --format json
+  wheelwright verify ghcr.io/me/app:1 --signature cosign.pub
+                                                       whether the owner of the key has signed it
   wheelwright verify --explain WW308                   what a finding means; without a code: all of them
 
-Without --libraries, --python, --image or --run, the first three checks are made. Nothing of an image is
-executed but by --run: that imports the modules of `[check] import` and starts the entry point, below a
-temporary folder, in namespaces without a network where those are allowed, else under chroot as root, else
-in Podman; for other machines where an emulator is registered; each with 8 GB of memory.
+Without --libraries, --python, --image, --policy, --run or --signature, the first three checks are
+made, and the fourth where the recipe has a policy. Nothing of an image is executed but by --run: that
+imports the modules of `[check] import` and starts the entry point, below a temporary folder, in
+namespaces without a network where those are allowed, else under chroot as root, else in Podman; for
+other machines where an emulator is registered; each with 8 GB of memory.
 
 Findings at the level of --fail-on end the program with exit code 8. A finding is accepted in the recipe:
   [check]
@@ -68,13 +73,21 @@ pub(super) struct Verify {
     /// Check blobs, layers, and files that should not be there
     #[arg(long)]
     image: bool,
+    /// Check what the recipe's `[policy]` demands: licences, denied distributions, the base; of a recipe's own images
+    /// also ages and hashes
+    #[arg(long)]
+    policy: bool,
     /// Import the modules of `[check] import` and start the entry point, in a sandbox
     #[arg(long)]
     run: bool,
+    /// Demand a signature by the owner of this public key, a PEM file or `env://NAME`; alone it is all that is
+    /// checked, and what else is checked is the image that was signed
+    #[arg(long, value_name = "KEY")]
+    signature: Option<String>,
     /// Seconds that one import may take with --run
     #[arg(long, value_name = "S", default_value_t = 120)]
     timeout: u64,
-    /// Take `[check]` from this recipe
+    /// Take `[check]` and `[policy]` from this recipe
     #[arg(long, value_name = "RECIPE")]
     recipe: Option<PathBuf>,
     /// Check this platform's image only; may be given several times
@@ -160,18 +173,62 @@ pub(super) async fn run(session: &Session, arguments: &Verify) -> Result<Outcome
     if let Some(which) = arguments.explain {
         return Ok(explain::text(which).into());
     }
-    let reports = match &arguments.subject {
+    let (mut text, mut subject) = (String::new(), arguments.subject.clone());
+    if let Some(key) = &arguments.signature {
+        let (said, image) = signed(session, (subject.as_ref(), key), arguments.format).await?;
+        if checks_chosen(arguments).is_empty() {
+            return Ok(said.into());
+        }
+        (text, subject) = (said, Some(Named::Image(Base::Registry(image))));
+    }
+    let reports = match &subject {
         Some(Named::Image(image)) => vec![(image.to_string(), of_image(session, arguments, image).await?)],
         Some(Named::Recipe(path)) => of_recipe(session, arguments, Some(path)).await?,
         None => of_recipe(session, arguments, None).await?,
     };
-    Ok(outcome(&reports, arguments))
+    let outcome = outcome(&reports, arguments);
+    Ok(Outcome { text: text + &outcome.text, ..outcome })
+}
+
+/// Demands a signature; returns what is said of it, and the image by its digest.
+async fn signed(
+    session: &Session,
+    (subject, key): (Option<&Named>, &str),
+    format: Format,
+) -> Result<(String, Reference), CliError> {
+    let reference = match subject {
+        Some(Named::Image(Base::Registry(reference))) => reference,
+        Some(Named::Image(other)) => return Err(CliError::NoSignature { subject: other.to_string() }),
+        Some(Named::Recipe(path)) => return Err(CliError::NoSignature { subject: path.display().to_string() }),
+        None => return Err(CliError::NoSignature { subject: "a recipe".to_owned() }),
+    };
+    let public = signing::public(session, key)?;
+    let signed = session.builder()?.verify_signature(reference, &public).await?;
+    let text = match format {
+        Format::Text => text::signed(reference, &signed, key),
+        Format::Json => json::signed(reference, &signed, key),
+        Format::Markdown => markdown::signed(reference, &signed, key),
+    };
+    Ok((text, reference.at(signed.digest)))
 }
 
 async fn of_image(session: &Session, arguments: &Verify, image: &Base) -> Result<Report, CliError> {
     let recipe = arguments.recipe.as_deref().map(|path| ProjectFile::open(Some(path), Path::new("."))).transpose()?;
     let demands = recipe.map(|file| demands(&file.project.recipe)).transpose()?.unwrap_or_default();
-    Ok(session.builder()?.verify_image(image, Path::new(""), &checks(arguments), &demands).await?)
+    let mut report =
+        session.builder()?.verify_image(image, Path::new(""), &checks(arguments, &demands), &demands).await?;
+    if demands.policy.min_age.is_some() || demands.policy.require_hashes {
+        let reason =
+            "how old releases are, and whence their hashes come, is told by a lock: verify the recipe for that";
+        let policy = report.checked.iter().filter(|(_, check)| *check == Check::Policy);
+        let skipped = policy.map(|(platform, check)| (platform.clone(), *check)).collect::<Vec<_>>();
+        report.skipped.extend(skipped.into_iter().map(|(platform, check)| Skipped {
+            platform,
+            check,
+            reason: reason.to_owned(),
+        }));
+    }
+    Ok(report)
 }
 
 /// Builds every image of a recipe, and checks it; each report with the image's name.
@@ -193,7 +250,9 @@ async fn of_recipe(
         };
         let selection = Selection { platforms: arguments.platform.clone(), variant: variant.name };
         let built = builder.build(&file.project, &lock, &selection).await?;
-        reports.push((name, builder.verify_built(&built, Depth::Full, &checks(arguments), &demands).await?));
+        let demands = demands.clone().with_lock(&lock, built.variant.as_deref());
+        let checks = checks(arguments, &demands);
+        reports.push((name, builder.verify_built(&built, Depth::Full, &checks, &demands).await?));
     }
     Ok(reports)
 }
@@ -207,13 +266,14 @@ pub(super) async fn after_build(
     session: &Session,
     builder: &Builder,
     recipe: &Recipe,
-    (images, checking): (&[Built], Checking),
+    (images, lock, checking): (&[Built], &Lock, Checking),
 ) -> Result<Vec<Report>, CliError> {
     let Some(depth) = checking.depth() else { return Ok(Vec::new()) };
     let demands = demands(recipe)?;
-    let checks = Checks { wanted: Check::STATIC.to_vec(), ..Checks::default() };
+    let checks = Checks { wanted: demands.checks(), ..Checks::default() };
     let (mut text, mut errors, mut reports) = (String::new(), 0, Vec::new());
     for built in images {
+        let demands = demands.clone().with_lock(lock, built.variant.as_deref());
         let report = builder.verify_built(built, depth, &checks, &demands).await?;
         errors += report.count(Level::Error);
         text.push_str(&text::findings(&report, Level::Error));
@@ -222,6 +282,22 @@ pub(super) async fn after_build(
     }
     let way = "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`";
     if errors > 0 { Err(CliError::Findings { errors, text, way }) } else { Ok(reports) }
+}
+
+/// Holds a lock that was just made against the recipe's policy: warns of what is not well.
+///
+/// # Errors
+/// When there are errors: the lock is not written then.
+pub(super) async fn after_lock(
+    session: &Session,
+    builder: &Builder,
+    (file, lock): (&ProjectFile, &Lock),
+) -> Result<(), CliError> {
+    demands(&file.project.recipe)?;
+    let report = builder.judge_lock(&file.project, lock).await?;
+    warn(session, &report);
+    let errors = report.count(Level::Error);
+    if errors > 0 { Err(CliError::Policy { errors, text: text::findings(&report, Level::Error) }) } else { Ok(()) }
 }
 
 /// Tells what came to be wrong with an image when it was put on another base.
@@ -244,15 +320,21 @@ fn warn(session: &Session, report: &Report) {
     }
 }
 
-fn checks(arguments: &Verify) -> Checks {
+/// The checks that flags ask for.
+fn checks_chosen(arguments: &Verify) -> Vec<Check> {
     let flags = [
         (Check::Libraries, arguments.libraries),
         (Check::Python, arguments.python),
         (Check::Image, arguments.image),
+        (Check::Policy, arguments.policy),
         (Check::Run, arguments.run),
     ];
-    let chosen: Vec<Check> = flags.into_iter().filter(|(_, flag)| *flag).map(|(check, _)| check).collect();
-    let wanted = if chosen.is_empty() { Check::STATIC.to_vec() } else { chosen };
+    flags.into_iter().filter(|(_, flag)| *flag).map(|(check, _)| check).collect()
+}
+
+fn checks(arguments: &Verify, demands: &Demands) -> Checks {
+    let chosen = checks_chosen(arguments);
+    let wanted = if chosen.is_empty() { demands.checks() } else { chosen };
     let limits = Limits { time: Duration::from_secs(arguments.timeout), start: START, memory: MEMORY };
     Checks { wanted, platforms: arguments.platform.clone(), limits }
 }

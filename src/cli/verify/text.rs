@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use crate::{
+    builder::Signed,
     cli::{
         quantity,
         report::visible,
         table::{Align, Table},
     },
-    oci::Platform,
+    oci::{Platform, Reference},
     verify::{Check, Finding, Level, Report, run::Started},
 };
 
@@ -27,6 +28,11 @@ pub(super) fn render(image: &str, report: &Report) -> String {
     let _ = writeln!(text, "{}: {}", visible(image), summary(report));
     let _ = writeln!(text, "checked: {}", checked(report));
     text
+}
+
+/// Whose image it is.
+pub(super) fn signed(image: &Reference, signed: &Signed, key: &str) -> String {
+    format!("{image}: signed by {}, as {}\ndigest: {}\n", visible(key), visible(&signed.identity), signed.digest)
 }
 
 /// The findings of at least this level, each on a few lines.

@@ -31,6 +31,8 @@ fn installed(wheel: &Wheel, source: WheelSource) -> Result<BTreeMap<String, (u32
     let store = Store::open(folder.path()).unwrap();
     let blob = store.put(&wheel.build()).unwrap();
     let locked = LockedWheel {
+        uploaded: None,
+        own_hash: false,
         name: "demo".to_owned(),
         version: "1.0".to_owned(),
         file: wheel.file_name(),

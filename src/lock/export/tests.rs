@@ -17,7 +17,17 @@ fn lock(images: &[(&str, &[[&str; 4]])]) -> Lock {
             };
             let sha256 = Digest::of(file.as_bytes());
             let (name, version) = ((*name).to_owned(), (*version).to_owned());
-            LockedWheel { name, version, file, sha256, size: 10, source, why: Vec::new() }
+            LockedWheel {
+                uploaded: None,
+                own_hash: false,
+                name,
+                version,
+                file,
+                sha256,
+                size: 10,
+                source,
+                why: Vec::new(),
+            }
         };
         let python = crate::lock::Interpreter {
             path: "/usr/bin/python3".to_owned(),

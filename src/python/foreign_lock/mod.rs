@@ -11,8 +11,8 @@ use url::Url;
 pub use select::Part;
 
 use super::{
-    ExtraName, MarkerEnvironment, MarkerTree, PackageName, PythonError, Requirement, Version, VersionSpecifiers,
-    WheelName,
+    ExtraName, MarkerEnvironment, MarkerTree, PackageName, PythonError, Requirement, UploadTime, Version,
+    VersionSpecifiers, WheelName,
 };
 use crate::oci::Digest;
 
@@ -67,6 +67,8 @@ pub struct ForeignWheel {
     pub sha256: Option<Digest>,
     /// Bytes of the file.
     pub size: Option<u64>,
+    /// Since when its index has it.
+    pub uploaded: Option<UploadTime>,
 }
 
 /// Where a file lies.

@@ -54,6 +54,8 @@ struct File {
     url: Option<String>,
     path: Option<String>,
     size: Option<u64>,
+    #[serde(rename = "upload-time")]
+    upload_time: Option<toml::value::Datetime>,
     #[serde(default)]
     hashes: BTreeMap<String, String>,
 }
@@ -120,7 +122,8 @@ fn wheel(file: &File, span: &std::ops::Range<usize>) -> Result<Option<ForeignWhe
     let sha256 = file.hashes.get("sha256").map(|hex| Digest::from_hex(hex)).transpose();
     let sha256 = sha256.map_err(|error| PythonError::place(span.clone(), error.to_string()))?;
     let place = place_of(file.url.as_deref(), file.path.as_deref());
-    Ok(Some(ForeignWheel { file: name, place, sha256, size: file.size }))
+    let uploaded = file.upload_time.and_then(|time| time.to_string().parse().ok());
+    Ok(Some(ForeignWheel { file: name, place, sha256, size: file.size, uploaded }))
 }
 
 /// Whether a package with this marker is wanted. PEP 751 adds `'…' in extras` and `'…' in

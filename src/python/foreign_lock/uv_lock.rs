@@ -71,6 +71,8 @@ struct File {
     filename: Option<String>,
     hash: Option<String>,
     size: Option<u64>,
+    #[serde(rename = "upload-time")]
+    upload_time: Option<String>,
 }
 
 pub(super) fn read(text: &str) -> Result<ForeignLock, PythonError> {
@@ -192,5 +194,6 @@ fn wheel(file: &File, source: &Source, span: &Range<usize>) -> Result<Option<For
     let Some(name) = wheel_name(named) else { return Ok(None) };
     let sha256 = file.hash.as_deref().filter(|hash| hash.starts_with("sha256:")).map(str::parse::<Digest>);
     let sha256 = sha256.transpose().map_err(|error| PythonError::place(span.clone(), error.to_string()))?;
-    Ok(Some(ForeignWheel { file: name, place, sha256, size: file.size }))
+    let uploaded = file.upload_time.as_deref().and_then(|text| text.parse().ok());
+    Ok(Some(ForeignWheel { file: name, place, sha256, size: file.size, uploaded }))
 }

@@ -4,6 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
 #![expect(clippy::disallowed_methods, reason = "the files are sorted here, without help from what is judged")]
 
+#[path = "architecture/api.rs"]
+mod api;
+
 use std::{
     collections::BTreeSet,
     fs,

@@ -63,26 +63,49 @@ fn plan(arguments: &[String]) -> Outcome<Plan> {
 }
 
 fn compare(plan: &Plan) -> Outcome<()> {
+    let ways: Vec<&Way> = ways::ALL.iter().filter(|way| way.name.starts_with(&plan.only)).collect();
+    let mut together: Vec<(&Way, (Usage, u64))> = Vec::new();
     for wheel in &plan.wheels {
         let place = Workplace::new(wheel)?;
         println!("\n{}: {} bytes", place.wheel_name(), place.wheel_size());
-        let mut rows = Vec::new();
-        for way in ways::ALL.iter().filter(|way| way.name.starts_with(&plan.only)) {
-            let runs = if way.ours { plan.runs.max(1) } else { 1 };
-            rows.push((way, best(way, runs, &place)?));
-        }
+        let rows = measured(&ways, plan.runs, &place)?;
         print_rows(&rows);
+        if together.is_empty() {
+            together = rows;
+        } else {
+            for ((_, (sum, bytes)), (_, (usage, more))) in together.iter_mut().zip(rows) {
+                (*sum, *bytes) = (one_after_other(*sum, usage), *bytes + more);
+            }
+        }
+    }
+    if plan.wheels.len() > 1 {
+        println!("\nall {} of them", plan.wheels.len());
+        print_rows(&together);
     }
     Ok(())
 }
 
-/// The smallest value of each kind over `runs` runs: what else the machine did only adds.
-fn best(way: &Way, runs: u32, place: &Workplace) -> Outcome<(Usage, u64)> {
-    let (mut least, bytes) = way.run(place)?;
-    for _ in 1..runs {
-        least = least.least(way.run(place)?.0);
+/// What both used together.
+fn one_after_other(one: Usage, other: Usage) -> Usage {
+    Usage {
+        wall: one.wall + other.wall,
+        cpu: one.cpu + other.cpu,
+        peak_mebibytes: one.peak_mebibytes.max(other.peak_mebibytes),
     }
-    Ok((least, bytes))
+}
+
+/// The smallest value of each kind over `runs` runs, the ways in turns: what else the machine did only adds.
+fn measured<'w>(ways: &[&'w Way], runs: u32, place: &Workplace) -> Outcome<Vec<(&'w Way, (Usage, u64))>> {
+    let mut rows = Vec::new();
+    for way in ways {
+        rows.push((*way, way.run(place)?));
+    }
+    for _ in 1..runs {
+        for (way, (least, _)) in rows.iter_mut().filter(|(way, _)| way.ours) {
+            *least = least.least(way.run(place)?.0);
+        }
+    }
+    Ok(rows)
 }
 
 fn print_rows(rows: &[(&Way, (Usage, u64))]) {

@@ -16,13 +16,13 @@ use super::{error::LayerError, evidence::Evidence};
 use crate::elf::{Collector, Detail, Elf, Malformed, Symbols};
 
 /// Entries of a layer; the largest images have half a million.
-const ENTRY_LIMIT: usize = 4_000_000;
+pub(super) const ENTRY_LIMIT: usize = 4_000_000;
 /// Linux allows 4096 bytes, its NUL included.
 const PATH_LIMIT: usize = 4096;
 /// Bytes of evidence that one layer's files may leave in memory.
 pub(super) const EVIDENCE_LIMIT: usize = 256 << 20;
 /// Bytes of headers, long names and attributes of one entry.
-const HEADER_LIMIT: u64 = 8 << 20;
+pub(super) const HEADER_LIMIT: u64 = 8 << 20;
 
 /// Marks the removal of what stands below.
 const WHITEOUT: &str = ".wh.";
@@ -99,9 +99,9 @@ pub(super) struct Recorded {
 }
 
 /// Lets only so many bytes through until it is told anew.
-struct Guarded<R> {
-    inner: R,
-    allowed: Rc<Cell<u64>>,
+pub(super) struct Guarded<R> {
+    pub(super) inner: R,
+    pub(super) allowed: Rc<Cell<u64>>,
 }
 
 impl LayerEntries {

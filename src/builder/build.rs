@@ -10,6 +10,7 @@ use super::{
     config::{annotations, changes, index_annotations},
     kept_documents::KeptDocuments,
     make::{Finished, Site, created_by},
+    memo::MadeLayer,
     undone::certificate_digests,
     why::Why,
 };
@@ -169,11 +170,9 @@ impl Builder {
         let platform = &site.below.platform;
         let mut rows: Vec<BuiltLayer> =
             base.iter().flat_map(|base| &base.layers).map(|layer| base_row(layer, platform)).collect();
-        let mut layers: Vec<Layer> = base.map(|base| base.layers.clone()).unwrap_or_default();
-        let mut history = Vec::new();
+        let mut layers = Vec::new();
         for (finished, why) in made {
-            let layer = Layer { diff_id: finished.layer.diff_id, blob: finished.layer.layer };
-            let descriptor = layer.blob.descriptor();
+            let descriptor = finished.layer.layer.descriptor();
             rows.push(BuiltLayer {
                 platform: platform.clone(),
                 name: finished.name.clone(),
@@ -185,8 +184,25 @@ impl Builder {
                 why: Some(why),
                 holds: finished.holds,
             });
-            history.push(ConfigLayer { diff_id: layer.diff_id, created_by: created_by(&finished.name, platform) });
-            layers.push(layer);
+            layers.push((finished.name, finished.layer));
+        }
+        Ok((self.image_of(base, site, layers, settings)?, rows))
+    }
+
+    /// The image of these layers over `base`.
+    pub(super) fn image_of(
+        &self,
+        base: Option<&BaseImage>,
+        site: Site<'_>,
+        made: Vec<(String, MadeLayer)>,
+        settings: &ImageSettings,
+    ) -> Result<Image, BuildError> {
+        let platform = &site.below.platform;
+        let mut layers: Vec<Layer> = base.map(|base| base.layers.clone()).unwrap_or_default();
+        let mut history = Vec::new();
+        for (name, MadeLayer { layer, diff_id }) in made {
+            history.push(ConfigLayer { diff_id, created_by: created_by(&name, platform) });
+            layers.push(Layer { diff_id, blob: layer });
         }
         let document: Option<Value> = base.and_then(|base| serde_json::from_slice(&base.config).ok());
         self.warn_of_steps(document.as_ref());
@@ -198,7 +214,7 @@ impl Builder {
         let annotations = annotations(site.project, base.map(|base| &base.manifest.descriptor().digest));
         let config_descriptor = crate::image::BlobSource::descriptor(&config).clone();
         let manifest = Manifest::of_image(&config_descriptor, &descriptors, &annotations);
-        Ok((Image { platform: platform.clone(), manifest, config, layers }, rows))
+        Ok(Image { platform: platform.clone(), manifest, config, layers })
     }
 }
 

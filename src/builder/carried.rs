@@ -215,7 +215,7 @@ fn climbs(path: &str) -> usize {
 
 /// Where `path`, from the recipe's folder, stands in an archive in which that is so deep; nothing for what is named
 /// by its place on this machine.
-fn placed(depth: usize, path: &str) -> Option<String> {
+pub(super) fn placed(depth: usize, path: &str) -> Option<String> {
     let mut parts = vec![ABOVE; depth];
     for part in path.split('/') {
         match part {

@@ -350,6 +350,9 @@ pub enum BuildError {
     /// An image does not count as signed.
     #[error(transparent)]
     Signature(#[from] super::SignatureError),
+    /// An image cannot be proved.
+    #[error(transparent)]
+    Proof(#[from] super::ProofError),
     /// `scratch` holds nothing to read.
     #[error("`scratch` is no image")]
     Scratch,
@@ -434,6 +437,7 @@ impl Advise for BuildError {
             Self::Fetch { source } | Self::Deliver { source, .. } => source.hint(),
             Self::Rebase(error) => error.hint(),
             Self::Signature(error) => error.hint(),
+            Self::Proof(error) => error.hint(),
             Self::Unpacking { .. } => Some(Hint::new("name a folder with room in TMPDIR, or leave out `--run`")),
             _ => self.plain_way().map(Hint::new),
         }

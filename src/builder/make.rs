@@ -152,28 +152,33 @@ impl Builder {
             return Ok(None);
         }
         let start = Instant::now();
-        let platform = &site.below.platform;
-        let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
         let (recalled, looked) = self.recall_scripts(site, scripts).await?;
         let inputs = why::inputs_of_files(&looked, compiler_of(site.below, &looked), &site.below.facts, site.encoding);
         let (layer, made) = if let Some(layer) = recalled {
             (layer, Made::Cached)
         } else {
-            let (store, folder) = (self.settings.store.clone(), site.project.folder.clone());
-            let (below, scripts) = (site.below.facts.clone(), scripts.to_vec());
-            let read = move || collect_scripts(&scripts, &folder, &below, &mut Reading::Whole(&store));
-            let (mut items, digests) = self.compute(read).await?.map_err(fail)?;
-            let compiler = compiler_of(site.below, &digests);
-            let key = scripts_key(&digests, compiler, &site.below.facts, site.encoding);
-            if let Some(compiler) = compiler {
-                items.extend(self.compile_items(site, ("scripts", compiler), items.clone()).await?.items);
-                Paths::new(&site.below.facts).add_parents(&mut items);
-            }
-            let name = format!("scripts {platform}");
-            (self.lay(name, key, items, site.encoding).await?.map_err(fail)?, Made::Built)
+            (self.lay_scripts(site, scripts).await?, Made::Built)
         };
         let (name, holds) = ("scripts".to_owned(), Vec::new());
         Ok(Some(Finished { name, key: None, inputs, holds, layer, made, time: start.elapsed() }))
+    }
+
+    /// The layer of the user's files, made now.
+    pub(super) async fn lay_scripts(&self, site: Site<'_>, scripts: &[Script]) -> Result<MadeLayer, BuildError> {
+        let platform = &site.below.platform;
+        let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
+        let (store, folder) = (self.settings.store.clone(), site.project.folder.clone());
+        let (below, scripts) = (site.below.facts.clone(), scripts.to_vec());
+        let read = move || collect_scripts(&scripts, &folder, &below, &mut Reading::Whole(&store));
+        let (mut items, digests) = self.compute(read).await?.map_err(fail)?;
+        let compiler = compiler_of(site.below, &digests);
+        let key = scripts_key(&digests, compiler, &site.below.facts, site.encoding);
+        if let Some(compiler) = compiler {
+            items.extend(self.compile_items(site, ("scripts", compiler), items.clone()).await?.items);
+            Paths::new(&site.below.facts).add_parents(&mut items);
+        }
+        let name = format!("scripts {platform}");
+        self.lay(name, key, items, site.encoding).await?.map_err(fail)
     }
 
     /// The layer of the user's files as an earlier build made it, and what decides about it.

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     attest::Attest, cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform,
-    reach::Reach, rebase, recipes::Several, remote_cache::Remote, reporting, sbom, shards::Shard, signing,
+    prove, reach::Reach, rebase, recipes::Several, remote_cache::Remote, reporting, sbom, shards::Shard, signing,
     template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
@@ -20,6 +20,7 @@ Examples:
   wheelwright lock app.toml                            choose wheels and packages, write app.lock
   wheelwright inspect ghcr.io/me/app:1                 what is in an image, without pulling it
   wheelwright verify ghcr.io/me/app:1                  what is wrong with an image, without running it
+  wheelwright prove ghcr.io/me/app:1                   make an image again from what goes with it, and compare
   wheelwright copy oci:dist ghcr.io/me/app:1           bring an image somewhere else, as it is
   wheelwright rebase ghcr.io/me/app:1 --base python:3.12-slim --push ghcr.io/me/app:1
                                                        the same image on a newer base, no layer made anew
@@ -157,6 +158,9 @@ pub(super) enum Command {
     /// List what an image consists of, as SPDX or CycloneDX
     #[command(after_help = sbom::EXAMPLES)]
     Sbom(sbom::Sbom),
+    /// Make a published image again from what is attached to it, and compare
+    #[command(after_help = prove::EXAMPLES)]
+    Prove(prove::Prove),
     /// Check whether an image will run and is what it should be, from its files alone
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Verify),

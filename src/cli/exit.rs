@@ -6,7 +6,7 @@ use super::{error::CliError, report::unfold};
 use crate::{
     apt::AptError,
     base,
-    builder::{BuildError, RebaseError},
+    builder::{BuildError, ProofError, RebaseError},
     debian::DebianError,
     http::HttpError,
     image::{ManifestError, Mismatch, TransferError},
@@ -46,7 +46,11 @@ const TABLE: [(Code, &str); 11] = [
     (Code::Lock, "the lock is unreadable; with --locked also: missing or stale"),
     (Code::Network, "a registry, package index or archive could not be reached or refused"),
     (Code::Refused, "an input was refused: wrong checksum, damaged or hostile contents"),
-    (Code::Findings, "the image was checked, and errors were found; `verify --fail-on` says from which level on"),
+    (
+        Code::Findings,
+        "the image was checked, and errors were found; `verify --fail-on` says from which level on; or it could not be \
+         proved",
+    ),
     (Code::Partly, "of several recipes, some failed, or all; the others were built and delivered"),
     (Code::Interrupted, "interrupted"),
 ];
@@ -104,8 +108,17 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::Rebase(RebaseError::Misfits { .. })
         | BuildError::Compiler { .. }
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
-        BuildError::FalseRecord { .. } | BuildError::Signature(_) => Some(Code::Refused),
+        BuildError::FalseRecord { .. }
+        | BuildError::Signature(_)
+        | BuildError::Proof(
+            ProofError::Swapped { .. }
+            | ProofError::Forged { .. }
+            | ProofError::Attached { .. }
+            | ProofError::LeadsOut { .. },
+        ) => Some(Code::Refused),
+        BuildError::Proof(ProofError::Nothing { .. } | ProofError::NoProvenance { .. }) => Some(Code::Findings),
         BuildError::Scratch
+        | BuildError::Proof(ProofError::FilesMissing)
         | BuildError::Rebase(
             RebaseError::UnknownBase { .. } | RebaseError::NotBelow { .. } | RebaseError::Nested { .. },
         )

@@ -14,6 +14,7 @@ mod error;
 mod report;
 mod reporting;
 mod sbom;
+mod prove;
 mod progress;
 mod table;
 mod template;
@@ -154,6 +155,7 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
     let text = match command {
         Command::Verify(arguments) => return verify::run(session, arguments).await,
         Command::Build(arguments) => return build::run(session, arguments).await,
+        Command::Prove(arguments) => return prove::run(session, arguments).await,
         Command::Lock(arguments) => return lock::run(session, arguments).await,
         Command::Completions(arguments) => Ok(manual::completions(arguments)),
         Command::Man(arguments) => manual::man(session, arguments),

@@ -169,6 +169,19 @@ fn array<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Vec<Value> {
     value.as_array_mut().expect("it was made an array")
 }
 
+/// The seconds since 1970 of a time in UTC as [`rfc3339`] writes it; nothing of any other.
+#[must_use]
+pub fn seconds(text: &str) -> Option<u64> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    // Days from 1970-03-01, in years that begin in March.
+    let (years, months) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let days = years * 365 + years / 4 - years / 100 + years / 400 + (months * 153 + 2) / 5 + day;
+    let days = days.checked_sub(719_469)?;
+    let found = days * 86_400 + number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
+    (rfc3339(found) == text).then_some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,7 +231,12 @@ mod tests {
 
     #[test]
     fn times_are_written_as_rfc_3339_has_them() {
-        let check = |seconds, expect: &str| assert_eq!(rfc3339(seconds), expect);
+        let check = |number, expect: &str| {
+            assert_eq!((rfc3339(number).as_str(), seconds(expect)), (expect, Some(number)));
+        };
+        for wrong in ["", "1980", "1980-13-01T00:00:00Z", "1980-01-01T00:00:00+01:00", "1969-12-31T23:59:59Z"] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
         check(0, "1970-01-01T00:00:00Z");
         check(315_532_800, "1980-01-01T00:00:00Z");
         check(951_827_696, "2000-02-29T12:34:56Z");

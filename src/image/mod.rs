@@ -12,7 +12,7 @@ mod verify;
 mod watched;
 
 pub use artifact::{Artifact, Attachment};
-pub use config::{ConfigChanges, ConfigLayer, derive_config, platform_of, rfc3339};
+pub use config::{ConfigChanges, ConfigLayer, derive_config, platform_of, rfc3339, seconds};
 pub use graph::{Delivery, Graph, deliver, is_kept_elsewhere};
 pub use manifest::{Image, Index, Layer, Manifest, ManifestError};
 pub use rebase::{BASE_DIGEST, BASE_NAME, BaseName, RebasedConfig, rebase_config, rebase_index, rebase_manifest};

@@ -28,4 +28,4 @@ pub use credentials::{Credentials, Keyring, Login};
 pub use download::DirectWheel;
 pub use error::IndexError;
 pub use netrc::Netrc;
-pub use settings::{DefaultIndex, Index, Location, Settings};
+pub use settings::{DEFAULT_NAME, DefaultIndex, Index, Location, Settings};

@@ -14,7 +14,7 @@ use crate::{
 const PUBLIC_INDEX: &str = concat!("https://", "py", "pi", ".", "org", "/simple/");
 
 /// The name of the default index in locks.
-pub(super) const DEFAULT_NAME: &str = "default";
+pub const DEFAULT_NAME: &str = "default";
 
 /// Where wheels are looked for.
 #[derive(Clone, Debug, Default)]

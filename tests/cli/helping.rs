@@ -14,6 +14,7 @@ const COMMANDS: [&str; 24] = [
     "inspect",
     "diff",
     "sbom",
+    "prove",
     "verify",
     "copy",
     "rebase",

@@ -23,6 +23,7 @@ mod killing;
 mod over;
 mod policy;
 mod private_index;
+mod proving;
 #[cfg(feature = "serve")]
 mod pushing;
 mod rebasing;

@@ -9,7 +9,7 @@ use super::{
     docker_registry::DockerRegistry,
     image::Layout,
     root::{MACHINES, run},
-    workshop::{Project, call, fresh, kept, output},
+    workshop::{Project, call, fresh, kept, output, wheelwright},
 };
 
 /// The quickstart as the program has built it, and its roots as umoci has unpacked them.
@@ -90,6 +90,29 @@ fn a_registry_keeps_it_as_it_is() {
     let pulled = Layout::at(pulled);
     assert_eq!(pulled.digest(), quickstart.layout().digest());
     assert_eq!(pulled.blobs(), quickstart.layout().blobs());
+}
+
+#[test]
+fn an_empty_machine_makes_it_again_from_what_a_registry_has() {
+    let quickstart = quickstart();
+    let folder = fresh("proving");
+    fs::create_dir(folder.join("server")).unwrap();
+    let registry = DockerRegistry::start(&folder.join("server"));
+    let image = registry.image("quickstart:1");
+    output(quickstart.project.build(&kept("store")).args(["--locked", "--push", &image]));
+    let empty = folder.join("empty");
+    let proved = output(wheelwright(["prove", &image, "--store"]).arg(&empty).current_dir(&folder));
+    let proved = String::from_utf8(proved).unwrap();
+    assert!(proved.contains("\nreproduced: "), "{proved}");
+    // With what is attached to them, images of other machines and numbers of threads are the same.
+    let layouts = [("1", kept("store")), ("8", empty)].map(|(jobs, store)| {
+        let layout = folder.join(jobs);
+        let output_flag = format!("oci:{}", layout.display());
+        let line = ["--locked", "--jobs", jobs, "--attest", "referrers", "--output", &output_flag];
+        output(quickstart.project.build(&store).args(line));
+        layout
+    });
+    output(call("diff", ["-r"]).args(&layouts));
 }
 
 fn locked_version<'a>(lock: &'a Lock, architecture: &str, name: &str) -> &'a str {

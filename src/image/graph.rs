@@ -238,9 +238,8 @@ impl Graph {
         for manifest in &self.manifests {
             self.put_manifest(manifest, sink).await?;
         }
-        for artifact in &self.attached {
-            sink.attach(artifact).await?;
-        }
+        let attaching = stream::iter(&self.attached).map(|artifact| sink.attach(artifact));
+        attaching.buffered(sink.width().max(1)).try_collect::<()>().await?;
         sink.publish(self.root()).await?;
         Ok(self.delivery(blobs))
     }

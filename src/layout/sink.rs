@@ -121,7 +121,8 @@ impl Sink for LayoutSink {
     fn publish<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
         let (folder, name, root) = (self.folder.clone(), self.name.clone(), root.descriptor().clone());
         let waiting = std::mem::take(&mut *self.waiting());
-        let attached = std::mem::take(&mut *self.attached.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut attached = std::mem::take(&mut *self.attached.lock().unwrap_or_else(PoisonError::into_inner));
+        attached.sort_by_key(|attachment| attachment.manifest.digest);
         Box::pin(async move {
             blocking(move || publish(&folder, (waiting, attached), &root, name.as_deref()))
                 .await

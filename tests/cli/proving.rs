@@ -130,12 +130,10 @@ async fn carry_over(
         let manifest = repository.manifest(&one.manifest.digest).await.unwrap();
         let layer = manifest.layers().unwrap().remove(0);
         let bytes = read_whole(&repository.blob(&layer), 1 << 24).await.unwrap();
-        let artifact = match Origin::layers(&manifest).pop() {
-            Some((origin, _)) => origin.to_artifact(to, change(bytes.to_vec()).into(), &[]),
-            None => {
-                let statement = Statement { subject: to.digest, ..Statement::parse(&bytes).unwrap() };
-                statement.to_artifact(to)
-            }
+        let artifact = if let Some((origin, _)) = Origin::layers(&manifest).pop() {
+            origin.to_artifact(to, change(bytes.to_vec()).into(), &[])
+        } else {
+            Statement { subject: to.digest, ..Statement::parse(&bytes).unwrap() }.to_artifact(to)
         };
         attach(world, &artifact).await;
     }

@@ -5,7 +5,7 @@
 use super::bench::Bench;
 
 /// Every command that has help of its own.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "",
     "init",
     "build",

@@ -6,6 +6,8 @@
 
 #[path = "architecture/api.rs"]
 mod api;
+#[path = "architecture/dependencies.rs"]
+mod dependencies;
 
 use std::{
     collections::BTreeSet,

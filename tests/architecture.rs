@@ -8,6 +8,8 @@
 mod api;
 #[path = "architecture/dependencies.rs"]
 mod dependencies;
+#[path = "architecture/security.rs"]
+mod security;
 
 use std::{
     collections::BTreeSet,

@@ -1,7 +1,12 @@
 //! Advice that stands beside an error: one imperative sentence that names a flag or a recipe key.
 
+mod credentials;
+
 use std::fmt;
 
+#[cfg(feature = "cli")]
+pub(crate) use credentials::masked;
+pub(crate) use credentials::stripped;
 use serde::{Deserialize, Serialize};
 
 /// What the user can do about an error, printed as `hint: …`.

@@ -29,6 +29,8 @@ pub use error::InitError;
 
 use sketch::Sketch;
 
+use crate::hint::stripped;
+
 /// What a recipe can be drafted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -115,7 +117,10 @@ pub fn draft(origin: Origin, file: &str, text: &str, around: &dyn Around, wishes
 }
 
 fn finish(file: &str, mut sketch: Sketch) -> Draft {
+    for remark in &mut sketch.remarks {
+        remark.text = stripped(&remark.text);
+    }
     sketch.remarks.sort();
     sketch.remarks.dedup();
-    Draft { recipe: write::recipe(file, &sketch), remarks: sketch.remarks }
+    Draft { recipe: stripped(&write::recipe(file, &sketch)), remarks: sketch.remarks }
 }

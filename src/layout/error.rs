@@ -18,6 +18,12 @@ pub enum LayoutError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder of the layout is a link, which may lead anywhere.
+    #[error("`{path}` is a symbolic link, and nothing is written through it")]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
     /// Its `index.json` is unusable, or does not list what was asked for.
     #[error("cannot use `index.json` of the layout `{path}`")]
     Contents {
@@ -56,6 +62,7 @@ impl Advise for LayoutError {
     fn hint(&self) -> Option<Hint> {
         match self {
             Self::NotALayout { .. } => Some(Hint::new("name a folder that is new, empty or an OCI layout")),
+            Self::Link { .. } => Some(Hint::new("put a folder in its place, or name the folder that it leads to")),
             Self::Contents { source, .. } => source.hint(),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some(Hint::new("check the path after `oci:`, and that the layout was copied whole"))

@@ -41,9 +41,14 @@ impl LayoutSink {
     /// image will be listed as `name`; an image listed without a name replaces one without a name.
     ///
     /// # Errors
-    /// When the folder holds something else, or cannot be made.
+    /// When the folder holds something else, has links where there should be folders, or cannot be made.
     pub fn open(folder: impl Into<PathBuf>, name: Option<String>) -> Result<Self, LayoutError> {
         let folder = folder.into();
+        for path in [folder.join("blobs"), folder.join("blobs/sha256")] {
+            if path.is_symlink() {
+                return Err(LayoutError::Link { path });
+            }
+        }
         tidy(&folder);
         let begun = folder.join(MARKER).exists();
         if begun || !(is_empty(&folder)? || is_being_made(&folder)) {
@@ -366,5 +371,31 @@ mod tests {
         let error = LayoutSink::open(temporary.path(), None).err().unwrap();
         assert!(matches!(error, LayoutError::NotALayout { .. }), "{error}");
         assert_eq!(files(temporary.path()).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_out_of_the_folder() {
+        use std::os::unix::fs::symlink;
+        let outside = tempfile::tempdir().unwrap();
+        for link in ["blobs", "blobs/sha256"] {
+            let folder = tempfile::tempdir().unwrap();
+            let link = folder.path().join(link);
+            fs::create_dir_all(link.parent().unwrap()).unwrap();
+            symlink(outside.path(), &link).unwrap();
+            write_atomic(&folder.path().join(MARKER), MARKER_BYTES).unwrap();
+            write_atomic(&folder.path().join(INDEX), br#"{"schemaVersion":2,"manifests":[]}"#).unwrap();
+            let Err(error) = LayoutSink::open(folder.path(), None) else { panic!("{link:?} is followed") };
+            assert!(matches!(&error, LayoutError::Link { path } if *path == link), "{error}");
+        }
+        // Files that are links are replaced, and what they led to stays.
+        let kept = outside.path().join("kept");
+        write_atomic(&kept, br#"{"schemaVersion":2,"manifests":[]}"#).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        write_atomic(&folder.path().join(MARKER), MARKER_BYTES).unwrap();
+        symlink(&kept, folder.path().join(INDEX)).unwrap();
+        deliver(&self::index("one"), &LayoutSink::open(folder.path(), None).unwrap()).await.unwrap();
+        assert_eq!(fs::read(&kept).unwrap(), br#"{"schemaVersion":2,"manifests":[]}"#);
+        assert!(!folder.path().join(INDEX).is_symlink());
+        assert_eq!(sorted_entries(outside.path()).unwrap().len(), 1);
     }
 }

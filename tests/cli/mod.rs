@@ -8,6 +8,8 @@ mod bench;
 mod building;
 mod caching;
 mod compiling;
+#[cfg(feature = "serve")]
+mod concealing;
 mod copying;
 mod differing;
 mod drafting;

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
     path::Path,
@@ -11,6 +11,7 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use flate2::read::MultiGzDecoder;
 use wheelwright::{
     fs::sorted_entries,
     oci::Digest,
@@ -28,11 +29,11 @@ platforms = [\"linux/amd64\"]
 require = [\"demo\"]
 ";
 
-const USER: &str = "me";
-const PASSWORD: &str = "hunter2+Zp9q";
+pub(super) const USER: &str = "me";
+pub(super) const PASSWORD: &str = "hunter2+Zp9q";
 
 /// Serves `demo` to those who know the password; ends with the test's process.
-fn index() -> String {
+pub(super) fn index() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
@@ -85,7 +86,7 @@ fn build(address: &str, files: &[(&str, &str)], variables: &[(&str, &str)]) -> (
 }
 
 /// The files below `folder` that hold any of `secrets`.
-fn holding(folder: &Path, secrets: &[String]) -> Vec<String> {
+pub(super) fn holding(folder: &Path, secrets: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in sorted_entries(folder).unwrap_or_default() {
         let path = entry.path();
@@ -94,6 +95,10 @@ fn holding(folder: &Path, secrets: &[String]) -> Vec<String> {
             continue;
         }
         let bytes = fs::read(&path).unwrap();
+        let mut inflated = Vec::new();
+        // Of what is no gzip nothing comes out.
+        let _ = MultiGzDecoder::new(&bytes[..]).read_to_end(&mut inflated);
+        let bytes = [bytes, inflated].concat();
         let holds = |secret: &String| bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
         if secrets.iter().any(holds) {
             found.push(path.file_name().unwrap().to_str().unwrap().to_owned());

@@ -22,7 +22,7 @@
 //! | 16 | memory | `cli::pushing::memory_does_not_grow_with_what_is_pushed`, `cargo bench --bench push -- memory` |
 //! | 17 | referrers, native and under a tag, two at the same time | `referrers` |
 //! | 18 | Docker's types, nested indexes, unknown fields | `pull::what_docker_says_of_a_base_is_kept`, `pull::platforms_are_found_in_indexes_of_docker_and_in_nested_ones` |
-//! | 19 | proxies; authorities of one's own, and strangers' | `cli::pushing::proxies_are_used_where_the_environment_names_them`, and against peers `guarded_registry` |
+//! | 19 | proxies; authorities of one's own, and strangers' | `cli::pushing::proxies_are_used_where_the_environment_names_them`, `trust`, and against peers `guarded_registry` |
 //! | 20 | the same recipe in two processes | `cli::pushing::two_processes_push_the_same_image` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on shall stop")]
@@ -33,5 +33,6 @@ mod mirrors;
 mod pull;
 mod push;
 mod referrers;
+mod trust;
 mod weather;
 pub(crate) mod world;

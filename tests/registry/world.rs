@@ -1,6 +1,7 @@
 //! A registry in process, with a script of faults and a record of what was asked.
 
 use std::{
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -24,7 +25,7 @@ use wheelwright::{
 pub(crate) struct World {
     server: Running,
     script: Arc<Script>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 type Rule = Box<dyn Fn(&Seen) -> Option<Fault> + Send>;
@@ -48,7 +49,7 @@ impl World {
         let script = Arc::new(Script::default());
         let server = Server::bind(([127, 0, 0, 1], 0).into(), folder.path()).await.unwrap();
         let server = server.with_intercept(Arc::clone(&script) as Arc<dyn Intercept>).spawn();
-        Self { server, script, _folder: folder }
+        Self { server, script, folder }
     }
 
     /// From now on, each request goes through `rule`; the first rule that has an opinion wins.
@@ -83,6 +84,11 @@ impl World {
     /// How many requests had this method and a path that contains `part`.
     pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         self.seen().iter().filter(|seen| seen.method == method && seen.path.contains(part)).count()
+    }
+
+    /// Where everything that was pushed lies.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Host and port.

@@ -11,7 +11,11 @@ use clap::builder::styling::{AnsiColor, Style};
 pub(super) use chain::unfold;
 
 use super::error::CliError;
-use crate::{hint::Hint, recipe::RecipeError, resolve::ResolveError};
+use crate::{
+    hint::{Hint, masked},
+    recipe::RecipeError,
+    resolve::ResolveError,
+};
 
 /// The words that introduce a line, in colour or not.
 #[derive(Clone, Copy)]
@@ -19,7 +23,7 @@ pub(super) struct Words {
     color: bool,
 }
 
-/// The whole message, its last newline included.
+/// The whole message, its last newline included. What it repeats of files may hold passwords, and goes into logs.
 pub(super) fn render(error: &CliError, color: bool) -> String {
     let findings = match error {
         CliError::Findings { text, .. } | CliError::Policy { text, .. } => text.as_str(),
@@ -30,7 +34,7 @@ pub(super) fn render(error: &CliError, color: bool) -> String {
         RecipeError::Invalid { file, text, problems } => Some(snippet::draw(file, text, problems, color)),
         _ => None,
     });
-    findings.to_owned() + &recipe.unwrap_or_else(|| listed(&chain, Words { color }))
+    masked(&(findings.to_owned() + &recipe.unwrap_or_else(|| listed(&chain, Words { color }))))
 }
 
 impl Words {
@@ -41,7 +45,7 @@ impl Words {
 
     /// `warning: …`, and its hint.
     pub(super) fn warning(self, message: &str, hint: Option<&Hint>) -> String {
-        let mut text = format!("{} {}", self.paint("warning:", AnsiColor::Yellow), visible(message));
+        let mut text = format!("{} {}", self.paint("warning:", AnsiColor::Yellow), masked(&visible(message)));
         if let Some(hint) = hint {
             let _ = write!(text, "\n{}", self.hint(hint));
         }

@@ -6,6 +6,7 @@
 //! torch comes without CUDA and 2 GB do.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     path::{Path, PathBuf},
 };
@@ -133,10 +134,9 @@ fn adds_and_leaves_alone(brought: &Brought, architecture: &str, base: &str) {
     let folder = format!("over-conda/{architecture}/dicom");
     let project = Project::of_repository(&folder, "dicom");
     // What the base has is asked for too, and is there.
+    let asked = Vec::from_iter(BTreeSet::from(["pydicom>=2.4,<4", "numpy", brought.name]));
     let recipe = format!(
-        "extends = \"lstv-uncertainty.toml\"\nplatforms = [\"linux/{architecture}\"]\n\
-         wheels.require = [\"pydicom>=2.4,<4\", \"numpy\", \"{}\"]\n",
-        brought.name
+        "extends = \"lstv-uncertainty.toml\"\nplatforms = [\"linux/{architecture}\"]\nwheels.require = {asked:?}\n"
     );
     fs::write(project.folder().join("dicom.toml"), recipe).unwrap();
     output(project.command("lock", &kept("store")).args(["--base", base]));

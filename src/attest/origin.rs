@@ -71,6 +71,18 @@ pub struct Carried {
 }
 
 impl Origin {
+    /// One for tests.
+    #[cfg(test)]
+    pub(crate) fn of_app() -> Self {
+        Self {
+            recipe: "app.toml".into(),
+            lock: "app.lock".into(),
+            variant: None,
+            whole: true,
+            decisive: Digest::of(b""),
+        }
+    }
+
     /// The artifact for `subject` that has `archive`, a gzipped tar with these `paths`.
     #[must_use]
     pub fn to_artifact(&self, subject: &Descriptor, archive: Bytes, paths: &[String]) -> Artifact {

@@ -154,13 +154,7 @@ fn an_index_lists_statements_for_no_platform() {
     let subject = Descriptor::of(MediaType::ImageManifest, b"manifest");
     let index = crate::image::Manifest::of_index(std::slice::from_ref(&subject), &Value::Null);
     let statement = with_build(|build| provenance(subject.digest, build));
-    let origin = Origin {
-        recipe: "app.toml".into(),
-        lock: "app.lock".into(),
-        variant: None,
-        whole: true,
-        decisive: Digest::of(b""),
-    };
+    let origin = Origin::of_app();
     let artifact = listed(&subject, &[statement], (&origin, vec![1, 2, 3].into()));
     let whole = with_listed(&index, std::slice::from_ref(&artifact));
     let found = entries(&whole);
@@ -192,13 +186,7 @@ fn archive(path: &str, kind: tar::EntryType, times: usize) -> Vec<u8> {
 
 #[test]
 fn hostile_archives_are_refused() {
-    let origin = Origin {
-        recipe: "app.toml".into(),
-        lock: "app.lock".into(),
-        variant: None,
-        whole: true,
-        decisive: Digest::of(b""),
-    };
+    let origin = Origin::of_app();
     let check = |archive: &[u8], expect: &str| {
         let error = Carried::read(origin.clone(), archive).unwrap_err().to_string();
         assert!(error.contains(expect), "{error}");

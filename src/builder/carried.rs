@@ -278,13 +278,7 @@ mod tests {
         ]
         .map(|(path, content)| (path.to_owned(), content))
         .into();
-        let origin = Origin {
-            recipe: "app.toml".into(),
-            lock: "app.lock".into(),
-            variant: None,
-            whole: true,
-            decisive: Digest::of(b""),
-        };
+        let origin = Origin::of_app();
         let archive = pack(&contents, &store).unwrap();
         assert_eq!(archive, pack(&contents, &store).unwrap());
         let read = crate::attest::Carried::read(origin.clone(), &archive).unwrap();

@@ -53,8 +53,8 @@ fn libraries_for_other_processors_are_cached_as_ldconfig_does() {
     let (own, real) = (shown("ld.so.cache"), shown("real.cache"));
     assert!(own.contains("hwcap: \"x86-64-v3\"") && own.contains("libonly.so.5"), "{own}");
     assert_eq!(own, real);
-    let read = |name: &str| fs::read(root.join("etc").join(name)).unwrap();
-    assert!(read("ld.so.cache") == read("real.cache"), "the same lines, but other bytes");
+    let bytes = |name: &str| fs::read(root.join("etc").join(name)).unwrap();
+    assert!(bytes("ld.so.cache") == bytes("real.cache"), "the same lines, but other bytes");
 }
 
 fn place(item: &Item, path: &Path) {

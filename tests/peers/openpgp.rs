@@ -1,4 +1,4 @@
-//! Signatures are good when GnuPG's verifier says so, and never otherwise.
+//! Signatures are good when `GnuPG`'s verifier says so, and never otherwise.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use super::workshop::{call, fresh, output};
 /// Octets that are changed, one at a time, evenly over each message.
 const CHANGES: usize = 120;
 
-/// GnuPG with a home of its own.
+/// `GnuPG` with a home of its own.
 struct Oracle(PathBuf);
 
 impl Oracle {
@@ -46,7 +46,7 @@ impl Oracle {
         self.gpg(&["--local-user", name, "--digest-algo", checksum, "--output", "-", "--clear-sign", text])
     }
 
-    /// Whether GnuPG takes `message` for well signed by a key of `keyring`.
+    /// Whether `GnuPG` takes `message` for well signed by a key of `keyring`.
     fn accepts(&self, keyring: &Path, message: &[u8]) -> bool {
         let file = self.0.join("message");
         fs::write(&file, message).unwrap();
@@ -57,7 +57,7 @@ impl Oracle {
 }
 
 impl Drop for Oracle {
-    /// GnuPG leaves an agent behind.
+    /// `GnuPG` leaves an agent behind.
     fn drop(&mut self) {
         let _ended = call("gpgconf", ["--homedir"]).arg(&self.0).args(["--kill", "all"]).status();
     }
@@ -92,14 +92,14 @@ fn signatures_are_judged_as_gnupg_judges_them() {
             let message = oracle.sign(name, checksum, &text);
             assert!(oracle.accepts(&keyring, &message), "{name} {checksum}");
             assert_eq!(ours(&keys, &message), Ok(()), "{name} {checksum}");
-            // RFC 9580 leaves the armour's own checksum unread, GnuPG 2.2 reads it.
+            // RFC 9580 leaves the armour's own checksum unread, `GnuPG` 2.2 reads it.
             let end = message.windows(2).rposition(|pair| pair == b"\n=").unwrap();
             let mut refused = 0;
             for octet in (0..CHANGES).map(|change| change * end / CHANGES) {
                 let mut changed = message.clone();
                 changed[octet] ^= 1;
                 match ours(&keys, &changed) {
-                    // In what a signature says without signing it, GnuPG looks for more than is needed.
+                    // In what a signature says without signing it, `GnuPG` looks for more than is needed.
                     Ok(()) if text_of(&changed) == text_of(&message) => {}
                     Ok(()) => assert!(oracle.accepts(&keyring, &changed), "{name} {checksum} {octet}"),
                     Err(_) => refused += 1,

@@ -49,7 +49,9 @@ fn check_with_apt(root: &Path, architecture: &str, expect: usize) {
     paragraphs.sort();
     assert_eq!(paragraphs.len(), expect);
     for path in paragraphs {
-        all += &format!("\nStatus: install ok installed\n{}\n", fs::read_to_string(path).unwrap().trim());
+        all += "\nStatus: install ok installed\n";
+        all += fs::read_to_string(path).unwrap().trim();
+        all += "\n";
     }
     let work = fresh("over-base-apt");
     fs::create_dir_all(work.join("lists/partial")).unwrap();

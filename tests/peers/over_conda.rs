@@ -1,4 +1,4 @@
-//! The recipe for DICOM on a base like PyTorch's own: Debian below, and in `/opt/conda` a CPython with libraries
+//! The recipe for DICOM on a base like `PyTorch`'s own: Debian below, and in `/opt/conda` a CPython with libraries
 //! of its own, in which pip has installed things as it always does.
 //!
 //! What pip installs and wheels then replace is numpy here. With `OVER_CONDA_WITH_TORCH=1` it is torch with all
@@ -192,5 +192,7 @@ fn what_the_base_has_stays_or_is_replaced_whole() {
     let wanted = |architecture: &str| only.as_deref().is_none_or(|only| only == architecture);
     let platforms: Vec<_> = MACHINES.into_iter().filter(|(architecture, _)| wanted(architecture)).collect();
     assert!(!platforms.is_empty(), "{only:?} is no platform");
-    platforms.into_iter().for_each(|platform| check(brought, platform));
+    for platform in platforms {
+        check(brought, platform);
+    }
 }

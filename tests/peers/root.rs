@@ -40,7 +40,7 @@ pub(super) fn run(root: &Path, config: &Value, words: &[&str]) -> String {
     String::from_utf8(output(&mut command)).unwrap()
 }
 
-/// What every engine gives to programs, as far as those here look for it: PyTorch wants numbers by chance, and
+/// What every engine gives to programs, as far as those here look for it: `PyTorch` wants numbers by chance, and
 /// its threads to know how many processors there are.
 fn surroundings(root: &Path) {
     fs::create_dir_all(root.join("dev")).unwrap();

@@ -15,7 +15,7 @@ use super::{
     workshop::{Project, call, kept, of_repository, output, wheelwright},
 };
 
-/// A root with cosign and Skopeo, and a folder `/work` for files.
+/// A root with cosign and Skopeo, and a folder `/trial` for files.
 struct Tools(PathBuf);
 
 impl Tools {
@@ -30,8 +30,8 @@ impl Tools {
         let to = format!("oci:{}", layout.display());
         output(project.build(&kept("store")).args(["--progress", "off", "--output", &to]));
         let root = Layout::at(layout).unpack(machine, folder);
-        fs::create_dir_all(root.join("work/registries.d")).unwrap();
-        fs::write(root.join("work/registries.d/all.yaml"), "default-docker: {use-sigstore-attachments: true}\n")
+        fs::create_dir_all(root.join("trial/registries.d")).unwrap();
+        fs::write(root.join("trial/registries.d/all.yaml"), "default-docker: {use-sigstore-attachments: true}\n")
             .unwrap();
         let tools = Self(root);
         for name in ["key.pem", "key.pub", "other.pub"] {
@@ -40,14 +40,14 @@ impl Tools {
         tools
     }
 
-    /// A file of `/work`, as it is called from outside.
+    /// A file of `/trial`, as it is called from outside.
     fn file(&self, name: &str) -> PathBuf {
-        self.0.join("work").join(name)
+        self.0.join("trial").join(name)
     }
 
     fn run(&self, program: &str) -> Command {
         let mut command = call("/usr/sbin/chroot", [&self.0]);
-        command.arg(program).env_clear().envs([("HOME", "/work"), ("COSIGN_PASSWORD", "secret")]);
+        command.arg(program).env_clear().envs([("HOME", "/trial"), ("COSIGN_PASSWORD", "secret")]);
         command
     }
 
@@ -59,7 +59,7 @@ impl Tools {
 
     /// Whether cosign finds `image` signed by a key.
     fn verifies(&self, key: &str, image: &str) -> bool {
-        let key = format!("/work/{key}");
+        let key = format!("/trial/{key}");
         let verify = ["verify", "--insecure-ignore-tlog=true", "--key", &key, image];
         told(&mut self.cosign(&verify))
     }
@@ -67,15 +67,15 @@ impl Tools {
     /// Whether Skopeo copies `image` under a policy that demands a signature by this key.
     fn copies(&self, key: &str, image: &str, more: &[&str]) -> bool {
         let demand = format!(
-            r#"{{"type":"sigstoreSigned","keyPath":"/work/{key}","signedIdentity":{{"type":"matchRepository"}}}}"#
+            r#"{{"type":"sigstoreSigned","keyPath":"/trial/{key}","signedIdentity":{{"type":"matchRepository"}}}}"#
         );
         let policy = format!(r#"{{"default":[{{"type":"reject"}}],"transports":{{"docker":{{"":[{demand}]}}}}}}"#);
         fs::write(self.file("policy.json"), policy).unwrap();
         let _ = fs::remove_dir_all(self.file("copied"));
         let mut copy = self.run("/usr/bin/skopeo");
-        copy.args(["--policy", "/work/policy.json", "--registries.d", "/work/registries.d", "--tmpdir", "/work"]);
+        copy.args(["--policy", "/trial/policy.json", "--registries.d", "/trial/registries.d", "--tmpdir", "/trial"]);
         copy.args(more).args(["copy", "--src-tls-verify=false", "--remove-signatures"]);
-        told(copy.args([&format!("docker://{image}"), "dir:/work/copied"]))
+        told(copy.args([&format!("docker://{image}"), "dir:/trial/copied"]))
     }
 }
 
@@ -83,7 +83,6 @@ impl Tools {
 fn told(command: &mut Command) -> bool {
     let ended = command.output().unwrap();
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    println!("{said}");
     assert!(ended.status.success() || said.contains("signature"), "{said}");
     ended.status.success()
 }
@@ -128,12 +127,12 @@ fn cosign_and_skopeo_believe_our_signatures_and_we_believe_cosigns() {
     by_openssl(&tools, (&registry.image("ours"), &root));
 
     // A key that cosign made signs here as well, beside the other.
-    output(&mut tools.cosign(&["generate-key-pair", "--output-key-prefix", "/work/cosign"]));
+    output(&mut tools.cosign(&["generate-key-pair", "--output-key-prefix", "/trial/cosign"]));
     output(&mut program(&["sign", &ours, "--key", &file("cosign.key")]));
     assert!(tools.verifies("cosign.pub", &ours) && tools.verifies("key.pub", &ours));
     // What cosign signed with it counts here, and is not signed again.
     output(&mut program(&["copy", &ours, &theirs]));
-    let sign = ["sign", "--yes", "--tlog-upload=false", "--recursive", "--key", "/work/cosign.key", &theirs];
+    let sign = ["sign", "--yes", "--tlog-upload=false", "--recursive", "--key", "/trial/cosign.key", &theirs];
     output(&mut tools.cosign(&sign));
     let tag = format!("{}:{}.sig", registry.image("theirs"), root.replace(':', "-"));
     let before = digest(&mut program(&["sign", &tag]));

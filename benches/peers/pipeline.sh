@@ -1,0 +1,59 @@
+#!/bin/bash
+# The script of somebody careful: uv, tar, a compressor, two digests, a push that sends what is missing. All
+# platforms at once; nothing is read twice; what was packed is kept by what it was packed from.
+#
+#   pipeline.sh MEDIA-TYPE COMPRESSOR…    # in $WORK; $PROJECT, $ARCHITECTURES, $INDEX, $REGISTRY and $UV are set
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+media=$1
+shift
+
+# Packs a folder into a layer: a folder with blob, digest, diff_id and media.
+pack() {
+    local layer=$1 root=$2
+    shift 2
+    mkdir -p "$layer.new"
+    echo "$media" >"$layer.new/media"
+    mkfifo "$layer.new/plain" "$layer.new/packed"
+    openssl dgst -sha256 -r <"$layer.new/plain" >"$layer.new/diff_id" &
+    openssl dgst -sha256 -r <"$layer.new/packed" >"$layer.new/digest" &
+    tar --create --sort=name --mtime=@315532800 --owner=0 --group=0 --numeric-owner --exclude=.lock -C "$root" usr |
+        tee "$layer.new/plain" | "$@" | tee "$layer.new/packed" >"$layer.new/blob"
+    wait
+    rm "$layer.new/plain" "$layer.new/packed"
+    mv "$layer.new" "$layer"
+}
+
+wheels() {
+    local architecture=$1 root=root-$1
+    shift
+    local into=$root/usr/local/lib/python3.11/dist-packages
+    mkdir -p "$into"
+    "$UV" pip install --quiet --python /usr/bin/python3.11 --python-version 3.11 --default-index "$INDEX" \
+        --no-deps --require-hashes --only-binary :all: --target "$into" \
+        --python-platform "$(platform "$architecture")" -r "$PROJECT/requirements-$architecture.txt"
+    pack "wheels-$architecture" "$root" "$@"
+    rm -rf "$root"
+}
+
+platform() { case $1 in amd64) echo x86_64-manylinux_2_36 ;; arm64) echo aarch64-manylinux_2_36 ;; esac; }
+
+started=()
+images=()
+for architecture in $ARCHITECTURES; do
+    if ! cmp -s "$PROJECT/requirements-$architecture.txt" "wheels-$architecture/from"; then
+        rm -rf "wheels-$architecture" "wheels-$architecture.new"
+        wheels "$architecture" "$@" &
+        started+=($!)
+    fi
+    images+=("$architecture=wheels-$architecture,scripts")
+done
+for process in "${started[@]}"; do wait "$process"; done
+for architecture in $ARCHITECTURES; do cp "$PROJECT/requirements-$architecture.txt" "wheels-$architecture/from"; done
+
+rm -rf scripts scripts.new root
+mkdir -p root/usr/local/lib/app
+cp -r "$PROJECT/scripts/." root/usr/local/lib/app
+pack scripts root "$@"
+rm -rf root
+exec /usr/bin/python3.11 -I -S "$here/push.py" "$REGISTRY" base:1 app:1 "${images[@]}"

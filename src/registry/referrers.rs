@@ -124,14 +124,16 @@ impl Repository {
     /// Lists `artifact` under `tag`. The protocol knows no change that depends on what was there, so
     /// it is read again after each attempt whether somebody else overwrote it.
     async fn add_to_tag(&self, tag: &str, artifact: &Manifest) -> Result<(), RegistryError> {
-        let turn = Arc::clone(lock(&self.registry().shared.lists).entry(format!("{self}:{tag}")).or_default());
-        let _turn = turn.lock().await;
+        let turns = Arc::clone(lock(&self.registry().shared.lists).entry(format!("{self}:{tag}")).or_default());
         for attempt in 1..=MOST_ATTEMPTS {
+            // Held while the list is changed. Who waits to see what became of it lets others change it.
+            let turn = turns.lock().await;
             let list = entries(self.tagged(tag).await?.as_ref());
             if list.iter().any(|entry| digest_of(entry) == Some(artifact.descriptor().digest)) {
                 return Ok(());
             }
             self.put_manifest(&with(list, artifact), tag).await?;
+            drop(turn);
             let settle = self.http().options().pause;
             tokio::time::sleep(settle + pause(attempt, settle)).await;
         }

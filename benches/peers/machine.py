@@ -109,11 +109,21 @@ class Group:
         return field(self.folders["memory"] / "memory.stat", "anon" if self.unified else "total_rss")
 
     def remove(self):
-        for folder in self.entered():
-            until(lambda: not (folder / "cgroup.procs").read_text(), 50)
-        for folder in set(self.folders.values()):
-            for group in [*sorted(folder.rglob("*/"), reverse=True), folder]:
-                group.rmdir()
+        """As soon as nothing is in it any more. runc makes one of this name under every controller."""
+        mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines() if " cgroup" in line]
+        folders = [pathlib.Path(mount, self.name) for mount in mounts if self]
+        groups = [group for folder in folders if folder.exists() for group in [*sorted(folder.rglob("*/"), reverse=True), folder]]
+        until(lambda: all(is_removed(group) for group in groups), 50)
+
+
+def is_removed(group):
+    try:
+        group.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
 
 
 def field(file, name):

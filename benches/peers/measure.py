@@ -240,7 +240,7 @@ def facts(options):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError:
             return None
-        return (done.stdout or done.stderr).strip().split("\n")[0]
+        return (done.stdout or done.stderr).strip(" *\n").split("\n")[0].rstrip(" *")
 
     commands = [
         [options.program, "--version"], [options.folder / "tools/bin/uv", "--version"], ["pigz", "--version"], ["igzip", "--version"],

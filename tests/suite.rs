@@ -4,6 +4,8 @@
 mod cli;
 mod debian;
 mod embedding;
+#[cfg(all(feature = "cli", feature = "serve"))]
+mod faults;
 mod layers;
 #[cfg(feature = "serve")]
 mod moving;

@@ -32,10 +32,10 @@ pub fn known_layer(store: &Store, diff_id: DiffId) -> Option<LayerEntries> {
     entries(store, &layer_key(diff_id))
 }
 
-/// Whether [`known_layer`] has something to look at, without looking.
+/// Whether [`known_layer`] has something to look at that is not torn, without looking closer.
 #[must_use]
 pub fn is_known_layer(store: &Store, diff_id: DiffId) -> bool {
-    store.has_note(Bucket::Bases, &layer_key(diff_id))
+    store.note(Bucket::Bases, &layer_key(diff_id)).is_some()
 }
 
 /// Keeps the entries of the layer with this diff id.

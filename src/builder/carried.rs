@@ -6,7 +6,6 @@ use std::{
     fs,
     io::{self, Read as _},
     os::unix::fs::PermissionsExt as _,
-    path::Path,
     sync::Arc,
 };
 
@@ -97,8 +96,8 @@ impl Own {
         let to = paths.canonical(script.to.get_ref());
         let path = project.folder.join(from);
         let mut sizes = BTreeMap::new();
-        let mut known = |name: &str, path: &Path| {
-            let (digest, metadata) = seen.digest(name, path)?;
+        let mut known = |name: &str, file: fs::File| {
+            let (digest, metadata) = seen.digest_of(name, file)?;
             sizes.insert(name.to_owned(), metadata.len());
             Ok((digest, metadata))
         };
@@ -145,9 +144,10 @@ pub(super) fn gather(
     (store, decisive): (&Store, Digest),
 ) -> Result<(Origin, BTreeMap<String, Content>), BuildError> {
     let written: Vec<(&str, &str)> = project.recipe.written().collect();
-    let files = own.of_platforms.iter().flat_map(|(_, files)| files).map(|file| file.from.as_str());
+    let own_files = own.of_platforms.iter().flat_map(|(_, files)| files);
+    let files = own_files.clone().map(|file| file.from.as_str());
     let others = own.others.keys().map(String::as_str);
-    let all: Vec<&str> = written.iter().map(|(path, _)| *path).chain(files.clone()).chain(others).collect();
+    let all: Vec<&str> = written.iter().map(|(path, _)| *path).chain(files).chain(others).collect();
     let depth = all.iter().map(|path| climbs(path)).max().unwrap_or_default();
     let place = |path: &str| placed(depth, path);
     let mut contents = BTreeMap::new();
@@ -165,9 +165,14 @@ pub(super) fn gather(
     let small = own.size() <= MOST_CARRIED && all.iter().all(|path| place(path).is_some());
     let whole = small && own.others.iter().all(has);
     if whole {
-        for path in files {
-            let (bytes, executable) = file(project, path)?;
-            contents.extend(place(path).map(|place| (place, Content::File { bytes, executable })));
+        for own in own_files {
+            let (bytes, executable) = file(project, &own.from)?;
+            // Whatever stands there now: nothing goes along but what is in the image.
+            if Digest::of(&bytes) != own.digest {
+                let source = io::Error::new(io::ErrorKind::InvalidData, "it was changed while the image was built");
+                return Err(BuildError::File { path: own.from.clone().into(), source });
+            }
+            contents.extend(place(&own.from).map(|place| (place, Content::File { bytes, executable })));
         }
         for (path, other) in &own.others {
             let content = match other {

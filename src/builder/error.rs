@@ -14,7 +14,7 @@ use crate::{
     layer::{LayerError, debian::UnpackError},
     layout::LayoutError,
     lock::LockError,
-    oci::{Platform, Reference},
+    oci::{Digest, Platform, Reference},
     plan::PlanError,
     pypi::IndexError,
     recipe::RecipeError,
@@ -370,6 +370,16 @@ pub enum BuildError {
         /// Why.
         source: CompilerError,
     },
+    /// A layer that was made here cannot be read back.
+    #[error("layer {digest} for {platform} is damaged in the store")]
+    Damaged {
+        /// The layer.
+        digest: Digest,
+        /// Of which platform's image.
+        platform: Platform,
+        /// Why it cannot be read.
+        source: BaseError,
+    },
     /// Threads cannot be had.
     #[error("cannot start worker threads")]
     Threads {
@@ -455,6 +465,7 @@ impl BuildError {
                 "name the recipe and the variant that the image was built from, or leave out `--of`"
             }
             Self::Inventory { .. } => "`wheelwright verify` tells what else is wrong with the image",
+            Self::Damaged { .. } => "run the same again: what was damaged is removed, and is made anew",
             Self::Worker => "build again with `--jobs 1`; if it happens then too, please report it",
             Self::Threads { .. } => "lower `--jobs`",
             Self::NoDebian => "remove `[debian]` and lock anew, or build with `--features debian`",

@@ -352,7 +352,7 @@ pub(super) fn look_at_scripts(
     (store, now): (&Store, Option<u64>),
 ) -> Result<FileDigests, LayerError> {
     let mut seen = Seen::at(store, folder, "scripts", now);
-    let mut known = |name: &str, path: &std::path::Path| seen.digest(name, path);
+    let mut known = |name: &str, file: std::fs::File| seen.digest_of(name, file);
     let (_, digests) = collect_scripts(wanted, folder, facts, &mut Reading::Digests(&mut known))?;
     seen.keep(store)?;
     Ok(digests)

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    base,
     image::{BlobSource, ByteStream, TransferError},
     layer::{Laid, Rope, VirtualLayer},
     oci::{Descriptor, DiffId, Digest},
@@ -32,13 +33,15 @@ struct Note {
     blobs: Vec<(Digest, u64)>,
 }
 
-/// The layer under `key`, if an earlier build made it and the store still has what it is made of. Reads one
-/// small note.
+/// The layer under `key`, if an earlier build made it and the store still has what it is made of, and what is
+/// known of its entries: else it would have to be read, and by making it anew damage is found and mended.
 pub(super) fn recall(store: &Store, key: &LayerKey) -> Option<MadeLayer> {
     let note: Note = serde_json::from_slice(&store.note(Bucket::Layers, &key.hex())?).ok()?;
     let descriptor = Descriptor::from_json(&note.descriptor)?;
     let is_here = |(digest, size): &(Digest, u64)| store.blob(digest).is_some_and(|blob| blob.size() == *size);
-    let whole = store.has_note(Bucket::Splices, &key.hex()) && note.blobs.iter().all(is_here);
+    let whole = store.has_note(Bucket::Splices, &key.hex())
+        && note.blobs.iter().all(is_here)
+        && base::is_known_layer(store, note.diff_id);
     let layer = KeptLayer { store: store.clone(), key: key.hex(), descriptor };
     whole.then(|| MadeLayer { layer: Arc::new(layer), diff_id: note.diff_id })
 }
@@ -77,7 +80,15 @@ impl BlobSource for KeptLayer {
         Box::pin(async move {
             let digest = self.descriptor.digest;
             let (store, key, descriptor) = (self.store.clone(), self.key.clone(), self.descriptor.clone());
-            let rope = tokio::task::spawn_blocking(move || Self::rope(&store, &key, &descriptor)).await;
+            let look = move || {
+                let rope = Self::rope(&store, &key, &descriptor);
+                if rope.is_none() {
+                    // Worth nothing: the next run makes it anew, whoever asked for it in this one.
+                    let _ = store.forget(Bucket::Layers, &key);
+                }
+                rope
+            };
+            let rope = tokio::task::spawn_blocking(look).await;
             let gone = || TransferError::Read { digest, source: std::io::ErrorKind::NotFound.into() };
             let rope = rope.ok().flatten().ok_or_else(gone)?;
             VirtualLayer::new(self.descriptor.clone(), rope).open(from).await
@@ -114,6 +125,8 @@ mod tests {
             let laid = lay(&[], format, Threads::One, &store, &|_| {}).unwrap();
             let (descriptor, diff_id) = (laid.descriptor.clone(), laid.diff_id);
             remember(&store, &key, laid).unwrap();
+            assert!(recall(&store, &key).is_none(), "what is in it is not known");
+            base::keep_layer(&store, diff_id, &base::LayerEntries::default()).unwrap();
             let recalled = recall(&store, &key).unwrap();
             assert_eq!((recalled.layer.descriptor(), recalled.diff_id), (&descriptor, diff_id));
             assert!(!recalled.layer.distrust(), "nothing is wrong with it");
@@ -127,10 +140,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let key = scripts_key(&[], None, &Facts::default(), Encoding { format: 1, compression: Compression::Gzip });
-        remember(&store, &key, lay(&[], Format::Gzip, Threads::One, &store, &|_| {}).unwrap()).unwrap();
+        let laid = lay(&[], Format::Gzip, Threads::One, &store, &|_| {}).unwrap();
+        base::keep_layer(&store, laid.diff_id, &base::LayerEntries::default()).unwrap();
+        remember(&store, &key, laid).unwrap();
         let recalled = recall(&store, &key).unwrap();
         crate::fs::write_atomic(&folder.path().join("v1/splices").join(key.hex()), b"torn").unwrap();
         assert!(matches!(recalled.layer.open(0).await, Err(TransferError::Read { .. })));
-        assert!(recalled.layer.distrust() && recall(&store, &key).is_none());
+        assert!(recall(&store, &key).is_none());
+        assert!(recalled.layer.distrust());
     }
 }

@@ -301,7 +301,9 @@ impl Builder {
             Registry::new(settings.http.clone(), Arc::clone(&settings.credentials), settings.registry.clone());
         let layers = Arc::new(settings.remote.index(&registry)?);
         let threads = rayon::ThreadPoolBuilder::new().num_threads(settings.jobs.get());
-        let pool = threads.thread_name(|number| format!("layer-{number}")).build();
+        // Whoever waits for work that panicked hears of it by its channel: nobody's process is aborted.
+        let threads = threads.panic_handler(|_| ()).thread_name(|number| format!("layer-{number}"));
+        let pool = threads.build();
         let pool = pool.map_err(|source| BuildError::Threads { source })?;
         let downloads = Arc::new(Semaphore::new(settings.http.options().downloads.max(1)));
         let indexes = Arc::new(Semaphore::new(1));

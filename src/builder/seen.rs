@@ -72,8 +72,18 @@ impl Seen {
     /// # Errors
     /// When it cannot be read.
     pub(super) fn digest(&mut self, name: &str, path: &Path) -> io::Result<(Digest, Metadata)> {
-        let mut file = File::open(path)?;
+        self.digest_of(name, File::open(path)?)
+    }
+
+    /// As [`Seen::digest`], of a file that is open.
+    ///
+    /// # Errors
+    /// When it cannot be read, and when it is none.
+    pub(super) fn digest_of(&mut self, name: &str, mut file: File) -> io::Result<(Digest, Metadata)> {
         let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+        }
         let stamp = Stamp::of(&metadata);
         if let Some(known) = self.known.get(name).filter(|known| known.stamp == stamp) {
             self.found.insert(name.to_owned(), *known);

@@ -312,6 +312,11 @@ impl Builder {
             match held {
                 Ok(Some(held)) => contents.push(held),
                 Ok(None) => gap = Some(NEVER_READ.to_owned()),
+                // What is wrong is the store, not the image.
+                Err(source) if distrusted(layer).await => {
+                    let (digest, platform) = (layer.blob.descriptor().digest, platform.clone());
+                    return Err(BuildError::Damaged { digest, platform, source });
+                }
                 Err(error) => {
                     findings.push(about_layer(platform, layer, error)?);
                     gap = Some("its layers cannot be read".to_owned());
@@ -373,6 +378,13 @@ impl Builder {
             Reading::Known => Ok(base::known_layer(store, layer.diff_id)),
         }
     }
+}
+
+/// Throws away what a layer that cannot be read is made of wrongly in the store; false where nothing of it is
+/// there, or nothing is wrong with that.
+async fn distrusted(layer: &Layer) -> bool {
+    let blob = Arc::clone(&layer.blob);
+    tokio::task::spawn_blocking(move || blob.distrust()).await.unwrap_or(false)
 }
 
 /// Where it is noted what was found in the image with this manifest: by all that decides about that.

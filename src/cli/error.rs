@@ -133,6 +133,9 @@ pub(super) enum CliError {
     Runtime { source: io::Error },
     #[error("interrupted")]
     Interrupted,
+    /// What it was is told already.
+    #[error("the program panicked")]
+    Panicked,
     #[error(transparent)]
     Recipe(#[from] RecipeError),
     #[error(transparent)]

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt::Write as _, process::ExitCode};
 
-use super::{error::CliError, report::unfold};
+use super::{error::CliError, report::unfold, starved};
 use crate::{
     apt::AptError,
     base,
@@ -70,9 +70,14 @@ pub(super) fn table() -> impl Iterator<Item = (u8, &'static str)> {
     TABLE.iter().map(|(code, meaning)| (*code as u8, *meaning))
 }
 
-/// The code for `error`: that of its innermost cause that has one.
+/// The code for `error`: that of its innermost cause that has one; what the system refuses says nothing of
+/// recipes or servers.
 pub(super) fn code(error: &CliError) -> Code {
-    unfold(error).into_iter().rev().find_map(class).unwrap_or(Code::Failure)
+    let chain = unfold(error);
+    if chain.iter().any(|error| starved::is_refusal(*error)) {
+        return Code::Failure;
+    }
+    chain.into_iter().rev().find_map(class).unwrap_or(Code::Failure)
 }
 
 impl From<Code> for ExitCode {
@@ -110,6 +115,7 @@ fn build(error: &BuildError) -> Option<Code> {
         | BuildError::Overlaid { .. } => Some(Code::Unresolved),
         BuildError::FalseRecord { .. }
         | BuildError::Signature(_)
+        | BuildError::Damaged { .. }
         | BuildError::Proof(
             ProofError::Swapped { .. }
             | ProofError::Forged { .. }

@@ -14,6 +14,7 @@ mod error;
 mod report;
 mod reporting;
 mod sbom;
+mod starved;
 mod prove;
 mod progress;
 mod table;
@@ -113,7 +114,9 @@ pub fn run() -> ExitCode {
     let (reporter, screen) = progress::reporter(arguments.global.progress, color);
     listen(&arguments, &environment, &screen);
     let session = Session::new(arguments.global, environment, Arc::clone(&reporter));
-    let outcome = execute(&session, &arguments.command).and_then(|outcome| print(&outcome.text).map(|()| outcome));
+    starved::tell_panics();
+    let outcome = starved::caught(|| execute(&session, &arguments.command));
+    let outcome = outcome.and_then(|outcome| print(&outcome.text).map(|()| outcome));
     reporter.finish();
     match outcome {
         Ok(outcome) => {
@@ -122,6 +125,8 @@ pub fn run() -> ExitCode {
             }
             outcome.code.into()
         }
+        // It was told when it happened.
+        Err(CliError::Panicked) => Code::Failure.into(),
         Err(error) => {
             screen.text(&report::render(&error, color));
             exit::code(&error).into()
@@ -136,14 +141,16 @@ fn execute(session: &Session, command: &Command) -> Result<Outcome, CliError> {
         .enable_all()
         .build()
         .map_err(|source| CliError::Runtime { source })?;
-    let outcome = runtime.block_on(async {
+    let whole = async {
         // Before anything is done that a signal could interrupt.
         let interrupted = interruption();
+        starved::survive_large_files();
         tokio::select! {
             outcome = perform(session, command) => outcome,
             () = interrupted, if !command.ends_with_a_signal() => Err(CliError::Interrupted),
         }
-    });
+    };
+    let outcome = starved::caught(|| runtime.block_on(whole));
     session.finish();
     // What was begun in registries and not ended; a registry that does not answer is left alone.
     let _ = runtime.block_on(async { tokio::time::timeout(GRACE, session.tidy()).await });

@@ -1,12 +1,14 @@
-//! The file system, touched in three ways only: files appear whole, folders are read sorted,
-//! locks are the kernel's.
+//! The file system, touched in four ways only: files appear whole, folders are read sorted, what is read
+//! below a folder lies below it, locks are the kernel's.
 
 mod atomic;
+mod beneath;
 mod listing;
 mod lock;
 mod temporary;
 
 pub use atomic::{AtomicFile, SealedFile, write_atomic};
+pub use beneath::{Folder, Kind};
 pub use listing::sorted_entries;
 pub use lock::{FileLock, sweep_locks};
 pub use temporary::{is_temporary, sweep, temporary_file};

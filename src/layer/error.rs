@@ -95,6 +95,12 @@ pub enum LayerError {
     /// Nothing can be compiled.
     #[error(transparent)]
     Compiler(#[from] CompilerError),
+    /// The system has no thread for this layer.
+    #[error("cannot start another thread")]
+    NoThread {
+        /// Why.
+        source: io::Error,
+    },
     /// A thread of this layer died.
     #[error("a worker thread was lost")]
     Thread,
@@ -122,6 +128,7 @@ impl Advise for LayerError {
                 Some(Hint::new("give the file another place or name, or leave its package out with `wheels.exclude`"))
             }
             Self::Encode { .. } => Some(Hint::new("name a folder you may write with `--store DIR`")),
+            Self::NoThread { .. } => Some(Hint::new("allow more, `ulimit -u`, `ulimit -v`, or build with `--jobs 1`")),
             Self::Thread => Some(Hint::new("build again with `--jobs 1`; if it happens then too, please report it")),
             Self::NoZstd => Some(Hint::new("set `layers.compression = \"gzip\"`, or build with the feature `zstd`")),
             Self::Metadata { .. } => Some(Hint::new("take another version of this wheel, or build it anew")),

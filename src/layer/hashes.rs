@@ -3,7 +3,7 @@
 
 use std::{
     sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
-    thread::{Scope, ScopedJoinHandle},
+    thread::{self, Scope, ScopedJoinHandle},
 };
 
 use super::{LayerError, lay::encoder::Encoder, rope::OpenBlob};
@@ -74,14 +74,19 @@ pub(super) struct Digests {
 }
 
 impl<'scope> Hashes<'scope> {
-    pub(super) fn new(threads: Threads, encoder: Option<Encoder>, scope: &'scope Scope<'scope, '_>) -> Self {
+    pub(super) fn new(
+        threads: Threads,
+        encoder: Option<Encoder>,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Result<Self, LayerError> {
         let digests = Digests { encoder, ..Digests::default() };
         match threads {
-            Threads::One => Self::Here(Box::new(digests)),
+            Threads::One => Ok(Self::Here(Box::new(digests))),
             Threads::Two => {
                 let (work, queue) = sync_channel(QUEUE);
                 let (back, spare) = channel();
-                Self::Beside { work, spare, thread: scope.spawn(move || digests.follow(&queue, &back)) }
+                let thread = thread::Builder::new().spawn_scoped(scope, move || digests.follow(&queue, &back));
+                Ok(Self::Beside { work, spare, thread: thread.map_err(|source| LayerError::NoThread { source })? })
             }
         }
     }

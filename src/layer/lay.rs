@@ -140,7 +140,7 @@ fn lay_for(
         }
     };
     thread::scope(|scope| {
-        let hashes = Hashes::new(threads, encoder, scope);
+        let hashes = Hashes::new(threads, encoder, scope)?;
         match format {
             Format::Gzip => pass::run(items, splice::Splice::new(hashes), audience),
             Format::Zstd | Format::Plain => pass::run(items, whole::Whole::new(hashes, format), audience),

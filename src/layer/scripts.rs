@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Read as _, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use flate2::{Compression, write::DeflateEncoder};
 
 use super::{Body, Item, LayerError, Method, Node, Span, fingerprint};
 use crate::{
-    fs::sorted_entries,
+    fs::{Folder, Kind},
     oci::{Digest, Hasher},
     store::{Store, StoreError},
 };
@@ -45,15 +45,16 @@ pub enum Reading<'a> {
     /// They are read: small ones into memory, large ones deflated into the store.
     Whole(&'a Store),
     /// Only their digests are wanted, from somebody who may know them without reading: of the file that the
-    /// recipe names so, at this path. The items have no contents.
+    /// recipe names so. The items have no contents.
     Digests(&'a mut Known<'a>),
 }
 
 /// Knows the digest of a file, and what the file system says of it.
-pub type Known<'a> = dyn FnMut(&str, &Path) -> io::Result<(Digest, fs::Metadata)> + 'a;
+pub type Known<'a> = dyn FnMut(&str, fs::File) -> io::Result<(Digest, fs::Metadata)> + 'a;
 
 /// The items that `files` become, with the digest of each one's contents. Symbolic links are kept as
-/// links, and must not lead out of the folder.
+/// links, and must not lead out of the folder; none is followed, not even one that takes the place of a file
+/// or folder meanwhile.
 ///
 /// # Errors
 /// When something cannot be read, is neither file, folder nor link, or is a link that leads out.
@@ -61,9 +62,13 @@ pub fn collect(files: Files<'_>, reading: &mut Reading<'_>) -> Result<Vec<(Item,
     let mut found = Vec::new();
     let metadata = fs::metadata(files.from).map_err(|source| local(files.shown, source))?;
     if metadata.is_dir() {
-        walk(files, files.from, files.to, &mut Walk { reading, depth: 0, found: &mut found })?;
+        let folder = Folder::hold(files.from).map_err(|source| local(files.shown, source))?;
+        walk(files, (&folder, files.from), files.to, &mut Walk { reading, depth: 0, found: &mut found })?;
+    } else if metadata.is_file() {
+        let open = fs::File::open(files.from);
+        found.push(file(files, (files.from, open), files.to, reading)?);
     } else {
-        found.push(file(files, files.from, files.to, reading)?);
+        return Err(LayerError::Path { path: files.shown.to_owned(), reason: "it is neither file nor folder" });
     }
     Ok(found)
 }
@@ -74,37 +79,48 @@ struct Walk<'a, 'r> {
     found: &'a mut Vec<(Item, Digest)>,
 }
 
-fn walk(files: Files<'_>, folder: &Path, to: &str, walk_state: &mut Walk<'_, '_>) -> Result<(), LayerError> {
+fn walk(
+    files: Files<'_>,
+    (held, folder): (&Folder, &Path),
+    to: &str,
+    walk_state: &mut Walk<'_, '_>,
+) -> Result<(), LayerError> {
     let shown = |path: &Path| shown(files, path);
     if walk_state.depth > DEEPEST {
         return Err(LayerError::Path { path: shown(folder), reason: "its folders are nested too deeply" });
     }
     walk_state.found.push((item(files, to, Node::Directory, 0o755), Digest::of(b"directory")));
-    for entry in sorted_entries(folder).map_err(|source| local(&shown(folder), source))? {
-        let path = entry.path();
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else {
+    for (name, kind) in held.entries().map_err(|source| local(&shown(folder), source))? {
+        let path = folder.join(&name);
+        let Some(text) = name.to_str() else {
             return Err(LayerError::Path { path: shown(&path), reason: "its name is not UTF-8" });
         };
-        let to = format!("{to}/{name}");
-        let kind = entry.file_type().map_err(|source| local(&shown(&path), source))?;
-        if kind.is_dir() {
-            walk_state.depth += 1;
-            walk(files, &path, &to, walk_state)?;
-            walk_state.depth -= 1;
-        } else if kind.is_symlink() {
-            walk_state.found.push(link(files, &path, &to)?);
-        } else if kind.is_file() {
-            walk_state.found.push(file(files, &path, &to, walk_state.reading)?);
-        } else {
-            return Err(LayerError::Path { path: shown(&path), reason: "it is neither file, folder nor link" });
+        let to = format!("{to}/{text}");
+        match kind {
+            Kind::Folder => {
+                let inner = held.folder(&name).map_err(|source| local(&shown(&path), source))?;
+                walk_state.depth += 1;
+                walk(files, (&inner, &path), &to, walk_state)?;
+                walk_state.depth -= 1;
+            }
+            Kind::Link => walk_state.found.push(link(files, (&path, held.link(&name)), &to)?),
+            Kind::File => {
+                walk_state.found.push(file(files, (&path, held.file(&name)), &to, walk_state.reading)?);
+            }
+            Kind::Other => {
+                return Err(LayerError::Path { path: shown(&path), reason: "it is neither file, folder nor link" });
+            }
         }
     }
     Ok(())
 }
 
-fn link(files: Files<'_>, path: &Path, to: &str) -> Result<(Item, Digest), LayerError> {
-    let target = fs::read_link(path).map_err(|source| local(&shown(files, path), source))?;
+fn link(
+    files: Files<'_>,
+    (path, target): (&Path, io::Result<PathBuf>),
+    to: &str,
+) -> Result<(Item, Digest), LayerError> {
+    let target = target.map_err(|source| local(&shown(files, path), source))?;
     let target = target.to_string_lossy().into_owned();
     if leads_out(&target, &to[files.to.len()..]) {
         return Err(LayerError::Path { path: shown(files, path), reason: "it is a link that leads out of its folder" });
@@ -127,13 +143,19 @@ fn leads_out(target: &str, place: &str) -> bool {
     target.starts_with('/')
 }
 
-fn file(files: Files<'_>, path: &Path, to: &str, reading: &mut Reading<'_>) -> Result<(Item, Digest), LayerError> {
+fn file(
+    files: Files<'_>,
+    (path, open): (&Path, io::Result<fs::File>),
+    to: &str,
+    reading: &mut Reading<'_>,
+) -> Result<(Item, Digest), LayerError> {
     use std::os::unix::fs::PermissionsExt as _;
+    let shown = shown(files, path);
+    let open = open.map_err(|source| local(&shown, source))?;
     let (body, digest, metadata) = match reading {
-        Reading::Whole(store) => contents(files, path, store)?,
+        Reading::Whole(store) => contents(&shown, open, store)?,
         Reading::Digests(known) => {
-            let shown = shown(files, path);
-            let (digest, metadata) = known(&shown, path).map_err(|source| local(&shown, source))?;
+            let (digest, metadata) = known(&shown, open).map_err(|source| local(&shown, source))?;
             (Body::Literal(Bytes::new()), digest, metadata)
         }
     };
@@ -142,12 +164,11 @@ fn file(files: Files<'_>, path: &Path, to: &str, reading: &mut Reading<'_>) -> R
     Ok((item(files, to, Node::File(body), mode), digest))
 }
 
-fn contents(files: Files<'_>, path: &Path, store: &Store) -> Result<(Body, Digest, fs::Metadata), LayerError> {
-    let fail = |source| local(&shown(files, path), source);
-    let mut source = fs::File::open(path).map_err(fail)?;
+fn contents(shown: &str, mut source: fs::File, store: &Store) -> Result<(Body, Digest, fs::Metadata), LayerError> {
+    let fail = |source| local(shown, source);
     let metadata = source.metadata().map_err(fail)?;
     if !metadata.is_file() {
-        return Err(LayerError::Path { path: shown(files, path), reason: "it is neither file nor folder" });
+        return Err(LayerError::Path { path: shown.to_owned(), reason: "it is neither file nor folder" });
     }
     let (body, digest) = if metadata.len() <= LARGEST_LITERAL {
         let mut bytes = Vec::new();
@@ -255,6 +276,43 @@ mod tests {
                 "`app/link` cannot stand in a layer: it is a link that leads out of its folder"
             );
         }
+    }
+
+    #[test]
+    fn a_link_that_takes_a_place_meanwhile_is_not_followed() {
+        for place in ["app/b", "app/c"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = |name: &str| folder.path().join(name);
+            for name in ["secret/in", "app/a", "app/b", "app/c/in"] {
+                write_atomic(&path(name), name.as_bytes()).unwrap();
+            }
+            let mut read = Vec::new();
+            let mut known = |name: &str, file: fs::File| {
+                if name == "app/a" {
+                    // All names were listed by now.
+                    fs::rename(path(place), path("away")).unwrap();
+                    let target = if place == "app/b" { "../secret/in" } else { "../secret" };
+                    std::os::unix::fs::symlink(target, path(place)).unwrap();
+                }
+                let metadata = file.metadata()?;
+                read.push(io::read_to_string(file)?);
+                Ok((Digest::of(b""), metadata))
+            };
+            let from = path("app");
+            let files = Files { from: &from, shown: "app", to: "srv", mode: None, owner: (0, 0) };
+            let error = collect(files, &mut Reading::Digests(&mut known)).unwrap_err();
+            assert_eq!(error.to_string(), format!("cannot read `{place}`"));
+            assert!(!read.iter().any(|text| text.contains("secret")), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn pipes_and_devices_are_refused_without_waiting_for_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let files = Files { from: Path::new("/dev/null"), shown: "null", to: "srv", mode: None, owner: (0, 0) };
+        let error = collect(files, &mut Reading::Whole(&store)).unwrap_err();
+        assert_eq!(error.to_string(), "`null` cannot stand in a layer: it is neither file nor folder");
     }
 
     #[test]

@@ -39,8 +39,9 @@ mod remote;
 mod sharing;
 #[cfg(feature = "serve")]
 mod signing;
+mod starving;
 mod swapping;
 mod verifying;
 mod wheels;
 #[cfg(feature = "serve")]
-mod workshop;
+pub(crate) mod workshop;

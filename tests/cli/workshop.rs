@@ -31,7 +31,7 @@ pub(super) async fn put_base(world: &World, size: usize) -> Descriptor {
 }
 
 /// Puts `base` into a registry under this name. Its one layer.
-pub(super) async fn put(world: &World, name: &str, base: &Base) -> Descriptor {
+pub(crate) async fn put(world: &World, name: &str, base: &Base) -> Descriptor {
     let folder = tempfile::tempdir().unwrap();
     for (path, bytes) in base.layout() {
         write_atomic(&folder.path().join(path), &bytes).unwrap();
@@ -86,7 +86,7 @@ pub(super) async fn complete(world: &World, reference: &str) -> Digest {
 }
 
 /// Every file below `folder`.
-pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in sorted_entries(folder).unwrap_or_default() {
         let path = entry.path();

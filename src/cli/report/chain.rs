@@ -7,7 +7,7 @@ use crate::{
     archive::ArchiveError,
     base,
     builder::BuildError,
-    cli::error::CliError,
+    cli::{error::CliError, starved},
     debian::{DebianError, openpgp::OpenPgpError},
     engine::EngineError,
     hint::{Advise, Hint},
@@ -79,9 +79,9 @@ pub(crate) fn unfold(error: &Cause) -> Vec<&Cause> {
     std::iter::successors(Some(error), |error| cause(*error)).take(LONGEST).collect()
 }
 
-/// The advice of the innermost error that has some.
+/// The advice of the innermost error that has some; what the system refuses comes first.
 pub(super) fn hint(chain: &[&Cause]) -> Option<Hint> {
-    chain.iter().rev().copied().find_map(advice)
+    chain.iter().copied().find_map(starved::way_out).or_else(|| chain.iter().rev().copied().find_map(advice))
 }
 
 fn advice(error: &Cause) -> Option<Hint> {

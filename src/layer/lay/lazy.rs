@@ -320,7 +320,11 @@ fn deflate_all(pieces: &[Vec<u8>]) -> Result<Vec<Member>, LayerError> {
         return Ok(vec![deflate(piece)?]);
     }
     thread::scope(|scope| {
-        let threads: Vec<_> = pieces.iter().map(|piece| scope.spawn(|| deflate(piece))).collect();
+        let mut threads = Vec::new();
+        for piece in pieces {
+            let thread = thread::Builder::new().spawn_scoped(scope, move || deflate(piece));
+            threads.push(thread.map_err(|source| LayerError::NoThread { source })?);
+        }
         threads.into_iter().map(|thread| thread.join().unwrap_or(Err(LayerError::Thread))).collect()
     })
 }

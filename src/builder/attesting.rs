@@ -222,24 +222,6 @@ impl Builder {
         Ok(graph.attaching(artifacts))
     }
 
-    /// What is attached to the manifests with these digests, in the repository of `reference`.
-    ///
-    /// # Errors
-    /// When the registry cannot be reached.
-    pub async fn attached_to(
-        &self,
-        reference: &Reference,
-        subjects: &[Digest],
-    ) -> Result<Vec<(Digest, Attachment)>, BuildError> {
-        let repository = self.registry.to_read(reference)?;
-        let mut found = Vec::new();
-        for subject in subjects {
-            let attached = repository.attachments(subject, None).await?;
-            found.extend(attached.into_iter().map(|attached| (*subject, attached)));
-        }
-        Ok(found)
-    }
-
     /// What is to be attached to `images` and to the index `root` at `to`, as far as it is not there.
     pub(super) async fn attachments(
         &self,

@@ -4,7 +4,7 @@
 use futures_util::future::BoxFuture;
 
 use crate::{
-    image::{BlobSource, ByteStream, Bytes, Manifest, Memory, Origin, Source, TransferError, read_whole},
+    image::{Attachment, BlobSource, ByteStream, Bytes, Manifest, Memory, Origin, Source, TransferError, read_whole},
     layout::DOCUMENT_LIMIT,
     oci::{Descriptor, Digest, MediaType},
     store::Store,
@@ -64,6 +64,10 @@ impl Source for KeptDocuments {
             self.keep(&manifest);
             Ok(manifest)
         })
+    }
+
+    fn attached<'a>(&'a self, subject: &'a Digest) -> BoxFuture<'a, Result<Vec<Attachment>, TransferError>> {
+        self.inner.attached(subject)
     }
 
     fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource> {

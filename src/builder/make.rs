@@ -310,7 +310,7 @@ fn install_with_parents(
 pub(super) type FileDigests = Vec<(String, u32, Digest)>;
 
 /// Who compiles files of the user's; nobody where none of them is a source.
-fn compiler_of<'b>(below: &'b LockedPlatform, files: &FileDigests) -> Option<&'b Compiler> {
+pub(super) fn compiler_of<'b>(below: &'b LockedPlatform, files: &FileDigests) -> Option<&'b Compiler> {
     let is_source = |(place, ..): &(String, u32, Digest)| {
         place.rsplit_once(' ').is_some_and(|(path, _)| bytecode::pyc_path(path, "").is_some())
     };

@@ -9,7 +9,7 @@ use crate::{
     cosign::{Payload, PayloadError, PublicKey, Signature, Signatures, SignaturesError, SigningKey, tag},
     hint::{Advise, Hint},
     http::pause,
-    image::{Bytes, Graph, ManifestError, Source as _, TransferError, read_whole},
+    image::{BlobSource, Bytes, Graph, ManifestError, Source as _, TransferError, read_whole},
     oci::{Digest, Reference},
     registry::{RegistryError, Repository},
 };
@@ -189,6 +189,36 @@ impl Builder {
     }
 }
 
+impl Builder {
+    /// Brings the signatures of what `signable` names, whoever's they are, from the repository of `from` to that of
+    /// `to`, beside those that are there.
+    ///
+    /// # Errors
+    /// When a registry cannot be reached or refuses it, or what lies where signatures belong is something else.
+    pub async fn carry_signatures(
+        &self,
+        from: &Reference,
+        to: &Reference,
+        signable: &Signable,
+    ) -> Result<(), BuildError> {
+        let (source, place) = (self.registry.to_read(from)?, self.registry.to_write(to)?);
+        let settle = self.settings.http.options().pause;
+        let same = |one: &Signature, other: &Signature| {
+            one.payload.digest == other.payload.digest && one.signature == other.signature
+        };
+        let carried = std::iter::once(&signable.root).chain(&signable.images).map(async |digest| {
+            let tag = tag(digest);
+            let signatures = there(&source, &tag).await?;
+            let new: Vec<(Signature, Box<dyn BlobSource>)> = signatures
+                .iter()
+                .map(|one| (one.clone(), Box::new(source.blob(&one.payload)) as Box<dyn BlobSource>))
+                .collect();
+            merge(&place, &tag, &new, (same, settle)).await
+        });
+        try_join_all(carried).await.map(drop)
+    }
+}
+
 /// What a signature is worth: the payload, or why not; nothing more where it is just somebody else's.
 type Judgement = Result<Payload, Option<SignatureError>>;
 
@@ -213,31 +243,54 @@ fn judge(
     })
 }
 
-/// Adds the signature of `payload` to those that are there. The protocol knows no change that depends on what was
-/// there, so it is read again whether somebody else overwrote it.
+/// Adds the signature of `payload` to those that are there.
 async fn add(place: &Repository, payload: &Payload, (key, settle): (&SigningKey, Duration)) -> Result<(), BuildError> {
     let (tag, public) = (tag(&payload.digest), key.public());
     let bytes = payload.to_bytes();
     let (signature, blob) = Signature::new(&bytes, key.sign(&bytes));
+    // Other tools draw the nonce at random, and the signature is as good.
+    let same = |one: &Signature, new: &Signature| {
+        one.payload.digest == new.payload.digest && public.has_signed(&bytes, &one.signature)
+    };
+    merge(place, &tag, &[(signature, Box::new(blob))], (same, settle)).await
+}
+
+/// The signatures under `tag`.
+async fn there(place: &Repository, tag: &str) -> Result<Signatures, BuildError> {
+    Ok(match place.tagged(tag).await? {
+        None => Signatures::default(),
+        Some(manifest) => Signatures::parse(&manifest)
+            .map_err(|source| SignatureError::Unreadable { place: format!("{place}:{tag}"), source })?,
+    })
+}
+
+/// Adds what is new to the signatures under `tag`. The protocol knows no change that depends on what was there, so it
+/// is read again whether somebody else overwrote it.
+async fn merge(
+    place: &Repository,
+    tag: &str,
+    signatures: &[(Signature, Box<dyn BlobSource>)],
+    (same, settle): (impl Fn(&Signature, &Signature) -> bool, Duration),
+) -> Result<(), BuildError> {
+    if signatures.is_empty() {
+        return Ok(());
+    }
     for attempt in 1..=MOST_ATTEMPTS {
-        let there = match place.tagged(&tag).await? {
-            None => Signatures::default(),
-            Some(manifest) => Signatures::parse(&manifest)
-                .map_err(|source| SignatureError::Unreadable { place: format!("{place}:{tag}"), source })?,
-        };
-        let is_ours = |one: &Signature| {
-            one.payload.digest == signature.payload.digest && public.has_signed(&bytes, &one.signature)
-        };
-        if there.iter().any(is_ours) {
+        let mut all = there(place, tag).await?;
+        let new = signatures.iter().filter(|(new, _)| !all.iter().any(|one| same(one, new)));
+        let new: Vec<_> = new.collect();
+        if new.is_empty() {
             return Ok(());
         }
-        let more = there.with(signature.clone());
-        place.put_blob(&blob).await?;
-        place.put_blob(&more.config()).await?;
-        place.put_manifest(&more.to_manifest(), &tag).await?;
+        for (signature, blob) in new {
+            place.put_blob(&**blob).await?;
+            all = all.with(signature.clone());
+        }
+        place.put_blob(&all.config()).await?;
+        place.put_manifest(&all.to_manifest(), tag).await?;
         tokio::time::sleep(settle + pause(attempt, settle)).await;
     }
-    Err(RegistryError::Contended { repository: place.to_string(), tag }.into())
+    Err(RegistryError::Contended { repository: place.to_string(), tag: tag.to_owned() }.into())
 }
 
 impl Advise for SignatureError {

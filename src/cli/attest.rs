@@ -16,6 +16,16 @@ pub(super) enum Attest {
     None,
 }
 
+/// What becomes of what is attached to an image that is copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Attached {
+    /// It goes along, with cosign's signatures from registry to registry. Archives and engines have no place for it
+    #[default]
+    Referrers,
+    /// It stays behind
+    None,
+}
+
 /// What a flag that may not be given means.
 pub(super) fn meant(flag: Option<Attest>) -> (builder::Attest, Effort) {
     match flag {

@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::{
+    attest::Attached,
     deliveries, destination,
     error::CliError,
     loading::Loading,
@@ -32,6 +33,9 @@ Manifests and layers stay as they are, byte for byte, and so do their digests. A
 all that it lists, unless --platform picks from it: one platform gives that image itself, several give
 a new index.
 
+What is attached to it goes along: statements, SBOMs, recipe and lock, what other tools have attached; and from
+registry to registry cosign's signatures, which stay valid.
+
 Of a docker-archive, `docker load` takes one image: this machine's if it is there, else the first. All
 of them are in it for Podman, containerd and every reader of OCI layouts.";
 
@@ -56,6 +60,9 @@ pub(super) struct Copy {
     /// Copy the image for this platform only; may be given several times
     #[arg(long, value_name = "P", value_parser = platform::parse)]
     platform: Vec<Platform>,
+    /// What becomes of what is attached to the image
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    attest: Attached,
     /// Only tell what would be sent, mounted or found there
     #[arg(long, conflicts_with = "load")]
     dry_run: bool,
@@ -75,12 +82,22 @@ pub(super) async fn run(session: &Session, arguments: &Copy) -> Result<String, C
     let key = arguments.signing.key(session, destinations.iter())?;
     let builder = session.builder()?;
     let source = builder.source(&arguments.source, Path::new(""))?;
-    let graph = builder.gather(&*source, &arguments.platform).await?;
-    if arguments.intent() == Intent::Move && key.is_some() {
+    let mut graph = builder.gather(&*source, &arguments.platform).await?;
+    if arguments.attest == Attached::Referrers {
+        let image = || arguments.source.to_string();
+        let attached = graph.with_attached(&*source).await;
+        graph = attached.map_err(|source| CliError::Image { image: image(), source })?;
+    }
+    if arguments.intent() == Intent::Move {
         let signable = Signable::of_graph(&graph);
         let image = || arguments.source.to_string();
         let signable = signable.map_err(|source| CliError::Manifest { image: image(), source })?;
         for destination in &destinations {
+            if let (Attached::Referrers, Base::Registry(from), Destination::Registry(to)) =
+                (arguments.attest, &arguments.source, destination)
+            {
+                builder.carry_signatures(from, to, &signable).await?;
+            }
             sign((session, &builder), destination, &signable, key.as_ref()).await?;
         }
     }
@@ -108,7 +125,10 @@ pub(super) async fn deliver(
 ) -> Result<String, CliError> {
     let root = graph.root().descriptor().digest;
     let mut text = String::new();
+    let alone = graph.clone().without_attached();
     for destination in destinations {
+        let has_place = matches!(destination, Destination::Registry(_) | Destination::Layout { .. });
+        let graph = if has_place { graph } else { &alone };
         if intent == Intent::Tell {
             let delivery = builder.foresee(graph, destination).await?;
             text.extend([deliveries::plan(graph, &delivery), "\nwould be: ".to_owned()]);

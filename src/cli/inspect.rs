@@ -1,6 +1,6 @@
 //! `wheelwright inspect`: what is in an image, from its manifests and configs alone.
 
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,6 @@ use crate::{
     builder::{PackageKind, Portrait},
     image::{Attachment, Manifest, Source, read_whole},
     oci::{Descriptor, Digest, canonical_json},
-    recipe::Base,
 };
 
 /// Most bytes of a config.
@@ -47,15 +46,15 @@ struct Attached {
 }
 
 impl Attached {
-    fn of((subject, attachment): &(Digest, Attachment)) -> Self {
+    fn of(subject: Digest, attachment: &Attachment) -> Self {
         let predicate = attachment.predicate().map(str::to_owned);
         let Descriptor { digest, size, .. } = attachment.manifest;
-        Self { subject: *subject, kind: attachment.kind.clone(), predicate, digest, size }
+        Self { subject, kind: attachment.kind.clone(), predicate, digest, size }
     }
 
     fn of_layer(subject: Digest, layer: &Descriptor) -> Self {
         let attachment = Attachment { manifest: layer.clone(), kind: Some(layer.media_type.to_string()) };
-        Self::of(&(subject, attachment))
+        Self::of(subject, &attachment)
     }
 }
 
@@ -82,13 +81,12 @@ pub(super) async fn run(session: &Session, arguments: &args::Inspect) -> Result<
     let source = session.builder()?.source(&arguments.image, Path::new(""))?;
     let image = arguments.image.to_string();
     let mut inspected = inspect(&*source, &image).await?;
-    if let Base::Registry(reference) = &arguments.image {
-        let images = inspected.images.iter().map(|inside| inside.manifest.digest);
-        let mut subjects: Vec<Digest> = images.chain([inspected.root.digest]).collect();
-        subjects.sort();
-        subjects.dedup();
-        let attached = session.builder()?.attached_to(reference, &subjects).await?;
-        inspected.attached.extend(attached.iter().map(Attached::of));
+    let images = inspected.images.iter().map(|inside| inside.manifest.digest);
+    let subjects: BTreeSet<Digest> = images.chain([inspected.root.digest]).collect();
+    for subject in subjects {
+        let attached = source.attached(&subject).await;
+        let attached = attached.map_err(|source| CliError::Image { image: image.clone(), source })?;
+        inspected.attached.extend(attached.iter().map(|attached| Attached::of(subject, attached)));
     }
     if arguments.packages {
         inspected.portraits = session.builder()?.portray(&arguments.image, Path::new("")).await?;

@@ -2,35 +2,42 @@
 
 use std::ops::Range;
 
-/// `text` with stars in place of what stands before the `@` of a URL's host. Columns stay where they are.
+/// `text` with stars in place of what stands before the `@` of a host. Columns stay where they are.
 #[cfg(any(test, feature = "cli"))]
 pub(crate) fn masked(text: &str) -> String {
-    replaced(text, |secret| "*".repeat(secret.chars().count()))
+    replaced(text, |secret| "*".repeat(secret.chars().count()) + "@")
 }
 
-/// `text` with URLs that name nobody.
+/// `text` with hosts that name nobody.
 pub(crate) fn stripped(text: &str) -> String {
-    replaced(text, |_| String::new()).replace("://@", "://")
+    replaced(text, |_| String::new())
 }
 
+/// Puts what `with` makes of who is named in place of that and the `@`.
 fn replaced(text: &str, with: impl Fn(&str) -> String) -> String {
     let (mut shown, mut done) = (String::with_capacity(text.len()), 0);
     for place in places(text) {
         shown.push_str(&text[done..place.start]);
         shown.push_str(&with(&text[place.clone()]));
-        done = place.end;
+        done = place.end + 1;
     }
     shown + &text[done..]
 }
 
-/// Between `://` and the last `@` before the path.
+/// What stands before the last `@` of a host: behind `://`, or in a word like `USER:PASSWORD@HOST`, which no digest
+/// follows as it does in `NAME:TAG@sha256:…`.
 fn places(text: &str) -> impl Iterator<Item = Range<usize>> {
     let ends = |letter: char| matches!(letter, '/' | '?' | '#' | '\\' | '"' | '\'' | '`' | '<' | '>') || letter <= ' ';
-    text.match_indices("://").filter_map(move |(position, mark)| {
-        let start = position + mark.len();
-        let rest = &text[start..];
-        let authority = &rest[..rest.find(ends).unwrap_or(rest.len())];
-        authority.rfind('@').filter(|at| *at > 0).map(|at| start..start + at)
+    let mut next = 0;
+    text.split(ends).filter_map(move |word| {
+        let start = next;
+        // Whatever ends a word is one byte long.
+        next += word.len() + 1;
+        let at = word.rfind('@').filter(|at| *at > 0)?;
+        let (before, behind) = (&word[..at], &word[at + 1..]);
+        let is_pinned = ["sha256:", "sha512:"].iter().any(|kind| behind.starts_with(kind));
+        let names_somebody = text[..start].ends_with("://") || (before.contains(':') && !is_pinned);
+        names_somebody.then_some(start..start + at)
     })
 }
 
@@ -49,9 +56,19 @@ mod tests {
             "`git+ssh://***@h/x` and http://***@h",
             "`git+ssh://h/x` and http://h",
         );
-        for text in
-            ["", "://", "https://", "http://@h", "https://h/a@b", "https://h?a@b", "python:3.11@sha256:00", "a://b c@d"]
-        {
+        check("`me:a@b@h:5000/x`", "`******@h:5000/x`", "`h:5000/x`");
+        for text in [
+            "",
+            "me@h",
+            "git@h:x",
+            "://",
+            "https://",
+            "http://@h",
+            "https://h/a@b",
+            "https://h?a@b",
+            "python:3.11@sha256:00",
+            "a://b c@d",
+        ] {
             assert_eq!(masked(text), text);
         }
     }

@@ -2,23 +2,29 @@
 //!
 //! [Image specification, "Guidelines for Artifact Usage"](https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md#guidelines-for-artifact-usage).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::{BlobSource as _, Manifest, Memory};
+use super::{BlobSource, Manifest, Memory};
 use crate::oci::{Descriptor, MediaType};
 
 /// The annotation by which a statement's predicate is known without reading it.
 const PREDICATE: &str = "in-toto.io/predicate-type";
 
 /// An artifact: its manifest, which has a subject, and its blobs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Artifact {
     /// The manifest.
     pub manifest: Manifest,
     /// Everything that the manifest names, but for its subject.
-    pub blobs: Vec<Memory>,
+    pub blobs: Vec<Arc<dyn BlobSource>>,
+}
+
+impl fmt::Debug for Artifact {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Artifact").field("manifest", &self.manifest).finish_non_exhaustive()
+    }
 }
 
 impl Artifact {
@@ -47,8 +53,8 @@ impl Artifact {
             "subject": subject.to_json(),
             "annotations": annotations,
         });
-        let mut blobs = vec![config];
-        blobs.extend(layers.into_iter().map(|(layer, _)| layer));
+        let layers = layers.into_iter().map(|(layer, _)| layer);
+        let blobs = std::iter::once(config).chain(layers).map(|blob| Arc::new(blob) as Arc<dyn BlobSource>).collect();
         Self { manifest: Manifest::of_value(MediaType::ImageManifest, manifest), blobs }
     }
 

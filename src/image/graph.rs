@@ -1,12 +1,16 @@
 //! Everything that a manifest or an index points to, and the order in which it arrives anywhere:
 //! blobs, then manifests before the indexes that list them, and the name last.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 
 use super::{
-    Artifact, BlobSource, Index, Manifest, ManifestError, Moved, Sink, Source, TransferError, watched::Watched,
+    Artifact, Attachment, BlobSource, Index, Manifest, ManifestError, Moved, Sink, Source, TransferError,
+    watched::Watched,
 };
 use crate::{
     oci::{Descriptor, Digest, MediaType, Platform},
@@ -117,10 +121,9 @@ impl Graph {
     pub fn listing(mut self, artifacts: &[Artifact]) -> Self {
         let root = self.manifests.pop();
         for artifact in artifacts {
-            let blobs = artifact.blobs.iter().map(|blob| Arc::new(blob.clone()) as Arc<dyn BlobSource>);
-            for blob in blobs {
+            for blob in &artifact.blobs {
                 if !self.blobs.iter().any(|known| known.descriptor().digest == blob.descriptor().digest) {
-                    self.blobs.push(blob);
+                    self.blobs.push(Arc::clone(blob));
                 }
             }
             self.manifests.push(artifact.manifest.clone());
@@ -133,6 +136,48 @@ impl Graph {
     #[must_use]
     pub fn attaching(mut self, artifacts: Vec<Artifact>) -> Self {
         self.attached.extend(artifacts);
+        self
+    }
+
+    /// The same with what `source`, out of which it came, lists as attached to its manifests, and to that in turn.
+    ///
+    /// # Errors
+    /// When the source fails, what is listed says of itself that it is about something else, or there is no end to it.
+    pub async fn with_attached(mut self, source: &dyn Source) -> Result<Self, TransferError> {
+        let root = self.root().descriptor().digest;
+        let mut bytes = 0_u64;
+        let mut seen: BTreeSet<Digest> = self.manifests.iter().map(|manifest| manifest.descriptor().digest).collect();
+        let mut subjects: VecDeque<Digest> = seen.iter().copied().collect();
+        while let Some(subject) = subjects.pop_front() {
+            for Attachment { manifest: descriptor, .. } in source.attached(&subject).await? {
+                if !seen.insert(descriptor.digest) {
+                    continue;
+                }
+                bytes = bytes.saturating_add(descriptor.size);
+                if self.attached.len() >= MOST_MANIFESTS || bytes > MOST_BYTES {
+                    return Err(TransferError::Sprawling { root });
+                }
+                let manifest = source.manifest(&descriptor).await?;
+                let says = Artifact::subject_of(&manifest).map(|said| said.digest);
+                if says != Some(subject) {
+                    return Err(TransferError::OtherSubject { artifact: descriptor.digest, subject });
+                }
+                let parts = manifest.layers()?.into_iter().chain([manifest.config()?]);
+                let mut blobs: Vec<Arc<dyn BlobSource>> = Vec::new();
+                for part in parts.filter(|part| !is_kept_elsewhere(&part.media_type)) {
+                    blobs.push(source.blob(&part).into());
+                }
+                subjects.push_back(descriptor.digest);
+                self.attached.push(Artifact { manifest, blobs });
+            }
+        }
+        Ok(self)
+    }
+
+    /// The images alone.
+    #[must_use]
+    pub fn without_attached(mut self) -> Self {
+        self.attached.clear();
         self
     }
 

@@ -5,7 +5,7 @@ use std::{fmt, io};
 pub use bytes::Bytes;
 use futures_util::{StreamExt as _, future::BoxFuture, stream::BoxStream};
 
-use super::{Artifact, Manifest, ManifestError};
+use super::{Artifact, Attachment, Manifest, ManifestError};
 use crate::{
     hint::{Advise, Hint},
     oci::{Descriptor, Digest},
@@ -74,6 +74,12 @@ pub trait Source: Send + Sync {
 
     /// The blob that `descriptor` points to.
     fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource>;
+
+    /// What is listed there as attached to the manifest `subject`. Whoever reads it sees whether it says so itself.
+    fn attached<'a>(&'a self, subject: &'a Digest) -> BoxFuture<'a, Result<Vec<Attachment>, TransferError>> {
+        let _ = subject;
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 }
 
 /// Somewhere images go: a registry repository, a layout, an archive.
@@ -109,7 +115,7 @@ pub trait Sink: Send + Sync {
     fn attach<'a>(&'a self, artifact: &'a Artifact) -> BoxFuture<'a, Result<(), TransferError>> {
         Box::pin(async move {
             for blob in &artifact.blobs {
-                self.put_blob(blob).await?;
+                self.put_blob(&**blob).await?;
             }
             self.put_manifest(&artifact.manifest).await
         })
@@ -179,6 +185,14 @@ pub enum TransferError {
         /// Why.
         source: Box<TransferError>,
     },
+    /// A list leads from an image to something that is about another one.
+    #[error("{artifact} is listed as attached to {subject}, and says of itself that it is not")]
+    OtherSubject {
+        /// The artifact's manifest.
+        artifact: Digest,
+        /// What it is listed for.
+        subject: Digest,
+    },
     /// Indexes within indexes without end.
     #[error("there is more below {root} than any image needs")]
     Sprawling {
@@ -244,6 +258,9 @@ impl Advise for TransferError {
             Self::Attach { source, .. } => source.hint().or_else(|| {
                 Some(Hint::new("`--attest none` brings the image there alone, `--attest index` lists it in the index"))
             }),
+            Self::OtherSubject { .. } => {
+                Some(Hint::new("have the artifact removed from the list, or leave out what is attached"))
+            }
             Self::Corrupt { .. } => Some(Hint::new("push the image anew from where it was made, or name another")),
             Self::Sprawling { .. } => Some(Hint::new("name the image for one platform by its digest")),
             Self::Read { .. } => {

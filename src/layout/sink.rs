@@ -115,7 +115,7 @@ impl Sink for LayoutSink {
     fn attach<'a>(&'a self, artifact: &'a Artifact) -> BoxFuture<'a, Result<(), TransferError>> {
         Box::pin(async move {
             for blob in &artifact.blobs {
-                self.put(blob).await?;
+                self.put(&**blob).await?;
             }
             self.put_manifest(&artifact.manifest).await?;
             self.attached.lock().unwrap_or_else(PoisonError::into_inner).push(Attachment::of(&artifact.manifest));

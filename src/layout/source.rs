@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 
 use super::{Contents, ContentsError, DOCUMENT_LIMIT, FileBlob, INDEX, LayoutError, MARKER, blob_path};
 use crate::{
-    image::{BlobSource, Manifest, ManifestError, Source, TransferError, read_whole},
-    oci::Descriptor,
+    image::{Artifact, Attachment, BlobSource, Manifest, ManifestError, Source, TransferError, read_whole},
+    oci::{Descriptor, Digest},
 };
 
 /// Where the blobs of a layout lie.
@@ -29,6 +29,8 @@ pub struct Listed<P> {
     root: Descriptor,
     /// Set when the list itself is the image index.
     index: Option<Manifest>,
+    /// What is listed as attached to one image or another.
+    attached: Vec<Attachment>,
 }
 
 /// A folder that is a layout.
@@ -45,7 +47,7 @@ impl<P: Place> Listed<P> {
     /// When nothing or more than one thing fits.
     pub fn choose(place: P, contents: &Contents, name: Option<&str>) -> Result<Self, ContentsError> {
         let (root, index) = contents.choose(name)?;
-        Ok(Self { place, root, index })
+        Ok(Self { place, root, index, attached: contents.attachments().collect() })
     }
 
     async fn read_manifest(&self, descriptor: &Descriptor) -> Result<Manifest, TransferError> {
@@ -83,6 +85,19 @@ impl<P: Place> Source for Listed<P> {
 
     fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource> {
         self.place.blob(descriptor)
+    }
+
+    fn attached<'a>(&'a self, subject: &'a Digest) -> BoxFuture<'a, Result<Vec<Attachment>, TransferError>> {
+        Box::pin(async move {
+            let mut found = Vec::new();
+            for attachment in &self.attached {
+                let manifest = self.read_manifest(&attachment.manifest).await?;
+                if Artifact::subject_of(&manifest).is_some_and(|said| said.digest == *subject) {
+                    found.push(attachment.clone());
+                }
+            }
+            Ok(found)
+        })
     }
 }
 

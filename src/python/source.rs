@@ -10,6 +10,7 @@ mod lines;
 
 use std::collections::BTreeSet;
 
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use block::{Blocks, Opened};
@@ -75,7 +76,7 @@ impl ModuleSource {
     #[must_use]
     pub fn scan(source: &[u8]) -> Self {
         // Most files have none of the words, and of these the bodies of functions need not be read.
-        let may_be_dynamic = str::from_utf8(source).map_or(true, |text| DYNAMIC.iter().any(|word| text.contains(word)));
+        let may_be_dynamic = DYNAMIC.iter().any(|word| memmem::find(source, word.as_bytes()).is_some());
         let mut scan = Scan { found: Self::default(), blocks: Blocks::default(), may_be_dynamic };
         let mut lines = Lines::new(source);
         while let Some(indent) = lines.next_within(scan.blocks.skipped().filter(|_| !may_be_dynamic)) {

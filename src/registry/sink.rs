@@ -104,7 +104,7 @@ impl RegistrySink {
 
     async fn attach_now(&self, artifact: &Artifact) -> Result<(), RegistryError> {
         for blob in &artifact.blobs {
-            self.repository.put_blob(blob).await?;
+            self.repository.put_blob(&**blob).await?;
         }
         self.repository.attach(&artifact.manifest).await.map(drop)
     }

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 
 use super::{RegistryError, RemoteBlob, Repository};
 use crate::{
-    image::{BlobSource, Manifest, Source, TransferError},
+    image::{Attachment, BlobSource, Manifest, Source, TransferError},
     oci::{Descriptor, Digest, Reference},
 };
 
@@ -72,5 +72,10 @@ impl Source for RegistrySource {
 
     fn blob(&self, descriptor: &Descriptor) -> Box<dyn BlobSource> {
         Box::new(RemoteBlob::new(self.repository.clone(), self.mirrors.clone(), descriptor.clone()))
+    }
+
+    /// As the registry itself lists it: mirrors keep images, and need not know what is said of them.
+    fn attached<'a>(&'a self, subject: &'a Digest) -> BoxFuture<'a, Result<Vec<Attachment>, TransferError>> {
+        Box::pin(async move { Ok(self.repository.attachments(subject, None).await?) })
     }
 }

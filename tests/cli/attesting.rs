@@ -159,3 +159,69 @@ async fn layouts_hold_them_too_and_they_are_the_same_everywhere() {
     let contents = wheelwright::layout::read_contents(&bench.project().join("referrers")).unwrap();
     assert_eq!((contents.entries().count(), contents.attachments().count()), (1, 7));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_take_along_what_is_attached() {
+    const KEY: &str = include_str!("../../src/cosign/fixtures/key.pem");
+    const PUBLIC: &str = include_str!("../../src/cosign/fixtures/key.pub");
+    for native in [true, false] {
+        let (here, there) = (world(native).await, world(!native).await);
+        let bench = project(&here.host());
+        bench.write("key.pem", KEY.as_bytes());
+        bench.write("key.pub", PUBLIC.as_bytes());
+        let root = digest(&push(&bench, &here, " --sign-key key.pem"));
+        // Somebody's remark on a statement.
+        let (_, about) = attached(&here, &root).await.remove(0);
+        let remark = wheelwright::image::Artifact::new("remark", &about.manifest, None, vec![], &BTreeMap::new());
+        let origin = repository(&here);
+        for blob in &remark.blobs {
+            origin.put_blob(&**blob).await.unwrap();
+        }
+        origin.attach(&remark.manifest).await.unwrap();
+
+        let from = format!("{}/app:1", here.host());
+        let to = format!("{}/app:1", there.host());
+        for line in [format!("copy {from} oci:by"), format!("copy oci:by {to}"), format!("copy {from} {to}")] {
+            let run = bench.run(&format!("{line} --progress off"));
+            assert!(digest(&run) == root && run.stdout.contains(", 8 artifacts attached\n"), "{run}");
+        }
+        assert_eq!(attached(&there, &root).await.len(), 7);
+        let remarks = repository(&there).attachments(&about.manifest.digest, None).await.unwrap();
+        assert_eq!(remarks.len(), 1);
+        for image in ["oci:by", &to] {
+            let run = bench.run(&format!("prove {image} --progress off"));
+            assert!(run.stdout.contains("\nreproduced: 4 of 4 layers, "), "{run}");
+        }
+        assert_eq!(bench.run(&format!("verify {to} --signature key.pub --progress off")).code, Some(0));
+        let inspected = bench.run("inspect oci:by");
+        assert_eq!(inspected.stdout.matches("https://slsa.dev/provenance/v1").count(), 2, "{inspected}");
+
+        let alone = bench.run(&format!("copy {from} oci:alone by.tar --attest none --progress off"));
+        let archive = bench.run(&format!("copy {from} archive.tar --progress off"));
+        assert!(!format!("{alone}{archive}").contains("attached"), "{alone}{archive}");
+        assert!(layout(&bench, "alone").len() < layout(&bench, "by").len());
+        let bytes = |name: &str| std::fs::read(bench.project().join(name)).unwrap();
+        assert_eq!(bytes("by.tar"), bytes("archive.tar"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_listed_and_about_something_else_is_not_copied() {
+    let world = world(false).await;
+    let bench = project(&world.host());
+    let root = digest(&push(&bench, &world, ""));
+    let repository = repository(&world);
+    let (subject, list) = (root, format!("sha256-{}", root.hex()));
+    let other = repository.manifest(&root).await.unwrap().manifests().unwrap().remove(0);
+    let strange = wheelwright::image::Artifact::new("strange", &other, None, vec![], &BTreeMap::new());
+    for blob in &strange.blobs {
+        repository.put_blob(&**blob).await.unwrap();
+    }
+    repository.put_manifest(&strange.manifest, &strange.manifest.descriptor().digest.to_string()).await.unwrap();
+    let index = wheelwright::image::Manifest::of_entries(vec![Attachment::of(&strange.manifest).to_json()]);
+    repository.put_manifest(&index, &list).await.unwrap();
+    let run = bench.refuse(&format!("copy {}/app:1 oci:copy --progress off", world.host()));
+    let says = format!("{} is listed as attached to {subject}, and says", strange.manifest.descriptor().digest);
+    assert!(run.contains(&says) && run.contains("hint: "), "{run}");
+    assert!(!bench.project().join("copy").exists());
+}

@@ -35,7 +35,7 @@ fn project(bytecode: &str) -> Bench {
     bench
 }
 
-fn interpreter(bench: &Bench, version: &str) -> String {
+pub(super) fn interpreter(bench: &Bench, version: &str) -> String {
     let path = format!("tools/python-{version}");
     bench.write(&path, INTERPRETER.replace("VERSION", version).as_bytes());
     let path = bench.project().join(path);

@@ -149,11 +149,15 @@ fn passwords_in_files_are_neither_repeated_nor_taken_over() {
         ("index.toml", &format!("{head}require = [\"demo\"]\nindex = [{{ name = \"x\", url = \"{url}/simple\" }}]\n")),
         ("direct.toml", &format!("{head}require = [\"demo @ {url}/demo-1.0-py3-none-any.whl\"]\n")),
         ("files.toml", &format!("{head}files = [\"requirements.txt\"]\n")),
+        (
+            "base.toml",
+            "name = \"app\"\nbase = \"me:hunter2+Zp9q@127.0.0.1:1/python:3.11\"\nplatforms = [\"linux/amd64\"]\n",
+        ),
         ("requirements.txt", &format!("--extra-index-url {url}/simple\ndemo\n")),
         ("Dockerfile", &dockerfile),
     ]);
     bench.write_base(&Base::default());
-    for recipe in ["index", "direct", "files"] {
+    for recipe in ["index", "direct", "files", "base"] {
         let run = bench.run(&format!("lock {recipe}.toml --progress off"));
         assert!(run.code != Some(0) && !run.to_string().contains("hunter2"), "{run}");
     }

@@ -26,6 +26,7 @@ mod over;
 mod policy;
 mod private_index;
 mod proving;
+mod proving_forms;
 #[cfg(feature = "serve")]
 mod pushing;
 mod rebasing;

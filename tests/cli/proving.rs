@@ -142,7 +142,7 @@ async fn carry_over(
 async fn attach(world: &World, artifact: &Artifact) {
     let repository = repository(world);
     for blob in &artifact.blobs {
-        repository.put_blob(blob).await.unwrap();
+        repository.put_blob(&**blob).await.unwrap();
     }
     repository.attach(&artifact.manifest).await.unwrap();
 }

@@ -7,4 +7,4 @@ mod archives;
 mod bases;
 mod days;
 mod needs;
-mod world;
+pub(crate) mod world;

@@ -30,13 +30,13 @@ use wheelwright::{
 pub(super) const TODAY: u64 = 1_795_222_382;
 
 /// A server of files by their paths.
-pub(super) struct Mirror {
-    pub(super) url: String,
+pub(crate) struct Mirror {
+    pub(crate) url: String,
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
 }
 
 impl Mirror {
-    pub(super) fn start(files: &BTreeMap<String, Vec<u8>>) -> Self {
+    pub(crate) fn start(files: &BTreeMap<String, Vec<u8>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let files = Arc::new(Mutex::new(files.clone()));
@@ -59,12 +59,12 @@ impl Mirror {
     }
 
     /// Serves these files and no other from now on.
-    pub(super) fn now_serves(&self, files: &BTreeMap<String, Vec<u8>>) {
+    pub(crate) fn now_serves(&self, files: &BTreeMap<String, Vec<u8>>) {
         self.files.lock().unwrap().clone_from(files);
     }
 
     /// Serves something else in the place of the one file whose path ends so; nothing at all for `None`.
-    pub(super) fn replace(&self, end: &str, bytes: Option<&[u8]>) {
+    pub(crate) fn replace(&self, end: &str, bytes: Option<&[u8]>) {
         let mut files = self.files.lock().unwrap();
         let path = files.keys().find(|path| path.ends_with(end)).unwrap().clone();
         match bytes {

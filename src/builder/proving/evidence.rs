@@ -1,14 +1,10 @@
 //! What is attached to an image, as far as it belongs to it.
 
-use std::path::Path;
-
 use super::{BuildError, Builder, ProofError, Prove, Published};
 use crate::{
     attest::{self, Carried, Origin, Statement},
     image::{Artifact, Attachment, Manifest, Source, read_whole},
-    layout::read_contents,
     oci::{Descriptor, Digest},
-    recipe::Base,
 };
 
 /// Bytes of a statement, and of an archive of recipe and lock.
@@ -29,9 +25,6 @@ struct About {
 
 /// Where attached things are looked for.
 struct Search<'s> {
-    builder: &'s Builder,
-    image: &'s Base,
-    folder: &'s Path,
     source: &'s dyn Source,
     root: &'s Manifest,
 }
@@ -42,9 +35,8 @@ impl Builder {
         &self,
         order: &Prove,
         (source, root, images): (&dyn Source, &Manifest, &[Published]),
-        folder: &Path,
     ) -> Result<Vec<Found>, BuildError> {
-        let search = Search { builder: self, image: &order.image, folder, source, root };
+        let search = Search { source, root };
         let of_root = search.about(&root.descriptor().digest).await?;
         let mut origins: Vec<(Digest, Origin, Descriptor)> = Vec::new();
         let mut statements = Vec::new();
@@ -89,7 +81,7 @@ impl Search<'_> {
     async fn about(&self, subject: &Digest) -> Result<Vec<About>, BuildError> {
         let fail = |source| BuildError::Fetch { source };
         let mut found = Vec::new();
-        for attachment in self.attachments(subject).await? {
+        for attachment in self.source.attached(subject).await.map_err(fail)? {
             let manifest = self.source.manifest(&attachment.manifest).await.map_err(fail)?;
             let is_ours = attachment.predicate().is_some() || !Origin::layers(&manifest).is_empty();
             if is_ours {
@@ -105,26 +97,6 @@ impl Search<'_> {
         // The registry may list as a referrer what the index lists too.
         found.dedup_by_key(|about| about.manifest.descriptor().digest);
         Ok(found)
-    }
-
-    async fn attachments(&self, subject: &Digest) -> Result<Vec<Attachment>, BuildError> {
-        match self.image {
-            Base::Registry(reference) => {
-                Ok(self.builder.registry.to_read(reference)?.attachments(subject, None).await?)
-            }
-            Base::Layout { path, .. } => {
-                let mut found = Vec::new();
-                for attachment in read_contents(&self.folder.join(path))?.attachments() {
-                    let manifest = self.source.manifest(&attachment.manifest).await;
-                    let manifest = manifest.map_err(|source| BuildError::Fetch { source })?;
-                    if Artifact::subject_of(&manifest).is_some_and(|said| said.digest == *subject) {
-                        found.push(attachment);
-                    }
-                }
-                Ok(found)
-            }
-            Base::Archive { .. } | Base::Scratch => Ok(Vec::new()),
-        }
     }
 
     /// What is said of how `image` was made.

@@ -20,7 +20,7 @@ use crate::{
         attesting::Evidence,
         build::Framing,
         carried::{self, Own},
-        make::Site,
+        make::{Site, compiler_of},
         memo::{self, MadeLayer},
     },
     fs::write_atomic,
@@ -28,7 +28,7 @@ use crate::{
     layer::FORMAT,
     lock::{Input, Lock, LockedImage, LockedPlatform, WheelSource},
     oci::{Descriptor, Digest},
-    plan::{Encoding, PlannedLayer, plan},
+    plan::{Encoding, PlannedLayer, plan, scripts_key},
     pypi::{self, DefaultIndex},
     recipe::{Base, Compression, Location, Recipe, Variant},
     store::Bucket,
@@ -242,14 +242,23 @@ impl Builder {
         again: &Again<'_>,
         number: usize,
     ) -> Result<MadeLayer, BuildError> {
-        let Some(planned) = again.planned.get(number) else { return self.lay_scripts(site, &variant.scripts).await };
-        let known = memo::recall(&self.settings.store, &planned.key).is_some();
-        let made = self.lay_down_mended(site, planned.clone()).await?;
+        let store = &self.settings.store;
+        let (key, known, made) = match again.planned.get(number) {
+            Some(planned) => {
+                let known = memo::recall(store, &planned.key).is_some();
+                (planned.key, known, self.lay_down_mended(site, planned.clone()).await?)
+            }
+            None => {
+                let (known, digests) = self.recall_scripts(site, &variant.scripts).await?;
+                let compiler = compiler_of(site.below, &digests);
+                let key = scripts_key(&digests, compiler, &site.below.facts, site.encoding);
+                (key, known.is_some(), self.lay_scripts(site, &variant.scripts).await?)
+            }
+        };
         // What is no rope of wheels lies there whole, and nobody asked for it.
         let is_whole = !matches!(site.encoding.compression, Compression::Gzip);
         if is_whole && !known {
-            let store = &self.settings.store;
-            let key = planned.key.hex();
+            let key = key.hex();
             let differs = again.published_digest(number) != Some(made.layer.descriptor().digest);
             if !differs {
                 store.forget(Bucket::Layers, &key)?;

@@ -155,7 +155,7 @@ impl Builder {
         let source = self.source(&order.image, folder)?;
         let root = source.root().await.map_err(fail)?;
         let images = published(&*source, &root, &order.platforms).await?;
-        let found = self.evidence(order, (&*source, &root, &images), folder).await?;
+        let found = self.evidence(order, (&*source, &root, &images)).await?;
         let mut failed = None;
         for Found { carried, statements } in &found {
             match self.prove_by(order, &*source, &images, (carried, statements)).await {

@@ -9,12 +9,9 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Reporter, Screen, lines::stage, within};
+use super::{Reporter, Screen, Warnings, lines::stage, within};
 use crate::{
-    cli::{
-        quantity,
-        report::{Words, visible},
-    },
+    cli::{quantity, report::visible},
     progress::{Event, Observer, Task, TaskKind},
 };
 
@@ -34,7 +31,7 @@ const REST: &str = "  {wide_msg}";
 /// Draws on a terminal.
 pub(super) struct Bars {
     multi: MultiProgress,
-    words: Words,
+    warnings: Warnings,
     picture: Mutex<Picture>,
 }
 
@@ -59,7 +56,7 @@ impl Bars {
         let stage = multi.add(ProgressBar::new_spinner().with_style(style(SPINNER)));
         let rest = multi.add(ProgressBar::new_spinner().with_style(style(REST)));
         let picture = Picture { stage, rest, tasks: BTreeMap::new(), done: BTreeMap::new() };
-        Self { multi, words: Words::new(color), picture: Mutex::new(picture) }
+        Self { multi, warnings: Warnings::new(color), picture: Mutex::new(picture) }
     }
 
     fn picture(&self) -> MutexGuard<'_, Picture> {
@@ -113,7 +110,9 @@ impl Observer for Bars {
             Event::Started { task, total } => self.start(*task, *total),
             Event::Advanced { task, bytes } => self.picture().advance(*task, *bytes),
             Event::Finished { task } => self.finish_task(*task),
-            Event::Warning { message, hint } => self.text(&self.words.warning(message, *hint)),
+            Event::Warning { message, hint } => {
+                self.warnings.text(message, *hint).iter().for_each(|text| self.text(text));
+            }
             Event::Within { recipe, event } => within(recipe, event, |named| self.observe(named)),
         }
     }

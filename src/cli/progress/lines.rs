@@ -6,22 +6,19 @@ use std::{
 };
 
 use super::{
-    Reporter, Screen,
+    Reporter, Screen, Warnings,
     running::{Amount, Running},
     within,
 };
 use crate::{
-    cli::{
-        quantity,
-        report::{Words, visible},
-    },
+    cli::{quantity, report::visible},
     progress::{Event, Observer, TaskKind},
 };
 
 /// A line for each stage, finished download, layer and upload; or for warnings only.
 pub(super) struct Plain {
     screen: Arc<dyn Screen>,
-    words: Words,
+    warnings: Warnings,
     detail: Detail,
     running: Running,
 }
@@ -41,7 +38,7 @@ pub(in crate::cli) struct Lines(pub(in crate::cli) Arc<dyn Screen>);
 
 impl Plain {
     pub(super) fn new(screen: Arc<dyn Screen>, color: bool, detail: Detail) -> Self {
-        Self { screen, words: Words::new(color), detail, running: Running::default() }
+        Self { screen, warnings: Warnings::new(color), detail, running: Running::default() }
     }
 }
 
@@ -51,7 +48,7 @@ impl Observer for Plain {
             return within(recipe, event, |named| self.observe(named));
         }
         if let Event::Warning { message, hint } = event {
-            return self.screen.text(&self.words.warning(message, *hint));
+            return self.warnings.text(message, *hint).iter().for_each(|text| self.screen.text(text));
         }
         if self.detail == Detail::Warnings {
             return;
@@ -160,5 +157,7 @@ mod tests {
         play(&reporter);
         reporter.note("wrote app.lock");
         assert_eq!(screen.take(), "warning: a differs\nhint: pin it\n");
+        play(&reporter);
+        assert_eq!(screen.take(), "", "told once");
     }
 }

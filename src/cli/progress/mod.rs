@@ -7,12 +7,16 @@ mod lines;
 mod running;
 
 use std::{
+    collections::BTreeSet,
     io::{self, IsTerminal as _, Write as _},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::args::Progress;
-use crate::progress::{Event, Observer, Task};
+use super::{args::Progress, report::Words};
+use crate::{
+    hint::Hint,
+    progress::{Event, Observer, Task},
+};
 
 pub(super) use lines::Lines;
 
@@ -33,6 +37,25 @@ pub(super) trait Reporter: Observer {
 pub(super) trait Screen: Send + Sync {
     /// Shows `text`, which may have several lines; the last one is ended.
     fn text(&self, text: &str);
+}
+
+/// Warnings in the words of a terminal, each told once: variants of an image have the same ones.
+struct Warnings {
+    words: Words,
+    told: Mutex<BTreeSet<String>>,
+}
+
+impl Warnings {
+    fn new(color: bool) -> Self {
+        Self { words: Words::new(color), told: Mutex::default() }
+    }
+
+    /// What there is to tell; nothing the second time.
+    fn text(&self, message: &str, hint: Option<&Hint>) -> Option<String> {
+        let text = self.words.warning(message, hint);
+        let is_new = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone());
+        is_new.then_some(text)
+    }
 }
 
 /// What one recipe among several has its reporter say.

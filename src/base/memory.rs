@@ -2,17 +2,15 @@
 //!
 //! ```text
 //! bases/layer-N-<64 hex>               the entries of the layer with this diff id: a length in four bytes, a
-//!                                      deflate stream of so many with a JSON document, and then the hashes of symbols that each
-//!                                      program or library in it defines, in its order: their count, and they,
-//!                                      four bytes each. All lowest byte first
+//!                                      JSON document of so many, and then the hashes of symbols that each program or
+//!                                      library in it defines, in its order: their count, and they, four bytes each.
+//!                                      All lowest byte first. Nothing is compressed: that took longer than
+//!                                      reading the symbols of libraries
 //! bases/table-N-<64 hex>-<64 hex>      the same, with evidence of fewer files, as told by the table with this digest
 //!                                      in the blob with this digest
 //! bases/facts-N-<64 hex>-<64 hex>      JSON: the facts of the image with this manifest digest, for these targets
 //! ```
 
-use std::io::{self, BufWriter, Read as _};
-
-use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use serde_json::json;
 
 use super::{BaseError, entries::LayerEntries};
@@ -23,7 +21,7 @@ use crate::{
 };
 
 /// Raised when [`LayerEntries`] or the evidence in it mean something else than before, or more.
-const LAYER_FORMAT: u32 = 13;
+const LAYER_FORMAT: u32 = 14;
 /// Raised when the facts of the same files would come out differently than before.
 const FACTS_FORMAT: u32 = 5;
 
@@ -66,10 +64,8 @@ pub(super) fn keep_indexed(
 fn entries(store: &Store, key: &str) -> Option<LayerEntries> {
     let note = store.note(Bucket::Bases, key)?;
     let (length, rest) = note.split_first_chunk()?;
-    let (packed, hashes) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-    let mut json = Vec::new();
-    DeflateDecoder::new(packed).read_to_end(&mut json).ok()?;
-    let mut entries: LayerEntries = serde_json::from_slice(&json).ok()?;
+    let (json, hashes) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+    let mut entries: LayerEntries = serde_json::from_slice(json).ok()?;
     let (mut hashes, cut) = hashes.as_chunks();
     for symbols in entries.symbols_mut() {
         let (count, rest) = hashes.split_first()?;
@@ -82,12 +78,8 @@ fn entries(store: &Store, key: &str) -> Option<LayerEntries> {
 
 fn keep_entries(store: &Store, key: &str, entries: &LayerEntries) -> Result<(), StoreError> {
     const LENGTH: usize = size_of::<u32>();
-    // No gzip: notes have a checksum.
-    let encoder = DeflateEncoder::new(vec![0; LENGTH], Compression::fast());
-    let mut writer = BufWriter::with_capacity(64 << 10, encoder);
-    serde_json::to_writer(&mut writer, entries).expect("strings and numbers go into a vector");
-    let encoder = writer.into_inner().map_err(io::IntoInnerError::into_error).expect("a vector takes everything");
-    let mut note = encoder.finish().expect("a vector takes everything");
+    let mut note = vec![0; LENGTH];
+    serde_json::to_writer(&mut note, entries).expect("strings and numbers go into a vector");
     let length = u32::try_from(note.len() - LENGTH).expect("what is kept of a layer is bounded");
     note[..LENGTH].copy_from_slice(&length.to_le_bytes());
     for symbols in entries.symbols() {

@@ -81,6 +81,8 @@ pub struct Collector {
     position: u64,
     stage: Stage,
     rounds: usize,
+    /// How far the beginning of the file was searched for relocations; nothing where they were found, or do not count.
+    searched: Option<usize>,
     /// What is kept, in order; none touches the next.
     parts: Vec<Part>,
     /// Memory of former parts.
@@ -110,7 +112,16 @@ impl Collector {
     /// One that reads so much of each file.
     #[must_use]
     pub const fn new(detail: Detail) -> Self {
-        Self { detail, size: 0, position: 0, stage: Stage::Foreign, rounds: 0, parts: Vec::new(), spare: Vec::new() }
+        Self {
+            detail,
+            size: 0,
+            position: 0,
+            stage: Stage::Foreign,
+            rounds: 0,
+            searched: None,
+            parts: Vec::new(),
+            spare: Vec::new(),
+        }
     }
 
     /// A file of `size` bytes begins.
@@ -138,6 +149,7 @@ impl Collector {
             if matches!(self.stage, Stage::Start(_)) && self.is_foreign() {
                 self.stage = Stage::Foreign;
             } else if self.position < end {
+                self.pass_relocations();
                 return;
             } else {
                 self.stage = self.advance();
@@ -181,7 +193,7 @@ impl Collector {
     }
 
     fn start_over(&mut self, size: u64, rounds: usize) {
-        (self.size, self.position, self.rounds) = (size, 0, rounds);
+        (self.size, self.position, self.rounds, self.searched) = (size, 0, rounds, None);
         self.spare.extend(self.parts.drain(..).map(|part| part.bytes));
         // The longest first: it is the dearest to ask for anew.
         self.spare.sort_by_key(|spare| Reverse(spare.capacity()));
@@ -228,11 +240,26 @@ impl Collector {
             Headers::Behind(range) => (plan::without_headers(&range, self.size), Stage::Headers(range.end)),
             Headers::Here(segments) => {
                 let end = plan::dynamic(&segments).map(|range| range.end.min(self.size).max(self.position));
-                (plan::likely(&segments, self.size), end.map_or(Stage::Settled, Stage::Dynamic))
+                self.searched = Some(0);
+                (plan::likely(&segments, self.size, u64::MAX), end.map_or(Stage::Settled, Stage::Dynamic))
             }
         };
         self.keep(wanted.into_iter().chain(plan::named(&self.held())).collect());
         next
+    }
+
+    /// Of the beginning nothing is kept any more, once its relocations have begun.
+    fn pass_relocations(&mut self) {
+        let (Stage::Dynamic(_), Some(searched)) = (self.stage, self.searched) else { return };
+        let Some(head) = self.parts.first().filter(|part| part.range.start == 0) else { return };
+        let found = plan::relocations(&head.bytes, searched);
+        self.searched = Some(head.bytes.len().saturating_sub(plan::WINDOW) & !7);
+        let Some(found) = found else { return };
+        self.searched = None;
+        if let Headers::Here(segments) = plan::headers(&self.held()) {
+            let wanted = plan::likely(&segments, self.size, found as u64);
+            self.keep(wanted.into_iter().chain(plan::named(&self.held())).collect());
+        }
     }
 
     /// From now on keeps `wanted`, and of what is held only what lies between the first and the last of it, or a little

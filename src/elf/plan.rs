@@ -18,6 +18,12 @@ const BEFORE: u64 = 11 << 20;
 const SEGMENTS: u64 = 11 << 20;
 /// Bytes at the end of a file whose program headers stand there too.
 const TAIL: u64 = BEFORE + SEGMENTS;
+/// So many relocations one after the other show that a table of them has begun.
+const RELOCATIONS: usize = 32;
+/// Bytes of a relocation: `Elf64_Rela`.
+const RELOCATION: usize = 24;
+/// Bytes that are looked at to tell whether a table of relocations has begun, wherever in it the first of them is.
+pub(super) const WINDOW: usize = (RELOCATIONS + 1) * RELOCATION;
 /// Most bytes of one file that are held at a time.
 pub(super) const MOST: u64 = TABLES + TAIL + (1 << 20);
 
@@ -68,8 +74,34 @@ pub(super) fn without_headers(headers: &Range<u64>, size: u64) -> Vec<Range<u64>
     vec![clip(0..HEAD, size, HEAD), clip(headers.clone(), size, 1 << 16), size.saturating_sub(TAIL)..size]
 }
 
-/// What is kept of a file with these segments until its dynamic section comes.
-pub(super) fn likely(segments: &[Segment], size: u64) -> Vec<Range<u64>> {
+/// Where a table of relocations has begun in `bytes`, which stand at a multiple of eight, if one has begun behind `from`.
+/// Linkers put it behind all tables that are read here; what they put behind it is code and data.
+pub(super) fn relocations(bytes: &[u8], from: usize) -> Option<usize> {
+    let last = bytes.len().checked_sub(WINDOW)?;
+    (from.next_multiple_of(8)..=last).step_by(RELOCATIONS / 2 * RELOCATION).find_map(|place| {
+        let mut places = [0, 8, 16].map(|phase| place + phase).into_iter();
+        places.find(|place| are_relocations(&bytes[*place..*place + RELOCATIONS * RELOCATION]))
+    })
+}
+
+/// Those that add where the file is loaded stand first: of one type, for no symbol, in the order of their places. Neither
+/// symbols nor hashes, versions or names look like that. Of other machines' none is recognized, and more is held.
+fn are_relocations(bytes: &[u8]) -> bool {
+    let word = |entry: &[u8], at: usize| entry[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+    let kind = word(bytes, 8);
+    let (mut before, mut are_all) = (0, (1..=0xffff).contains(&kind));
+    let mut entries = bytes.chunks_exact(RELOCATION);
+    while let Some(entry) = entries.next().filter(|_| are_all) {
+        let place = word(entry, 0);
+        are_all = word(entry, 8) == kind && place > before && place < 1 << 47;
+        before = place;
+    }
+    are_all
+}
+
+/// What is kept of a file with these segments until its dynamic section comes. Its relocations are known to begin before
+/// `behind`.
+pub(super) fn likely(segments: &[Segment], size: u64, behind: u64) -> Vec<Range<u64>> {
     let mut loads: Vec<_> = segments.iter().filter(|segment| segment.kind == LOAD).collect();
     loads.sort_by_key(|segment| segment.offset);
     // A segment of its own for what is only read holds the tables; code stands before nothing that matters.
@@ -79,7 +111,7 @@ pub(super) fn likely(segments: &[Segment], size: u64) -> Vec<Range<u64>> {
         }
         _ => HEAD,
     };
-    let mut ranges = vec![clip(0..head, size, TABLES)];
+    let mut ranges = vec![clip(0..head.min(behind), size, TABLES)];
     ranges.extend(before(segments, &loads).map(|range| clip(range, size, BEFORE)));
     loads.sort_by_key(|segment| segment.size);
     let mut budget = SEGMENTS;

@@ -137,6 +137,8 @@ fn in_pieces_it_is_the_same_file() {
         library().narrow().padding(70 << 20).build(),
         // Names far behind the dynamic section, as patchelf puts them.
         library().padding(70 << 20).apart(90 << 20).build(),
+        // Symbols that all look alike are no relocations.
+        (0..500).fold(library(), |more, number| more.undefined(&format!("f{number}"))).padding(3 << 20).build(),
         Library::new("").interpreter("/lib64/ld-linux-x86-64.so.2").needs("libc.so.6").build(),
         b"#!/usr/bin/python3\n".repeat(1000),
         b"\x7fELF".to_vec(),
@@ -154,6 +156,48 @@ fn in_pieces_it_is_the_same_file() {
         }
     }
 }
+
+#[test]
+fn nothing_is_held_of_what_stands_behind_the_first_relocations() {
+    let plain = library().padding(70 << 20).build();
+    let expect = read(&plain, Detail::Symbols).unwrap().unwrap();
+    let held = |file: &[u8], step: usize| {
+        let mut collector = Collector::new(Detail::Symbols);
+        collector.begin(file.len() as u64);
+        let mut most = 0;
+        for piece in file.chunks(step) {
+            collector.write(piece);
+            most = most.max(collector.parts_held());
+        }
+        assert_eq!(collector.finish(), Collected::Elf(Box::new(expect.clone())));
+        most
+    };
+    // Code, data and tables in one segment: much has to be held, in case.
+    assert!(held(&plain, 1 << 17) > 40 << 20);
+    for (kind, phase, step) in [(8_u64, 0, 1 << 17), (1027, 8, 5000), (8, 16, 1000)] {
+        let mut file = plain.clone();
+        let start = (dynamic_section(&file).0 - (70 << 20)).next_multiple_of(8) + (1 << 20) + phase;
+        for number in 0..100 {
+            let entry = [(BASE_OF_DATA + number as u64 * 8).to_le_bytes(), kind.to_le_bytes(), [1; 8]].concat();
+            file[start + number * 24..][..24].copy_from_slice(&entry);
+        }
+        let most = held(&file, step);
+        assert!(most < 13 << 20, "{most}");
+    }
+    // Few of them, other ones among them, or in another order: those may be anything.
+    for (count, kind, place) in [(20, 8, 8), (100, 1 << 40, 8), (100, 0, 8), (100, 8, 0)] {
+        let mut file = plain.clone();
+        let start = (dynamic_section(&file).0 - (70 << 20)).next_multiple_of(8) + (1 << 20);
+        for number in 0..count {
+            let entry = [BASE_OF_DATA + number as u64 * place, kind, 1].map(u64::to_le_bytes).concat();
+            file[start + number * 24..][..24].copy_from_slice(&entry);
+        }
+        assert!(held(&file, 1 << 17) > 40 << 20);
+    }
+}
+
+/// Where writable data may be loaded.
+const BASE_OF_DATA: u64 = 0x40_0000;
 
 #[test]
 fn what_lies_where_nothing_was_expected_is_read_again() {

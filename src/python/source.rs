@@ -10,7 +10,7 @@ mod lines;
 
 use std::collections::BTreeSet;
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use serde::{Deserialize, Serialize};
 
 use block::{Blocks, Opened};
@@ -76,8 +76,9 @@ impl ModuleSource {
     #[must_use]
     pub fn scan(source: &[u8]) -> Self {
         // Most files have none of the words, and of these the bodies of functions need not be read.
-        let may_be_dynamic = DYNAMIC.iter().any(|word| memmem::find(source, word.as_bytes()).is_some());
-        let mut scan = Scan { found: Self::default(), blocks: Blocks::default(), may_be_dynamic };
+        let has = |words: &[&str]| words.iter().any(|word| memmem::find(source, word.as_bytes()).is_some());
+        let (may_be_dynamic, may_be_open) = (has(&DYNAMIC), has(&OPEN));
+        let mut scan = Scan { found: Self::default(), blocks: Blocks::default(), may_be_dynamic, may_be_open };
         let mut lines = Lines::new(source);
         while let Some(indent) = lines.next_within(scan.blocks.skipped().filter(|_| !may_be_dynamic)) {
             scan.line(indent, lines.text().trim());
@@ -121,6 +122,8 @@ struct Scan {
     blocks: Blocks,
     /// Whether one of [`DYNAMIC`] stands anywhere.
     may_be_dynamic: bool,
+    /// Whether one of [`OPEN`] does.
+    may_be_open: bool,
 }
 
 impl Scan {
@@ -149,12 +152,16 @@ impl Scan {
         if self.blocks.is_skipped() {
             return;
         }
-        if OPEN.iter().any(|word| text.contains(word)) {
+        if self.may_be_open && OPEN.iter().any(|word| text.contains(word)) {
             self.found.open = true;
         }
-        for statement in rest.split(';') {
-            self.statement(statement.trim());
+        // A line has one statement nearly always.
+        let mut rest = rest;
+        while let Some(end) = memchr(b';', rest.as_bytes()) {
+            self.statement(rest[..end].trim());
+            rest = &rest[end + 1..];
         }
+        self.statement(rest.trim());
     }
 
     fn statement(&mut self, text: &str) {
@@ -211,6 +218,9 @@ impl Scan {
 
     /// `a = b, (c, *d) = …`, `a: int = 1`, `a += 1`.
     fn assignment(&mut self, text: &str) {
+        if memchr(b'=', text.as_bytes()).is_none() {
+            return;
+        }
         let mut parts = targets(text);
         // The last part is the value.
         if parts.len() > 1 {

@@ -156,7 +156,6 @@ impl Scan {
             self.found.open = true;
         }
         // A line has one statement nearly always.
-        let mut rest = rest;
         while let Some(end) = memchr(b';', rest.as_bytes()) {
             self.statement(rest[..end].trim());
             rest = &rest[end + 1..];

@@ -243,17 +243,14 @@ impl Builder {
         number: usize,
     ) -> Result<MadeLayer, BuildError> {
         let store = &self.settings.store;
-        let (key, known, made) = match again.planned.get(number) {
-            Some(planned) => {
-                let known = memo::recall(store, &planned.key).is_some();
-                (planned.key, known, self.lay_down_mended(site, planned.clone()).await?)
-            }
-            None => {
-                let (known, digests) = self.recall_scripts(site, &variant.scripts).await?;
-                let compiler = compiler_of(site.below, &digests);
-                let key = scripts_key(&digests, compiler, &site.below.facts, site.encoding);
-                (key, known.is_some(), self.lay_scripts(site, &variant.scripts).await?)
-            }
+        let (key, known, made) = if let Some(planned) = again.planned.get(number) {
+            let known = memo::recall(store, &planned.key).is_some();
+            (planned.key, known, self.lay_down_mended(site, planned.clone()).await?)
+        } else {
+            let (known, digests) = self.recall_scripts(site, &variant.scripts).await?;
+            let compiler = compiler_of(site.below, &digests);
+            let key = scripts_key(&digests, compiler, &site.below.facts, site.encoding);
+            (key, known.is_some(), self.lay_scripts(site, &variant.scripts).await?)
         };
         // What is no rope of wheels lies there whole, and nobody asked for it.
         let is_whole = !matches!(site.encoding.compression, Compression::Gzip);

@@ -1,14 +1,16 @@
 //! Writes the seeds as `corpus/TARGET/NAME`, for the engine to start from.
 
+#![expect(clippy::disallowed_methods, reason = "a half of a seed is a seed")]
+
 use std::{fs, path::Path};
 
+use wheelwright_fuzz::TARGETS;
+
 fn main() -> std::io::Result<()> {
-    let families =
-        [("wheel", wheelwright_fuzz::wheels()), ("splice", wheelwright_fuzz::splices()), ("elf", wheelwright_fuzz::libraries())];
-    for (target, seeds) in families {
-        let folder = Path::new("corpus").join(target);
+    for target in TARGETS {
+        let folder = Path::new("corpus").join(target.name);
         fs::create_dir_all(&folder)?;
-        for (name, bytes) in seeds {
+        for (name, bytes) in (target.seeds)() {
             fs::write(folder.join(name), bytes)?;
         }
     }

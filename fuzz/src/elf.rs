@@ -1,9 +1,12 @@
 //! Any bytes as a program or library: refused, or read; in pieces the same as whole.
 
-use wheelwright::elf::{Collected, Collector, Detail, MEMORY_LIMIT, read, read_stream};
+use wheelwright::{
+    elf::{Collected, Collector, Detail, MEMORY_LIMIT, read, read_stream},
+    testing::Library,
+};
 
 /// Reads `bytes` whole and in pieces, and far apart, so that nothing lies where it is expected.
-pub fn elf(bytes: &[u8]) {
+pub(crate) fn elf(bytes: &[u8]) {
     for detail in [Detail::Linking, Detail::Symbols] {
         let whole = read(bytes, detail);
         for step in [1, 61, 4096] {
@@ -43,4 +46,31 @@ fn apart(bytes: &[u8]) {
     if !matches!(found, Collected::Malformed(_)) || whole.is_ok() {
         same(&whole, found);
     }
+}
+
+/// Programs and libraries of every class and byte order.
+pub(crate) fn libraries() -> Vec<(&'static str, Vec<u8>)> {
+    let library = || {
+        Library::new("libdemo.so.1")
+            .needs("libc.so.6")
+            .runpath("$ORIGIN/../lib")
+            .requires("libc.so.6", &["GLIBC_2.34", "GLIBC_2.2.5"])
+            .would_like("libm.so.6", "GLIBC_2.29")
+            .provides("libdemo.so.1")
+            .provides("DEMO_1.0")
+            .defines("PyInit_demo")
+            .undefined("printf")
+            .undefined_weak("__gmon_start__")
+    };
+    vec![
+        ("wide", library().build()),
+        ("narrow", library().narrow().build()),
+        ("big-endian", library().big_endian().build()),
+        ("narrow-big-endian", library().narrow().big_endian().build()),
+        ("program", Library::new("").interpreter("/lib64/ld-linux-x86-64.so.2").needs("libc.so.6").build()),
+        ("plain", Library::new("").build()),
+        ("hashed", library().gnu_hash().build()),
+        ("narrow-big-endian-hashed", library().narrow().big_endian().gnu_hash().build()),
+        ("old-path", library().rpath("/opt/lib").flags_1(0x800).build()),
+    ]
 }

@@ -1,6 +1,9 @@
 //! Any bytes as a deflate stream: it is spliced exactly when another decoder takes all of it and
 //! nothing else, and then yields what that one yields.
 
+use std::io::Write as _;
+
+use flate2::{Compression, write::DeflateEncoder};
 use miniz_oxide::inflate::{
     TINFLStatus,
     core::{DecompressorOxide, decompress, inflate_flags},
@@ -16,7 +19,7 @@ use crate::place::{files, with_blob};
 const MOST: usize = 1 << 20;
 
 /// Lays `bytes` down twice as a file's stream, between two files of our own.
-pub fn splice(bytes: &[u8]) {
+pub(crate) fn splice(bytes: &[u8]) {
     let Some(expect) = inflated(bytes) else { return };
     let (used, contents) = expect.unwrap_or_default();
     let whole = used == bytes.len() && !bytes.is_empty();
@@ -70,4 +73,26 @@ fn crc(contents: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();
     crc.update(contents);
     crc.sum()
+}
+
+/// Deflate streams of every kind of block.
+pub(crate) fn splices() -> Vec<(&'static str, Vec<u8>)> {
+    let text = b"the quick brown fox jumps over the lazy dog, the lazy dog sleeps. ".repeat(20);
+    let level = |level: u32| {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(level));
+        encoder.write_all(&text).and_then(|()| encoder.finish()).unwrap_or_default()
+    };
+    let mut flushed = DeflateEncoder::new(Vec::new(), Compression::new(6));
+    for part in text.chunks(200) {
+        flushed.write_all(part).and_then(|()| flushed.flush()).unwrap_or_default();
+    }
+    vec![
+        ("stored", level(0)),
+        ("fast", level(1)),
+        ("small", level(9)),
+        ("flushed", flushed.finish().unwrap_or_default()),
+        ("empty", vec![3, 0]),
+        ("empty-stored", vec![1, 0, 0, 0xff, 0xff]),
+        ("empty-blocks", [[0, 0, 0, 0xff, 0xff].repeat(3), vec![2, 4, 0]].concat()),
+    ]
 }

@@ -9,6 +9,7 @@ use wheelwright::{
     },
     lock::{Facts, Interpreter, LockedWheel, Scheme, WheelSource},
     oci::Digest,
+    testing::{Wheel, Zip64End, ZipEntry, ZipWriter},
     zip::{Limits, read_directory, read_entry},
 };
 
@@ -20,7 +21,7 @@ const SITE: &str = "usr/lib/site/";
 const MOST: u64 = 1 << 20;
 
 /// Reads `bytes` as a wheel, installs it, lays it down, and reads it back.
-pub fn wheel(bytes: &[u8]) {
+pub(crate) fn wheel(bytes: &[u8]) {
     let Ok(entries) = read_directory(bytes, bytes.len() as u64, &Limits::default()) else { return };
     let mut contents = BTreeMap::new();
     let mut total = 0;
@@ -73,7 +74,10 @@ fn lay_down(bytes: &[u8], contents: &BTreeMap<String, Vec<u8>>) {
                 _ => assert!(contents.get(path).is_none_or(|expect| expect == found), "{path}"),
             }
         }
-        assert_eq!(lay(&items, Format::Gzip, Threads::Two, store, &|_| {}).expect("it was laid down before").descriptor.digest, digest);
+        assert_eq!(
+            lay(&items, Format::Gzip, Threads::Two, store, &|_| {}).expect("it was laid down before").descriptor.digest,
+            digest
+        );
     });
 }
 
@@ -90,4 +94,27 @@ fn interpreter() -> Interpreter {
             headers: "/usr/include".to_owned(),
         },
     }
+}
+
+/// Wheels of every kind that is accepted, and some that are not.
+pub(crate) fn wheels() -> Vec<(&'static str, Vec<u8>)> {
+    let plain = || Wheel::new("demo", "1.0").file("demo/a.py", b"a = 1\n");
+    let entry = ZipEntry::deflated("demo/b.py", b"b = 2\n");
+    let sizes = [entry.crc32, 8, 6].map(u32::to_le_bytes).concat();
+    let deferred = ZipEntry { flags: 8, local_sizes: Some((0, 0, 0)), trailer: sizes, ..entry.clone() };
+    let wide = ZipEntry { zip64: Some((entry.size, entry.compressed)), ..entry.clone() };
+    vec![
+        ("plain", plain().build()),
+        ("stored", plain().stored("demo/c.bin", b"stored").build()),
+        ("executable", plain().executable("demo/run", b"#!/bin/sh\n").build()),
+        ("script", plain().file("demo-1.0.data/scripts/run", b"#!python\n").console_script("x", "demo:main").build()),
+        ("schemes", plain().file("demo-1.0.data/data/share/x", b"x").file("demo-1.0.data/headers/x.h", b"").build()),
+        ("folder", plain().raw(ZipEntry::stored("demo/empty/", b"")).build()),
+        ("descriptor", plain().raw(deferred).build()),
+        ("zip64", ZipWriter { zip64: Some(Zip64End::default()), ..plain().raw(wide).archive() }.build()),
+        ("twice", plain().raw(entry.clone()).raw(entry).build()),
+        ("link", plain().raw(ZipEntry::stored("demo/link", b"a.py").mode(0o120_777)).build()),
+        ("comment", ZipWriter { comment: b"comment".to_vec(), ..plain().archive() }.build()),
+        ("name", plain().file("demo/é.py", b"").build()),
+    ]
 }

@@ -137,7 +137,11 @@ pub fn redacted(url: &Url) -> String {
     let _ = shown.set_password(None);
     shown.set_query(None);
     shown.set_fragment(None);
-    shown.to_string()
+    match shown.as_str().rsplit_once('@') {
+        // `scheme:user:password@host`, which nobody takes apart.
+        Some((_, rest)) if shown.cannot_be_a_base() => format!("{}:***@{rest}", shown.scheme()),
+        _ => shown.to_string(),
+    }
 }
 
 fn detail(message: &str) -> String {

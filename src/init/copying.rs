@@ -191,7 +191,8 @@ fn add(walk: &mut Walk<'_, '_, '_>, from: &str, (to, found): (&str, Found), opti
 
 /// `COPY --from`: of an earlier stage what it has installed comes as wheels.
 fn from_elsewhere(walk: &mut Walk<'_, '_, '_>, from: &str, paths: &[String], to: &str, at: (usize, &str)) {
-    let Some(stage) = walk.plan.find(from) else {
+    // A later stage, and this one, are none: Docker takes their names for images.
+    let Some(stage) = walk.plan.find(from).filter(|stage| *stage < walk.at) else {
         // Installers are for building.
         if !["astral-sh/uv", "/uv:", "poetry"].iter().any(|tool| from.contains(tool)) {
             let advice = "copy it out of that image beforehand, and name it under `[[scripts]]`";

@@ -27,9 +27,14 @@ mod tests;
 pub use around::{Around, Found};
 pub use error::InitError;
 
-use sketch::Sketch;
+use std::collections::BTreeSet;
 
-use crate::hint::stripped;
+use sketch::{Noted, Sketch};
+
+use crate::{
+    hint::stripped,
+    recipe::{Problem, Recipe, RecipeError},
+};
 
 /// What a recipe can be drafted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,14 +118,63 @@ pub fn draft(origin: Origin, file: &str, text: &str, around: &dyn Around, wishes
     if sketch.is_empty() {
         return Err(InitError::Nothing { file: file.to_owned(), remarks: sketch.remarks });
     }
-    Ok(finish(file, sketch))
+    finish(file, sketch)
 }
 
-fn finish(file: &str, mut sketch: Sketch) -> Draft {
+fn finish(file: &str, mut sketch: Sketch) -> Result<Draft, InitError> {
     for remark in &mut sketch.remarks {
         remark.text = stripped(&remark.text);
     }
-    sketch.remarks.sort();
-    sketch.remarks.dedup();
-    Draft { recipe: stripped(&write::recipe(file, &sketch)), remarks: sketch.remarks }
+    let mut refused = BTreeSet::new();
+    loop {
+        sketch.remarks.sort();
+        sketch.remarks.dedup();
+        let recipe = without(&stripped(&write::recipe(file, &sketch)), &refused);
+        let more = refusals(&recipe);
+        if more.is_empty() {
+            return Ok(Draft { recipe, remarks: sketch.remarks });
+        }
+        for (line, said, advice) in more {
+            sketch.remark(number(&line), &said, advice);
+            // A recipe that puts nothing into the image is marked there.
+            if line.starts_with("name = ") {
+                return Err(InitError::Nothing { file: file.to_owned(), remarks: sketch.remarks });
+            }
+            if line.starts_with("base = ") {
+                let Noted { value: image, line } = sketch.base;
+                return Err(InitError::UnknownBase { file: file.to_owned(), line, image });
+            }
+            if line.starts_with("platforms = ") {
+                sketch.take_usual_platforms();
+            } else {
+                refused.insert(line);
+            }
+        }
+    }
+}
+
+/// The lines of a recipe that none takes as they stand, with what is wrong and what to do. Comments are not among
+/// them, so that there are fewer each time.
+fn refusals(recipe: &str) -> Vec<(String, String, String)> {
+    let Err(RecipeError::Invalid { problems, .. }) = Recipe::parse("wheelwright.toml", recipe) else {
+        return Vec::new();
+    };
+    let place = |problem: Problem| {
+        let start = recipe[..problem.span.start].rfind('\n').map_or(0, |end| end + 1);
+        let line = recipe[start..].lines().next().filter(|line| !line.is_empty() && !line.starts_with('#'))?;
+        let advice = problem.hint.map_or_else(|| "say it as the recipe wants it".to_owned(), |hint| hint.to_string());
+        Some((line.to_owned(), stripped(&problem.message), advice))
+    };
+    problems.into_iter().filter_map(place).collect()
+}
+
+/// `recipe` with `lines` as comments.
+fn without(recipe: &str, lines: &BTreeSet<String>) -> String {
+    let line = |line: &str| if lines.contains(line) { format!("# {line}\n") } else { format!("{line}\n") };
+    recipe.lines().map(line).collect()
+}
+
+/// The line of the source that a line of the recipe names; zero where it names none.
+fn number(line: &str) -> usize {
+    line.rsplit_once("# line ").and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
 }

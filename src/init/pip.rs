@@ -103,7 +103,7 @@ fn read<'a>(arguments: &[&'a str]) -> Install<'a> {
             _ if word.starts_with('-')
                 && !word.starts_with("--")
                 && word.len() > 2
-                && "rcifet".contains(&word[1..2]) =>
+                && b"rcifet".contains(&word.as_bytes()[1]) =>
             {
                 (&word[..2], Some(&word[2..]))
             }

@@ -10,6 +10,7 @@ use super::{
     stage::Walk,
     systems,
 };
+use crate::recipe::is_package_name;
 
 /// Programs that leave nothing behind that an image would need.
 const HARMLESS: [&str; 20] = [
@@ -310,7 +311,8 @@ fn apt(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Command) {
         return;
     }
     for package in wanted {
-        if package.contains(['$', '*', '/', '(']) {
+        // `git=1:2.39`
+        if !is_package_name(package.split('=').next().unwrap_or_default()) {
             walk.remark(command.line, package, "name the packages one by one under `debian.packages`");
         } else if walk.sketch.packages.iter().all(|known| known.value != package) {
             walk.sketch.packages.push(Noted::new(package.to_owned(), command.line));

@@ -104,6 +104,10 @@ impl Sketch {
         self.packages.is_empty() && parts.all(|part| part.is_empty() && part.scripts.is_empty())
     }
 
+    pub(super) fn take_usual_platforms(&mut self) {
+        self.platforms = ["linux/amd64", "linux/arm64"].map(str::to_owned).to_vec();
+    }
+
     /// Obeys what the user says beforehand.
     pub(super) fn obey(&mut self, wishes: &Wishes) {
         if let Some(name) = &wishes.name {
@@ -121,7 +125,7 @@ impl Sketch {
             self.platforms.clone_from(&wishes.platforms);
         }
         if self.platforms.is_empty() {
-            self.platforms = ["linux/amd64", "linux/arm64"].map(str::to_owned).to_vec();
+            self.take_usual_platforms();
         }
         // What variants ask for besides what all of them do is asked for once.
         let common = &self.common.require;

@@ -1,6 +1,6 @@
 //! One stage after the other: what each instruction means for the recipe.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use parse_dockerfile::Instruction;
 
@@ -38,43 +38,46 @@ pub(super) struct Walk<'w, 'd, 't> {
     pub(super) around: &'w dyn Around,
     pub(super) sketch: &'w mut Sketch,
     pub(super) state: State,
-    seen: BTreeSet<usize>,
+    /// The stage that is being followed.
+    pub(super) at: usize,
+    /// Of each stage from which something was copied: its environments, and what else of it holds wheels.
+    seen: BTreeMap<usize, (Vec<String>, Vec<String>)>,
 }
 
 impl<'w, 'd, 't> Walk<'w, 'd, 't> {
     pub(super) fn new(plan: &'w Plan<'d, 't>, around: &'w dyn Around, sketch: &'w mut Sketch) -> Self {
-        Self { plan, around, sketch, state: State::new(), seen: BTreeSet::new() }
+        Self { plan, around, sketch, state: State::new(), at: 0, seen: BTreeMap::new() }
     }
 
     /// Follows the instructions of a stage.
     pub(super) fn stage(&mut self, stage: usize) {
         let plan = self.plan;
+        let before = std::mem::replace(&mut self.at, stage);
         for instruction in plan.stages[stage].instructions {
             self.instruction(instruction);
         }
+        self.at = before;
     }
 
     /// What the stage `stage` and those below it install; the state stays what it is but for what is said of
     /// where that lies.
     pub(super) fn gather(&mut self, stage: usize) -> State {
-        let own = std::mem::replace(&mut self.state, State::new());
-        self.state.variants.clone_from(&own.variants);
-        self.state.wheels_only = true;
-        let mut known = own.clone();
+        let mut known = self.state.clone();
         // What a stage installs is said once, however often something is copied from it.
-        let chain = self.plan.chain(stage);
-        let first = self.seen.insert(stage);
-        let (before, remarks) = (self.sketch.clone(), self.sketch.remarks.clone());
-        for stage in chain {
-            self.stage(stage);
+        if !self.seen.contains_key(&stage) {
+            let own = std::mem::replace(&mut self.state, State::new());
+            self.state.variants.clone_from(&own.variants);
+            self.state.wheels_only = true;
+            for stage in self.plan.chain(stage) {
+                self.stage(stage);
+            }
+            let State { venvs, gathered, .. } = std::mem::replace(&mut self.state, own);
+            self.seen.insert(stage, (venvs, gathered));
         }
-        if !first {
-            *self.sketch = before;
-            self.sketch.remarks = remarks;
+        if let Some((venvs, gathered)) = self.seen.get(&stage) {
+            known.venvs.clone_from(venvs);
+            known.gathered.clone_from(gathered);
         }
-        known.venvs.clone_from(&self.state.venvs);
-        known.gathered.clone_from(&self.state.gathered);
-        self.state = own;
         known
     }
 

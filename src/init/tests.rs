@@ -237,3 +237,44 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn names_of_debian_packages_that_no_recipe_takes_are_remarked() {
+    let text = "FROM debian:bookworm\nRUN apt-get update && apt-get install -y curl=7.88.1-10 libGL x git:amd64 less\n";
+    let draft = draft(Origin::Dockerfile, "Dockerfile", text, &Folder::of(&[]), &Wishes::default()).unwrap();
+    Recipe::parse("app.toml", &draft.recipe).unwrap();
+    assert!(draft.recipe.contains("packages = [\"curl=7.88.1-10\", \"less\"]"), "{}", draft.recipe);
+    let texts: Vec<&str> = draft.remarks.iter().map(|remark| remark.text.as_str()).collect();
+    assert_eq!(texts, ["git:amd64", "libGL", "x"]);
+}
+
+#[test]
+fn what_no_recipe_takes_stands_in_comments_and_remarks() {
+    let text = "FROM debian:bookworm\nRUN apt-get install -y less\nEXPOSE 80/tcp 99999\nSTOPSIGNAL NONE SUCH\n";
+    let draft = draft(Origin::Dockerfile, "Dockerfile", text, &Folder::of(&[]), &Wishes::default()).unwrap();
+    Recipe::parse("app.toml", &draft.recipe).unwrap_or_else(|error| panic!("{error:?}\n{}", draft.recipe));
+    let lines: Vec<usize> = draft.remarks.iter().map(|remark| remark.line).collect();
+    assert_eq!(lines, [3, 4], "{draft:?}");
+    let text = "FROM --platform=linux/foo debian:bookworm\nRUN apt-get install -y less\n";
+    let other = super::draft(Origin::Dockerfile, "Dockerfile", text, &Folder::of(&[]), &Wishes::default()).unwrap();
+    assert!(other.recipe.contains("platforms = [\"linux/amd64\", \"linux/arm64\"]"), "{}", other.recipe);
+    assert_eq!(other.remarks.len(), 1, "{other:?}");
+    let nothing = super::draft(Origin::Requirements, "a\0.txt", "flask\n", &Folder::of(&[]), &Wishes::default());
+    assert!(matches!(nothing, Err(InitError::Nothing { .. })), "{nothing:?}");
+    let strange =
+        super::draft(Origin::Requirements, "a\u{6}.txt", "flask\n", &Folder::of(&[]), &Wishes::default()).unwrap();
+    Recipe::parse("app.toml", &strange.recipe).unwrap_or_else(|error| panic!("{error:?}\n{}", strange.recipe));
+}
+
+#[test]
+fn stages_copy_from_earlier_ones_and_no_more_often_than_they_are_there() {
+    let mut text =
+        "FROM debian:bookworm AS s0\nCOPY --from=s0 /a /b\nCOPY --from=2 /a /b\nRUN pip install -\u{1f600}x flask\n"
+            .to_owned();
+    text.extend((1..60).map(|stage| {
+        let below = stage - 1;
+        format!("FROM debian AS s{stage}\nCOPY --from=s{below} /bin/a /bin\nCOPY --from={below} /bin/b /bin\n")
+    }));
+    let draft = draft(Origin::Dockerfile, "Dockerfile", &text, &Folder::of(&[]), &Wishes::default()).unwrap();
+    assert!(draft.recipe.contains("require = [\"flask\"]"), "{}", draft.recipe);
+}

@@ -6,7 +6,7 @@ use super::sketch::{Image, Index, Input, Noted, Part, Script, Sketch};
 
 /// The recipe, drafted from the file `file`.
 pub(super) fn recipe(file: &str, sketch: &Sketch) -> String {
-    let mut text = format!("# Drafted from {file}, whose lines are named beside what they became.\n");
+    let mut text = format!("# Drafted from {}, whose lines are named beside what they became.\n", plain(file));
     if !sketch.remarks.is_empty() {
         text.push_str("# What has no counterpart here stands at the end.\n");
     }

@@ -54,4 +54,12 @@ mod tests {
         let value: Value = serde_json::from_str(r#"{"b":[1,{"z":null,"a":"é\n"}],"a":1.5,"A":true}"#).unwrap();
         assert_eq!(canonical_json(&value), r#"{"A":true,"a":1.5,"b":[1,{"a":"é\n","z":null}]}"#.as_bytes());
     }
+
+    #[test]
+    fn canonical_json_is_its_own_canonical_form() {
+        // Floating-point numbers came back as their neighbours once.
+        let value: Value = serde_json::from_str("[118446744073709551615,0.1e-7,5e-324,1e3,-0.0]").unwrap();
+        let once = canonical_json(&value);
+        assert_eq!(canonical_json(&serde_json::from_slice(&once).unwrap()), once);
+    }
 }

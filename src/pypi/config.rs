@@ -238,4 +238,10 @@ mod tests {
         assert!(uv_toml("index-url = 3").is_err());
         assert!(uv_toml("= =").is_err());
     }
+
+    #[test]
+    fn no_password_shows_of_what_is_no_url() {
+        let error = pip_conf("[global]\nindex-url = hte:me:secret@host/simple\n").unwrap_err().to_string();
+        assert!(error.contains("hte:***@host") && !error.contains("secret"), "{error}");
+    }
 }

@@ -7,9 +7,12 @@ pub(super) fn headers(text: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     for line in text.lines() {
         if line.starts_with([' ', '\t']) {
-            if let Some((_, value)) = found.last_mut() {
-                value.push(' ');
-                value.push_str(line.trim());
+            let more = line.trim();
+            if let Some((_, value)) = found.last_mut().filter(|_| !more.is_empty()) {
+                if !value.is_empty() {
+                    value.push(' ');
+                }
+                value.push_str(more);
             }
         } else if let Some((key, value)) = line.split_once(':').filter(|(key, _)| !key.contains(' ')) {
             found.push((key.to_ascii_lowercase(), value.trim().to_owned()));

@@ -69,6 +69,9 @@ impl FromStr for Requirement {
         let text = text.trim();
         let fail = |reason: String| PythonError::Requirement { text: shown(text), reason };
         bounded(text).map_err(|reason| fail(reason.to_owned()))?;
+        if !extras_are_names(text) {
+            return Err(fail("an extra ends with `.`, `-` or `_`".to_owned()));
+        }
         let parsed: pep508_rs::Requirement<Url> =
             text.parse().map_err(|error: pep508_rs::Pep508Error<Url>| fail(one_line(&error.message.to_string())))?;
         let wanted = match parsed.version_or_url {
@@ -81,6 +84,17 @@ impl FromStr for Requirement {
         };
         Ok(Self { name: (&parsed.name).into(), extras: parsed.extras, wanted, marker: parsed.marker })
     }
+}
+
+/// Whether the words in brackets behind the name end as names do: `pep508_rs` panics where they do not.
+fn extras_are_names(text: &str) -> bool {
+    let Some((name, rest)) = text.split_once('[') else { return true };
+    if name.contains(|letter: char| !letter.is_alphanumeric() && !letter.is_whitespace() && !"-_.".contains(letter)) {
+        return true;
+    }
+    let inside = rest.split(']').next().unwrap_or_default();
+    let mut words = inside.split(|letter: char| letter == ',' || letter.is_whitespace());
+    words.all(|word| !word.ends_with(['.', '-', '_']))
 }
 
 impl fmt::Display for Requirement {
@@ -198,6 +212,10 @@ mod tests {
         for text in [
             deep.as_str(),
             &long,
+            // On these the parser would panic.
+            "a[b.]",
+            "a [c, b-]>1",
+            "gh[r. io:443/a",
             "a==18446744073709551615.*",
             "a>1.dev18446744073709551615",
             "",

@@ -54,6 +54,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!((wheel.version, wheel.root_is_purelib, wheel.tags.len()), ((1, 0), false, 2));
+        let folded = WheelMetadata::parse(b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag:\n a-b-c\n \n").unwrap();
+        assert_eq!(folded.tags, ["a-b-c"]);
         for wrong in ["", "Wheel-Version: 2.0\nRoot-Is-Purelib: true\n", "Wheel-Version: 1.0\n", "Wheel-Version: 1\n"] {
             assert!(WheelMetadata::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }

@@ -394,13 +394,16 @@ fn package(text: &str) -> Result<String, Fault> {
     bare_package(text)
 }
 
-/// Debian Policy, 5.6.7 "Package".
-fn bare_package(text: &str) -> Result<String, Fault> {
+/// Whether `text` may name a package in a recipe: Debian Policy, 5.6.7 "Package".
+pub(crate) fn is_package_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let plausible = text.len() > 1
+    text.len() > 1
         && text.bytes().next().is_some_and(plain)
-        && text.bytes().all(|byte| plain(byte) || b"+-.".contains(&byte));
-    if plausible {
+        && text.bytes().all(|byte| plain(byte) || b"+-.".contains(&byte))
+}
+
+fn bare_package(text: &str) -> Result<String, Fault> {
+    if is_package_name(text) {
         return Ok(text.to_owned());
     }
     let fault = Fault::new(format!("`{text}` is not the name of a Debian package")).labelled("not a package");

@@ -33,6 +33,7 @@ use serde_json::Value;
 pub use archive::OtherArchive;
 pub use base::{Base, BaseError};
 pub use check::{Accepted, Check};
+pub(crate) use debian::is_package_name;
 pub use debian::{
     Auto, Debian, Essential, Keyring, MaintainerScripts, Recommends, Security, Select, Shell, Strip, Unknown,
 };

@@ -89,7 +89,11 @@ impl Problem {
     /// A problem at `span`, without label and hint.
     #[must_use]
     pub fn new(kind: ProblemKind, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), span, label: String::new(), hint: None }
+        let message = message.into().chars().fold(String::new(), |shown, letter| match letter {
+            control if control.is_control() => shown + &control.escape_default().to_string(),
+            letter => shown + letter.encode_utf8(&mut [0; 4]),
+        });
+        Self { kind, message, span, label: String::new(), hint: None }
     }
 
     /// The same with words under the marked bytes.
@@ -130,7 +134,7 @@ impl Log {
 
     /// Notes a fault of the value that stands at `span`.
     pub(super) fn add_fault(&self, fault: Fault, span: Range<usize>) {
-        self.add(Problem { kind: fault.kind, message: fault.message, span, label: fault.label, hint: fault.hint });
+        self.add(Problem { label: fault.label, hint: fault.hint, ..Problem::new(fault.kind, span, fault.message) });
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -132,6 +132,8 @@ impl<P: Programs> Run<'_, P> {
         let words: Option<Vec<String>> = simple.words.iter().flat_map(|word| self.fields(word)).collect();
         let words: Vec<&str> = words.as_ref()?.iter().map(String::as_str).collect();
         match words[..] {
+            // Nothing is called: variables are set, or files are made.
+            [] => self.said(list),
             [name, ..] if self.has_function(name) => self.said(list),
             ["command", "-v", name] | ["which", name] => Some(self.programs.find(name).unwrap_or_default()),
             _ => {

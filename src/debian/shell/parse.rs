@@ -230,7 +230,7 @@ impl<'a> Parser<'a> {
                 if matches!(self.peek(), None | Some('\n' | ';')) {
                     break;
                 }
-                all.push(self.word()?);
+                all.push(self.word_not_empty()?);
             }
             words = Some(all);
         }

@@ -125,6 +125,10 @@ fn scripts_of_other_kinds_are_named_and_bounded() {
     for malformed in ["if true; then one", "one )", "'open", "case x in a) b", "f() ", "cat <<EOF\nx"] {
         check(malformed, &[], &["a script that cannot be read"]);
     }
+    // Words that never come were waited for once, for ever.
+    for malformed in ["for x in a & b; do c; done", "for x in a | b", "for x in )", "for x in <a; do b; done"] {
+        check(malformed, &[], &["a script that cannot be read"]);
+    }
     check(&"( ".repeat(500), &[], &["a script that cannot be read"]);
     check("f() { f; }; f", &[], &["more commands than anybody could follow"]);
 }
@@ -146,6 +150,7 @@ fn what_several_commands_say_is_known_where_each_is() {
     );
     check(&format!("{slave}one $(slave /usr a)"), &["one --slave /usr/a"], &[]);
     check("f() { echo a; echo b >&2; quiet; }\none $(f) \"$(echo c; echo d >/dev/null)\"", &["quiet", "one a c"], &[]);
+    check("A=$(B=1; C=2)$(D=3)$(>/dev/null); one x${A}x", &["one xx"], &[]);
     check("one $(echo a; cat /x)", &[], &["one $(echo a; cat /x)"]);
     check("one $(echo a | sort; echo b)", &["sort"], &["one $(echo a | sort; echo b)"]);
     check("one $(if cat /x; then echo b; fi)", &[], &["one $(if cat /x; then echo b; fi)"]);

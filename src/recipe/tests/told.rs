@@ -76,3 +76,12 @@ fn every_error_names_the_thing_the_place_and_the_way_out() {
     }
     insta::assert_snapshot!(told.into_iter().collect::<Vec<_>>().join("\n"));
 }
+
+#[test]
+fn messages_have_one_line_whatever_they_quote() {
+    let Err(RecipeError::Invalid { problems, .. }) = Recipe::parse("app.toml", "platforms = [\"li\\nux\\u001b[1m\"]\n")
+    else {
+        panic!("this is no recipe");
+    };
+    assert!(problems.iter().any(|problem| problem.message == "`li\\nux\\u{1b}[1m` is not a platform"), "{problems:?}");
+}

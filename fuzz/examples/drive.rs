@@ -1,6 +1,6 @@
 //! Fuzzing with nothing but a compiler: mutates the seeds, the same way on every machine, on one thread.
-//! `cargo run --example drive -- TARGET[,TARGET…]|all SECONDS [SEED]`: so many seconds of processor time each; another seed gives
-//! other inputs. Ends with what was tried, or at the first input that breaks a target, makes it hang or fills the
+//! `cargo run --example drive -- TARGET[,TARGET…]|all SECONDS|COUNTx [SEED]`: so many seconds of processor time, or so many
+//! inputs, each; another seed gives other inputs. Ends with what was tried, or at the first input that breaks a target, makes it hang or fills the
 //! memory; that one is written to `fuzz/broken/TARGET` (`drive -- TARGET FILE` tries it again).
 
 #![expect(clippy::disallowed_methods, reason = "an input that breaks may be written twice")]
@@ -39,9 +39,11 @@ fn main() {
     let targets: Vec<&Target> = named.iter().map(|name| Target::of(name).unwrap_or_else(|| unknown(name))).collect();
     report_what_breaks();
     for target in targets {
-        match what.parse() {
-            Ok(seconds) => drive(target, Duration::from_secs(seconds), seed),
-            Err(_) => attempt(target, fs::read(&what).expect("the file can be read")),
+        let count = what.strip_suffix('x').and_then(|count| count.parse().ok());
+        match (what.parse(), count) {
+            (Ok(seconds), _) => drive(target, (Duration::from_secs(seconds), u64::MAX), seed),
+            (_, Some(count)) => drive(target, (Duration::MAX, count), seed),
+            _ => attempt(target, fs::read(&what).expect("the file can be read")),
         }
     }
 }
@@ -89,7 +91,7 @@ fn attempt(target: &'static Target, input: Vec<u8>) {
     (target.check)(&input);
 }
 
-fn drive(target: &'static Target, time: Duration, seed: u64) {
+fn drive(target: &'static Target, (time, most): (Duration, u64), seed: u64) {
     let seeds = (target.seeds)();
     let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ seed.wrapping_mul(0xd134_2543_de82_ef95));
     let (start, begun) = (Instant::now(), processor_time());
@@ -101,7 +103,7 @@ fn drive(target: &'static Target, time: Duration, seed: u64) {
     for (_, bytes) in &seeds {
         attempt(target, bytes.clone());
     }
-    while spent() < time {
+    while spent() < time && tried < most {
         for _ in 0..8 {
             let (one, other) = (&seeds[random.below(seeds.len())].1, &seeds[random.below(seeds.len())].1);
             let input = mutated(one, other, &mut random);

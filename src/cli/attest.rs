@@ -17,10 +17,9 @@ pub(super) enum Attest {
 }
 
 /// What becomes of what is attached to an image that is copied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Attached {
-    /// It goes along, with cosign's signatures from registry to registry. Archives and engines have no place for it
-    #[default]
+    /// It goes along, into layouts too, which list it beside the image. Archives and engines have no place for it
     Referrers,
     /// It stays behind
     None,

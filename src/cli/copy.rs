@@ -33,8 +33,8 @@ Manifests and layers stay as they are, byte for byte, and so do their digests. A
 all that it lists, unless --platform picks from it: one platform gives that image itself, several give
 a new index.
 
-What is attached to it goes along: statements, SBOMs, recipe and lock, what other tools have attached; and from
-registry to registry cosign's signatures, which stay valid.
+What is attached to it goes along to registries: statements, SBOMs, recipe and lock, what other tools have attached;
+and from registry to registry cosign's signatures, which stay valid.
 
 Of a docker-archive, `docker load` takes one image: this machine's if it is there, else the first. All
 of them are in it for Podman, containerd and every reader of OCI layouts.";
@@ -60,9 +60,9 @@ pub(super) struct Copy {
     /// Copy the image for this platform only; may be given several times
     #[arg(long, value_name = "P", value_parser = platform::parse)]
     platform: Vec<Platform>,
-    /// What becomes of what is attached to the image
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    attest: Attached,
+    /// What becomes of what is attached to the image [default: it goes along to registries]
+    #[arg(long, value_name = "HOW", value_enum)]
+    attest: Option<Attached>,
     /// Only tell what would be sent, mounted or found there
     #[arg(long, conflicts_with = "load")]
     dry_run: bool,
@@ -83,7 +83,7 @@ pub(super) async fn run(session: &Session, arguments: &Copy) -> Result<String, C
     let builder = session.builder()?;
     let source = builder.source(&arguments.source, Path::new(""))?;
     let mut graph = builder.gather(&*source, &arguments.platform).await?;
-    if arguments.attest == Attached::Referrers {
+    if destinations.iter().any(|destination| arguments.takes_along(destination)) {
         let image = || arguments.source.to_string();
         let attached = graph.with_attached(&*source).await;
         graph = attached.map_err(|source| CliError::Image { image: image(), source })?;
@@ -93,15 +93,16 @@ pub(super) async fn run(session: &Session, arguments: &Copy) -> Result<String, C
         let image = || arguments.source.to_string();
         let signable = signable.map_err(|source| CliError::Manifest { image: image(), source })?;
         for destination in &destinations {
-            if let (Attached::Referrers, Base::Registry(from), Destination::Registry(to)) =
-                (arguments.attest, &arguments.source, destination)
+            if let (Base::Registry(from), Destination::Registry(to)) = (&arguments.source, destination)
+                && arguments.takes_along(destination)
             {
                 builder.carry_signatures(from, to, &signable).await?;
             }
             sign((session, &builder), destination, &signable, key.as_ref()).await?;
         }
     }
-    deliver(&builder, &graph, &destinations, arguments.intent()).await
+    let takes_along = |destination: &Destination| arguments.takes_along(destination);
+    deliver(&builder, (&graph, &takes_along), &destinations, arguments.intent()).await
 }
 
 /// Whether anything shall be moved.
@@ -113,13 +114,14 @@ pub(super) enum Intent {
     Tell,
 }
 
-/// Brings `graph` to each of `destinations`, or tells what that would take.
+/// Brings `graph` to each of `destinations`, or tells what that would take; what is attached only to those that take it
+/// along.
 ///
 /// # Errors
 /// When a destination cannot be written.
 pub(super) async fn deliver(
     builder: &Builder,
-    graph: &Graph,
+    (graph, takes_along): (&Graph, &(dyn Fn(&Destination) -> bool + Sync)),
     destinations: &[Destination],
     intent: Intent,
 ) -> Result<String, CliError> {
@@ -127,8 +129,7 @@ pub(super) async fn deliver(
     let mut text = String::new();
     let alone = graph.clone().without_attached();
     for destination in destinations {
-        let has_place = matches!(destination, Destination::Registry(_) | Destination::Layout { .. });
-        let graph = if has_place { graph } else { &alone };
+        let graph = if takes_along(destination) { graph } else { &alone };
         if intent == Intent::Tell {
             let delivery = builder.foresee(graph, destination).await?;
             text.extend([deliveries::plan(graph, &delivery), "\nwould be: ".to_owned()]);
@@ -142,6 +143,16 @@ pub(super) async fn deliver(
 }
 
 impl Copy {
+    /// Whether what is attached goes to `destination`. Other programs take a layout for one of several images when it
+    /// lists more than one thing.
+    fn takes_along(&self, destination: &Destination) -> bool {
+        match destination {
+            Destination::Registry(_) => self.attest != Some(Attached::None),
+            Destination::Layout { .. } => self.attest == Some(Attached::Referrers),
+            _ => false,
+        }
+    }
+
     const fn intent(&self) -> Intent {
         if self.dry_run { Intent::Tell } else { Intent::Move }
     }

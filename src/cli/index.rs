@@ -104,7 +104,7 @@ pub(super) async fn run(session: &Session, Index::Create(arguments): &Index) -> 
     }
     let graph = builder.join(parts).await?;
     let intent = if arguments.dry_run { Intent::Tell } else { Intent::Move };
-    deliver(&builder, &graph, &destinations, intent).await.map(Outcome::from)
+    deliver(&builder, (&graph, &|_| true), &destinations, intent).await.map(Outcome::from)
 }
 
 /// Joins what shards have made of several recipes, each by itself.

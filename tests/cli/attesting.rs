@@ -181,7 +181,8 @@ async fn copies_take_along_what_is_attached() {
 
         let from = format!("{}/app:1", here.host());
         let to = format!("{}/app:1", there.host());
-        for line in [format!("copy {from} oci:by"), format!("copy oci:by {to}"), format!("copy {from} {to}")] {
+        let into = format!("copy {from} oci:by --attest referrers");
+        for line in [into, format!("copy oci:by {to}"), format!("copy {from} {to}")] {
             let run = bench.run(&format!("{line} --progress off"));
             assert!(digest(&run) == root && run.stdout.contains(", 8 artifacts attached\n"), "{run}");
         }
@@ -196,8 +197,10 @@ async fn copies_take_along_what_is_attached() {
         let inspected = bench.run("inspect oci:by");
         assert_eq!(inspected.stdout.matches("https://slsa.dev/provenance/v1").count(), 2, "{inspected}");
 
-        let alone = bench.run(&format!("copy {from} oci:alone by.tar --attest none --progress off"));
-        let archive = bench.run(&format!("copy {from} archive.tar --progress off"));
+        let alone = bench.run(&format!("copy {from} oci:alone by.tar --progress off"));
+        let archive = bench.run(&format!("copy {from} archive.tar --attest referrers --progress off"));
+        let nothing = bench.run(&format!("copy {from} {}/bare:1 --attest none --progress off", there.host()));
+        assert!(!nothing.stdout.contains("attached"), "{nothing}");
         assert!(!format!("{alone}{archive}").contains("attached"), "{alone}{archive}");
         assert!(layout(&bench, "alone").len() < layout(&bench, "by").len());
         let bytes = |name: &str| std::fs::read(bench.project().join(name)).unwrap();
@@ -220,7 +223,7 @@ async fn what_is_listed_and_about_something_else_is_not_copied() {
     repository.put_manifest(&strange.manifest, &strange.manifest.descriptor().digest.to_string()).await.unwrap();
     let index = wheelwright::image::Manifest::of_entries(vec![Attachment::of(&strange.manifest).to_json()]);
     repository.put_manifest(&index, &list).await.unwrap();
-    let run = bench.refuse(&format!("copy {}/app:1 oci:copy --progress off", world.host()));
+    let run = bench.refuse(&format!("copy {}/app:1 oci:copy --attest referrers --progress off", world.host()));
     let says = format!("{} is listed as attached to {subject}, and says", strange.manifest.descriptor().digest);
     assert!(run.contains(&says) && run.contains("hint: "), "{run}");
     assert!(!bench.project().join("copy").exists());

@@ -130,8 +130,12 @@ fn cosign_and_skopeo_believe_our_signatures_and_we_believe_cosigns() {
     output(&mut tools.cosign(&["generate-key-pair", "--output-key-prefix", "/trial/cosign"]));
     output(&mut program(&["sign", &ours, "--key", &file("cosign.key")]));
     assert!(tools.verifies("cosign.pub", &ours) && tools.verifies("key.pub", &ours));
+    // Both go along with a copy, and cosign believes them there.
+    let promoted = registry.image("promoted:1");
+    output(&mut program(&["copy", &ours, &promoted]));
+    assert!(tools.verifies("cosign.pub", &promoted) && tools.verifies("key.pub", &promoted));
     // What cosign signed with it counts here, and is not signed again.
-    output(&mut program(&["copy", &ours, &theirs]));
+    output(&mut program(&["copy", &ours, &theirs, "--attest", "none"]));
     let sign = ["sign", "--yes", "--tlog-upload=false", "--recursive", "--key", "/trial/cosign.key", &theirs];
     output(&mut tools.cosign(&sign));
     let tag = format!("{}:{}.sig", registry.image("theirs"), root.replace(':', "-"));

@@ -187,9 +187,7 @@ impl Builder {
         }
         Err(worst.unwrap_or(SignatureError::OtherKey { image, place, count }).into())
     }
-}
 
-impl Builder {
     /// Brings the signatures of what `signable` names, whoever's they are, from the repository of `from` to that of
     /// `to`, beside those that are there.
     ///

@@ -83,25 +83,24 @@ pub(super) async fn run(session: &Session, arguments: &Copy) -> Result<String, C
     let builder = session.builder()?;
     let source = builder.source(&arguments.source, Path::new(""))?;
     let mut graph = builder.gather(&*source, &arguments.platform).await?;
-    if destinations.iter().any(|destination| arguments.takes_along(destination)) {
-        let image = || arguments.source.to_string();
+    let takes_along = |destination: &Destination| arguments.takes_along(destination);
+    let image = || arguments.source.to_string();
+    if destinations.iter().any(takes_along) {
         let attached = graph.with_attached(&*source).await;
         graph = attached.map_err(|source| CliError::Image { image: image(), source })?;
     }
     if arguments.intent() == Intent::Move {
         let signable = Signable::of_graph(&graph);
-        let image = || arguments.source.to_string();
         let signable = signable.map_err(|source| CliError::Manifest { image: image(), source })?;
         for destination in &destinations {
             if let (Base::Registry(from), Destination::Registry(to)) = (&arguments.source, destination)
-                && arguments.takes_along(destination)
+                && takes_along(destination)
             {
                 builder.carry_signatures(from, to, &signable).await?;
             }
             sign((session, &builder), destination, &signable, key.as_ref()).await?;
         }
     }
-    let takes_along = |destination: &Destination| arguments.takes_along(destination);
     deliver(&builder, (&graph, &takes_along), &destinations, arguments.intent()).await
 }
 

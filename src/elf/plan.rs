@@ -89,14 +89,13 @@ pub(super) fn relocations(bytes: &[u8], from: usize) -> Option<usize> {
 fn are_relocations(bytes: &[u8]) -> bool {
     let word = |entry: &[u8], at: usize| entry[at..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
     let kind = word(bytes, 8);
-    let (mut before, mut are_all) = (0, (1..=0xffff).contains(&kind));
-    let mut entries = bytes.chunks_exact(RELOCATION);
-    while let Some(entry) = entries.next().filter(|_| are_all) {
-        let place = word(entry, 0);
-        are_all = word(entry, 8) == kind && place > before && place < 1 << 47;
+    let mut before = 0;
+    let follows = |entry: &[u8]| {
+        let (place, last) = (word(entry, 0), before);
         before = place;
-    }
-    are_all
+        word(entry, 8) == kind && place > last && place < 1 << 47
+    };
+    (1..=0xffff).contains(&kind) && bytes.chunks_exact(RELOCATION).all(follows)
 }
 
 /// What is kept of a file with these segments until its dynamic section comes. Its relocations are known to begin before

@@ -258,9 +258,9 @@ impl Advise for TransferError {
             Self::Attach { source, .. } => source.hint().or_else(|| {
                 Some(Hint::new("`--attest none` brings the image there alone, `--attest index` lists it in the index"))
             }),
-            Self::OtherSubject { .. } => {
-                Some(Hint::new("have the artifact removed from the list, or leave out what is attached"))
-            }
+            Self::OtherSubject { .. } => Some(Hint::new(
+                "have the artifact removed from the list, or leave out what is attached: `--attest none`",
+            )),
             Self::Corrupt { .. } => Some(Hint::new("push the image anew from where it was made, or name another")),
             Self::Sprawling { .. } => Some(Hint::new("name the image for one platform by its digest")),
             Self::Read { .. } => {

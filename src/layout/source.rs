@@ -1,11 +1,13 @@
 //! Images out of a layout: what is common to folders and archives, and the folder.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 use futures_util::future::BoxFuture;
+use tokio::sync::OnceCell;
 
 use super::{Contents, ContentsError, DOCUMENT_LIMIT, FileBlob, INDEX, LayoutError, MARKER, blob_path};
 use crate::{
@@ -31,6 +33,8 @@ pub struct Listed<P> {
     index: Option<Manifest>,
     /// What is listed as attached to one image or another.
     attached: Vec<Attachment>,
+    /// The same by what it is about, once somebody asked.
+    about: OnceCell<BTreeMap<Digest, Vec<Attachment>>>,
 }
 
 /// A folder that is a layout.
@@ -47,7 +51,19 @@ impl<P: Place> Listed<P> {
     /// When nothing or more than one thing fits.
     pub fn choose(place: P, contents: &Contents, name: Option<&str>) -> Result<Self, ContentsError> {
         let (root, index) = contents.choose(name)?;
-        Ok(Self { place, root, index, attached: contents.attachments().collect() })
+        Ok(Self { place, root, index, attached: contents.attachments().collect(), about: OnceCell::new() })
+    }
+
+    /// What is listed as attached, by the manifests that it says itself to be about. Each is read once.
+    async fn read_attached(&self) -> Result<BTreeMap<Digest, Vec<Attachment>>, TransferError> {
+        let mut about: BTreeMap<Digest, Vec<Attachment>> = BTreeMap::new();
+        for attachment in &self.attached {
+            let manifest = self.read_manifest(&attachment.manifest).await?;
+            if let Some(subject) = Artifact::subject_of(&manifest) {
+                about.entry(subject.digest).or_default().push(attachment.clone());
+            }
+        }
+        Ok(about)
     }
 
     async fn read_manifest(&self, descriptor: &Descriptor) -> Result<Manifest, TransferError> {
@@ -89,14 +105,8 @@ impl<P: Place> Source for Listed<P> {
 
     fn attached<'a>(&'a self, subject: &'a Digest) -> BoxFuture<'a, Result<Vec<Attachment>, TransferError>> {
         Box::pin(async move {
-            let mut found = Vec::new();
-            for attachment in &self.attached {
-                let manifest = self.read_manifest(&attachment.manifest).await?;
-                if Artifact::subject_of(&manifest).is_some_and(|said| said.digest == *subject) {
-                    found.push(attachment.clone());
-                }
-            }
-            Ok(found)
+            let about = self.about.get_or_try_init(|| self.read_attached()).await?;
+            Ok(about.get(subject).cloned().unwrap_or_default())
         })
     }
 }

@@ -7,12 +7,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Read},
     rc::Rc,
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
 use tar::EntryType as Type;
 
-use super::{error::LayerError, evidence::Evidence};
+use super::{error::LayerError, evidence::Evidence, front_coded};
 use crate::elf::{Collector, Detail, Elf, Malformed, Symbols};
 
 /// Entries of a layer; the largest images have half a million.
@@ -77,6 +78,7 @@ pub enum Kind {
 /// nothing asks for the layer's bytes again: [`read_layer`](super::read_layer).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerEntries {
+    #[serde(with = "front_coded")]
     pub(super) entries: BTreeMap<String, Recorded>,
     /// Paths that are gone from the layers below.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -92,10 +94,10 @@ pub(super) struct Recorded {
     #[serde(rename = "n")]
     pub(super) entry: Entry,
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
-    pub(super) evidence: Option<Evidence>,
+    pub(super) evidence: Option<Arc<Evidence>>,
     /// What it says as a program or library, or why none can load it.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
-    pub(super) elf: Option<Result<Elf, Malformed>>,
+    pub(super) elf: Option<Arc<Loadable>>,
 }
 
 /// Lets only so many bytes through until it is told anew.
@@ -151,12 +153,14 @@ impl LayerEntries {
 
     /// The symbols of each program and library, in the order of their paths.
     pub(super) fn symbols(&self) -> impl Iterator<Item = &Symbols> {
-        self.entries.values().filter_map(|recorded| recorded.elf.as_ref()?.as_ref().ok()?.symbols.as_ref())
+        self.entries.values().filter_map(|recorded| recorded.elf.as_deref()?.as_ref().ok()?.symbols.as_ref())
     }
 
-    /// The same, to be filled.
+    /// The same, to be filled, of entries that nobody else holds.
     pub(super) fn symbols_mut(&mut self) -> impl Iterator<Item = &mut Symbols> {
-        self.entries.values_mut().filter_map(|recorded| recorded.elf.as_mut()?.as_mut().ok()?.symbols.as_mut())
+        self.entries
+            .values_mut()
+            .filter_map(|recorded| Arc::get_mut(recorded.elf.as_mut()?)?.as_mut().ok()?.symbols.as_mut())
     }
 
     /// Adds an entry, and says how many bytes of evidence it left.
@@ -195,21 +199,18 @@ impl LayerEntries {
 impl Recorded {
     /// About how many bytes of evidence there are.
     pub(super) fn weight(&self) -> usize {
-        let elf = self.elf.as_ref().and_then(|elf| elf.as_ref().ok()).map_or(0, Elf::weight);
-        self.evidence.as_ref().map_or(0, Evidence::weight) + elf
+        let elf = self.elf.as_deref().and_then(|elf| elf.as_ref().ok()).map_or(0, Elf::weight);
+        self.evidence.as_deref().map_or(0, Evidence::weight) + elf
     }
 }
 
 /// A program or library, or why none can load it.
-pub(super) type Loadable = Result<Elf, Malformed>;
+type Loadable = Result<Elf, Malformed>;
+/// What the bytes of a file told.
+pub(super) type Told = (Option<Arc<Evidence>>, Option<Arc<Loadable>>);
 
 /// What a file's bytes tell, read once.
-pub(super) fn read_file(
-    path: &str,
-    size: u64,
-    source: &mut impl Read,
-    collector: &mut Collector,
-) -> io::Result<(Option<Evidence>, Option<Loadable>)> {
+pub(super) fn read_file(path: &str, size: u64, source: &mut impl Read, collector: &mut Collector) -> io::Result<Told> {
     collector.begin(size);
     let mut seen = Seen { inner: source, collector };
     let mut first = Vec::new();
@@ -218,7 +219,7 @@ pub(super) fn read_file(
     if first == *b"\x7fELF" {
         io::copy(&mut seen, &mut io::sink())?;
     }
-    Ok((evidence, collector.finish().settled()))
+    Ok((evidence.map(Arc::new), collector.finish().settled().map(Arc::new)))
 }
 
 /// Shows a collector what is read.

@@ -115,6 +115,15 @@ impl Evidence {
         }
     }
 
+    /// What the file at `path` with these contents tells.
+    pub(super) fn of(path: &str, contents: &[u8]) -> io::Result<Option<Self>> {
+        let size = contents.len() as u64;
+        match sort(path, size) {
+            Some(Sort::Module) => Ok(Some(Self::Module(ModuleSource::scan(contents).into()))),
+            _ => Self::read(path, size, &mut &contents[..]),
+        }
+    }
+
     /// Reads what the file at `path` tells; nothing, and no byte, when it is none of the few.
     pub(super) fn read(path: &str, size: u64, content: &mut dyn Read) -> io::Result<Option<Self>> {
         match sort(path, size) {

@@ -8,6 +8,7 @@ mod error;
 mod evidence;
 mod facts;
 mod fit;
+mod front_coded;
 mod image;
 mod index;
 mod inspect;

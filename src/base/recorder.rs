@@ -1,5 +1,7 @@
 //! What a layer holds, put together while it is made: its files' bytes pass by in pieces.
 
+use std::sync::Arc;
+
 use super::{
     Entry, Evidence, LayerEntries, LayerError,
     entries::{EVIDENCE_LIMIT, Kind, Recorded, clean_path},
@@ -97,7 +99,7 @@ impl Recorder {
     fn end(&mut self) {
         let Some(Current { path, entry, wanted }) = self.now.take() else { return };
         let elf = if entry.kind == Kind::File { self.collector.finish().settled() } else { None };
-        let evidence = match wanted.then(|| Evidence::read(&path, entry.size, &mut &self.contents[..])) {
+        let evidence = match wanted.then(|| Evidence::of(&path, &self.contents)) {
             None => None,
             Some(Ok(evidence)) => evidence,
             Some(Err(source)) => {
@@ -106,7 +108,7 @@ impl Recorder {
             }
         };
         self.contents.clear();
-        let recorded = Recorded { entry, evidence, elf };
+        let recorded = Recorded { entry, evidence: evidence.map(Arc::new), elf: elf.map(Arc::new) };
         self.weight += recorded.weight();
         if self.weight > EVIDENCE_LIMIT {
             self.failed = Some(LayerError::TooMuchText { limit: EVIDENCE_LIMIT });
@@ -149,8 +151,8 @@ mod tests {
         let read = LayerEntries::read(&builder.into_inner().unwrap()[..]).unwrap();
         let found = recorder.finish().unwrap();
         assert_eq!(found, read);
-        assert!(found.entries["usr/lib/libx.so.1"].elf.as_ref().unwrap().is_ok());
-        assert!(found.entries["usr/lib/cut.so"].elf.as_ref().unwrap().is_err());
+        assert!(found.entries["usr/lib/libx.so.1"].elf.as_deref().unwrap().is_ok());
+        assert!(found.entries["usr/lib/cut.so"].elf.as_deref().unwrap().is_err());
     }
 
     #[test]

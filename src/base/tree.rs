@@ -115,10 +115,10 @@ impl Tree {
     pub fn insert(&mut self, path: &str, entry: Entry, content: Option<&Bytes>) -> Result<(), LayerError> {
         let Some(path) = clean_path(path.as_bytes())? else { return Ok(()) };
         let evidence = match (&entry.kind, content) {
-            (Kind::File, Some(content)) => Evidence::read(&path, content.len() as u64, &mut &content[..])?,
+            (Kind::File, Some(content)) => Evidence::of(&path, content)?.map(Arc::new),
             _ => None,
         };
-        let elf = content.and_then(|content| elf::read(content, Detail::Symbols).transpose());
+        let elf = content.and_then(|content| elf::read(content, Detail::Symbols).transpose()).map(Arc::new);
         let path = self.through_parent_links(&path);
         self.place(path, Recorded { entry, evidence, elf });
         Ok(())
@@ -287,7 +287,7 @@ impl Tree {
                 Some(node) => Node { layer, ..node.clone() },
                 None => return,
             },
-            _ => Node { kind, mode, uid, gid, size, layer, evidence: evidence.map(Arc::new), elf: elf.map(Arc::new) },
+            _ => Node { kind, mode, uid, gid, size, layer, evidence, elf },
         };
         self.make_parents(&path);
         let hides = |before: &Node| before.kind == Kind::Directory && node.kind != Kind::Directory;

@@ -141,6 +141,11 @@ impl Collector {
 
     /// Takes the next bytes of the file.
     pub fn write(&mut self, mut bytes: &[u8]) {
+        // Most files are neither program nor library, and of these nothing is copied.
+        let is_foreign = bytes.len() >= MAGIC.len() && !bytes.starts_with(&MAGIC);
+        if self.position == 0 && is_foreign && matches!(self.stage, Stage::Start(_)) {
+            self.stage = Stage::Foreign;
+        }
         while let Stage::Start(end) | Stage::Headers(end) | Stage::Dynamic(end) = self.stage {
             let wanted = usize::try_from(end.saturating_sub(self.position)).unwrap_or(usize::MAX);
             let now = wanted.min(bytes.len());

@@ -5,11 +5,14 @@ use std::{
     ffi::{OsStr, OsString},
     fs::File,
     io,
-    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    os::{
+        fd::AsRawFd as _,
+        unix::ffi::{OsStrExt as _, OsStringExt as _},
+    },
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, readlinkat, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, readlinkat, statat, unlinkat};
 
 /// A folder that is held open.
 #[derive(Debug)]
@@ -35,6 +38,14 @@ impl Folder {
     /// When it cannot be opened.
     pub fn hold(path: &Path) -> io::Result<Self> {
         File::open(path).map(Self)
+    }
+
+    /// A path to the folder that leads to it, and nowhere else, for as long as it is held: whatever happens to `path`,
+    /// by which it was found. Where the kernel has no such path, `path`.
+    #[must_use]
+    pub fn place(&self, path: &Path) -> PathBuf {
+        let held = PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()));
+        if held.exists() { held } else { path.to_owned() }
     }
 
     /// The names in the folder, sorted by their bytes, with what stands there.
@@ -81,6 +92,15 @@ impl Folder {
         self.open(name, OFlags::NONBLOCK)
     }
 
+    /// Removes the folder called `name` in this one, which must be empty.
+    ///
+    /// # Errors
+    /// When it is not, or is no folder.
+    pub fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
+        plain(name)?;
+        Ok(unlinkat(&self.0, name.as_bytes(), AtFlags::REMOVEDIR)?)
+    }
+
     /// Where the link called `name` leads.
     ///
     /// # Errors
@@ -91,12 +111,16 @@ impl Folder {
     }
 
     fn open(&self, name: &OsStr, more: OFlags) -> io::Result<File> {
-        if name.as_bytes().contains(&b'/') || name == ".." {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
+        plain(name)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | more;
         Ok(File::from(openat(&self.0, name.as_bytes(), flags, Mode::empty())?))
     }
+}
+
+/// Whether a name is one, and no way.
+fn plain(name: &OsStr) -> io::Result<()> {
+    let is_way = name.as_bytes().contains(&b'/') || name == "..";
+    if is_way { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(()) }
 }
 
 impl Kind {
@@ -133,6 +157,7 @@ mod tests {
         assert!(folder.folder("linked".as_ref()).is_err());
         for way in ["../secret", "..", "linked/file", "in/file"] {
             assert!(folder.file(way.as_ref()).is_err() && folder.folder(way.as_ref()).is_err(), "{way}");
+            assert!(folder.remove_folder(way.as_ref()).is_err(), "{way}");
         }
         assert_eq!(folder.link("link".as_ref()).unwrap(), Path::new("../secret/file"));
 
@@ -143,5 +168,9 @@ mod tests {
         let text = io::read_to_string(held.file("file".as_ref()).unwrap()).unwrap();
         assert_eq!(text, "open");
         assert!(folder.folder("in".as_ref()).is_err());
+
+        write_atomic(&held.place(&root.join("in")).join("new"), b"new").unwrap();
+        assert_eq!(std::fs::read(temporary.path().join("away/new")).unwrap(), b"new");
+        assert!(!temporary.path().join("secret/new").exists());
     }
 }

@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
@@ -20,7 +21,9 @@ pub(super) const PREFIX: &str = ".wheelwright-";
 /// When the folder cannot be written.
 pub fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     loop {
-        let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
+        // Whoever asks knows the place; the error is the system's own.
+        let open = |path: &Path| File::options().read(true).write(true).create_new(true).mode(0o600).open(path);
+        let file = tempfile::Builder::new().prefix(PREFIX).make_in(folder, open)?;
         if claim(file.as_file())? {
             return Ok(file);
         }
@@ -92,6 +95,13 @@ mod tests {
         drop(alive);
         assert_eq!(names(), ["mine"]);
         sweep(&folder.path().join("absent"));
+    }
+
+    #[test]
+    fn what_the_system_says_is_told_alone() {
+        let error = temporary_file(Path::new("/dev/null/folder")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
+        assert!(!error.to_string().contains("/dev/null"), "{error}");
     }
 
     #[test]

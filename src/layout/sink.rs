@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Contents, INDEX, LayoutError, MARKER, MARKER_BYTES, blob_path, read_contents, source::check_marker};
 use crate::{
-    fs::{AtomicFile, FileLock, SealedFile, is_temporary, sorted_entries, sweep, write_atomic},
+    fs::{AtomicFile, FileLock, Folder, SealedFile, is_temporary, sorted_entries, sweep, write_atomic},
     image::{Artifact, Attachment, BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
     oci::{Descriptor, Digest},
 };
@@ -23,15 +23,22 @@ use crate::{
 pub struct LayoutSink {
     folder: PathBuf,
     name: Option<String>,
-    // Dropped before `made`, so that the folders are empty by then.
+    // Dropped before `folders`, so that these are empty by then.
     waiting: Mutex<BTreeMap<Digest, SealedFile>>,
     attached: Mutex<Vec<Attachment>>,
-    made: Arc<MadeFolders>,
+    folders: Arc<Folders>,
 }
 
-/// Folders that were made for a layout, the outermost first. Those still empty in the end go again.
-struct MadeFolders {
-    folders: Vec<PathBuf>,
+/// The folders of a layout, held open: what is written lies in them, whatever is linked in their places meanwhile.
+struct Folders {
+    /// Those that were made for it, the outermost first. Those still empty in the end go again.
+    made: Vec<PathBuf>,
+    /// Likewise whether `blobs`, and `sha256` in it, were made.
+    made_within: [bool; 2],
+    root: PathBuf,
+    blobs: PathBuf,
+    /// To which these paths lead.
+    held: [Folder; 2],
     /// Other runs leave what waits in the innermost folder alone.
     _kept: FileLock,
 }
@@ -44,32 +51,27 @@ impl LayoutSink {
     /// When the folder holds something else, has links where there should be folders, or cannot be made.
     pub fn open(folder: impl Into<PathBuf>, name: Option<String>) -> Result<Self, LayoutError> {
         let folder = folder.into();
-        for path in [folder.join("blobs"), folder.join("blobs/sha256")] {
-            if path.is_symlink() {
-                return Err(LayoutError::Link { path });
-            }
-        }
+        refuse_links(&folder)?;
         tidy(&folder);
         let begun = folder.join(MARKER).exists();
         if begun || !(is_empty(&folder)? || is_being_made(&folder)) {
             check_marker(&folder)?;
             contents(&folder)?;
         }
-        let made = MadeFolders::make(&folder.join("blobs/sha256"))
-            .map_err(|source| LayoutError::Write { path: folder.clone(), source })?;
-        Ok(Self { folder, name, waiting: Mutex::default(), attached: Mutex::default(), made: Arc::new(made) })
+        let folders = Arc::new(Folders::make(&folder)?);
+        Ok(Self { folder, name, waiting: Mutex::default(), attached: Mutex::default(), folders })
     }
 
     async fn put(&self, blob: &dyn BlobSource) -> Result<Moved, TransferError> {
         let Descriptor { digest, size, .. } = *blob.descriptor();
-        let path = self.path(&digest);
+        let path = self.folder.join(blob_path(&digest));
         if self.holds(blob.descriptor()) {
             return Ok(Moved::Existed);
         }
         let unwritable = |source| LayoutError::Write { path: path.clone(), source };
         // The folders must outlive a write that goes on in its thread after this call was given up.
-        let file = AtomicFile::create(&path).map_err(unwritable)?;
-        let staged = Staged { file, folders: Arc::clone(&self.made) };
+        let file = AtomicFile::create(self.folders.blob(&digest)).map_err(unwritable)?;
+        let staged = Staged { file, folders: Arc::clone(&self.folders) };
         let staged = save(blob, staged).await.map_err(|error| match error {
             SaveError::Blob(error) => error,
             SaveError::Write { source, .. } => unwritable(source).into(),
@@ -81,12 +83,8 @@ impl LayoutSink {
         Ok(Moved::Sent(size))
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
-        self.folder.join(blob_path(digest))
-    }
-
     fn holds(&self, blob: &Descriptor) -> bool {
-        let there = || fs::metadata(self.path(&blob.digest)).is_ok_and(|file| file.len() == blob.size);
+        let there = || fs::metadata(self.folders.blob(&blob.digest)).is_ok_and(|file| file.len() == blob.size);
         self.waiting().contains_key(&blob.digest) || there()
     }
 
@@ -125,11 +123,12 @@ impl Sink for LayoutSink {
 
     fn publish<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
         let (folder, name, root) = (self.folder.clone(), self.name.clone(), root.descriptor().clone());
+        let folders = Arc::clone(&self.folders);
         let waiting = std::mem::take(&mut *self.waiting());
         let mut attached = std::mem::take(&mut *self.attached.lock().unwrap_or_else(PoisonError::into_inner));
         attached.sort_by_key(|attachment| attachment.manifest.digest);
         Box::pin(async move {
-            blocking(move || publish(&folder, (waiting, attached), &root, name.as_deref()))
+            blocking(move || publish((&folder, &folders), (waiting, attached), &root, name.as_deref()))
                 .await
                 .map_err(TransferError::from)
         })
@@ -139,7 +138,7 @@ impl Sink for LayoutSink {
 /// A blob's file, and the folders that must stay until it is gone.
 struct Staged {
     file: AtomicFile,
-    folders: Arc<MadeFolders>,
+    folders: Arc<Folders>,
 }
 
 impl io::Write for Staged {
@@ -152,23 +151,64 @@ impl io::Write for Staged {
     }
 }
 
-impl MadeFolders {
-    fn make(folder: &Path) -> io::Result<Self> {
-        let mut missing: Vec<PathBuf> =
+impl Folders {
+    /// Makes those of the layout at `folder` that are missing.
+    fn make(folder: &Path) -> Result<Self, LayoutError> {
+        let (outer, innermost) = (folder.join("blobs"), folder.join("blobs/sha256"));
+        let made_within = [!outer.exists(), !innermost.exists()];
+        let mut made: Vec<PathBuf> =
             folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
-        missing.retain(|folder| folder != Path::new(""));
-        missing.reverse();
-        fs::create_dir_all(folder)?;
-        Ok(Self { folders: missing, _kept: FileLock::keeping(folder)? })
+        made.retain(|folder| folder != Path::new(""));
+        made.reverse();
+        let open = || {
+            fs::create_dir_all(&innermost)?;
+            let root = Folder::hold(folder)?;
+            let blobs = root.folder("blobs".as_ref())?.folder("sha256".as_ref())?;
+            let kept = FileLock::keeping(&blobs.place(&innermost))?;
+            Ok((root, blobs, kept))
+        };
+        let (root, blobs, kept) = open().or_else(|source| {
+            // A link may have come just now.
+            refuse_links(folder)?;
+            Err(LayoutError::Write { path: folder.to_owned(), source })
+        })?;
+        Ok(Self {
+            made,
+            made_within,
+            root: root.place(folder),
+            blobs: blobs.place(&innermost),
+            held: [root, blobs],
+            _kept: kept,
+        })
+    }
+
+    /// Where the blob lies.
+    fn blob(&self, digest: &Digest) -> PathBuf {
+        self.blobs.join(digest.hex())
     }
 }
 
-impl Drop for MadeFolders {
+impl Drop for Folders {
     fn drop(&mut self) {
-        for folder in self.folders.iter().rev() {
-            // Fails on the folders that are in use, as it should.
+        // Fails on the folders that are in use, as it should.
+        let ([root, _], [outer, innermost]) = (&self.held, self.made_within);
+        if innermost && let Ok(blobs) = root.folder("blobs".as_ref()) {
+            let _ = blobs.remove_folder("sha256".as_ref());
+        }
+        if outer {
+            let _ = root.remove_folder("blobs".as_ref());
+        }
+        for folder in self.made.iter().rev() {
             let _ = fs::remove_dir(folder);
         }
+    }
+}
+
+/// What leads out of the layout is not written to.
+fn refuse_links(folder: &Path) -> Result<(), LayoutError> {
+    match [folder.join("blobs"), folder.join("blobs/sha256")].into_iter().find(|path| path.is_symlink()) {
+        Some(path) => Err(LayoutError::Link { path }),
+        None => Ok(()),
     }
 }
 
@@ -188,17 +228,17 @@ fn tidy(folder: &Path) {
 }
 
 fn publish(
-    folder: &Path,
+    (folder, folders): (&Path, &Folders),
     (waiting, attached): (BTreeMap<Digest, SealedFile>, Vec<Attachment>),
     root: &Descriptor,
     name: Option<&str>,
 ) -> Result<(), LayoutError> {
     let unwritable = |path: PathBuf| move |source| LayoutError::Write { path, source };
     // Another process may be about to list its image in the same file.
-    let _lock = FileLock::folder(folder).map_err(unwritable(folder.to_owned()))?;
-    let marker = folder.join(MARKER);
+    let _lock = FileLock::folder(&folders.root).map_err(unwritable(folder.to_owned()))?;
+    let marker = folders.root.join(MARKER);
     if !marker.exists() {
-        write_atomic(&marker, MARKER_BYTES).map_err(unwritable(marker))?;
+        write_atomic(&marker, MARKER_BYTES).map_err(unwritable(folder.join(MARKER)))?;
     }
     for (digest, file) in waiting {
         file.commit().map_err(unwritable(folder.join(blob_path(&digest))))?;
@@ -208,8 +248,7 @@ fn publish(
     for attachment in &attached {
         contents.attach(attachment);
     }
-    let index = folder.join(INDEX);
-    write_atomic(&index, &contents.to_bytes()).map_err(unwritable(index))
+    write_atomic(&folders.root.join(INDEX), &contents.to_bytes()).map_err(unwritable(folder.join(INDEX)))
 }
 
 /// What the layout lists; nothing, while it is being made.
@@ -387,6 +426,17 @@ mod tests {
             let Err(error) = LayoutSink::open(folder.path(), None) else { panic!("{link:?} is followed") };
             assert!(matches!(&error, LayoutError::Link { path } if *path == link), "{error}");
         }
+        // A link that takes a folder's place meanwhile leads nobody away either.
+        let folder = tempfile::tempdir().unwrap();
+        let sink = LayoutSink::open(folder.path(), None).unwrap();
+        fs::rename(folder.path().join("blobs"), folder.path().join("moved")).unwrap();
+        symlink(outside.path(), folder.path().join("blobs")).unwrap();
+        fs::create_dir(outside.path().join("sha256")).unwrap();
+        deliver(&self::index("one"), &sink).await.unwrap();
+        drop(sink);
+        assert!(sorted_entries(&outside.path().join("sha256")).unwrap().is_empty());
+        assert_eq!(sorted_entries(&folder.path().join("moved/sha256")).unwrap().len(), 4);
+        fs::remove_dir(outside.path().join("sha256")).unwrap();
         // Files that are links are replaced, and what they led to stays.
         let kept = outside.path().join("kept");
         write_atomic(&kept, br#"{"schemaVersion":2,"manifests":[]}"#).unwrap();

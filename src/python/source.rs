@@ -10,7 +10,7 @@ mod lines;
 
 use std::collections::BTreeSet;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memchr3, memmem};
 use serde::{Deserialize, Serialize};
 
 use block::{Blocks, Opened};
@@ -66,19 +66,22 @@ pub enum Guard {
     Conditional,
 }
 
-/// Words that show that a module's names cannot be told from its source.
-const OPEN: [&str; 5] = ["globals()", "locals()", "vars()", "exec(", "setattr("];
+/// Calls that show that a module's names cannot be told from its source, with what stands in their brackets if that
+/// matters.
+const OPEN: [(&[u8], &[u8]); 5] =
+    [(b"globals", b")"), (b"locals", b")"), (b"vars", b")"), (b"exec", b""), (b"setattr", b"")];
 /// Words that show that a module makes modules.
-const DYNAMIC: [&str; 6] = ["sys.modules", "__path__", "meta_path", "extend_path", "declare_namespace", "lazy_loader"];
+const DYNAMIC: [&[u8]; 3] = [b"sys.modules", b"declare_namespace", b"lazy_loader"];
+/// The same with `_path` in the middle, which is looked for once.
+const DYNAMIC_PATHS: [(&[u8], &[u8]); 3] = [(b"_", b"__"), (b"meta", b""), (b"extend", b"")];
 
 impl ModuleSource {
     /// Reads a module's source. No text is refused: what is not understood is passed over.
     #[must_use]
     pub fn scan(source: &[u8]) -> Self {
         // Most files have none of the words, and of these the bodies of functions need not be read.
-        let has = |words: &[&str]| words.iter().any(|word| memmem::find(source, word.as_bytes()).is_some());
-        let (may_be_dynamic, may_be_open) = (has(&DYNAMIC), has(&OPEN));
-        let mut scan = Scan { found: Self::default(), blocks: Blocks::default(), may_be_dynamic, may_be_open };
+        let may_be_dynamic = is_dynamic(source);
+        let mut scan = Scan { found: Self::default(), blocks: Blocks::default(), may_be_dynamic };
         let mut lines = Lines::new(source);
         while let Some(indent) = lines.next_within(scan.blocks.skipped().filter(|_| !may_be_dynamic)) {
             scan.line(indent, lines.text().trim());
@@ -122,13 +125,11 @@ struct Scan {
     blocks: Blocks,
     /// Whether one of [`DYNAMIC`] stands anywhere.
     may_be_dynamic: bool,
-    /// Whether one of [`OPEN`] does.
-    may_be_open: bool,
 }
 
 impl Scan {
     fn line(&mut self, indent: usize, text: &str) {
-        if self.may_be_dynamic && DYNAMIC.iter().any(|word| text.contains(word)) {
+        if self.may_be_dynamic && is_dynamic(text.as_bytes()) {
             self.found.dynamic = true;
             self.found.open = true;
         }
@@ -152,9 +153,7 @@ impl Scan {
         if self.blocks.is_skipped() {
             return;
         }
-        if self.may_be_open && OPEN.iter().any(|word| text.contains(word)) {
-            self.found.open = true;
-        }
+        self.found.open |= is_open(text.as_bytes());
         // A line has one statement nearly always.
         while let Some(end) = memchr(b';', rest.as_bytes()) {
             self.statement(rest[..end].trim());
@@ -217,29 +216,22 @@ impl Scan {
 
     /// `a = b, (c, *d) = …`, `a: int = 1`, `a += 1`.
     fn assignment(&mut self, text: &str) {
-        if memchr(b'=', text.as_bytes()).is_none() {
+        if !self.blocks.is_top() || memchr(b'=', text.as_bytes()).is_none() {
             return;
         }
-        let mut parts = targets(text);
-        // The last part is the value.
-        if parts.len() > 1 {
-            parts.pop();
-        } else {
-            return;
-        }
-        for part in parts {
-            let target = part.split(':').next().unwrap_or_default();
+        for_each_target(text, |target| {
+            let target = target.split_once(':').map_or(target, |(target, _)| target);
             // An item or an attribute of something is no name.
-            if target.contains(['.', '[', '"']) {
-                continue;
+            if memchr3(b'.', b'[', b'"', target.as_bytes()).is_some() {
+                return;
             }
             for name in target.split([',', '(', ')']) {
                 let name = name.trim().trim_start_matches('*').trim();
                 if is_name(name) {
-                    self.bind_top(name);
+                    self.bind(name);
                 }
             }
-        }
+        });
     }
 
     fn bind_top(&mut self, name: &str) {
@@ -256,10 +248,29 @@ impl Scan {
     }
 }
 
-/// The parts of an assignment, its value the last; one part where it is none.
-fn targets(text: &str) -> Vec<&str> {
+/// Whether something in `text` makes modules.
+fn is_dynamic(text: &[u8]) -> bool {
+    DYNAMIC.iter().any(|word| memmem::find(text, word).is_some())
+        || memmem::find_iter(text, "_path").any(|at| {
+            let (before, after) = (&text[..at], &text[at + "_path".len()..]);
+            DYNAMIC_PATHS.iter().any(|(first, last)| before.ends_with(first) && after.starts_with(last))
+        })
+}
+
+/// Whether something in the line `text` may bind any name.
+fn is_open(text: &[u8]) -> bool {
+    memchr_iter(b'(', text).any(|at| {
+        let (before, after) = (&text[..at], &text[at + 1..]);
+        // The last letters of the names.
+        matches!(before.last(), Some(b's' | b'c' | b'r'))
+            && OPEN.iter().any(|(name, inside)| before.ends_with(name) && after.starts_with(inside))
+    })
+}
+
+/// Tells `take` each target of an assignment: what stands before its equals signs.
+fn for_each_target(text: &str, mut take: impl FnMut(&str)) {
     let bytes = text.as_bytes();
-    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
+    let (mut start, mut depth) = (0, 0_usize);
     for (position, byte) in bytes.iter().enumerate() {
         match byte {
             b'(' | b'[' | b'{' => depth += 1,
@@ -274,18 +285,22 @@ fn targets(text: &str) -> Vec<&str> {
                 }
                 let end = position
                     - usize::from(matches!(before, Some(b'+' | b'-' | b'*' | b'/' | b'|' | b'&' | b'^' | b'%' | b'@')));
-                parts.push(&text[start..end.max(start)]);
+                take(&text[start..end.max(start)]);
                 start = position + 1;
             }
             _ => {}
         }
     }
-    parts.push(&text[start..]);
-    parts
 }
 
 /// `.a.b import (c, d)`, behind `from`, at its `import`.
 fn split_import(rest: &str) -> Option<(&str, &str)> {
+    // Nearly always a module's name has no blank in it.
+    if let Some((module, names)) = rest.split_once(" import ")
+        && !module.contains("import")
+    {
+        return Some((module.trim(), names));
+    }
     let position = rest.match_indices("import").find(|(position, word)| {
         let before = rest[..*position].bytes().next_back();
         let after = rest[position + word.len()..].bytes().next();
@@ -304,7 +319,7 @@ fn split_alias(item: &str) -> (&str, Option<String>) {
 }
 
 fn without_blanks(text: &str) -> String {
-    text.chars().filter(|letter| *letter != ' ').collect()
+    if text.contains(' ') { text.replace(' ', "") } else { text.to_owned() }
 }
 
 fn is_dotted(text: &str) -> bool {
@@ -312,13 +327,15 @@ fn is_dotted(text: &str) -> bool {
 }
 
 fn is_name(text: &str) -> bool {
-    !text.starts_with(|letter: char| letter.is_ascii_digit())
-        && !text.is_empty()
-        && text.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+    text.bytes().next().is_some_and(|first| !first.is_ascii_digit()) && leading_name(text).len() == text.len()
 }
 
 fn leading_name(text: &str) -> &str {
     let text = text.trim_start();
+    let plain = text.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_').unwrap_or(text.len());
+    if text.as_bytes().get(plain).is_none_or(u8::is_ascii) {
+        return &text[..plain];
+    }
     let end = text.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(text.len());
     &text[..end]
 }

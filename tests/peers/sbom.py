@@ -21,7 +21,7 @@ KINDS = {"python": "pypi", "deb": "deb"}
 
 
 def run(*words, **options):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=300, **options)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=1800, **options)
     if done.returncode:
         sys.exit(f"{words}: {done.stderr or done.stdout}")
     return done.stdout

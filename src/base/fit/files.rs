@@ -174,7 +174,7 @@ fn brings(recorded: &Recorded, there: &Node) -> bool {
         Kind::File if entry.size == 0 => true,
         Kind::File => {
             let told = evidence.is_some() || elf.is_some();
-            told && evidence.as_ref() == there.evidence.as_deref() && elf.as_ref() == there.elf.as_deref()
+            told && *evidence == there.evidence && *elf == there.elf
         }
         _ => false,
     }

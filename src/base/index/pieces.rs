@@ -11,10 +11,7 @@ use super::{
     table::{File, Piece},
 };
 use crate::{
-    base::{
-        entries::{Loadable, read_file},
-        evidence::Evidence,
-    },
+    base::entries::{Told, read_file},
     elf::{Collector, Detail},
     image::PieceReader,
     oci::{Digest, Hasher},
@@ -24,7 +21,7 @@ use crate::{
 const UNIT_LIMIT: u64 = 64 << 20;
 
 /// A path, and what the bytes there tell.
-pub(super) type Read = (String, (Option<Evidence>, Option<Loadable>));
+pub(super) type Read = (String, Told);
 
 /// How pieces are compressed.
 #[derive(Clone)]

@@ -85,6 +85,10 @@ impl Blocks {
 
     /// Opens a block, if the line does; `imports` is how many there were before it.
     pub(super) fn open<'t>(&mut self, indent: usize, text: &'t str, imports: usize) -> Option<Opened<'t>> {
+        // Few lines begin as one of the words of `is_header`, or as `async`.
+        if !matches!(text.as_bytes().first(), Some(b'a' | b'c'..=b'f' | b'i' | b'm' | b't' | b'w')) {
+            return None;
+        }
         let word = leading_name(text);
         let decisive = if word == "async" { leading_name(&text[word.len()..]) } else { word };
         if !is_header(decisive) {

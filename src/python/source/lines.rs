@@ -24,13 +24,21 @@ pub(super) struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,
     torn: bool,
-    /// The present line, without what is in strings.
+    /// The present line, if it stands in the source as it is to be read.
+    plain: Option<&'a [u8]>,
+    /// Else it, without what is in strings.
     text: Vec<u8>,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(source: &'a [u8]) -> Self {
-        Self { bytes: source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source), at: 0, torn: false, text: Vec::new() }
+        Self {
+            bytes: source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source),
+            at: 0,
+            torn: false,
+            plain: None,
+            text: Vec::new(),
+        }
     }
 
     /// Whether a bracket or a string was open at the end.
@@ -50,6 +58,10 @@ impl<'a> Lines<'a> {
                 b'\n' | b'\r' => self.at += 1,
                 b'#' => self.skip_comment(),
                 _ => {
+                    self.plain = self.plain();
+                    if self.plain.is_some() {
+                        return Some(indent);
+                    }
                     self.text.clear();
                     self.rest();
                     if !self.text.trim_ascii().is_empty() {
@@ -62,7 +74,20 @@ impl<'a> Lines<'a> {
 
     /// The text of the present line, without what is in strings.
     pub(super) fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.text)
+        let text = self.plain.unwrap_or(&self.text);
+        str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
+    }
+
+    /// Goes over the line, if nothing on it has to be left out or joined.
+    fn plain(&mut self) -> Option<&'a [u8]> {
+        let rest = &self.bytes[self.at..];
+        let end = memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+        if line.len() > LONGEST || !is_plain(line) {
+            return None;
+        }
+        self.at = (self.at + end + 1).min(self.bytes.len());
+        Some(line)
     }
 
     fn peek(&self) -> Option<u8> {
@@ -243,4 +268,22 @@ fn depth_behind(depth: usize, bytes: &[u8]) -> usize {
         isize::from(piece.iter().map(of).sum::<i8>())
     };
     depth.saturating_add_signed(bytes.chunks(127).map(of_piece).sum())
+}
+
+/// Whether a line is to be read as it stands: it has no string, no comment, no tab, and all its brackets are closed.
+fn is_plain(line: &[u8]) -> bool {
+    // As in `depth_behind`.
+    let of_piece = |piece: &[u8]| {
+        let of = |(odd, depth): (bool, i8), byte: &u8| {
+            let opens = i8::from(matches!(byte, b'(' | b'[' | b'{')) - i8::from(matches!(byte, b')' | b']' | b'}'));
+            (odd | matches!(byte, b'"' | b'\'' | b'#' | b'\\' | b'\t' | b'\r' | b'\x0c'), depth + opens)
+        };
+        piece.iter().fold((false, 0_i8), of)
+    };
+    let mut depth = 0;
+    line.chunks(127).all(|piece| {
+        let (odd, of_piece) = of_piece(piece);
+        depth += isize::from(of_piece);
+        !odd
+    }) && depth == 0
 }

@@ -34,6 +34,9 @@ impl<'a> Held<'a> {
         if range.end > self.size || range.start > range.end {
             return Err(Malformed::Truncated.into());
         }
+        if range.is_empty() {
+            return Ok(&[]);
+        }
         let unread = || Stop::Unread(vec![range.clone()]);
         let behind = self.parts.partition_point(|(offset, _)| *offset <= range.start);
         let (offset, bytes) = behind.checked_sub(1).map(|part| self.parts[part]).ok_or_else(unread)?;

@@ -218,6 +218,28 @@ fn what_lies_where_nothing_was_expected_is_read_again() {
     assert_eq!(collector.finish().settled(), Some(Err(Malformed::Scattered)), "where there is no second time");
 }
 
+#[test]
+fn a_table_of_nothing_is_not_looked_for() {
+    let mut file = library().build()[..64].to_vec();
+    file.resize(2 << 20, 0);
+    let mut put = |at: usize, words: &[u64]| {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        file[at..at + bytes.len()].copy_from_slice(&bytes);
+    };
+    // Two program headers of 56 bytes: a segment that is loaded, and the dynamic section.
+    put(32, &[64]);
+    put(52, &[64 | 56 << 16 | 2 << 32]);
+    put(64, &[1 | 4 << 32, 1 << 20, 0x1_0000, 0x1_0000, 0x200, 0x200, 8]);
+    put(120, &[2 | 4 << 32, 0x100, 0x100, 0x100, 0x40, 0x40, 8]);
+    // No names, a hash table that knows of no symbol, and symbols.
+    put(0x100, &[5, 0x1_0010, 10, 0, 4, 0x1_0080, 6, 0x1_0100]);
+    let expect = read(&file, Detail::Symbols).unwrap().unwrap();
+    assert!(expect.symbols.as_ref().unwrap().defined.is_empty());
+    let (found, rounds) = collect(&file, 4096, Detail::Symbols);
+    assert_eq!(found, Collected::Elf(Box::new(expect)));
+    assert_eq!(rounds, 1);
+}
+
 /// Where the dynamic section of `file` lies, and how long it is.
 fn dynamic_section(file: &[u8]) -> (usize, usize) {
     let word = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap());

@@ -141,24 +141,20 @@ impl Collector {
 
     /// Takes the next bytes of the file.
     pub fn write(&mut self, mut bytes: &[u8]) {
-        // Most files are neither program nor library, and of these nothing is copied.
-        let is_foreign = bytes.len() >= MAGIC.len() && !bytes.starts_with(&MAGIC);
-        if self.position == 0 && is_foreign && matches!(self.stage, Stage::Start(_)) {
-            self.stage = Stage::Foreign;
-        }
         while let Stage::Start(end) | Stage::Headers(end) | Stage::Dynamic(end) = self.stage {
+            if matches!(self.stage, Stage::Start(_)) && self.is_foreign(bytes) {
+                self.stage = Stage::Foreign;
+                return;
+            }
             let wanted = usize::try_from(end.saturating_sub(self.position)).unwrap_or(usize::MAX);
             let now = wanted.min(bytes.len());
             self.take_in(&bytes[..now]);
             bytes = &bytes[now..];
-            if matches!(self.stage, Stage::Start(_)) && self.is_foreign() {
-                self.stage = Stage::Foreign;
-            } else if self.position < end {
+            if self.position < end {
                 self.pass_relocations();
                 return;
-            } else {
-                self.stage = self.advance();
             }
+            self.stage = self.advance();
         }
         if self.stage == Stage::Settled {
             self.take_in(bytes);
@@ -218,12 +214,11 @@ impl Collector {
         Held { size: self.size, parts }
     }
 
-    /// Whether the first bytes are those of another kind of file.
-    fn is_foreign(&self) -> bool {
-        self.parts.first().is_none_or(|part| {
-            let length = part.bytes.len().min(MAGIC.len());
-            part.bytes[..length] != MAGIC[..length]
-        })
+    /// Whether the first bytes, of which `next` follow those that are held, are those of another kind of file. Most
+    /// files are, and of these nothing is copied.
+    fn is_foreign(&self, next: &[u8]) -> bool {
+        let held = self.parts.first().map_or(&[][..], |part| &part.bytes);
+        held.iter().chain(next).zip(&MAGIC).any(|(found, expect)| found != expect)
     }
 
     /// Decides what is to be kept, as soon as more is known.

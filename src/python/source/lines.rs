@@ -7,6 +7,9 @@ use memchr::{memchr, memchr_iter, memchr2, memchr3};
 /// Letters of one logical line that are kept; what is longer is data.
 const LONGEST: usize = 256 << 10;
 
+/// So many bytes are counted at once that the sum of what each has [`opened`] fits.
+const PIECE: usize = 127;
+
 /// Bytes that mean something, those between words included.
 const MEANING: [bool; 256] = marked(b"\n#\"'\\ \t\r\x0c([{)]}");
 
@@ -259,29 +262,28 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// How many brackets a byte opens: so simple that the compiler counts many bytes at once.
+fn opened(byte: u8) -> i8 {
+    i8::from(matches!(byte, b'(' | b'[' | b'{')) - i8::from(matches!(byte, b')' | b']' | b'}'))
+}
+
 /// How many brackets are open behind `bytes`, where `depth` are before them. The three kinds are not told apart.
 fn depth_behind(depth: usize, bytes: &[u8]) -> usize {
-    // So short that the sums fit, and so simple that the compiler counts many at once.
-    let of_piece = |piece: &[u8]| {
-        let of =
-            |byte: &u8| i8::from(matches!(byte, b'(' | b'[' | b'{')) - i8::from(matches!(byte, b')' | b']' | b'}'));
-        isize::from(piece.iter().map(of).sum::<i8>())
-    };
-    depth.saturating_add_signed(bytes.chunks(127).map(of_piece).sum())
+    let of_piece = |piece: &[u8]| isize::from(piece.iter().copied().map(opened).sum::<i8>());
+    depth.saturating_add_signed(bytes.chunks(PIECE).map(of_piece).sum())
 }
 
 /// Whether a line is to be read as it stands: it has no string, no comment, no tab, and all its brackets are closed.
 fn is_plain(line: &[u8]) -> bool {
-    // As in `depth_behind`.
     let of_piece = |piece: &[u8]| {
         let of = |(odd, depth): (bool, i8), byte: &u8| {
-            let opens = i8::from(matches!(byte, b'(' | b'[' | b'{')) - i8::from(matches!(byte, b')' | b']' | b'}'));
-            (odd | matches!(byte, b'"' | b'\'' | b'#' | b'\\' | b'\t' | b'\r' | b'\x0c'), depth + opens)
+            let is_odd = matches!(byte, b'"' | b'\'' | b'#' | b'\\' | b'\t' | b'\r' | b'\x0c');
+            (odd | is_odd, depth + opened(*byte))
         };
         piece.iter().fold((false, 0_i8), of)
     };
     let mut depth = 0;
-    line.chunks(127).all(|piece| {
+    line.chunks(PIECE).all(|piece| {
         let (odd, of_piece) = of_piece(piece);
         depth += isize::from(of_piece);
         !odd

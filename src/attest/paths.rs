@@ -20,7 +20,7 @@ use crate::{
     lock::{LockedPackage, LockedWheel},
     oci::Digest,
     python::PackageName,
-    verify::{Owner, Owners},
+    verify::{Owner, Subject},
 };
 
 /// A layer with what stands in it.
@@ -37,11 +37,10 @@ pub struct LayerPaths {
 /// Who brought something, as the statement has it: of what kind it is, its name, and its digest if it is a file.
 type Component<'c> = (&'static str, &'c str, Option<Digest>);
 
-/// The statement which input each path of these layers came from, in the image with this manifest whose files
-/// have these `owners`.
+/// The statement which input each path of these layers came from, in `image`, which has this manifest.
 #[must_use]
-pub fn path_map(manifest: Digest, build: &Build<'_>, layers: &[LayerPaths], owners: &Owners) -> Statement {
-    let finder = Finder::of(build, owners);
+pub fn path_map(manifest: Digest, build: &Build<'_>, layers: &[LayerPaths], image: &Subject) -> Statement {
+    let finder = Finder::of(build, image);
     let layers = layers.iter().map(|layer| {
         let mut value = json!({ "digest": layer.digest.to_string(), "name": layer.name, "origin": "base" });
         if let Some(paths) = &layer.paths {
@@ -62,17 +61,17 @@ struct Finder<'f> {
     wheels: BTreeMap<String, &'f LockedWheel>,
     packages: BTreeMap<&'f str, &'f LockedPackage>,
     own: BTreeSet<&'f str>,
-    owners: &'f Owners,
+    image: &'f Subject,
 }
 
 impl<'f> Finder<'f> {
-    fn of(build: &Build<'f>, owners: &'f Owners) -> Self {
-        let (below, image) = build.locked;
+    fn of(build: &Build<'f>, image: &'f Subject) -> Self {
+        let (below, locked) = build.locked;
         Self {
-            wheels: image.wheels.iter().map(|wheel| (wheel.name.clone(), wheel)).collect(),
+            wheels: locked.wheels.iter().map(|wheel| (wheel.name.clone(), wheel)).collect(),
             packages: below.debian.iter().map(|package| (package.name.as_str(), package)).collect(),
             own: build.files.iter().filter_map(|file| file.to.as_deref()).collect(),
-            owners,
+            image,
         }
     }
 
@@ -96,8 +95,8 @@ impl<'f> Finder<'f> {
     }
 
     fn component(&self, path: &str) -> Component<'f> {
-        let compiled = || source_of(path).and_then(|source| self.owners.find(&source));
-        match self.owners.find(path).or_else(compiled) {
+        let owner = |path: &str| self.image.owners.find(self.image.tree.node(path)?);
+        match owner(path).or_else(|| owner(&source_of(path)?)) {
             Some(Owner::Wheel(spelled)) => {
                 let name: Option<PackageName> = spelled.split(' ').next().and_then(|name| name.parse().ok());
                 let wheel = name.and_then(|name| self.wheels.get(&name.to_string()));

@@ -8,7 +8,7 @@ use crate::{
     base::Tree,
     lock::{LockedImage, LockedPackage, LockedPlatform, LockedWheel, WheelSource},
     oci::{Descriptor, Digest, MediaType},
-    verify::Owners,
+    verify::Subject,
 };
 
 fn locked() -> (LockedPlatform, LockedImage) {
@@ -110,7 +110,7 @@ fn every_path_has_the_input_that_it_came_from() {
     }
     let mut tree = Tree::new();
     tree.apply_layer(&tar.into_inner().unwrap()[..]).unwrap();
-    let owners = Owners::of(&tree);
+    let image = Subject::new("linux/amd64".parse().unwrap(), Value::Null, Vec::new(), tree);
     let layer = |name: &str, paths: Option<&[&str]>| LayerPaths {
         digest: Digest::of(name.as_bytes()),
         name: name.to_owned(),
@@ -124,7 +124,7 @@ fn every_path_has_the_input_that_it_came_from() {
         layer("wheels", Some(&[&module, &format!("{site}/Demo_Pkg-1.0.dist-info/RECORD"), &compiled])),
         layer("scripts", Some(&["app/run.py", "app/__pycache__/run.cpython-311.pyc"])),
     ];
-    let statement = with_build(|build| path_map(Digest::of(b"manifest"), build, &layers, &owners));
+    let statement = with_build(|build| path_map(Digest::of(b"manifest"), build, &layers, &image));
     insta::assert_snapshot!("paths", pretty(&statement));
 }
 

@@ -33,7 +33,7 @@ pub fn known_layer(store: &Store, diff_id: DiffId) -> Option<LayerEntries> {
 /// Whether [`known_layer`] has something to look at that is not torn, without looking closer.
 #[must_use]
 pub fn is_known_layer(store: &Store, diff_id: DiffId) -> bool {
-    store.note(Bucket::Bases, &layer_key(diff_id)).is_some()
+    store.has_whole_note(Bucket::Bases, &layer_key(diff_id))
 }
 
 /// Keeps the entries of the layer with this diff id.

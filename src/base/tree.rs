@@ -1,6 +1,11 @@
 //! The merged files of an image: its layers, and what is to be laid over them.
 
-use std::{collections::BTreeMap, io::Read, ops::Bound, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry as Slot},
+    io::Read,
+    ops::Bound,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -17,7 +22,10 @@ const HOP_LIMIT: usize = 40;
 /// The files of an image. Paths have no leading or trailing slash; the root is the empty path.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
-    nodes: BTreeMap<String, Node>,
+    /// Numbers of `nodes`.
+    places: BTreeMap<String, u32>,
+    /// Everything that ever stood at some path, in the order in which it came.
+    nodes: Vec<Node>,
     /// Layers merged so far.
     layers: usize,
     hidden: Vec<Hidden>,
@@ -26,6 +34,8 @@ pub struct Tree {
 /// What stands at a path of an image.
 #[derive(Clone, Debug)]
 pub struct Node {
+    /// No other node of the tree has it; less than [`Tree::numbers`].
+    pub(crate) number: u32,
     /// Never a hard link: those are the files they lead to.
     pub kind: Kind,
     /// Permission bits, set-id and sticky included.
@@ -94,17 +104,32 @@ impl Tree {
             let path = self.through_parent_links(path);
             self.remove(&path);
         }
-        let (links, others): (Vec<_>, Vec<_>) =
-            layer.entries.into_iter().partition(|(_, recorded)| matches!(recorded.entry.kind, Kind::Hardlink(_)));
-        let mut folder = (String::new(), String::new());
-        for (path, recorded) in others.into_iter().chain(links) {
-            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
-            if folder.0 != parent {
-                folder = (parent.to_owned(), self.through_links(parent));
+        let mut links = Vec::new();
+        let others = layer.entries.into_iter().filter_map(|(path, recorded)| match recorded.entry.kind {
+            Kind::Hardlink(_) => {
+                links.push((path, recorded));
+                None
             }
-            self.place(join(&folder.1, name), recorded);
-        }
+            _ => Some((path, recorded)),
+        });
+        self.place_all(others);
+        self.place_all(links.into_iter());
         self.layers += 1;
+    }
+
+    fn place_all(&mut self, entries: impl Iterator<Item = (String, Recorded)>) {
+        // The folder of the path before, and where it is, if links lead to it.
+        let mut folder: (Option<String>, Option<String>) = (None, None);
+        for (path, recorded) in entries {
+            let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            if folder.0.as_deref() != Some(parent) {
+                let real = self.through_links(parent);
+                self.make_folders(&real);
+                folder = (Some(parent.to_owned()), (real != parent).then_some(real));
+            }
+            let place = folder.1.as_ref().map(|real| join(real, name));
+            self.place(place.unwrap_or(path), recorded);
+        }
     }
 
     /// Puts one thing at `path`, as a layer of its own would; `content` are a file's bytes, needed
@@ -119,8 +144,10 @@ impl Tree {
             _ => None,
         };
         let elf = content.and_then(|content| elf::read(content, Detail::Symbols).transpose()).map(Arc::new);
-        let path = self.through_parent_links(&path);
-        self.place(path, Recorded { entry, evidence, elf });
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        let folder = self.through_links(parent);
+        self.make_folders(&folder);
+        self.place(join(&folder, name), Recorded { entry, evidence, elf });
         Ok(())
     }
 
@@ -135,7 +162,17 @@ impl Tree {
 
     /// Everything, sorted by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
-        self.nodes.iter().map(|(path, node)| (path.as_str(), node))
+        self.places.iter().map(|(path, number)| (path.as_str(), self.numbered(*number)))
+    }
+
+    /// One more than the highest number of a node.
+    pub(crate) fn numbers(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The node that has this number.
+    pub(crate) fn numbered(&self, number: u32) -> &Node {
+        &self.nodes[number as usize]
     }
 
     /// Files of lower layers that later layers hide, in the order of the layers that do.
@@ -147,7 +184,12 @@ impl Tree {
     /// What stands at `path` itself, which leads through no symbolic link.
     #[must_use]
     pub fn node(&self, path: &str) -> Option<&Node> {
-        self.nodes.get(path)
+        self.places.get(path).map(|number| self.numbered(*number))
+    }
+
+    /// The path at which something stands, and that, as [`Tree::node`] finds it.
+    pub(crate) fn placed(&self, path: &str) -> Option<(&str, &Node)> {
+        self.places.get_key_value(path).map(|(path, number)| (path.as_str(), self.numbered(*number)))
     }
 
     /// What `path` leads to, through symbolic links, and where that stands.
@@ -155,21 +197,21 @@ impl Tree {
     pub fn find(&self, path: &str) -> Option<(String, &Node)> {
         let plain = path.trim_start_matches('/');
         if !plain.split('/').any(|component| matches!(component, "" | "." | "..")) {
-            match self.nodes.get(plain) {
+            match self.node(plain) {
                 Some(node) if !matches!(node.kind, Kind::Symlink(_)) => return Some((plain.to_owned(), node)),
                 None if self.lies_in_directory(plain) => return None,
                 _ => {}
             }
         }
         let end = self.walk(path).end?;
-        let node = self.nodes.get(&end)?;
+        let node = self.node(&end)?;
         Some((end, node))
     }
 
     /// Whether no symbolic link is on the way to `path`, which is plain: all above a node are directories.
     fn lies_in_directory(&self, path: &str) -> bool {
         let parent = path.rsplit_once('/').map(|(parent, _)| parent);
-        parent.is_none_or(|parent| self.nodes.get(parent).is_some_and(|node| node.kind == Kind::Directory))
+        parent.is_none_or(|parent| self.is_directory(parent))
     }
 
     /// What stands at `path`, links on the way followed, but not one that stands there itself.
@@ -178,7 +220,7 @@ impl Tree {
         let path = path.trim_matches('/');
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         let place = join(&self.walk(parent).end?, name);
-        let node = self.nodes.get(&place)?;
+        let node = self.node(&place)?;
         Some((place, node))
     }
 
@@ -189,9 +231,8 @@ impl Tree {
     }
 
     /// Everything whose path begins with `start`, sorted. No link is followed.
-    pub fn starting_with<'t>(&'t self, start: &'t str) -> impl Iterator<Item = (&'t str, &'t Node)> {
-        let range = self.nodes.range::<str, _>((Bound::Included(start), Bound::Unbounded));
-        range.map(|(path, node)| (path.as_str(), node)).take_while(move |(path, _)| path.starts_with(start))
+    pub fn starting_with<'t, 's>(&'t self, start: &'s str) -> impl Iterator<Item = (&'t str, &'t Node)> + use<'t, 's> {
+        self.from(start).take_while(move |(path, _)| path.starts_with(start))
     }
 
     /// Whether `path` leads to a directory.
@@ -204,20 +245,40 @@ impl Tree {
     #[must_use]
     pub fn children(&self, path: &str) -> Vec<(&str, &Node)> {
         let Some(end) = self.walk(path).end else { return Vec::new() };
-        let prefix = if end.is_empty() { end } else { end + "/" };
-        self.nodes
-            .range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded))
-            .map_while(|(path, node)| Some((path.strip_prefix(prefix.as_str())?, node)))
-            .filter(|(name, _)| !name.contains('/'))
-            .collect()
+        self.directly_in(&end).into_iter().map(|(path, node)| (path.rsplit('/').next().unwrap_or(path), node)).collect()
+    }
+
+    /// What stands directly in `folder`, which leads through no symbolic link, sorted; paths from the root.
+    pub(crate) fn directly_in(&self, folder: &str) -> Vec<(&str, &Node)> {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let (mut found, mut ahead) = (Vec::new(), self.from(&prefix));
+        while let Some((path, node)) = ahead.next() {
+            let Some(rest) = path.strip_prefix(&prefix) else { break };
+            match rest.split_once('/') {
+                None => found.push((path, node)),
+                // `0` comes next to `/`: all that is in this folder is passed over.
+                Some((inner, _)) => ahead = self.from(&format!("{prefix}{inner}0")),
+            }
+        }
+        found
     }
 
     /// Everything below the directory at `path`, which leads through no symbolic link; paths from the root.
     pub(super) fn below(&self, path: &str) -> impl Iterator<Item = (String, &Node)> {
         let prefix = format!("{path}/");
-        let rest = self.nodes.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
-        let inside: Vec<_> = rest.take_while(|(path, _)| path.starts_with(&prefix)).collect();
-        inside.into_iter().map(|(path, node)| (path.clone(), node))
+        let inside: Vec<_> = self.starting_with(&prefix).map(|(path, node)| (path.to_owned(), node)).collect();
+        inside.into_iter()
+    }
+
+    /// Everything from `start` on, sorted by path.
+    fn from(&self, start: &str) -> impl Iterator<Item = (&str, &Node)> + use<'_> {
+        let range = self.places.range::<str, _>((Bound::Included(start), Bound::Unbounded));
+        range.map(|(path, number)| (path.as_str(), self.numbered(*number)))
+    }
+
+    /// Whether a directory stands at `path` itself; the root always does.
+    fn is_directory(&self, path: &str) -> bool {
+        path.is_empty() || self.node(path).is_some_and(|node| node.kind == Kind::Directory)
     }
 
     /// Goes along `path`, through symbolic links, as far as it leads.
@@ -236,7 +297,7 @@ impl Tree {
                 _ => {}
             }
             let next = join(&here, &component);
-            match self.nodes.get(&next).map(|node| &node.kind) {
+            match self.node(&next).map(|node| &node.kind) {
                 Some(Kind::Symlink(target)) => {
                     walk.symlinks.push(next);
                     hops += 1;
@@ -262,6 +323,10 @@ impl Tree {
 
     /// `path`, with the symbolic links resolved that are there now.
     pub(super) fn through_links(&self, path: &str) -> String {
+        // All above a node are directories.
+        if self.is_directory(path) {
+            return path.to_owned();
+        }
         let mut rest: Vec<&str> = Vec::new();
         let mut front = path;
         loop {
@@ -279,65 +344,78 @@ impl Tree {
         join(&self.through_links(parent), name)
     }
 
+    /// Puts something at `path`, whose folder is there.
     fn place(&mut self, path: String, recorded: Recorded) {
         let Recorded { entry: Entry { kind, mode, uid, gid, size }, evidence, elf } = recorded;
-        let layer = self.layers;
+        let (layer, number) = (self.layers, self.next_number());
         let node = match &kind {
-            Kind::Hardlink(target) => match self.nodes.get(&self.through_parent_links(target)) {
-                Some(node) => Node { layer, ..node.clone() },
+            Kind::Hardlink(target) => match self.node(&self.through_parent_links(target)) {
+                Some(node) => Node { number, layer, ..node.clone() },
                 None => return,
             },
-            _ => Node { kind, mode, uid, gid, size, layer, evidence, elf },
+            _ => Node { number, kind, mode, uid, gid, size, layer, evidence, elf },
         };
-        self.make_parents(&path);
-        let hides = |before: &Node| before.kind == Kind::Directory && node.kind != Kind::Directory;
-        if self.nodes.get(&path).is_some_and(hides) {
+        let is_directory = node.kind == Kind::Directory;
+        self.nodes.push(node);
+        let mut entry = match self.places.entry(path) {
+            Slot::Occupied(entry) => entry,
+            Slot::Vacant(slot) => {
+                slot.insert(number);
+                return;
+            }
+        };
+        let before = entry.insert(number) as usize;
+        if self.nodes[before].kind == Kind::Directory && is_directory {
+            return;
+        }
+        let path = entry.key().clone();
+        if self.nodes[before].kind == Kind::Directory {
             self.remove_below(&path);
         }
-        if let Some(before) = self.nodes.insert(path.clone(), node) {
-            self.hide(path, &before);
-        }
+        self.hide(path, before);
     }
 
-    /// Notes that `node` is gone from `path`, if that was a file of a lower layer.
-    fn hide(&mut self, path: String, node: &Node) {
-        if node.kind == Kind::File && node.layer < self.layers {
-            self.hidden.push(Hidden { path, size: node.size, lower: node.layer, upper: self.layers });
+    fn next_number(&self) -> u32 {
+        u32::try_from(self.nodes.len()).expect("layers and their entries are bounded")
+    }
+
+    /// Notes that the node with this number is gone from `path`, if it was a file of a lower layer.
+    fn hide(&mut self, path: String, number: usize) {
+        let Node { ref kind, size, layer: lower, .. } = self.nodes[number];
+        if *kind == Kind::File && lower < self.layers {
+            self.hidden.push(Hidden { path, size, lower, upper: self.layers });
         }
     }
 
     /// Directories that a layer does not mention come to be with these attributes.
-    fn make_parents(&mut self, path: &str) {
-        for (position, _) in path.match_indices('/').rev() {
-            let parent = &path[..position];
-            if self.nodes.get(parent).is_some_and(|node| node.kind == Kind::Directory) {
+    fn make_folders(&mut self, path: &str) {
+        let ends = path.match_indices('/').map(|(position, _)| position).chain([path.len()]);
+        for end in ends.collect::<Vec<_>>().into_iter().rev() {
+            let folder = &path[..end];
+            if self.is_directory(folder) {
                 return;
             }
-            let (kind, layer) = (Kind::Directory, self.layers);
-            let node = Node { kind, mode: 0o755, uid: 0, gid: 0, size: 0, layer, evidence: None, elf: None };
-            self.nodes.insert(parent.to_owned(), node);
+            let (number, layer) = (self.next_number(), self.layers);
+            let kind = Kind::Directory;
+            let node = Node { number, kind, mode: 0o755, uid: 0, gid: 0, size: 0, layer, evidence: None, elf: None };
+            self.nodes.push(node);
+            self.places.insert(folder.to_owned(), number);
         }
     }
 
     fn remove(&mut self, path: &str) {
-        if let Some(node) = self.nodes.remove(path) {
-            self.hide(path.to_owned(), &node);
+        if let Some(number) = self.places.remove(path) {
+            self.hide(path.to_owned(), number as usize);
         }
         self.remove_below(path);
     }
 
     fn remove_below(&mut self, path: &str) {
         let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
-        let below: Vec<String> = self
-            .nodes
-            .range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded))
-            .map(|(path, _)| path)
-            .take_while(|path| path.starts_with(&prefix))
-            .cloned()
-            .collect();
+        let below: Vec<String> = self.starting_with(&prefix).map(|(path, _)| path.to_owned()).collect();
         for path in below {
-            if let Some(node) = self.nodes.remove(&path) {
-                self.hide(path, &node);
+            if let Some(number) = self.places.remove(&path) {
+                self.hide(path, number as usize);
             }
         }
     }
@@ -393,7 +471,7 @@ pub(super) mod tests {
     }
 
     fn paths(tree: &Tree) -> Vec<&str> {
-        tree.nodes.keys().map(String::as_str).collect()
+        tree.places.keys().map(String::as_str).collect()
     }
 
     #[test]
@@ -456,7 +534,7 @@ pub(super) mod tests {
             paths.dedup();
         }
         for path in paths.iter().flat_map(|path| [path.as_str(), path.trim_start_matches('/')]) {
-            let walked = tree.walk(path).end.filter(|end| tree.nodes.contains_key(end));
+            let walked = tree.walk(path).end.filter(|end| tree.places.contains_key(end));
             assert_eq!(tree.find(path).map(|(path, _)| path), walked, "{path}");
         }
     }

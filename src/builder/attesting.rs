@@ -312,7 +312,7 @@ impl Builder {
                 );
             }
         }
-        statements.push(path_map(digest, &build, &layers, &listed.subject.owners));
+        statements.push(path_map(digest, &build, &layers, &listed.subject));
         Ok(statements)
     }
 

@@ -161,7 +161,8 @@ pub(super) fn lacking(tree: &Tree, platform: &Platform, settings: &Value) -> BTr
     let owners = Owners::of(tree);
     let Some(proof) = libraries::prove(tree, platform, settings, &owners) else { return BTreeSet::new() };
     // A plug-in of a system's package is part of what was asked for; one of a wheel may never be loaded.
-    let counts = |gap: &Gap| gap.need != Need::Plugin || matches!(owners.find(&gap.by), Some(Owner::Package(_)));
+    let owner = |path: &str| tree.node(path).and_then(|node| owners.find(node));
+    let counts = |gap: &Gap| gap.need != Need::Plugin || matches!(owner(&gap.by), Some(Owner::Package(_)));
     let missing = |gap: &Gap| matches!(gap.elsewhere, Elsewhere::Nowhere | Elsewhere::Foreign(_)) && counts(gap);
     proof.gaps.into_iter().filter(missing).map(|gap| gap.name).collect()
 }

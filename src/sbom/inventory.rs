@@ -161,7 +161,7 @@ impl Files {
     fn of(subject: &Subject) -> Self {
         let mut files = Self { of_packages: BTreeMap::new(), of_layers: BTreeMap::new() };
         for (path, node) in subject.tree.iter().filter(|(_, node)| node.kind != crate::base::Kind::Directory) {
-            match subject.owners.find(path) {
+            match subject.owners.find(node) {
                 Some(owner) => files.of_packages.entry(owner.clone()).or_default().push(format!("/{path}")),
                 None => files.of_layers.entry(node.layer).or_default().push(format!("/{path}")),
             }
@@ -279,7 +279,7 @@ impl Finder<'_> {
     fn interpreter(&self) -> Option<Component> {
         let python = self.facts.python.as_ref()?;
         let (path, node) = self.tree().find(&python.path)?;
-        if self.subject.owners.find(&path).is_some() {
+        if self.subject.owners.find(node).is_some() {
             return None;
         }
         let version = python.version.to_string();

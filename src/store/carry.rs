@@ -75,7 +75,7 @@ impl Store {
                     let mut note = Vec::new();
                     (&mut entry).take(LARGEST_NOTE).read_to_end(&mut note).map_err(fail)?;
                     carried.bytes += note.len() as u64;
-                    let note = whole(note).ok_or_else(|| foreign("is damaged"))?;
+                    let note = whole(&mut &note[..]).ok().flatten().ok_or_else(|| foreign("is damaged"))?;
                     self.keep(bucket, key, &note)?;
                 }
             }

@@ -28,7 +28,7 @@ mod verify;
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -258,9 +258,13 @@ impl Store {
         if file.metadata().is_ok_and(|metadata| self.is_stale(&metadata)) {
             self.mark(&file);
         }
-        let mut note = Vec::new();
-        file.read_to_end(&mut note).ok()?;
-        verify::whole(note)
+        verify::whole(&mut file).ok()?
+    }
+
+    /// Whether there is a note under `key` that is not torn. None of it is held in memory.
+    #[must_use]
+    pub fn has_whole_note(&self, bucket: Bucket, key: &str) -> bool {
+        File::open(self.note_path(bucket, key)).and_then(|mut file| verify::is_whole(&mut file)).unwrap_or(false)
     }
 
     /// Whether there is a note under `key`, whole or not.

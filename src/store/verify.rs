@@ -1,6 +1,9 @@
 //! Every file of the store held against its digest or checksum.
 
-use std::{fs, io};
+use std::{
+    fs::File,
+    io::{self, Read},
+};
 
 use rayon::prelude::*;
 
@@ -9,6 +12,9 @@ use super::{
     entries::{Entry, Kind},
     remove,
 };
+
+/// Bytes of a note read at a time.
+const PIECE: usize = 64 << 10;
 
 /// What came of looking at everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,21 +55,44 @@ fn judge(entry: &Entry) -> Result<bool, StoreError> {
             let blob = Blob::new(digest, entry.size, entry.path.clone());
             blob.remove_if_damaged().map(|damaged| !damaged).or_else(gone_is_well)
         }
-        Kind::Note(_) => match fs::read(&entry.path) {
+        Kind::Note(_) => match File::open(&entry.path).and_then(|mut note| is_whole(&mut note)) {
             Err(error) => gone_is_well(error),
-            Ok(note) => match whole(note) {
-                Some(_) => Ok(true),
-                None => remove(&entry.path).map(|()| false),
-            },
+            Ok(true) => Ok(true),
+            Ok(false) => remove(&entry.path).map(|()| false),
         },
     }
 }
 
 /// What stands behind the checksum of a note; nothing when that is missing or wrong.
-pub(super) fn whole(mut note: Vec<u8>) -> Option<Vec<u8>> {
-    let sum = note.first_chunk::<SUM>().map(|sum| u32::from_be_bytes(*sum))?;
-    note.drain(..SUM);
-    (crc32fast::hash(&note) == sum).then_some(note)
+pub(super) fn whole(note: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let Some(sum) = checksum(note)? else { return Ok(None) };
+    let mut rest = Vec::new();
+    note.read_to_end(&mut rest)?;
+    Ok((crc32fast::hash(&rest) == sum).then_some(rest))
+}
+
+/// Whether [`whole`] has something to give, found without holding it.
+pub(super) fn is_whole(note: &mut impl Read) -> io::Result<bool> {
+    let Some(sum) = checksum(note)? else { return Ok(false) };
+    let (mut hasher, mut piece) = (crc32fast::Hasher::new(), vec![0; PIECE]);
+    loop {
+        match note.read(&mut piece) {
+            Ok(0) => return Ok(hasher.finalize() == sum),
+            Ok(count) => hasher.update(&piece[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The checksum at the beginning of a note; nothing where it is cut.
+fn checksum(note: &mut impl Read) -> io::Result<Option<u32>> {
+    let mut sum = [0; SUM];
+    match note.read_exact(&mut sum) {
+        Ok(()) => Ok(Some(u32::from_be_bytes(sum))),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod subject;
 pub use code::{Code, Level, UnknownCode};
 pub use finding::{Finding, Owner};
 pub use image::{budget, documents};
+use owners::ListedFiles;
 pub use owners::Owners;
 pub use report::{Check, Report, Skipped};
 pub use subject::{Subject, SubjectLayer, base_layers, layer_names};

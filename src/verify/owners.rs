@@ -5,28 +5,47 @@ use std::collections::BTreeMap;
 use super::Owner;
 use crate::{
     base::{Evidence, Kind, Node, Tree},
-    python::{PythonError, Record},
+    python::{PythonError, Record, RecordEntry},
 };
 
 /// Where dpkg keeps a list of each package's files, and where images without dpkg keep checksums.
 const DPKG_LISTS: &str = "var/lib/dpkg/info/";
 const DPKG_SUMS: &str = "var/lib/dpkg/status.d/";
 
-/// The owners of an image's files, by path without a leading slash.
+/// The owners of the files of one tree.
 #[derive(Clone, Debug, Default)]
 pub struct Owners {
     all: Vec<Owner>,
-    /// Numbers of `all`.
-    by_path: BTreeMap<String, usize>,
+    /// Numbers of `all`, by the numbers of nodes.
+    by_node: Vec<Option<u32>>,
     /// The lists of distributions, by their paths, as far as they can be read.
-    records: BTreeMap<String, Result<Record, PythonError>>,
+    records: BTreeMap<String, Result<ListedFiles, PythonError>>,
+}
+
+/// The RECORD of a distribution, and what stands in the tree of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ListedFiles {
+    record: Record,
+    /// The numbers of the nodes to which the entries lead, in their order.
+    nodes: Vec<Option<u32>>,
+}
+
+impl ListedFiles {
+    /// Its entries, each with what it leads to, if anything.
+    pub(super) fn entries<'s>(
+        &'s self,
+        tree: &'s Tree,
+    ) -> impl Iterator<Item = (&'s RecordEntry, Option<&'s Node>)> {
+        let nodes = self.nodes.iter().map(|number| number.map(|number| tree.numbered(number)));
+        self.record.entries.iter().zip(nodes)
+    }
 }
 
 impl Owners {
     /// What the lists in `tree` say.
     #[must_use]
     pub fn of(tree: &Tree) -> Self {
-        let mut owners = Self::default();
+        let mut owners = Self { by_node: vec![None; tree.numbers()], ..Self::default() };
         for (path, node) in tree.iter().filter(|(_, node)| node.kind == Kind::File) {
             let Some(text) = node.evidence.as_deref().and_then(Evidence::text) else { continue };
             if let Some(name) = path.strip_prefix(DPKG_LISTS).and_then(|name| name.strip_suffix(".list")) {
@@ -35,89 +54,96 @@ impl Owners {
                 owners.add_package(tree, name, text.lines().filter_map(|line| Some(line.split_once("  ")?.1)));
             } else if let Some((site, info)) = path.strip_suffix("/RECORD").and_then(|folder| folder.rsplit_once('/')) {
                 let record = Record::parse(text.as_bytes());
-                if let Ok(record) = &record {
-                    owners.add_distribution(tree, site, info, record);
-                }
-                owners.records.insert(path.to_owned(), record);
+                let listed = record.map(|record| owners.add_distribution(tree, (site, info), record));
+                owners.records.insert(path.to_owned(), listed);
             }
         }
         owners
     }
 
-    /// The owner of the file at `path`, which leads through no symbolic link.
+    /// The owner of `node`, which is of the tree that these owners are of.
     #[must_use]
-    pub fn find(&self, path: &str) -> Option<&Owner> {
-        self.by_path.get(path).map(|number| &self.all[*number])
+    pub fn find(&self, node: &Node) -> Option<&Owner> {
+        let number = self.by_node.get(node.number as usize).copied().flatten()?;
+        self.all.get(number as usize)
     }
 
     /// The RECORD at `path`, which leads through no symbolic link, or why it cannot be read.
-    #[must_use]
-    pub fn record(&self, path: &str) -> Option<Result<&Record, &PythonError>> {
+    pub(super) fn record(&self, path: &str) -> Option<Result<&ListedFiles, &PythonError>> {
         self.records.get(path).map(Result::as_ref)
     }
 
-    fn add(&mut self, owner: Owner) -> usize {
+    fn add(&mut self, owner: Owner) -> u32 {
         self.all.push(owner);
-        self.all.len() - 1
+        u32::try_from(self.all.len() - 1).expect("there are fewer owners than files")
     }
 
     fn add_package<'a>(&mut self, tree: &Tree, name: &str, paths: impl Iterator<Item = &'a str>) {
         let name = name.split_once(':').map_or(name, |(name, _)| name);
         let owner = self.add(Owner::Package(name.to_owned()));
-        let mut places = Places::new(tree);
+        let mut places = Places::below(tree, "");
         for path in paths {
             // Lists name paths as they were before /bin, /lib and /sbin became links.
-            if let Some((path, node)) = places.find(path)
+            if let Some(node) = places.find(path)
                 && node.kind != Kind::Directory
             {
-                self.by_path.entry(path).or_insert(owner);
+                self.by_node[node.number as usize].get_or_insert(owner);
             }
         }
     }
 
-    fn add_distribution(&mut self, tree: &Tree, site: &str, info: &str, record: &Record) {
-        let Some(stem) = info.strip_suffix(".dist-info") else { return };
-        let name = stem.split_once('-').map_or_else(|| stem.to_owned(), |(name, version)| format!("{name} {version}"));
-        let owner = self.add(Owner::Wheel(name));
-        let mut places = Places::new(tree);
-        for entry in &record.entries {
+    fn add_distribution(&mut self, tree: &Tree, (site, info): (&str, &str), record: Record) -> ListedFiles {
+        let stem = info.strip_suffix(".dist-info");
+        let name = |stem: &str| stem.split_once('-').map_or_else(|| stem.to_owned(), |(name, version)| format!("{name} {version}"));
+        let owner = stem.map(|stem| self.add(Owner::Wheel(name(stem))));
+        let (mut places, mut above) = (Places::below(tree, site), Places::below(tree, ""));
+        let mut find = |entry: &RecordEntry| {
             let found = match entry.path.strip_prefix('/') {
-                Some(path) => places.find(path),
-                None => places.find(&format!("{site}/{}", entry.path)),
+                Some(path) => above.find(path),
+                None => places.find(&entry.path),
             };
-            if let Some((path, _)) = found {
-                self.by_path.insert(path, owner);
+            let number = found?.number;
+            if owner.is_some() {
+                self.by_node[number as usize] = owner;
             }
-        }
+            Some(number)
+        };
+        let nodes = record.entries.iter().map(&mut find).collect();
+        ListedFiles { record, nodes }
     }
 }
 
 /// Finds paths of which many follow each other in one folder.
 struct Places<'t> {
     tree: &'t Tree,
-    /// The folder of the last path, as it was given and where it is.
+    /// What all paths are below: nothing, or a folder and a slash.
+    start: String,
+    /// The path that was looked for last.
+    path: String,
+    /// The folder of the last path that leads through links, as it was given and where it is.
     folder: (String, Option<String>),
 }
 
 impl<'t> Places<'t> {
-    fn new(tree: &'t Tree) -> Self {
-        Self { tree, folder: (String::new(), Some(String::new())) }
+    fn below(tree: &'t Tree, folder: &str) -> Self {
+        let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        Self { tree, start, path: String::new(), folder: (String::new(), Some(String::new())) }
     }
 
     /// What stands at `path`, links on the way followed.
-    fn find(&mut self, path: &str) -> Option<(String, &'t Node)> {
-        let path = path.trim_matches('/');
+    fn find(&mut self, path: &str) -> Option<&'t Node> {
+        let Self { tree, start, path: whole, folder } = self;
+        whole.clone_from(start);
+        whole.push_str(path.trim_matches('/'));
         // Nearly always no link is on the way.
-        if let Some(node) = self.tree.node(path) {
-            return Some((path.to_owned(), node));
+        if let Some(node) = tree.node(whole) {
+            return Some(node);
         }
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        if self.folder.0 != parent {
-            self.folder = (parent.to_owned(), self.tree.walk_to(parent));
+        let (parent, name) = whole.rsplit_once('/').unwrap_or(("", whole));
+        if folder.0 != parent {
+            *folder = (parent.to_owned(), tree.walk_to(parent));
         }
-        let folder = self.folder.1.as_deref()?;
-        let place = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-        let node = self.tree.node(&place)?;
-        Some((place, node))
+        let folder = folder.1.as_deref()?;
+        if folder.is_empty() { tree.node(name) } else { tree.node(&format!("{folder}/{name}")) }
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn of_image(subject: &Subject, demands: &Demands) -> Vec<Finding> {
         let Some(Evidence::Distribution { name, version, licence, .. }) = node.evidence.as_deref() else { continue };
         let Ok(name) = name.parse::<PackageName>() else { continue };
         // What the system's package manager brought is its business, and said in other words.
-        let of_system = matches!(subject.owner(path, node), Owner::Package(_));
+        let of_system = matches!(subject.owner(node), Owner::Package(_));
         if of_system || !seen.insert((name.clone(), version.clone(), path.to_owned())) {
             continue;
         }

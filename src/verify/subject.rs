@@ -62,10 +62,10 @@ impl Subject {
         self.layers.get(number).map_or("?", |layer| &layer.name)
     }
 
-    /// What brought the file at `path`: its distribution or package, or at least its layer.
+    /// What brought `node`: its distribution or package, or at least its layer.
     #[must_use]
-    pub fn owner(&self, path: &str, node: &Node) -> Owner {
-        let known = self.owners.find(path).cloned();
+    pub fn owner(&self, node: &Node) -> Owner {
+        let known = self.owners.find(node).cloned();
         known.unwrap_or_else(|| Owner::Layer(self.layer_name(node.layer).to_owned()))
     }
 }

@@ -57,14 +57,14 @@ pub(super) fn check(subject: &Subject) -> Option<Finding> {
     );
     let node = subject.tree.node(first.path)?;
     let finding = Finding::new(Code::CUDA_TWICE, &subject.platform, message).at(first.path);
-    let finding = finding.of(subject.owner(first.path, node));
+    let finding = finding.of(subject.owner(node));
     Some(finding.hinted("choose a `base` without CUDA, or wheels built without it; drivers come from the machine"))
 }
 
 /// `libcudnn.so.8` of `…/libcudnn.so.8.9.2`: what two copies have in common.
 fn library(path: &str) -> Option<String> {
     let name = path.rsplit('/').next()?;
-    if !NAMES.iter().any(|start| name.starts_with(start)) || path.contains("/stubs/") {
+    if !name.starts_with("lib") || !NAMES.iter().any(|start| name.starts_with(start)) || path.contains("/stubs/") {
         return None;
     }
     let (stem, version) = name.split_once(".so.")?;

@@ -59,14 +59,14 @@ fn common_folder(paths: &[String]) -> String {
 
 /// What no package brought, and the lowest layer neither, which is the system's own.
 fn set_id(subject: &Subject) -> Vec<Finding> {
-    let added = subject.tree.iter().filter(|(path, node)| {
-        let of_system = || matches!(subject.owners.find(path), Some(Owner::Package(_)));
+    let added = subject.tree.iter().filter(|(_, node)| {
+        let of_system = || matches!(subject.owners.find(node), Some(Owner::Package(_)));
         node.kind == Kind::File && node.mode & SET_ID != 0 && node.layer > 0 && !of_system()
     });
     let finding = |(path, node): (&str, &Node)| {
         let user = if node.uid == 0 { "root".to_owned() } else { format!("user {}", node.uid) };
         let message = format!("it has mode {:04o} and runs with the rights of {user}", node.mode);
-        let finding = Finding::new(Code::SET_ID, &subject.platform, message).at(path).of(subject.owner(path, node));
+        let finding = Finding::new(Code::SET_ID, &subject.platform, message).at(path).of(subject.owner(node));
         finding.hinted("remove the set-id bits: containers that may not gain rights cannot use them")
     };
     added.map(finding).collect()

@@ -45,7 +45,7 @@ pub(super) fn check(subject: &Subject) -> Vec<Finding> {
 fn finding(subject: &Subject, path: &str, node: &Node) -> Option<Finding> {
     let message = told(path, node)?;
     // What distributions and packages bring is public anyhow: test keys, examples.
-    let owner = subject.owner(path, node);
+    let owner = subject.owner(node);
     let Owner::Layer(layer) = &owner else { return None };
     let hint = format!("leave it out of layer {layer}, and give it to the container when it starts");
     Some(Finding::new(Code::SECRET, &subject.platform, message).at(path).of(owner).hinted(hint))
@@ -65,10 +65,11 @@ fn by_name(path: &str) -> Option<&'static str> {
     let of = |entries: &[(&'static str, &'static str)], fits: &dyn Fn(&str) -> bool| {
         entries.iter().find(|(entry, _)| fits(entry)).map(|(_, what)| *what)
     };
+    let is_below = |folder: &str| folder.is_empty() || folder.ends_with('/');
     let suffixed = name.strip_prefix(".env.").filter(|rest| !EXAMPLES.iter().any(|example| rest.contains(example)));
     of(&NAMES, &|entry| name == entry)
         .or_else(|| suffixed.map(|_| NAMES[0].1))
-        .or_else(|| of(&PATHS, &|entry| path == entry || path.ends_with(&format!("/{entry}"))))
+        .or_else(|| of(&PATHS, &|entry| path.strip_suffix(entry).is_some_and(is_below)))
 }
 
 #[cfg(test)]

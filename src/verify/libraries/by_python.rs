@@ -24,8 +24,8 @@ struct Share<'a> {
 /// library, as `llvmlite` and `xgboost` do. Of several libraries nobody knows which are loaded at once.
 pub(super) fn loaded<'a>(folders: &Folders<'a>, owners: &Owners) -> BTreeSet<&'a str> {
     let mut shares: BTreeMap<&Owner, Share<'a>> = BTreeMap::new();
-    for (path, node, elf) in roots::all(folders) {
-        let Some(owner @ Owner::Wheel(_)) = owners.find(path) else { continue };
+    for (path, node, elf) in folders.objects.iter().copied() {
+        let Some(owner @ Owner::Wheel(_)) = owners.find(node) else { continue };
         let share = shares.entry(owner).or_default();
         share.has_modules |= elf.is_extension_module(path);
         if elf.object.dynamic && !roots::is_program(node, elf) {
@@ -54,10 +54,10 @@ fn is_needed(path: &str, elf: &Elf, libraries: &[(&str, &Elf)]) -> bool {
 /// Those of `candidates` of which a module imports what loads libraries.
 fn with_loaders<'o>(tree: &Tree, owners: &'o Owners, candidates: &BTreeMap<&Owner, &str>) -> BTreeSet<&'o Owner> {
     let mut found = BTreeSet::new();
-    for (path, node) in tree.iter() {
+    for (_, node) in tree.iter() {
         let Some(Evidence::Module(source)) = node.evidence.as_deref() else { continue };
         // The modules of all others need not be looked into.
-        let Some(owner) = owners.find(path).filter(|owner| candidates.contains_key(owner)) else { continue };
+        let Some(owner) = owners.find(node).filter(|owner| candidates.contains_key(owner)) else { continue };
         let loads = || source.get().imports.iter().any(|import| LOADERS.contains(&import.module.as_str()));
         if !found.contains(owner) && loads() {
             found.insert(owner);

@@ -61,7 +61,7 @@ pub fn mend(finding: &mut Finding, package: &str) {
 
 impl Words<'_> {
     fn owner(&self, path: &str) -> Option<Owner> {
-        self.subject.tree.node(path).map(|node| self.subject.owner(path, node))
+        self.subject.tree.node(path).map(|node| self.subject.owner(node))
     }
 
     fn about(&self, code: Code, path: &str, message: String) -> Finding {

@@ -4,15 +4,13 @@
 //! table of distributions that are popular, each read for what it does: [`KNOWN`]. What loads its library at
 //! the first call, as `pyusb` and `python-vlc` do, is not in it.
 
-use std::path::Path;
-
 use super::{
-    folders::{Flavour, Folders, Found},
+    folders::{Flavour, Folders, Found, Place},
     process::Process,
     proof::{Elsewhere, Gap, Need},
 };
 use crate::{
-    base::Kind,
+    base::{Kind, Node},
     verify::{Owner, Owners},
 };
 
@@ -111,32 +109,28 @@ const WAND: [&str; 9] = [
 
 /// What modules of the table load.
 #[derive(Default)]
-pub(super) struct Named {
+pub(super) struct Named<'a> {
     /// The paths of libraries that are there.
-    pub(super) found: Vec<String>,
+    pub(super) found: Vec<&'a str>,
     /// Those that are not.
     pub(super) gaps: Vec<Gap>,
 }
 
-fn is_source(path: &str) -> bool {
-    Path::new(path).extension().is_some_and(|ending| ending == "py")
-}
-
 /// The modules of the table that are in the image: path, libraries.
 fn modules<'a>(folders: &Folders<'a>, owners: &Owners) -> Vec<(&'a str, &'static [Wanted])> {
-    let known = |path: &'a str| {
+    let known = |(path, node): (&'a str, &Node)| {
         let loads = KNOWN
             .iter()
             .find(|loads| path.strip_suffix(loads.module).is_some_and(|site| site.ends_with("-packages/")))?;
-        let Some(Owner::Wheel(owner)) = owners.find(path) else { return None };
+        let Some(Owner::Wheel(owner)) = owners.find(node) else { return None };
         let site = path.strip_suffix(loads.module)?;
         let brought = |beside: &str| folders.tree.starting_with(&format!("{site}{beside}")).next().is_some();
         let name = owner.split(' ').next().unwrap_or(owner);
         let is_it = name.to_ascii_lowercase().replace(['-', '.'], "_") == loads.distribution;
         (is_it && !loads.unless.is_some_and(brought)).then_some((path, loads.libraries))
     };
-    let files = folders.tree.iter().filter(|(path, node)| node.kind == Kind::File && is_source(path));
-    files.filter_map(|(path, _)| known(path)).collect()
+    let files = folders.tree.iter().filter(|(path, node)| node.kind == Kind::File && path.as_bytes().ends_with(b".py"));
+    files.filter_map(known).collect()
 }
 
 /// Looks for what the modules of the table load, each in the process that `interpreter` gives for its path;
@@ -145,7 +139,7 @@ pub(super) fn loaded<'a>(
     folders: &Folders<'a>,
     owners: &Owners,
     mut interpreter: impl FnMut(&str) -> Option<Process<'a>>,
-) -> Named {
+) -> Named<'a> {
     let mut named = Named::default();
     for (path, libraries) in modules(folders, owners) {
         let Some(process) = interpreter(path) else { continue };
@@ -171,22 +165,21 @@ struct Search<'s, 'a> {
     process: &'s Process<'a>,
 }
 
-impl Search<'_, '_> {
+impl<'a> Search<'_, 'a> {
     /// The path of what `wanted` gets, if it was read; else what there is instead.
-    fn get(&self, wanted: &Wanted) -> Result<Option<String>, Elsewhere> {
+    fn get(&self, wanted: &Wanted) -> Result<Option<&'a str>, Elsewhere> {
         let sonames = wanted.sought.iter().filter_map(|name| self.find_library(name));
         for name in sonames.chain(wanted.opened.iter().map(|name| (*name).to_owned())) {
             match self.process.open(self.folders, &name) {
                 Found::Library(place) => return Ok(Some(place.path)),
                 Found::Unread(_) => return Ok(None),
-                Found::Foreign(_) | Found::Broken(..) | Found::Nothing => {}
+                Found::Foreign(_) | Found::Broken(_) | Found::Nothing => {}
             }
         }
         Err(match self.process.open(self.folders, wanted.name) {
-            Found::Library(place) => Elsewhere::Unlisted(place.path),
-            Found::Unread(path) => Elsewhere::Unlisted(path),
-            Found::Foreign(path) => Elsewhere::Foreign(path),
-            Found::Broken(path, _) => Elsewhere::Broken(path),
+            Found::Library(Place { path, .. }) | Found::Unread(path) => Elsewhere::Unlisted(path.to_owned()),
+            Found::Foreign(path) => Elsewhere::Foreign(path.to_owned()),
+            Found::Broken(path) => Elsewhere::Broken(path.to_owned()),
             Found::Nothing => Elsewhere::Nowhere,
         })
     }

@@ -1,14 +1,14 @@
 //! What is loaded into one process, in the loader's order.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    rc::Rc,
+};
 
 use super::folders::{Flavour, Folders, Found, Place};
-use crate::elf::Malformed;
 
 /// Libraries of one process; the largest have a few hundred.
 const LOADED_LIMIT: usize = 4096;
-/// Folders of `glibc-hwcaps` that every processor of the last decade takes.
-const HWCAPS: [&str; 1] = ["glibc-hwcaps/x86-64-v2"];
 
 /// A process, as far as its libraries go.
 #[derive(Clone)]
@@ -16,14 +16,14 @@ pub(super) struct Process<'a> {
     pub(super) flavour: Flavour,
     pub(super) loaded: Vec<Loaded<'a>>,
     /// Names under which objects were asked for, and their `SONAME`s.
-    names: BTreeMap<String, usize>,
-    paths: BTreeMap<String, usize>,
+    names: BTreeMap<&'a str, usize>,
+    paths: BTreeMap<&'a str, usize>,
     /// Where libraries are that were not read whole, by the names under which they were asked for.
-    unread: BTreeMap<String, String>,
+    unread: BTreeMap<&'a str, &'a str>,
 }
 
 /// An object in a process.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(super) struct Loaded<'a> {
     pub(super) place: Place<'a>,
     /// Who asked for it.
@@ -31,31 +31,32 @@ pub(super) struct Loaded<'a> {
 }
 
 /// A name that was not found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Missing {
-    pub(super) name: String,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Missing<'a> {
+    pub(super) name: &'a str,
     /// The path of the object that needs it.
-    pub(super) by: String,
-    pub(super) instead: Instead,
+    pub(super) by: &'a str,
+    pub(super) instead: Instead<'a>,
 }
 
 /// What was found where the library should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Instead {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Instead<'a> {
     Nothing,
-    Foreign(String),
-    Broken(String, Malformed),
+    Foreign(&'a str),
+    Broken(&'a str),
 }
 
 impl<'a> Process<'a> {
-    pub(super) const fn new(flavour: Flavour) -> Self {
-        Self { flavour, loaded: Vec::new(), names: BTreeMap::new(), paths: BTreeMap::new(), unread: BTreeMap::new() }
+    pub(super) fn new(flavour: Flavour) -> Self {
+        let (names, paths) = (BTreeMap::new(), BTreeMap::new());
+        Self { flavour, loaded: Vec::new(), names, paths, unread: BTreeMap::new() }
     }
 
     /// Loads `place` and what it needs, breadth first; gives what is missing. The first object is the
     /// program, and counts as the loader of those that come later.
-    pub(super) fn load(&mut self, folders: &Folders<'a>, place: Place<'a>) -> Vec<Missing> {
-        if self.paths.contains_key(&place.path) {
+    pub(super) fn load(&mut self, folders: &Folders<'a>, place: Place<'a>) -> Vec<Missing<'a>> {
+        if self.paths.contains_key(place.path) {
             return Vec::new();
         }
         let mut next = self.loaded.len();
@@ -73,8 +74,8 @@ impl<'a> Process<'a> {
     }
 
     /// Where libraries are that are loaded and were not read whole.
-    pub(super) fn unread(&self) -> impl Iterator<Item = &String> {
-        self.unread.values()
+    pub(super) fn unread(&self) -> impl Iterator<Item = &'a str> {
+        self.unread.values().copied()
     }
 
     /// Whether something is loaded that goes by `name`.
@@ -87,19 +88,21 @@ impl<'a> Process<'a> {
         if self.loaded.is_empty() { Found::Nothing } else { self.search(folders, name, 0) }
     }
 
-    fn need(&mut self, folders: &Folders<'a>, name: &str, by: usize, missing: &mut Vec<Missing>) {
+    fn need(&mut self, folders: &Folders<'a>, name: &'a str, by: usize, missing: &mut Vec<Missing<'a>>) {
         if self.names.contains_key(name) || self.unread.contains_key(name) || self.is_built_in(name) {
             return;
         }
         let instead = match self.search(folders, name, by) {
             Found::Library(place) => return self.add(Some(name), place, Some(by)),
-            Found::Unread(path) => return drop(self.unread.insert(name.to_owned(), path)),
+            Found::Unread(path) => {
+                self.unread.insert(name, path);
+                return;
+            }
             Found::Nothing => Instead::Nothing,
             Found::Foreign(path) => Instead::Foreign(path),
-            Found::Broken(path, malformed) => Instead::Broken(path, malformed),
+            Found::Broken(path) => Instead::Broken(path),
         };
-        let by = self.loaded[by].place.path.clone();
-        missing.push(Missing { name: name.to_owned(), by, instead });
+        missing.push(Missing { name, by: self.loaded[by].place.path, instead });
     }
 
     /// musl's loader is its C library, by whatever name.
@@ -112,84 +115,78 @@ impl<'a> Process<'a> {
                 || name.starts_with("libc.musl-"))
     }
 
-    fn add(&mut self, name: Option<&str>, place: Place<'a>, loader: Option<usize>) {
+    fn add(&mut self, name: Option<&'a str>, place: Place<'a>, loader: Option<usize>) {
         // Another name for a file that is loaded is not another object.
-        let known = self.paths.get(&place.path).copied();
+        let known = self.paths.get(place.path).copied();
         let number = known.unwrap_or(self.loaded.len());
         if known.is_none() {
-            self.paths.insert(place.path.clone(), number);
+            self.paths.insert(place.path, number);
             if let Some(soname) = &place.elf.object.soname {
-                self.names.entry(soname.clone()).or_insert(number);
+                self.names.entry(soname).or_insert(number);
             }
             self.loaded.push(Loaded { place, loader });
         }
         if let Some(name) = name {
-            self.names.entry(name.to_owned()).or_insert(number);
+            self.names.entry(name).or_insert(number);
         }
     }
 
+    /// What the loader finds of `name`, in its order: where the object says, where the environment and the cache say,
+    /// and in folders that it knows itself.
     fn search(&self, folders: &Folders<'a>, name: &str, by: usize) -> Found<'a> {
-        let place = &self.loaded[by].place;
+        let Place { elf, origin, .. } = self.loaded[by].place;
         if name.contains('/') {
-            let path = folders.expanded(name, &place.origin);
+            let path = folders.expand(name, origin);
             return path.first().map_or(Found::Nothing, |path| folders.open(path));
         }
         let mut foreign = None;
-        for path in self.candidates(folders, name, by) {
-            match folders.open(&path) {
-                Found::Nothing => {}
-                Found::Foreign(path) => drop(foreign.get_or_insert(path)),
-                found => return found,
+        let mut is_end = |found: &Found<'a>| match found {
+            Found::Nothing => false,
+            Found::Foreign(path) => {
+                foreign.get_or_insert(*path);
+                false
             }
-        }
-        foreign.map_or(Found::Nothing, Found::Foreign)
+            _ => true,
+        };
+        let environment = folders.of_environment.iter().copied();
+        let own = elf.object.runpath.as_deref().map(|path| folders.of_path(path, origin));
+        let own = own.iter().flat_map(|own| own.iter().copied());
+        let inherited = self.inherited(folders, by);
+        let inherited = inherited.iter().flat_map(|inherited| inherited.iter().copied());
+        let is_glibc = self.flavour == Flavour::Glibc;
+        let mut named = match self.flavour {
+            Flavour::Glibc => Box::new(inherited.chain(environment).chain(own)) as Box<dyn Iterator<Item = &'a str>>,
+            Flavour::Musl => Box::new(environment.chain(inherited)),
+        };
+        let without_defaults = is_glibc && elf.object.no_default_folders;
+        let cached = if is_glibc { folders.cached(name) } else { Vec::new() };
+        let is_allowed = |path: &&str| !without_defaults || !folders.is_in_default(path, self.flavour);
+        let mut cached = cached.into_iter().filter(is_allowed).map(|path| folders.open(path));
+        let defaults = if without_defaults { &[][..] } else { folders.of_defaults(self.flavour) };
+        let found = named.find_map(|folder| Some(folders.open_in(folder, name)).filter(&mut is_end));
+        let found = found.or_else(|| cached.find(&mut is_end));
+        let found = found.or_else(|| {
+            defaults.iter().find_map(|folder| Some(folders.open_in(folder, name)).filter(&mut is_end))
+        });
+        found.unwrap_or_else(|| foreign.map_or(Found::Nothing, Found::Foreign))
     }
 
-    /// Where `name` may lie, in the order in which the loader looks.
-    fn candidates(&self, folders: &Folders<'a>, name: &str, by: usize) -> Vec<String> {
-        let Place { elf, origin, .. } = &self.loaded[by].place;
-        let defaults = folders.defaults(self.flavour);
-        let own = |path: &Option<String>| path.as_deref().map_or_else(Vec::new, |path| folders.expanded(path, origin));
-        let environment = folders.of_environment().to_vec();
-        let named = match self.flavour {
-            Flavour::Glibc => [self.rpaths(folders, by), environment, own(&elf.object.runpath)].concat(),
-            Flavour::Musl => [environment, self.inherited(folders, by)].concat(),
-        };
-        let without_defaults = self.flavour == Flavour::Glibc && elf.object.no_default_folders;
-        let is_default =
-            |path: &str| defaults.iter().any(|folder| path.rsplit_once('/').is_some_and(|(at, _)| at == folder));
-        let cached = if self.flavour == Flavour::Glibc { folders.cached(name) } else { Vec::new() };
-        let cached = cached.into_iter().filter(|path| !without_defaults || !is_default(path)).map(str::to_owned);
-        let defaults = if without_defaults { &[][..] } else { &defaults[..] };
-        let inside = |folder: &String| {
-            let plain = format!("{folder}/{name}");
-            std::iter::once(plain).chain(HWCAPS.map(|hwcaps| format!("{folder}/{hwcaps}/{name}")))
-        };
-        named.iter().flat_map(inside).chain(cached).chain(defaults.iter().flat_map(inside)).collect()
-    }
-
-    /// `DT_RPATH` of the object, of who asked for it, and so on; at last that of the program.
-    fn rpaths(&self, folders: &Folders<'a>, by: usize) -> Vec<String> {
-        if self.loaded[by].place.elf.object.runpath.is_some() {
+    /// Folders that paths of the object name, and of who asked for it, and so on; at last those of the program:
+    /// `DT_RPATH`, where the object has no `DT_RUNPATH`. musl makes no difference between the two.
+    fn inherited(&self, folders: &Folders<'a>, by: usize) -> Vec<Rc<[&'a str]>> {
+        let is_musl = self.flavour == Flavour::Musl;
+        if !is_musl && self.loaded[by].place.elf.object.runpath.is_some() {
             return Vec::new();
         }
-        let rpath = |number: usize| {
-            let place = &self.loaded[number].place;
-            let object = &place.elf.object;
-            let path = object.rpath.as_deref().filter(|_| object.runpath.is_none());
-            path.map_or_else(Vec::new, |path| folders.expanded(path, &place.origin))
+        let paths = |number: usize| {
+            let Place { elf, origin, .. } = self.loaded[number].place;
+            let path = match (&elf.object.runpath, &elf.object.rpath) {
+                (Some(runpath), _) => Some(runpath).filter(|_| is_musl),
+                (None, rpath) => rpath.as_ref(),
+            };
+            Some(folders.of_path(path?, origin))
         };
-        self.ancestry(by).into_iter().flat_map(rpath).collect()
-    }
-
-    /// musl makes no difference between `DT_RPATH` and `DT_RUNPATH`, and inherits both.
-    fn inherited(&self, folders: &Folders<'a>, by: usize) -> Vec<String> {
-        let path = |number: usize| {
-            let place = &self.loaded[number].place;
-            let path = place.elf.object.runpath.as_deref().or(place.elf.object.rpath.as_deref());
-            path.map_or_else(Vec::new, |path| folders.expanded(path, &place.origin))
-        };
-        self.ancestry(by).into_iter().flat_map(path).collect()
+        self.ancestry(by).into_iter().filter_map(paths).collect()
     }
 
     /// The object, who asked for it, and so on up to the program.

@@ -102,7 +102,7 @@ pub fn prove(tree: &Tree, platform: &Platform, settings: &serde_json::Value, own
     let path = variable(settings, "PATH");
     let path = path.unwrap_or_else(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
     let mut prover = Prover {
-        by_python: by_python::loaded(&folders, owners).into_iter().map(str::to_owned).collect(),
+        by_python: by_python::loaded(&folders, owners),
         path: roots::path_folders(&folders, &path),
         siblings: Siblings::new(&folders, owners),
         folders: &folders,
@@ -126,23 +126,23 @@ struct Prover<'f, 'a> {
     folders: &'f Folders<'a>,
     siblings: Siblings<'a>,
     /// Libraries that Python code loads when it is imported.
-    by_python: BTreeSet<String>,
+    by_python: BTreeSet<&'a str>,
     /// The folders of `PATH`.
     path: Vec<String>,
     proof: Proof,
     /// Everything that was loaded.
-    reached: BTreeSet<String>,
+    reached: BTreeSet<&'a str>,
     /// Objects whose needed versions were looked at.
-    checked: BTreeSet<String>,
+    checked: BTreeSet<&'a str>,
     /// Objects all of whose symbols were found once.
-    resolved: BTreeSet<String>,
+    resolved: BTreeSet<&'a str>,
     /// Processes of interpreters, before they import anything.
     interpreters: BTreeMap<&'a str, Process<'a>>,
 }
 
 impl<'a> Prover<'_, 'a> {
     fn all(&mut self, owners: &Owners) {
-        let all = roots::all(self.folders);
+        let all = &self.folders.objects;
         let programs = all.iter().filter(|(_, node, elf)| roots::is_program(node, elf));
         for (path, _, elf) in programs.clone() {
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -162,8 +162,8 @@ impl<'a> Prover<'_, 'a> {
         self.proof.gaps.extend(named.gaps);
         self.by_python.extend(named.found);
         for (path, node, elf) in all.iter().filter(|(path, _, elf)| !elf.is_extension_module(path)) {
-            if !self.reached.contains(*path) && !roots::is_program(node, elf) && elf.object.dynamic {
-                let need = if self.by_python.contains(*path) { Need::Import } else { Need::Plugin };
+            if !self.reached.contains(path) && !roots::is_program(node, elf) && elf.object.dynamic {
+                let need = if self.by_python.contains(path) { Need::Import } else { Need::Plugin };
                 let root = Root { place: roots::place(path, elf), need };
                 self.within(roots::interpreter(&pythons, path).copied(), root);
             }
@@ -176,7 +176,7 @@ impl<'a> Prover<'_, 'a> {
     fn program(&mut self, root: Root<'a>) {
         let Some(loader) = root.place.elf.object.interpreter.as_deref() else { return };
         if self.folders.file(loader).is_none() {
-            let (name, path) = (loader.to_owned(), root.place.path.clone());
+            let (name, path) = (loader.to_owned(), root.place.path.to_owned());
             let elsewhere = Elsewhere::Nowhere;
             self.proof.gaps.push(Gap { name, root: path.clone(), by: path, need: root.need, elsewhere });
             return;
@@ -213,14 +213,15 @@ impl<'a> Prover<'_, 'a> {
 
     fn load(&mut self, process: &mut Process<'a>, root: Root<'a>) {
         let Root { place, need } = root;
-        let (path, mut complete) = (place.path.clone(), true);
+        let (path, mut complete) = (place.path, true);
         let before = process.loaded.len();
         let mut missing = process.load(self.folders, place);
         let mut rounds = 0;
         while let Some(gap) = missing.pop() {
             complete = false;
-            let elsewhere = self.elsewhere(&gap, process, &mut missing);
-            self.proof.gaps.push(Gap { name: gap.name, root: path.clone(), by: gap.by, need, elsewhere });
+            let elsewhere = self.elsewhere(gap, process, &mut missing);
+            let (name, root, by) = (gap.name.to_owned(), path.to_owned(), gap.by.to_owned());
+            self.proof.gaps.push(Gap { name, root, by, need, elsewhere });
             rounds += 1;
             if rounds > 1000 {
                 break;
@@ -233,29 +234,34 @@ impl<'a> Prover<'_, 'a> {
         // A program resolves most symbols when it calls them, and a plug-in is loaded by somebody who has them.
         // Any of them may be defined by what was not read.
         let whole = process.unread().next().is_none();
-        self.proof.unread.extend(process.unread().cloned());
+        self.proof.unread.extend(process.unread().map(str::to_owned));
         if complete && whole && need == Need::Import {
             self.symbols(process, before);
         }
-        self.reached.extend(process.loaded[before..].iter().map(|loaded| loaded.place.path.clone()));
+        self.reached.extend(process.loaded[before..].iter().map(|loaded| loaded.place.path));
     }
 
     /// What there is of a library that was not found. One that Python code loads before is loaded now.
-    fn elsewhere(&self, gap: &Missing, process: &mut Process<'a>, missing: &mut Vec<Missing>) -> Elsewhere {
-        if known::is_of_driver(&gap.name) {
+    fn elsewhere(
+        &self,
+        gap: Missing<'a>,
+        process: &mut Process<'a>,
+        missing: &mut Vec<Missing<'a>>,
+    ) -> Elsewhere {
+        if known::is_of_driver(gap.name) {
             return Elsewhere::Driver;
         }
-        if let Some(sibling) = self.siblings.find(&gap.name, &gap.by) {
+        if let Some(sibling) = self.siblings.find(gap.name, gap.by) {
             if !sibling.required {
                 return Elsewhere::Unrelated(sibling.path.to_owned());
             }
             missing.extend(process.load(self.folders, roots::place(sibling.path, sibling.elf)));
             return Elsewhere::Required(sibling.path.to_owned());
         }
-        match &gap.instead {
+        match gap.instead {
             Instead::Nothing => Elsewhere::Nowhere,
-            Instead::Foreign(path) => Elsewhere::Foreign(path.clone()),
-            Instead::Broken(path, _) => Elsewhere::Broken(path.clone()),
+            Instead::Foreign(path) => Elsewhere::Foreign(path.to_owned()),
+            Instead::Broken(path) => Elsewhere::Broken(path.to_owned()),
         }
     }
 
@@ -265,7 +271,7 @@ impl<'a> Prover<'_, 'a> {
             return;
         }
         for Place { path, elf, .. } in process.loaded[from..].iter().map(|loaded| &loaded.place) {
-            if !self.checked.insert(path.clone()) {
+            if !self.checked.insert(path) {
                 continue;
             }
             for required in &elf.object.requires {
@@ -276,7 +282,8 @@ impl<'a> Prover<'_, 'a> {
                 let lacks = required.versions.iter().filter(|version| !version.weak && !offers.contains(&version.name));
                 let missing: Vec<String> = lacks.map(|version| version.name.clone()).collect();
                 if !offers.is_empty() && !missing.is_empty() {
-                    let (by, name, library) = (path.clone(), required.file.clone(), provider.path.clone());
+                    let (by, library) = ((*path).to_owned(), provider.path.to_owned());
+                    let name = required.file.clone();
                     self.proof.versions.push(OldLibrary { by, name, library, missing, need });
                 }
             }
@@ -305,10 +312,10 @@ impl<'a> Prover<'_, 'a> {
                     open.retain(|(hash, _)| others.defined.binary_search(hash).is_err());
                 }
             }
-            self.resolved.insert(path.clone());
+            self.resolved.insert(path);
             if !open.is_empty() {
                 let symbols = open.into_iter().map(|(_, name)| name.to_owned()).collect();
-                self.proof.undefined.push(UndefinedSymbols { by: path.clone(), symbols });
+                self.proof.undefined.push(UndefinedSymbols { by: (*path).to_owned(), symbols });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a process begins with: programs, and the modules that an interpreter imports.
 
-use super::folders::{Folders, Place};
+use super::folders::{Folders, Machine, Place};
 use crate::{
     base::{Kind, Node, Tree},
     elf::{Elf, Kind as Type, Malformed},
@@ -18,6 +18,7 @@ pub enum Need {
 }
 
 /// A program or library, and what it is for.
+#[derive(Clone, Copy)]
 pub(super) struct Root<'a> {
     pub(super) place: Place<'a>,
     pub(super) need: Need,
@@ -29,13 +30,11 @@ pub(super) fn path_folders(folders: &Folders<'_>, path: &str) -> Vec<String> {
     path.split(':').filter(|folder| folder.starts_with('/')).filter_map(real).collect()
 }
 
-/// Every program and library of the image that its processor can run, sorted by path.
-pub(super) fn all<'a>(folders: &Folders<'a>) -> Vec<(&'a str, &'a Node, &'a Elf)> {
-    let elf = |(path, node): (&'a str, &'a Node)| match node.elf.as_deref() {
-        Some(Ok(elf)) if node.kind == Kind::File && folders.machine.fits(elf) => Some((path, node, elf)),
-        _ => None,
-    };
-    folders.tree.iter().filter_map(elf).collect()
+/// Every program and library of the image that `machine` can run, sorted by path.
+pub(super) fn all(tree: &Tree, machine: Machine) -> Vec<(&str, &Node, &Elf)> {
+    let files = tree.iter().filter(|(_, node)| node.kind == Kind::File);
+    let objects = files.filter_map(|(path, node)| Some((path, node, node.elf.as_deref()?.as_ref().ok()?)));
+    objects.filter(|(_, _, elf)| machine.fits(elf)).collect()
 }
 
 /// Files under names of extension modules that no loader loads, sorted by path; why not, if they begin as
@@ -52,15 +51,15 @@ pub(super) fn broken(tree: &Tree) -> Vec<(String, Option<Malformed>)> {
 
 /// Whether only extension modules are called so: `m.cpython-311-x86_64-linux-gnu.so`, `m.abi3.so`.
 fn is_module_name(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let tag = name.strip_suffix(".so").and_then(|stem| stem.split_once('.')).map(|(_, tag)| tag);
+    let Some(stem) = path.strip_suffix(".so") else { return false };
+    let tag = stem.rsplit('/').next().and_then(|name| name.split_once('.')).map(|(_, tag)| tag);
     path.contains("-packages/") && tag.is_some_and(|tag| tag == "abi3" || tag.starts_with("cpython-3"))
 }
 
 /// The place of a file of which the path is known.
-pub(super) fn place<'a>(path: &str, elf: &'a Elf) -> Place<'a> {
+pub(super) fn place<'a>(path: &'a str, elf: &'a Elf) -> Place<'a> {
     let origin = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    Place { path: path.to_owned(), origin: origin.to_owned(), elf }
+    Place { path, origin, elf }
 }
 
 /// Whether it is started by itself.

@@ -1,21 +1,33 @@
 //! Libraries that other distributions of the image bring, and that Python code loads before they are needed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
-use super::{folders::Folders, roots};
+use super::folders::Folders;
 use crate::{
-    base::Evidence,
+    base::{Evidence, Node, Tree},
     elf::Elf,
     verify::{Owner, Owners},
 };
 
 /// The libraries of wheels by name, and who requires whom.
 pub(super) struct Siblings<'a> {
+    tree: &'a Tree,
     owners: &'a Owners,
-    /// By file name and by `SONAME`: path, object.
-    libraries: BTreeMap<&'a str, Vec<(&'a str, &'a Elf)>>,
+    /// By file name and by `SONAME`.
+    libraries: BTreeMap<&'a str, Vec<Library<'a>>>,
     /// By distribution: all that it requires, directly or not.
     requires: BTreeMap<String, BTreeSet<String>>,
+}
+
+#[derive(Clone)]
+struct Library<'a> {
+    path: &'a str,
+    elf: &'a Elf,
+    /// The distribution that brought it.
+    distribution: Option<Rc<str>>,
 }
 
 /// A library of a wheel.
@@ -29,50 +41,59 @@ pub(super) struct Sibling<'a> {
 impl<'a> Siblings<'a> {
     pub(super) fn new(folders: &Folders<'a>, owners: &'a Owners) -> Self {
         let mut libraries: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (path, _, elf) in roots::all(folders) {
-            if !path.contains("-packages/") && !matches!(owners.find(path), Some(Owner::Wheel(_))) {
+        for &(path, node, elf) in &folders.objects {
+            let distribution = distribution(owners, node).map(Rc::from);
+            if !path.contains("-packages/") && distribution.is_none() {
                 continue;
             }
             let name = path.rsplit('/').next().unwrap_or(path);
-            libraries.entry(name).or_default().push((path, elf));
+            let library = Library { path, elf, distribution };
             if let Some(soname) = elf.object.soname.as_deref().filter(|soname| *soname != name) {
-                libraries.entry(soname).or_default().push((path, elf));
+                libraries.entry(soname).or_default().push(library.clone());
             }
+            libraries.entry(name).or_default().push(library);
         }
-        Self { owners, libraries, requires: requirements(folders) }
+        Self { tree: folders.tree, owners, libraries, requires: requirements(folders) }
     }
 
     /// The library `name` of a wheel, for an object at `by`.
     pub(super) fn find(&self, name: &str, by: &str) -> Option<Sibling<'a>> {
         let found = self.libraries.get(name)?;
         let user = self.distribution(by);
-        let is_required = |path: &str| {
-            let owner = self.distribution(path);
-            owner == user || self.requires(user.as_ref(), owner.as_ref())
+        let required = user.as_ref().and_then(|user| self.requires.get(user));
+        let is_required = |library: &Library<'_>| match (&library.distribution, required) {
+            (owner, _) if owner.as_deref() == user.as_deref() => true,
+            (Some(owner), Some(required)) => required.contains(&**owner),
+            _ => false,
         };
-        let (path, elf) = found.iter().find(|(path, _)| is_required(path)).or_else(|| found.first())?;
-        Some(Sibling { path, elf, required: is_required(path) })
+        let library = found.iter().find(|library| is_required(library)).or_else(|| found.first())?;
+        Some(Sibling { path: library.path, elf: library.elf, required: is_required(library) })
     }
 
     /// Libraries and modules of the distributions that the one with `by` requires: its Python code can load
     /// them first, for everybody to see (`RTLD_GLOBAL`), as that of `usearch` does.
     pub(super) fn required_by(&self, by: &str) -> impl Iterator<Item = &'a Elf> {
-        let user = self.distribution(by);
-        let all = self.libraries.values().flatten();
-        all.filter(move |(path, _)| self.requires(user.as_ref(), self.distribution(path).as_ref())).map(|(_, elf)| *elf)
-    }
-
-    fn requires(&self, user: Option<&String>, owner: Option<&String>) -> bool {
-        let pair = user.zip(owner);
-        pair.is_some_and(|(user, owner)| self.requires.get(user).is_some_and(|requires| requires.contains(owner)))
+        let required = self.distribution(by).and_then(|user| self.requires.get(&user));
+        let all = required.into_iter().flat_map(|required| {
+            let is_required = |library: &&Library<'_>| {
+                library.distribution.as_ref().is_some_and(|owner| required.contains(&**owner))
+            };
+            self.libraries.values().flatten().filter(is_required)
+        });
+        all.map(|library| library.elf)
     }
 
     /// The distribution that brought the file at `path`.
     fn distribution(&self, path: &str) -> Option<String> {
-        match self.owners.find(path) {
-            Some(Owner::Wheel(owner)) => Some(normalized(owner.split(' ').next().unwrap_or(owner))),
-            _ => None,
-        }
+        distribution(self.owners, self.tree.node(path)?)
+    }
+}
+
+/// The distribution that brought `node`.
+fn distribution(owners: &Owners, node: &Node) -> Option<String> {
+    match owners.find(node) {
+        Some(Owner::Wheel(owner)) => Some(normalized(owner.split(' ').next().unwrap_or(owner))),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::View;
 use crate::{
-    base::Kind,
+    base::{Kind, Node},
     verify::{Code, Finding, Owner},
 };
 
@@ -66,10 +66,19 @@ impl Abi {
     }
 }
 
+/// The files of one module.
+struct Module<'a> {
+    /// The first of them.
+    path: &'a str,
+    node: &'a Node,
+    /// Whether one of them is for the image's own Python.
+    fits: bool,
+}
+
 /// Modules of which only files for other interpreters are there.
 pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
     let abi = &view.modules.abi;
-    let mut modules: BTreeMap<(String, String), (Vec<String>, bool)> = BTreeMap::new();
+    let mut modules: BTreeMap<(&str, &str), Module<'_>> = BTreeMap::new();
     // Who brings modules for this Python too, brings the others on purpose.
     let mut fitting: BTreeSet<Owner> = BTreeSet::new();
     for site in &view.modules.sites {
@@ -77,27 +86,25 @@ pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
         for (path, node) in view.subject.tree.starting_with(&below) {
             let Some((folder, file)) = path.rsplit_once('/').filter(|_| node.kind == Kind::File) else { continue };
             if let Some((module, fit)) = abi.split(file) {
-                let (files, fits) = modules.entry((folder.to_owned(), module.to_owned())).or_default();
-                files.push(path.to_owned());
-                *fits |= fit == Fit::Yes;
+                modules.entry((folder, module)).or_insert(Module { path, node, fits: false }).fits |= fit == Fit::Yes;
                 if fit == Fit::Yes && file.matches('.').count() > 1 {
-                    fitting.extend(view.subject.owners.find(path).cloned());
+                    fitting.extend(view.subject.owners.find(node).cloned());
                 }
             }
         }
     }
     // A module beside them does in their place.
-    let alone = modules.into_iter().filter(|((folder, module), (files, fits))| {
-        let is_extra = || view.subject.owners.find(&files[0]).is_some_and(|owner| fitting.contains(owner));
+    let alone = modules.into_iter().filter(|((folder, module), Module { node, fits, .. })| {
+        let is_extra = || view.subject.owners.find(node).is_some_and(|owner| fitting.contains(owner));
         let beside = |ending: &str| view.subject.tree.node(&format!("{folder}/{module}{ending}")).is_some();
         !fits && !beside(".py") && !beside("/__init__.py") && !is_extra()
     });
-    let finding = |((_, module), (files, _)): ((String, String), (Vec<String>, bool))| {
+    let finding = |((_, module), Module { path, .. }): ((&str, &str), Module<'_>)| {
         let version = view.python.interpreter.version;
         let build = if view.python.interpreter.free_threaded { ", free-threaded" } else { "" };
-        let name = files[0].rsplit('/').next().unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or_default();
         let message = format!("`{module}` is only there as {name}, and the image has Python {version}{build}");
-        view.finding_at(Code::OTHER_PYTHON, &files[0], message)
+        view.finding_at(Code::OTHER_PYTHON, path, message)
             .hinted("install the wheel for the image's own Python and machine")
     };
     alone.map(finding).collect()

@@ -1,6 +1,6 @@
 //! Files that two distributions bring, and that are not the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{View, distributions::Distribution, record::place};
 use crate::{
@@ -25,25 +25,28 @@ const NOT_CODE: [&str; 12] = [
 ];
 
 /// Who brings a file, and with which digest.
-type Writer<'a> = (&'a Distribution<'a>, Digest);
-
 pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
-    let mut writers: BTreeMap<String, Vec<Writer<'_>>> = BTreeMap::new();
+    let tree = &view.subject.tree;
+    // Who lists a file first, by the numbers of nodes, and with which contents.
+    let mut writers: Vec<Option<(&Distribution<'_>, &Digest)>> = vec![None; tree.numbers()];
+    // One finding for each pair, however many files they share.
+    let mut pairs: BTreeMap<(String, String, Code), Vec<String>> = BTreeMap::new();
+    let mut told = BTreeSet::new();
     for distribution in &view.distributions {
-        for entry in distribution.record.iter().flat_map(|record| &record.entries) {
-            if let (Some(path), Some(digest)) = (place(&distribution.site, &entry.path), entry.sha256) {
-                writers.entry(path).or_default().push((distribution, digest));
+        for (entry, node) in distribution.files.iter().flat_map(|files| files.entries(tree)) {
+            let Some((node, digest)) = node.zip(entry.sha256.as_ref()) else { continue };
+            let (first, found) = writers[node.number as usize].get_or_insert((distribution, digest));
+            if *found == digest || !told.insert(node.number) {
+                continue;
+            }
+            if let Some(path) = place(&distribution.site, &entry.path) {
+                let code = if is_code(&path, &first.site) { Code::CLOBBERED } else { Code::CLOBBERED_DATA };
+                pairs.entry((first.title(), distribution.title(), code)).or_default().push(path);
             }
         }
     }
-    // One finding for each pair, however many files they share.
-    let mut pairs: BTreeMap<(String, String, Code), Vec<String>> = BTreeMap::new();
-    for (path, writers) in writers {
-        let Some((first, digest)) = writers.first() else { continue };
-        if let Some((other, _)) = writers.iter().find(|(_, found)| found != digest) {
-            let code = if is_code(&path, &first.site) { Code::CLOBBERED } else { Code::CLOBBERED_DATA };
-            pairs.entry((first.title(), other.title(), code)).or_default().push(path);
-        }
+    for paths in pairs.values_mut() {
+        paths.sort_unstable();
     }
     let finding = |((first, other, code), paths): ((String, String, Code), Vec<String>)| {
         let more = match paths.len() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     base::{Evidence, Kind, Python, Tree},
-    python::{EntryPoints, PackageName, Record},
-    verify::{Code, Finding, Owner, Subject},
+    python::{EntryPoints, PackageName},
+    verify::{Code, Finding, ListedFiles, Owner, Subject},
 };
 
 /// One installed distribution.
@@ -17,7 +17,8 @@ pub(super) struct Distribution<'a> {
     pub(super) site: String,
     /// Its metadata, file or folder, without a leading slash.
     pub(super) info: String,
-    pub(super) record: Option<&'a Record>,
+    /// Its RECORD, if there is one that can be read.
+    pub(super) files: Option<&'a ListedFiles>,
     pub(super) commands: EntryPoints,
     pub(super) owner: Owner,
     /// The layer that brought its metadata.
@@ -81,10 +82,10 @@ fn read<'a>(
         "egg-info" => format!("{info}/PKG-INFO"),
         _ => return None,
     };
-    let (place, node) = tree.find(&document)?;
+    let (_, node) = tree.find(&document)?;
     let Some(Evidence::Distribution { name, version, .. }) = node.evidence.as_deref() else { return None };
     let name: PackageName = name.parse().ok()?;
-    let owner = subject.owner(&place, node);
+    let owner = subject.owner(node);
     let mut malformed = |file: &str, error: &dyn std::fmt::Display| {
         let message = format!("{file} of {name} {version} is malformed: {error}");
         let finding = Finding::new(Code::METADATA_UNREADABLE, &subject.platform, message);
@@ -92,13 +93,13 @@ fn read<'a>(
     };
     let text = |file: &str| text(tree, &format!("{info}/{file}"));
     let record = tree.find(&format!("{info}/RECORD")).and_then(|(place, _)| subject.owners.record(&place));
-    let record = record.and_then(|record| record.map_err(|error| malformed("RECORD", error)).ok());
+    let files = record.and_then(|record| record.map_err(|error| malformed("RECORD", error)).ok());
     let commands = text("entry_points.txt").and_then(|text| {
         EntryPoints::parse(text.as_bytes()).map_err(|error| malformed("entry_points.txt", &error)).ok()
     });
     let commands = commands.unwrap_or_default();
     let (site, layer) = (site.to_owned(), node.layer);
-    Some(Distribution { name, version, site, info, record, commands, owner, layer })
+    Some(Distribution { name, version, site, info, files, commands, owner, layer })
 }
 
 pub(super) fn text<'a>(tree: &'a Tree, path: &str) -> Option<&'a str> {

@@ -46,7 +46,7 @@ pub(super) fn program(subject: &Subject) -> Option<Finding> {
     Some(match found.into_iter().find(|(_, node)| node.kind == Kind::File) {
         Some((path, node)) => at(format!("the image starts it, and its mode {:04o} does not allow that", node.mode))
             .at(&path)
-            .of(subject.owner(&path, node))
+            .of(subject.owner(node))
             .hinted("give it the mode 0755"),
         None => at(format!("the image starts `{program}`, which is not there"))
             .hinted("add the file or package that has it, or change `[image] entrypoint`"),

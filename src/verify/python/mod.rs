@@ -71,7 +71,7 @@ impl<'a> View<'a> {
     fn finding_at(&self, code: Code, path: &str, message: impl Into<String>) -> Finding {
         let finding = self.finding(code, message).at(path);
         match self.subject.tree.node(path.trim_start_matches('/')) {
-            Some(node) => finding.of(self.subject.owner(path.trim_start_matches('/'), node)),
+            Some(node) => finding.of(self.subject.owner(node)),
             None => finding,
         }
     }

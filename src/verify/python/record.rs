@@ -20,20 +20,17 @@ pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
 
 fn compare(view: &View<'_>, distribution: &Distribution<'_>) -> Vec<Finding> {
     let (mut missing, mut different) = (Vec::new(), Vec::new());
-    for entry in distribution.record.iter().flat_map(|record| &record.entries) {
-        let Some(path) = place(&distribution.site, &entry.path) else { continue };
+    for (entry, node) in distribution.files.iter().flat_map(|files| files.entries(&view.subject.tree)) {
         // Bytecode comes and goes; scripts are rewritten for their interpreter.
-        if has_ending(&path, ".pyc") || entry.path.starts_with("..") {
+        if has_ending(&entry.path, ".pyc") || entry.path.starts_with("..") {
             continue;
         }
-        let tree = &view.subject.tree;
-        match tree.node(&path).or_else(|| Some(tree.find(&path)?.1)) {
-            None => missing.push(path),
-            Some(node) if node.kind == Kind::File && entry.size.is_some_and(|size| size != node.size) => {
-                different.push(path);
-            }
-            Some(_) => {}
-        }
+        let list = match node {
+            None => &mut missing,
+            Some(node) if node.kind == Kind::File && entry.size.is_some_and(|size| size != node.size) => &mut different,
+            Some(_) => continue,
+        };
+        list.extend(place(&distribution.site, &entry.path));
     }
     let finding = |code, paths: Vec<String>, what: &str| {
         let first = paths.first()?.clone();

@@ -2,7 +2,11 @@
 //!
 //! [Distribution specification, "Listing Referrers" and "Pushing Manifests with Subject"](https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use reqwest::{
     Method, Response,
@@ -27,6 +31,11 @@ const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
 /// Pages of a listing that are read.
 const MOST_PAGES: usize = 64;
+
+/// Others that read a list before it is written are waited for as many times as long as reading and writing it took
+/// here, but not longer than before a repetition, nor shorter than this.
+const SETTLE: u32 = 8;
+const SHORTEST_SETTLE: Duration = Duration::from_millis(50);
 
 /// How often something is added to a tag that others change at the same time.
 const MOST_ATTEMPTS: u32 = 8;
@@ -127,14 +136,14 @@ impl Repository {
         let turns = Arc::clone(lock(&self.registry().shared.lists).entry(format!("{self}:{tag}")).or_default());
         for attempt in 1..=MOST_ATTEMPTS {
             // Held while the list is changed. Who waits to see what became of it lets others change it.
-            let turn = turns.lock().await;
+            let (turn, begun) = (turns.lock().await, Instant::now());
             let list = entries(self.tagged(tag).await?.as_ref());
             if list.iter().any(|entry| digest_of(entry) == Some(artifact.descriptor().digest)) {
                 return Ok(());
             }
             self.put_manifest(&with(list, artifact), tag).await?;
             drop(turn);
-            let settle = self.http().options().pause;
+            let settle = (begun.elapsed() * SETTLE).max(SHORTEST_SETTLE).min(self.http().options().pause);
             tokio::time::sleep(settle + pause(attempt, settle)).await;
         }
         Err(RegistryError::Contended { repository: self.to_string(), tag: tag.to_owned() })

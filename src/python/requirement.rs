@@ -82,8 +82,19 @@ impl FromStr for Requirement {
             }
             None => Wanted::Versions(VersionSpecifiers::empty()),
         };
-        Ok(Self { name: (&parsed.name).into(), extras: parsed.extras, wanted, marker: parsed.marker })
+        let marker = if has_former_names(text) { under_present_names(parsed.marker) } else { parsed.marker };
+        Ok(Self { name: (&parsed.name).into(), extras: parsed.extras, wanted, marker })
     }
+}
+
+/// Whether variables of the marker may go by names that they had before PEP 508.
+fn has_former_names(text: &str) -> bool {
+    ["os.name", "sys.platform", "platform.", "python_implementation"].iter().any(|name| text.contains(name))
+}
+
+/// `os.name` is `os_name`: the parser takes them for two variables, and writes them as one.
+fn under_present_names(marker: MarkerTree) -> MarkerTree {
+    marker.contents().and_then(|marker| marker.to_string().parse().ok()).unwrap_or(marker)
 }
 
 /// Whether the words in brackets behind the name end as names do: `pep508_rs` panics where they do not.
@@ -186,6 +197,24 @@ mod tests {
         check("pandas[Excel, test] (>=1.0)", "pandas[excel,test]>=1.0");
         check("a @ https://host/a-1-py3-none-any.whl", "a @ https://host/a-1-py3-none-any.whl");
         check("a;python_version<'3.8'", "a ; python_full_version < '3.8'");
+    }
+
+    #[test]
+    fn former_names_of_variables_are_the_present_ones() {
+        for (former, present) in [
+            ("os.name == 'nt'", "os_name == 'nt'"),
+            ("sys.platform != 'win32'", "sys_platform != 'win32'"),
+            ("platform.machine == 'x'", "platform_machine == 'x'"),
+            ("platform.version == 'x'", "platform_version == 'x'"),
+            ("platform.python_implementation == 'x'", "platform_python_implementation == 'x'"),
+            ("python_implementation == 'x'", "platform_python_implementation == 'x'"),
+        ] {
+            let read = |marker| format!("a ; {marker}").parse::<Requirement>().unwrap();
+            assert_eq!(read(former), read(present));
+            assert_eq!(read(former).to_string(), format!("a ; {present}"));
+        }
+        let never = "a ; os.name == 'nt' and os_name == 'posix'".parse::<Requirement>().unwrap();
+        assert!(never.marker.is_false());
     }
 
     #[test]

@@ -10,10 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
 use tar::EntryType as Type;
 
-use super::{error::LayerError, evidence::Evidence, front_coded};
+use super::{error::LayerError, evidence::Evidence};
 use crate::elf::{Collector, Detail, Elf, Malformed, Symbols};
 
 /// Entries of a layer; the largest images have half a million.
@@ -31,43 +30,33 @@ const WHITEOUT: &str = ".wh.";
 const OPAQUE: &str = ".wh..wh..opq";
 
 /// Something that stands at a path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// What it is.
-    #[serde(rename = "k", default, skip_serializing_if = "Kind::is_file")]
     pub kind: Kind,
     /// Permission bits, set-id and sticky included.
-    #[serde(rename = "m")]
     pub mode: u32,
     /// Numeric owner.
-    #[serde(rename = "u", default, skip_serializing_if = "is_zero")]
     pub uid: u64,
     /// Numeric group.
-    #[serde(rename = "g", default, skip_serializing_if = "is_zero")]
     pub gid: u64,
     /// Bytes of a regular file, else 0.
-    #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
     pub size: u64,
 }
 
 /// The kinds of thing that stand at a path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// A directory.
-    #[serde(rename = "d")]
     Directory,
     /// A regular file.
     #[default]
-    #[serde(rename = "f")]
     File,
     /// A symbolic link with this text.
-    #[serde(rename = "l")]
     Symlink(String),
     /// Another name of the file at this path from the root.
-    #[serde(rename = "h")]
     Hardlink(String),
     /// A device, a pipe.
-    #[serde(rename = "o")]
     Other,
 }
 
@@ -76,27 +65,21 @@ pub enum Kind {
 ///
 /// The listing of a layer that was read once is kept in the store by the layer's diff id, so that
 /// nothing asks for the layer's bytes again: [`read_layer`](super::read_layer).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LayerEntries {
-    #[serde(with = "front_coded")]
     pub(super) entries: BTreeMap<String, Recorded>,
     /// Paths that are gone from the layers below.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) whiteouts: BTreeSet<String>,
     /// Directories of whose contents in the layers below nothing is left.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) opaque: BTreeSet<String>,
 }
 
 /// An entry, and what its bytes told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Recorded {
-    #[serde(rename = "n")]
     pub(super) entry: Entry,
-    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(super) evidence: Option<Arc<Evidence>>,
     /// What it says as a program or library, or why none can load it.
-    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub(super) elf: Option<Arc<Loadable>>,
 }
 
@@ -151,18 +134,6 @@ impl LayerEntries {
         self.opaque.iter().map(String::as_str)
     }
 
-    /// The symbols of each program and library, in the order of their paths.
-    pub(super) fn symbols(&self) -> impl Iterator<Item = &Symbols> {
-        self.entries.values().filter_map(|recorded| recorded.elf.as_deref()?.as_ref().ok()?.symbols.as_ref())
-    }
-
-    /// The same, to be filled, of entries that nobody else holds.
-    pub(super) fn symbols_mut(&mut self) -> impl Iterator<Item = &mut Symbols> {
-        self.entries
-            .values_mut()
-            .filter_map(|recorded| Arc::get_mut(recorded.elf.as_mut()?)?.as_mut().ok()?.symbols.as_mut())
-    }
-
     /// Adds an entry, and says how many bytes of evidence it left.
     fn add<R: Read>(&mut self, source: &mut tar::Entry<'_, R>, collector: &mut Collector) -> Result<usize, LayerError> {
         let Some(path) = clean_path(&source.path_bytes())? else { return Ok(0) };
@@ -197,6 +168,16 @@ impl LayerEntries {
 }
 
 impl Recorded {
+    /// What it says of symbols, as a program or library.
+    pub(super) fn symbols(&self) -> Option<&Symbols> {
+        self.elf.as_deref()?.as_ref().ok()?.symbols.as_ref()
+    }
+
+    /// The same, to be filled, of an entry that nobody else holds.
+    pub(super) fn symbols_mut(&mut self) -> Option<&mut Symbols> {
+        Arc::get_mut(self.elf.as_mut()?)?.as_mut().ok()?.symbols.as_mut()
+    }
+
     /// About how many bytes of evidence there are.
     pub(super) fn weight(&self) -> usize {
         let elf = self.elf.as_deref().and_then(|elf| elf.as_ref().ok()).map_or(0, Elf::weight);
@@ -234,17 +215,6 @@ impl<R: Read> Read for Seen<'_, R> {
         self.collector.write(&buffer[..count]);
         Ok(count)
     }
-}
-
-impl Kind {
-    fn is_file(&self) -> bool {
-        *self == Self::File
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-const fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 impl<R: Read> Read for Guarded<R> {

@@ -1,6 +1,7 @@
 //! The few files of a base whose bytes tell something, and what they tell.
 
 use std::{
+    borrow::Cow,
     io::{self, Read},
     path::Path,
 };
@@ -43,7 +44,7 @@ pub enum Evidence {
         licence: LicenceFields,
     },
     /// All of a file. Bytes that are no UTF-8 are replaced.
-    #[serde(rename = "t")]
+    #[serde(rename = "t", with = "apart")]
     Text(String),
     /// What stands somewhere in a program or a library.
     #[serde(rename = "b")]
@@ -52,7 +53,7 @@ pub enum Evidence {
     #[serde(rename = "c")]
     LoaderCache(LoaderCache),
     /// What importing a Python module does.
-    #[serde(rename = "m")]
+    #[serde(rename = "m", with = "apart")]
     Module(NotedSource),
     /// A secret, of which nothing is kept.
     #[serde(rename = "s")]
@@ -153,7 +154,39 @@ impl Evidence {
     }
 }
 
+/// What is long is no part of the document that a note is: whoever keeps what was read keeps it behind that, by
+/// [`Evidence::apart`].
+mod apart {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<T, S: Serializer>(_: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+
+    pub(super) fn deserialize<'de, T: Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        <()>::deserialize(deserializer).map(|()| T::default())
+    }
+}
+
 impl Evidence {
+    /// What is kept apart.
+    pub(super) fn apart(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(text) => Some(text.into()),
+            Self::Module(source) => Some(source.to_json()),
+            _ => None,
+        }
+    }
+
+    /// The same, to be filled.
+    pub(super) fn apart_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Module(source) => Some(source.json_mut()),
+            _ => None,
+        }
+    }
+
     /// About how many bytes this takes.
     pub(super) fn weight(&self) -> usize {
         match self {

@@ -1,11 +1,7 @@
 //! What is known of bases, kept in the store: plain notes that may be copied to another machine.
 //!
 //! ```text
-//! bases/layer-N-<64 hex>               the entries of the layer with this diff id: a length in four bytes, a
-//!                                      JSON document of so many, and then the hashes of symbols that each program or
-//!                                      library in it defines, in its order: their count, and they, four bytes each.
-//!                                      All lowest byte first. Nothing is compressed: that took longer than
-//!                                      reading the symbols of libraries
+//! bases/layer-N-<64 hex>               the entries of the layer with this diff id, as [`LayerEntries::to_bytes`] has them
 //! bases/table-N-<64 hex>-<64 hex>      the same, with evidence of fewer files, as told by the table with this digest
 //!                                      in the blob with this digest
 //! bases/facts-N-<64 hex>-<64 hex>      JSON: the facts of the image with this manifest digest, for these targets
@@ -21,7 +17,7 @@ use crate::{
 };
 
 /// Raised when [`LayerEntries`] or the evidence in it mean something else than before, or more.
-const LAYER_FORMAT: u32 = 15;
+const LAYER_FORMAT: u32 = 16;
 /// Raised when the facts of the same files would come out differently than before.
 const FACTS_FORMAT: u32 = 5;
 
@@ -62,32 +58,11 @@ pub(super) fn keep_indexed(
 
 /// A note that cannot be read is none.
 fn entries(store: &Store, key: &str) -> Option<LayerEntries> {
-    let note = store.note(Bucket::Bases, key)?;
-    let (length, rest) = note.split_first_chunk()?;
-    let (json, hashes) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-    let mut entries: LayerEntries = serde_json::from_slice(json).ok()?;
-    let (mut hashes, cut) = hashes.as_chunks();
-    for symbols in entries.symbols_mut() {
-        let (count, rest) = hashes.split_first()?;
-        let (own, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*count)).ok()?)?;
-        symbols.defined = own.iter().map(|hash| u32::from_le_bytes(*hash)).collect();
-        hashes = rest;
-    }
-    (hashes.is_empty() && cut.is_empty()).then_some(entries)
+    LayerEntries::from_bytes(&store.note(Bucket::Bases, key)?)
 }
 
 fn keep_entries(store: &Store, key: &str, entries: &LayerEntries) -> Result<(), StoreError> {
-    const LENGTH: usize = size_of::<u32>();
-    let mut note = vec![0; LENGTH];
-    serde_json::to_writer(&mut note, entries).expect("strings and numbers go into a vector");
-    let length = u32::try_from(note.len() - LENGTH).expect("what is kept of a layer is bounded");
-    note[..LENGTH].copy_from_slice(&length.to_le_bytes());
-    for symbols in entries.symbols() {
-        let count = u32::try_from(symbols.defined.len()).expect("symbols are numbered in 32 bits");
-        note.extend_from_slice(&count.to_le_bytes());
-        symbols.defined.iter().for_each(|hash| note.extend_from_slice(&hash.to_le_bytes()));
-    }
-    store.keep(Bucket::Bases, key, &note)
+    store.keep(Bucket::Bases, key, &entries.to_bytes())
 }
 
 /// The facts of the image with this manifest, if they are known.

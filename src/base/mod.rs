@@ -2,13 +2,13 @@
 //! layers stream through a [`Tree`] once, and [`Facts`](crate::lock::Facts) remain.
 
 mod banner;
+mod coded;
 mod dpkg;
 mod entries;
 mod error;
 mod evidence;
 mod facts;
 mod fit;
-mod front_coded;
 mod image;
 mod index;
 mod inspect;

@@ -188,7 +188,7 @@ impl Store {
         sweep_locks(&store.versioned("locks"));
         let tag = store.root.join("CACHEDIR.TAG");
         if !tag.exists() {
-            let write = || store.written(&tag, SIGNATURE)?.commit();
+            let write = || store.written(&tag, &[SIGNATURE])?.commit();
             write().map_err(|source| StoreError::io("create", &tag, source))?;
         }
         Ok(store)
@@ -279,7 +279,9 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn keep(&self, bucket: Bucket, key: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        self.place(&self.note_path(bucket, key), &[&crc32fast::hash(bytes).to_be_bytes(), bytes].concat())
+        let (path, sum) = (self.note_path(bucket, key), crc32fast::hash(bytes).to_be_bytes());
+        let write = || self.written(&path, &[&sum, bytes])?.commit_unsynced();
+        write().map_err(|source| StoreError::io("write", &path, source))
     }
 
     /// Throws the note under `key` away.
@@ -288,12 +290,6 @@ impl Store {
     /// When it is there and cannot be removed.
     pub fn forget(&self, bucket: Bucket, key: &str) -> Result<(), StoreError> {
         remove(&self.note_path(bucket, key))
-    }
-
-    /// Puts a file there, whole but not waited for.
-    fn place(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-        let write = || self.written(path, bytes)?.commit_unsynced();
-        write().map_err(|source| StoreError::io("write", path, source))
     }
 
     fn is_stale(&self, metadata: &fs::Metadata) -> bool {
@@ -308,9 +304,12 @@ impl Store {
         }
     }
 
-    fn written(&self, path: &Path, bytes: &[u8]) -> io::Result<AtomicFile> {
+    /// A file that holds these bytes and has yet to be put there.
+    fn written(&self, path: &Path, parts: &[&[u8]]) -> io::Result<AtomicFile> {
         let mut file = AtomicFile::create_in(&self.workplace()?, path)?;
-        file.write_all(bytes)?;
+        for part in parts {
+            file.write_all(part)?;
+        }
         Ok(file)
     }
 

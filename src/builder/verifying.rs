@@ -302,7 +302,7 @@ impl Builder {
         if layers.iter().any(is_missing) {
             return Ok(Err(NEVER_READ.to_owned()));
         }
-        let known = try_join_all(layers.iter().map(|(layer, reading)| self.known(layer, *reading))).await?;
+        let known = self.known(layers).await?;
         let (mut contents, mut gap) = (Vec::new(), None);
         for ((layer, reading), known) in layers.iter().zip(known) {
             let held = match known {
@@ -360,13 +360,13 @@ impl Builder {
         Ok(report)
     }
 
-    /// What is known of a layer, unless it shall be read whatever is known.
-    async fn known(&self, layer: &Layer, reading: Reading) -> Result<Option<LayerEntries>, BuildError> {
-        if reading == Reading::Anew {
-            return Ok(None);
-        }
-        let (store, diff_id) = (self.settings.store.clone(), layer.diff_id);
-        self.compute(move || base::known_layer(&store, diff_id)).await
+    /// What is known of each layer; nothing of those that shall be read whatever is known. One after the other: side
+    /// by side they would wait for each other's memory.
+    async fn known(&self, layers: &[(Layer, Reading)]) -> Result<Vec<Option<LayerEntries>>, BuildError> {
+        let may_be_known = |(layer, reading): &(Layer, Reading)| (*reading != Reading::Anew).then_some(layer.diff_id);
+        let (store, layers) = (self.settings.store.clone(), layers.iter().map(may_be_known).collect::<Vec<_>>());
+        let recall = move || layers.into_iter().map(|layer| base::known_layer(&store, layer?)).collect();
+        self.compute(recall).await
     }
 
     /// What a layer holds; nothing where that is not known and nothing shall be read.

@@ -1,7 +1,7 @@
 //! RECORD: the list of a distribution's files, with their hashes.
 
 use base64::{
-    Engine as _, alphabet,
+    DecodeSliceError, Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
@@ -108,9 +108,13 @@ fn read_hash(text: &str) -> Result<Option<Digest>, &'static str> {
     match algorithm {
         "sha384" | "sha512" => Ok(None),
         "sha256" => {
-            let bytes = URL_SAFE.decode(value).map_err(|_| "its hash is not urlsafe base64")?;
-            let bytes = <[u8; 32]>::try_from(bytes).map_err(|_| "its hash does not have 32 bytes")?;
-            Ok(Some(Digest::from_bytes(bytes)))
+            let (mut bytes, other) = ([0; 33], "its hash does not have 32 bytes");
+            let length = URL_SAFE.decode_slice(value, &mut bytes).map_err(|error| match error {
+                DecodeSliceError::OutputSliceTooSmall => other,
+                DecodeSliceError::DecodeError(_) => "its hash is not urlsafe base64",
+            })?;
+            let digest = bytes.first_chunk().filter(|_| length == 32).ok_or(other)?;
+            Ok(Some(Digest::from_bytes(*digest)))
         }
         _ => Err("its hash is weaker than SHA-256"),
     }

@@ -32,10 +32,7 @@ pub(super) struct ListedFiles {
 
 impl ListedFiles {
     /// Its entries, each with what it leads to, if anything.
-    pub(super) fn entries<'s>(
-        &'s self,
-        tree: &'s Tree,
-    ) -> impl Iterator<Item = (&'s RecordEntry, Option<&'s Node>)> {
+    pub(super) fn entries<'s>(&'s self, tree: &'s Tree) -> impl Iterator<Item = (&'s RecordEntry, Option<&'s Node>)> {
         let nodes = self.nodes.iter().map(|number| number.map(|number| tree.numbered(number)));
         self.record.entries.iter().zip(nodes)
     }
@@ -94,7 +91,9 @@ impl Owners {
 
     fn add_distribution(&mut self, tree: &Tree, (site, info): (&str, &str), record: Record) -> ListedFiles {
         let stem = info.strip_suffix(".dist-info");
-        let name = |stem: &str| stem.split_once('-').map_or_else(|| stem.to_owned(), |(name, version)| format!("{name} {version}"));
+        let name = |stem: &str| {
+            stem.split_once('-').map_or_else(|| stem.to_owned(), |(name, version)| format!("{name} {version}"))
+        };
         let owner = stem.map(|stem| self.add(Owner::Wheel(name(stem))));
         let (mut places, mut above) = (Places::below(tree, site), Places::below(tree, ""));
         let mut find = |entry: &RecordEntry| {

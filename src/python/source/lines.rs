@@ -10,8 +10,8 @@ const LONGEST: usize = 256 << 10;
 /// So many bytes are counted at once that the sum of what each has [`opened`] fits.
 const PIECE: usize = 127;
 
-/// Bytes that mean something, those between words included.
-const MEANING: [bool; 256] = marked(b"\n#\"'\\ \t\r\x0c([{)]}");
+/// Bytes that mean something.
+const MEANING: [bool; 256] = marked(b"\n#\"'\\\t\r\x0c([{)]}");
 
 const fn marked(bytes: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
@@ -154,8 +154,13 @@ impl<'a> Lines<'a> {
 
     /// Whether the line that begins at `at` has something on it, and is not indented by more than `block`.
     fn leaves(&self, at: usize, block: usize) -> bool {
+        let line = self.bytes.get(at..).unwrap_or_default();
+        // Nearly always so.
+        if line.get(..=block).is_some_and(|start| start.iter().all(|byte| *byte == b' ')) {
+            return false;
+        }
         let mut columns = 0;
-        for byte in self.bytes.get(at..).unwrap_or_default() {
+        for byte in line {
             columns = match byte {
                 b' ' => columns + 1,
                 b'\t' => (columns / 8 + 1) * 8,
@@ -190,13 +195,9 @@ impl<'a> Lines<'a> {
                 }
                 b'\\' => {
                     self.at += 1 + usize::from(self.bytes.get(self.at + 1) == Some(&b'\r'));
-                    self.push(b" ");
+                    self.blank();
                 }
-                b' ' | b'\t' | b'\n' | b'\r' | 0x0c => {
-                    if self.text.last() != Some(&b' ') {
-                        self.push(b" ");
-                    }
-                }
+                b'\t' | b'\n' | b'\r' | 0x0c => self.blank(),
                 b'(' | b'[' | b'{' => {
                     depth += 1;
                     self.push(&[byte]);
@@ -210,6 +211,16 @@ impl<'a> Lines<'a> {
             self.at += 1;
         }
         self.torn |= depth > 0;
+    }
+
+    /// Takes a blank for the present byte and those that follow.
+    fn blank(&mut self) {
+        if self.text.last() != Some(&b' ') {
+            self.push(b" ");
+        }
+        while self.bytes.get(self.at + 1) == Some(&b' ') {
+            self.at += 1;
+        }
     }
 
     /// Takes what is before the next byte that means something, and gives that one.

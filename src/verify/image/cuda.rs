@@ -63,6 +63,10 @@ pub(super) fn check(subject: &Subject) -> Option<Finding> {
 
 /// `libcudnn.so.8` of `…/libcudnn.so.8.9.2`: what two copies have in common.
 fn library(path: &str) -> Option<String> {
+    // Nearly no file ends in a version.
+    if !path.ends_with(|last: char| last.is_ascii_digit()) {
+        return None;
+    }
     let name = path.rsplit('/').next()?;
     if !name.starts_with("lib") || !NAMES.iter().any(|start| name.starts_with(start)) || path.contains("/stubs/") {
         return None;

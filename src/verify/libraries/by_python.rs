@@ -24,7 +24,7 @@ struct Share<'a> {
 /// library, as `llvmlite` and `xgboost` do. Of several libraries nobody knows which are loaded at once.
 pub(super) fn loaded<'a>(folders: &Folders<'a>, owners: &Owners) -> BTreeSet<&'a str> {
     let mut shares: BTreeMap<&Owner, Share<'a>> = BTreeMap::new();
-    for (path, node, elf) in folders.objects.iter().copied() {
+    for (path, node, elf) in folders.files.objects.iter().copied() {
         let Some(owner @ Owner::Wheel(_)) = owners.find(node) else { continue };
         let share = shares.entry(owner).or_default();
         share.has_modules |= elf.is_extension_module(path);

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-use super::roots;
+use super::roots::Files;
 use crate::{
     base::{Kind, LoaderCache, Node, Tree},
     elf::{Class, Elf, Malformed},
@@ -86,8 +86,7 @@ type Searched<'a> = Rc<[&'a str]>;
 pub(super) struct Folders<'a> {
     pub(super) tree: &'a Tree,
     pub(super) machine: Machine,
-    /// Every program and library that the processor can run, sorted by path.
-    pub(super) objects: Vec<(&'a str, &'a Node, &'a Elf)>,
+    pub(super) files: Files<'a>,
     triplet: bool,
     /// `LD_LIBRARY_PATH` of the image's configuration: the folders that are there.
     pub(super) of_environment: Vec<&'a str>,
@@ -130,7 +129,7 @@ impl<'a> Folders<'a> {
         let mut folders = Self {
             tree,
             machine,
-            objects: roots::all(tree, machine),
+            files: Files::of(tree, machine),
             triplet,
             of_environment: Vec::new(),
             of_defaults: Default::default(),
@@ -140,9 +139,8 @@ impl<'a> Folders<'a> {
         };
         let library_path = library_path.split([':', ';']).filter(|folder| folder.starts_with('/'));
         folders.of_environment = library_path.flat_map(|folder| folders.searched(folder)).collect();
-        folders.of_defaults = [Flavour::Glibc, Flavour::Musl].map(|flavour| {
-            folders.defaults(flavour).iter().flat_map(|folder| folders.searched(folder)).collect()
-        });
+        folders.of_defaults = [Flavour::Glibc, Flavour::Musl]
+            .map(|flavour| folders.defaults(flavour).iter().flat_map(|folder| folders.searched(folder)).collect());
         folders
     }
 
@@ -215,7 +213,8 @@ impl<'a> Folders<'a> {
     pub(super) fn of_path(&self, path: &'a str, origin: &'a str) -> Searched<'a> {
         let known = self.expanded.borrow().get(&(path, origin)).cloned();
         known.unwrap_or_else(|| {
-            let found: Searched<'_> = self.expand(path, origin).iter().flat_map(|folder| self.searched(folder)).collect();
+            let found: Searched<'_> =
+                self.expand(path, origin).iter().flat_map(|folder| self.searched(folder)).collect();
             self.expanded.borrow_mut().insert((path, origin), Rc::clone(&found));
             found
         })

@@ -9,10 +9,7 @@ use super::{
     process::Process,
     proof::{Elsewhere, Gap, Need},
 };
-use crate::{
-    base::{Kind, Node},
-    verify::{Owner, Owners},
-};
+use crate::verify::{Owner, Owners};
 
 /// A module, and what it cannot be imported without.
 struct Loads {
@@ -48,7 +45,7 @@ const fn loads(distribution: &'static str, module: &'static str, libraries: &'st
     Loads { distribution, module, libraries, unless: None }
 }
 
-const KNOWN: [Loads; 15] = [
+static KNOWN: [Loads; 15] = [
     loads("sounddevice", "sounddevice.py", &[sought("libportaudio.so.2", &["portaudio"])]),
     loads("python_magic", "magic/__init__.py", &[opened("libmagic.so.1", &["libmagic.so.1"])]),
     loads("pyzbar", "pyzbar/wrapper.py", &[sought("libzbar.so.0", &["zbar"])]),
@@ -118,19 +115,16 @@ pub(super) struct Named<'a> {
 
 /// The modules of the table that are in the image: path, libraries.
 fn modules<'a>(folders: &Folders<'a>, owners: &Owners) -> Vec<(&'a str, &'static [Wanted])> {
-    let known = |(path, node): (&'a str, &Node)| {
-        let loads = KNOWN
-            .iter()
-            .find(|loads| path.strip_suffix(loads.module).is_some_and(|site| site.ends_with("-packages/")))?;
+    let known = |site: &str, loads: &'static Loads| {
+        let (path, node) = folders.tree.placed(&format!("{site}/{}", loads.module))?;
         let Some(Owner::Wheel(owner)) = owners.find(node) else { return None };
-        let site = path.strip_suffix(loads.module)?;
-        let brought = |beside: &str| folders.tree.starting_with(&format!("{site}{beside}")).next().is_some();
+        let brought = |beside: &str| folders.tree.starting_with(&format!("{site}/{beside}")).next().is_some();
         let name = owner.split(' ').next().unwrap_or(owner);
         let is_it = name.to_ascii_lowercase().replace(['-', '.'], "_") == loads.distribution;
         (is_it && !loads.unless.is_some_and(brought)).then_some((path, loads.libraries))
     };
-    let files = folders.tree.iter().filter(|(path, node)| node.kind == Kind::File && path.as_bytes().ends_with(b".py"));
-    files.filter_map(known).collect()
+    let sites = folders.files.sites.iter().filter(|site| site.ends_with("-packages"));
+    sites.flat_map(|site| KNOWN.iter().filter_map(move |loads| known(site, loads))).collect()
 }
 
 /// Looks for what the modules of the table load, each in the process that `interpreter` gives for its path;

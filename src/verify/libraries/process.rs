@@ -1,9 +1,6 @@
 //! What is loaded into one process, in the loader's order.
 
-use std::{
-    collections::BTreeMap,
-    rc::Rc,
-};
+use std::{collections::BTreeMap, rc::Rc};
 
 use super::folders::{Flavour, Folders, Found, Place};
 
@@ -165,9 +162,8 @@ impl<'a> Process<'a> {
         let defaults = if without_defaults { &[][..] } else { folders.of_defaults(self.flavour) };
         let found = named.find_map(|folder| Some(folders.open_in(folder, name)).filter(&mut is_end));
         let found = found.or_else(|| cached.find(&mut is_end));
-        let found = found.or_else(|| {
-            defaults.iter().find_map(|folder| Some(folders.open_in(folder, name)).filter(&mut is_end))
-        });
+        let found = found
+            .or_else(|| defaults.iter().find_map(|folder| Some(folders.open_in(folder, name)).filter(&mut is_end)));
         found.unwrap_or_else(|| foreign.map_or(Found::Nothing, Found::Foreign))
     }
 

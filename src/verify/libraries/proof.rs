@@ -12,7 +12,7 @@ use super::{
     siblings::Siblings,
 };
 use crate::{
-    base::{Kind, Node, Tree},
+    base::{Node, Tree},
     elf::{Elf, Malformed, symbol_hash},
     oci::Platform,
     verify::Owners,
@@ -142,7 +142,7 @@ struct Prover<'f, 'a> {
 
 impl<'a> Prover<'_, 'a> {
     fn all(&mut self, owners: &Owners) {
-        let all = &self.folders.objects;
+        let all = &self.folders.files.objects;
         let programs = all.iter().filter(|(_, node, elf)| roots::is_program(node, elf));
         for (path, _, elf) in programs.clone() {
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -169,7 +169,8 @@ impl<'a> Prover<'_, 'a> {
             }
         }
         self.foreign();
-        self.proof.broken = roots::broken(self.folders.tree);
+        let broken = self.folders.files.broken.iter();
+        self.proof.broken = broken.map(|(path, why)| ((*path).to_owned(), *why)).collect();
     }
 
     /// Starts a program.
@@ -242,12 +243,7 @@ impl<'a> Prover<'_, 'a> {
     }
 
     /// What there is of a library that was not found. One that Python code loads before is loaded now.
-    fn elsewhere(
-        &self,
-        gap: Missing<'a>,
-        process: &mut Process<'a>,
-        missing: &mut Vec<Missing<'a>>,
-    ) -> Elsewhere {
+    fn elsewhere(&self, gap: Missing<'a>, process: &mut Process<'a>, missing: &mut Vec<Missing<'a>>) -> Elsewhere {
         if known::is_of_driver(gap.name) {
             return Elsewhere::Driver;
         }
@@ -322,25 +318,18 @@ impl<'a> Prover<'_, 'a> {
 
     /// Modules and libraries beside them that are for another processor: where none is for this one.
     fn foreign(&mut self) {
-        let machine = self.folders.machine;
-        let (mut fitting, mut by_distribution): (BTreeSet<&str>, BTreeMap<&str, Vec<_>>) = Default::default();
-        for (path, node) in self.folders.tree.iter().filter(|(_, node)| node.kind == Kind::File) {
-            let Some(Ok(elf)) = node.elf.as_deref() else { continue };
+        let files = &self.folders.files;
+        let tops = files.objects.iter().filter_map(|(path, _, _)| distribution_folder(path));
+        // Where some are for this processor, the others may be for devices and emulators.
+        let fitting: BTreeSet<&str> = if files.foreign.is_empty() { BTreeSet::new() } else { tops.collect() };
+        let mut found: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for (path, elf) in files.foreign.iter().filter(|(path, _)| path.contains(".so")) {
             let Some(top) = distribution_folder(path) else { continue };
-            if machine.fits(elf) {
-                fitting.insert(top);
-            } else if path.contains(".so") {
-                by_distribution.entry(top).or_default().push((path.to_owned(), elf.object.machine));
+            if !fitting.contains(top) || elf.is_extension_module(path) {
+                found.entry(top).or_default().push(((*path).to_owned(), elf.object.machine));
             }
         }
-        for (top, found) in by_distribution {
-            let modules = |(path, _): &(String, u16)| {
-                let node = self.folders.tree.node(path).and_then(|node| node.elf.as_deref());
-                matches!(node, Some(Ok(elf)) if elf.is_extension_module(path))
-            };
-            // Where some are for this processor, the others may be for devices and emulators.
-            self.proof.foreign.extend(found.into_iter().filter(|one| !fitting.contains(top) || modules(one)));
-        }
+        self.proof.foreign = found.into_values().flatten().collect();
     }
 }
 

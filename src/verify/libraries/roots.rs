@@ -1,8 +1,10 @@
 //! What a process begins with: programs, and the modules that an interpreter imports.
 
+use std::collections::BTreeSet;
+
 use super::folders::{Folders, Machine, Place};
 use crate::{
-    base::{Kind, Node, Tree},
+    base::{Evidence, Kind, Node, Tree},
     elf::{Elf, Kind as Type, Malformed},
 };
 
@@ -30,23 +32,47 @@ pub(super) fn path_folders(folders: &Folders<'_>, path: &str) -> Vec<String> {
     path.split(':').filter(|folder| folder.starts_with('/')).filter_map(real).collect()
 }
 
-/// Every program and library of the image that `machine` can run, sorted by path.
-pub(super) fn all(tree: &Tree, machine: Machine) -> Vec<(&str, &Node, &Elf)> {
-    let files = tree.iter().filter(|(_, node)| node.kind == Kind::File);
-    let objects = files.filter_map(|(path, node)| Some((path, node, node.elf.as_deref()?.as_ref().ok()?)));
-    objects.filter(|(_, _, elf)| machine.fits(elf)).collect()
+/// The files that the proof is about, each kind sorted by path.
+#[derive(Default)]
+pub(super) struct Files<'a> {
+    /// Programs and libraries that the machine can run.
+    pub(super) objects: Vec<(&'a str, &'a Node, &'a Elf)>,
+    /// Those for other machines.
+    pub(super) foreign: Vec<(&'a str, &'a Elf)>,
+    /// Those under names of extension modules that no loader loads; why not, if they begin as programs do.
+    pub(super) broken: Vec<(&'a str, Option<Malformed>)>,
+    /// Metadata of distributions.
+    pub(super) documents: Vec<&'a Evidence>,
+    /// Folders with distributions of which RECORD lists the files.
+    pub(super) sites: BTreeSet<&'a str>,
 }
 
-/// Files under names of extension modules that no loader loads, sorted by path; why not, if they begin as
-/// programs do.
-pub(super) fn broken(tree: &Tree) -> Vec<(String, Option<Malformed>)> {
-    let problem = |node: &Node| match node.elf.as_deref() {
-        Some(Ok(_) | Err(Malformed::Scattered | Malformed::TooMuch)) => None,
-        Some(Err(malformed)) => Some(Some(*malformed)),
-        None => Some(None),
-    };
-    let files = tree.iter().filter(|(path, node)| node.kind == Kind::File && is_module_name(path));
-    files.filter_map(|(path, node)| Some((path.to_owned(), problem(node)?))).collect()
+impl<'a> Files<'a> {
+    /// Those in `tree`.
+    pub(super) fn of(tree: &'a Tree, machine: Machine) -> Self {
+        let mut files = Self::default();
+        for (path, node) in tree.iter().filter(|(_, node)| node.kind == Kind::File) {
+            match node.elf.as_deref() {
+                Some(Ok(elf)) if machine.fits(elf) => files.objects.push((path, node, elf)),
+                Some(Ok(elf)) => files.foreign.push((path, elf)),
+                Some(Err(Malformed::Scattered | Malformed::TooMuch)) => {}
+                Some(Err(malformed)) if is_module_name(path) => files.broken.push((path, Some(*malformed))),
+                None if is_module_name(path) => files.broken.push((path, None)),
+                _ => {}
+            }
+            match node.evidence.as_deref() {
+                Some(evidence @ Evidence::Distribution { .. }) => files.documents.push(evidence),
+                Some(Evidence::Text(_)) => files.sites.extend(site(path)),
+                _ => {}
+            }
+        }
+        files
+    }
+}
+
+/// The folder whose distribution has its RECORD at `path`.
+fn site(path: &str) -> Option<&str> {
+    path.strip_suffix("/RECORD")?.rsplit_once('/').map(|(site, _)| site)
 }
 
 /// Whether only extension modules are called so: `m.cpython-311-x86_64-linux-gnu.so`, `m.abi3.so`.

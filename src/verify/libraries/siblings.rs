@@ -41,7 +41,7 @@ pub(super) struct Sibling<'a> {
 impl<'a> Siblings<'a> {
     pub(super) fn new(folders: &Folders<'a>, owners: &'a Owners) -> Self {
         let mut libraries: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for &(path, node, elf) in &folders.objects {
+        for &(path, node, elf) in &folders.files.objects {
             let distribution = distribution(owners, node).map(Rc::from);
             if !path.contains("-packages/") && distribution.is_none() {
                 continue;
@@ -75,9 +75,8 @@ impl<'a> Siblings<'a> {
     pub(super) fn required_by(&self, by: &str) -> impl Iterator<Item = &'a Elf> {
         let required = self.distribution(by).and_then(|user| self.requires.get(&user));
         let all = required.into_iter().flat_map(|required| {
-            let is_required = |library: &&Library<'_>| {
-                library.distribution.as_ref().is_some_and(|owner| required.contains(&**owner))
-            };
+            let is_required =
+                |library: &&Library<'_>| library.distribution.as_ref().is_some_and(|owner| required.contains(&**owner));
             self.libraries.values().flatten().filter(is_required)
         });
         all.map(|library| library.elf)
@@ -100,8 +99,8 @@ fn distribution(owners: &Owners, node: &Node) -> Option<String> {
 /// What each distribution requires, directly or by way of others; extras and markers count as met.
 fn requirements(folders: &Folders<'_>) -> BTreeMap<String, BTreeSet<String>> {
     let mut direct: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (_, node) in folders.tree.iter() {
-        let Some(Evidence::Distribution { name, requires, .. }) = node.evidence.as_deref() else { continue };
+    for document in &folders.files.documents {
+        let Evidence::Distribution { name, requires, .. } = document else { continue };
         let names = requires.iter().map(|requirement| {
             let end = requirement.find(|letter: char| !letter.is_alphanumeric() && !"-_.".contains(letter));
             normalized(&requirement[..end.unwrap_or(requirement.len())])

@@ -24,31 +24,42 @@ pack() {
     mv "$layer.new" "$layer"
 }
 
-wheels() {
-    local architecture=$1 root=root-$1
-    shift
-    local into=$root/usr/local/lib/python3.11/dist-packages
+install() {
+    local architecture=$1
+    local into=root-$architecture/usr/local/lib/python3.11/dist-packages
     mkdir -p "$into"
     "$UV" pip install --quiet --python /usr/bin/python3.11 --python-version 3.11 --default-index "$INDEX" \
         --no-deps --require-hashes --only-binary :all: --target "$into" \
         --python-platform "$(platform "$architecture")" -r "$PROJECT/requirements-$architecture.txt"
-    pack "wheels-$architecture" "$root" "$@"
-    rm -rf "$root"
 }
 
 platform() { case $1 in amd64) echo x86_64-manylinux_2_36 ;; arm64) echo aarch64-manylinux_2_36 ;; esac; }
 
-started=()
+# Runs a function for several architectures at once.
+each() {
+    local architecture process started=()
+    for architecture in $anew; do
+        "$@" "$architecture" &
+        started+=($!)
+    done
+    for process in "${started[@]}"; do wait "$process"; done
+}
+packed() { pack "wheels-${*: -1}" "root-${*: -1}" "${@:1:$#-1}"; }
+
+anew=
 images=()
 for architecture in $ARCHITECTURES; do
     if ! cmp -s "$PROJECT/requirements-$architecture.txt" "wheels-$architecture/from"; then
-        rm -rf "wheels-$architecture" "wheels-$architecture.new"
-        wheels "$architecture" "$@" &
-        started+=($!)
+        rm -rf "wheels-$architecture" "wheels-$architecture.new" "root-$architecture"
+        anew+=" $architecture"
     fi
     images+=("$architecture=wheels-$architecture,scripts")
 done
-for process in "${started[@]}"; do wait "$process"; done
+# Files of pure wheels are links to the same ones of uv's cache: whoever makes or removes some changes those that another
+# tar reads, which it does not take.
+each install
+each packed "$@"
+for architecture in $anew; do rm -rf "root-$architecture"; done
 for architecture in $ARCHITECTURES; do cp "$PROJECT/requirements-$architecture.txt" "wheels-$architecture/from"; done
 
 rm -rf scripts scripts.new root

@@ -45,7 +45,7 @@ const fn loads(distribution: &'static str, module: &'static str, libraries: &'st
     Loads { distribution, module, libraries, unless: None }
 }
 
-static KNOWN: [Loads; 15] = [
+const KNOWN: [Loads; 15] = [
     loads("sounddevice", "sounddevice.py", &[sought("libportaudio.so.2", &["portaudio"])]),
     loads("python_magic", "magic/__init__.py", &[opened("libmagic.so.1", &["libmagic.so.1"])]),
     loads("pyzbar", "pyzbar/wrapper.py", &[sought("libzbar.so.0", &["zbar"])]),

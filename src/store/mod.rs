@@ -254,17 +254,22 @@ impl Store {
     /// The note under `key`, if there is one that is whole. `key` may contain `/`.
     #[must_use]
     pub fn note(&self, bucket: Bucket, key: &str) -> Option<Vec<u8>> {
-        let mut file = File::open(self.note_path(bucket, key)).ok()?;
-        if file.metadata().is_ok_and(|metadata| self.is_stale(&metadata)) {
-            self.mark(&file);
-        }
-        verify::whole(&mut file).ok()?
+        verify::whole(&mut self.open_note(bucket, key).ok()?).ok()?
     }
 
     /// Whether there is a note under `key` that is not torn. None of it is held in memory.
     #[must_use]
     pub fn has_whole_note(&self, bucket: Bucket, key: &str) -> bool {
-        File::open(self.note_path(bucket, key)).and_then(|mut file| verify::is_whole(&mut file)).unwrap_or(false)
+        self.open_note(bucket, key).and_then(|mut note| verify::is_whole(&mut note)).unwrap_or(false)
+    }
+
+    /// Opens a note, and marks that it is used.
+    fn open_note(&self, bucket: Bucket, key: &str) -> io::Result<File> {
+        let note = File::open(self.note_path(bucket, key))?;
+        if note.metadata().is_ok_and(|metadata| self.is_stale(&metadata)) {
+            self.mark(&note);
+        }
+        Ok(note)
     }
 
     /// Whether there is a note under `key`, whole or not.
@@ -419,9 +424,11 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let blob = store.put(b"wheel").unwrap();
         store.keep(Bucket::Checks, "a", b"b").unwrap();
-        let files = [blob.path().to_owned(), folder.path().join("v1/checks/a")];
+        store.keep(Bucket::Checks, "looked-at", b"b").unwrap();
+        let notes = ["a", "looked-at"].map(|name| folder.path().join("v1/checks").join(name));
+        let files = [&[blob.path().to_owned()][..], &notes].concat();
         let long_ago = SystemTime::UNIX_EPOCH + DAY;
-        let times = || files.each_ref().map(|file| fs::metadata(file).unwrap().modified().unwrap());
+        let times = || files.iter().map(|file| fs::metadata(file).unwrap().modified().unwrap());
         for file in &files {
             File::open(file).unwrap().set_modified(long_ago).unwrap();
         }
@@ -429,13 +436,14 @@ mod tests {
             let store = store.clone().at(now);
             store.blob(blob.digest()).unwrap();
             store.note(Bucket::Checks, "a").unwrap();
-            times().map(|time| time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
+            assert!(store.has_whole_note(Bucket::Checks, "looked-at"));
+            times().map(|time| time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()).collect::<Vec<_>>()
         };
         let day = DAY.as_secs();
-        assert_eq!(used(None), [day; 2]);
-        assert_eq!(used(Some(2 * day - 1)), [day; 2]);
-        assert_eq!(used(Some(2 * day)), [2 * day; 2]);
-        assert_eq!(used(Some(2 * day + 1)), [2 * day; 2]);
+        assert_eq!(used(None), [day; 3]);
+        assert_eq!(used(Some(2 * day - 1)), [day; 3]);
+        assert_eq!(used(Some(2 * day)), [2 * day; 3]);
+        assert_eq!(used(Some(2 * day + 1)), [2 * day; 3]);
     }
 
     #[test]

@@ -45,12 +45,11 @@ pub struct Entry {
 }
 
 /// The kinds of thing that stand at a path.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A directory.
     Directory,
     /// A regular file.
-    #[default]
     File,
     /// A symbolic link with this text.
     Symlink(String),

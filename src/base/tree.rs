@@ -144,10 +144,7 @@ impl Tree {
             _ => None,
         };
         let elf = content.and_then(|content| elf::read(content, Detail::Symbols).transpose()).map(Arc::new);
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", &path));
-        let folder = self.through_links(parent);
-        self.make_folders(&folder);
-        self.place(join(&folder, name), Recorded { entry, evidence, elf });
+        self.place_all(std::iter::once((path, Recorded { entry, evidence, elf })));
         Ok(())
     }
 

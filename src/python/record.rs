@@ -45,17 +45,13 @@ impl Record {
         let mut entries = Vec::new();
         if text.contains('"') {
             for (line, row) in rows(text)? {
-                let row: Vec<&str> = row.iter().map(String::as_str).collect();
-                entries.extend(read_row(line, &row)?);
+                entries.extend(read_row(line, row.iter().map(String::as_str))?);
             }
             return Ok(Self { entries });
         }
         // Nothing is quoted: nearly always so, and images have ten thousands of lines.
         for (number, line) in text.lines().enumerate() {
-            let mut fields = line.split(',');
-            let row = [(); 4].map(|()| fields.next());
-            let count = row.iter().flatten().count();
-            entries.extend(read_row(number + 1, &row.map(Option::unwrap_or_default)[..count])?);
+            entries.extend(read_row(number + 1, line.split(','))?);
         }
         Ok(Self { entries })
     }
@@ -79,12 +75,12 @@ impl Record {
 }
 
 /// One line; nothing for an empty one.
-fn read_row(line: usize, row: &[&str]) -> Result<Option<RecordEntry>, PythonError> {
+fn read_row<'r>(line: usize, mut row: impl Iterator<Item = &'r str>) -> Result<Option<RecordEntry>, PythonError> {
     let fail = |reason: &str| PythonError::Record { line, reason: reason.to_owned() };
-    match row {
-        [] | [""] => Ok(None),
-        [path, hash, size] => Ok(Some(RecordEntry {
-            path: (*path).to_owned(),
+    match [(); 4].map(|()| row.next()) {
+        [None | Some(""), None, ..] => Ok(None),
+        [Some(path), Some(hash), Some(size), None] => Ok(Some(RecordEntry {
+            path: path.to_owned(),
             sha256: read_hash(hash).map_err(fail)?,
             size: read_size(size).map_err(fail)?,
         })),
@@ -171,7 +167,7 @@ mod tests {
             let slow: Result<Vec<_>, _> = rows(text)
                 .unwrap()
                 .into_iter()
-                .map(|(line, row)| read_row(line, &row.iter().map(String::as_str).collect::<Vec<_>>()))
+                .map(|(line, row)| read_row(line, row.iter().map(String::as_str)))
                 .collect();
             let slow = slow.map(|entries| Record { entries: entries.into_iter().flatten().collect() });
             assert_eq!(Record::parse(text.as_bytes()), slow, "{text:?}");

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Bucket, Ingest, Store, StoreError,
+    Bucket, Ingest, SUM, Store, StoreError,
     entries::{Entry, Kind},
     verify::whole,
 };
@@ -72,10 +72,9 @@ impl Store {
                     ingest.commit_as(&name, &digest, None)?;
                 }
                 (Kind::Note(bucket), key) => {
-                    let mut note = Vec::new();
-                    (&mut entry).take(LARGEST_NOTE).read_to_end(&mut note).map_err(fail)?;
-                    carried.bytes += note.len() as u64;
-                    let note = whole(&mut &note[..]).ok().flatten().ok_or_else(|| foreign("is damaged"))?;
+                    let note = whole(&mut (&mut entry).take(LARGEST_NOTE)).map_err(fail)?;
+                    let note = note.ok_or_else(|| foreign("is damaged"))?;
+                    carried.bytes += (SUM + note.len()) as u64;
                     self.keep(bucket, key, &note)?;
                 }
             }

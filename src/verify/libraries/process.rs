@@ -136,35 +136,29 @@ impl<'a> Process<'a> {
             let path = folders.expand(name, origin);
             return path.first().map_or(Found::Nothing, |path| folders.open(path));
         }
-        let mut foreign = None;
-        let mut is_end = |found: &Found<'a>| match found {
-            Found::Nothing => false,
-            Found::Foreign(path) => {
-                foreign.get_or_insert(*path);
-                false
-            }
-            _ => true,
-        };
-        let environment = folders.of_environment.iter().copied();
         let own = elf.object.runpath.as_deref().map(|path| folders.of_path(path, origin));
-        let own = own.iter().flat_map(|own| own.iter().copied());
         let inherited = self.inherited(folders, by);
-        let inherited = inherited.iter().flat_map(|inherited| inherited.iter().copied());
-        let is_glibc = self.flavour == Flavour::Glibc;
-        let mut named = match self.flavour {
-            Flavour::Glibc => Box::new(inherited.chain(environment).chain(own)) as Box<dyn Iterator<Item = &'a str>>,
-            Flavour::Musl => Box::new(environment.chain(inherited)),
+        let (inherited, environment) = (inherited.iter().map(|folders| &**folders), &folders.of_environment[..]);
+        let named: Vec<&[&str]> = match self.flavour {
+            Flavour::Glibc => inherited.chain([environment]).chain(own.as_deref()).collect(),
+            Flavour::Musl => [environment].into_iter().chain(inherited).collect(),
         };
+        let is_glibc = self.flavour == Flavour::Glibc;
         let without_defaults = is_glibc && elf.object.no_default_folders;
         let cached = if is_glibc { folders.cached(name) } else { Vec::new() };
         let is_allowed = |path: &&str| !without_defaults || !folders.is_in_default(path, self.flavour);
-        let mut cached = cached.into_iter().filter(is_allowed).map(|path| folders.open(path));
+        let cached = cached.into_iter().filter(is_allowed).map(|path| folders.open(path));
         let defaults = if without_defaults { &[][..] } else { folders.of_defaults(self.flavour) };
-        let found = named.find_map(|folder| Some(folders.open_in(folder, name)).filter(&mut is_end));
-        let found = found.or_else(|| cached.find(&mut is_end));
-        let found = found
-            .or_else(|| defaults.iter().find_map(|folder| Some(folders.open_in(folder, name)).filter(&mut is_end)));
-        found.unwrap_or_else(|| foreign.map_or(Found::Nothing, Found::Foreign))
+        let within = |folder: &&'a str| folders.open_in(folder, name);
+        let mut foreign = None;
+        for found in named.into_iter().flatten().map(within).chain(cached).chain(defaults.iter().map(within)) {
+            match found {
+                Found::Nothing => {}
+                Found::Foreign(path) => foreign = foreign.or(Some(path)),
+                found => return found,
+            }
+        }
+        foreign.map_or(Found::Nothing, Found::Foreign)
     }
 
     /// Folders that paths of the object name, and of who asked for it, and so on; at last those of the program:

@@ -266,7 +266,7 @@ impl<'a> Prover<'_, 'a> {
         if process.flavour == Flavour::Musl {
             return;
         }
-        for Place { path, elf, .. } in process.loaded[from..].iter().map(|loaded| &loaded.place) {
+        for Place { path, elf, .. } in process.loaded[from..].iter().map(|loaded| loaded.place) {
             if !self.checked.insert(path) {
                 continue;
             }
@@ -278,7 +278,7 @@ impl<'a> Prover<'_, 'a> {
                 let lacks = required.versions.iter().filter(|version| !version.weak && !offers.contains(&version.name));
                 let missing: Vec<String> = lacks.map(|version| version.name.clone()).collect();
                 if !offers.is_empty() && !missing.is_empty() {
-                    let (by, library) = ((*path).to_owned(), provider.path.to_owned());
+                    let (by, library) = (path.to_owned(), provider.path.to_owned());
                     let name = required.file.clone();
                     self.proof.versions.push(OldLibrary { by, name, library, missing, need });
                 }
@@ -288,7 +288,7 @@ impl<'a> Prover<'_, 'a> {
 
     /// Whether each undefined symbol is defined by something that is loaded.
     fn symbols(&mut self, process: &Process<'a>, from: usize) {
-        for Place { path, elf, .. } in process.loaded[from..].iter().map(|loaded| &loaded.place) {
+        for Place { path, elf, .. } in process.loaded[from..].iter().map(|loaded| loaded.place) {
             if self.resolved.contains(path) {
                 continue;
             }
@@ -311,7 +311,7 @@ impl<'a> Prover<'_, 'a> {
             self.resolved.insert(path);
             if !open.is_empty() {
                 let symbols = open.into_iter().map(|(_, name)| name.to_owned()).collect();
-                self.proof.undefined.push(UndefinedSymbols { by: (*path).to_owned(), symbols });
+                self.proof.undefined.push(UndefinedSymbols { by: path.to_owned(), symbols });
             }
         }
     }

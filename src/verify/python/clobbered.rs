@@ -24,7 +24,6 @@ const NOT_CODE: [&str; 12] = [
     "CHANGELOG",
 ];
 
-/// Who brings a file, and with which digest.
 pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
     let tree = &view.subject.tree;
     // Who lists a file first, by the numbers of nodes, and with which contents.

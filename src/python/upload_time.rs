@@ -94,9 +94,12 @@ fn parse(text: &str) -> Option<u64> {
         && hour < 24
         && minute < 60
         && second <= 60;
+    if !sound {
+        return None;
+    }
     let years: u64 = (1970..year).map(days_of_year).sum();
     let months: u64 = (1..month).map(|month| days_of_month(year, month)).sum();
-    sound.then_some((years + months + day - 1) * DAY + hour * 3600 + minute * 60 + second)
+    Some((years + months + day - 1) * DAY + hour * 3600 + minute * 60 + second)
 }
 
 /// Three numbers of so many digits.
@@ -155,6 +158,7 @@ mod tests {
             "2026-13-01T00:00:00Z",
             "2026-00-01T00:00:00Z",
             "2026-01-00T00:00:00Z",
+            "1970-01-00T00:00:00Z",
             "1969-12-31T00:00:00Z",
             "2026-01-01T24:00:00Z",
             "2026-01-01T00:00:00+01:00",

@@ -13,11 +13,11 @@ use super::{
     carried::{self, Own},
     inventory::Listed,
     opened::Seen,
-    verifying::Reading,
+    verifying::{READ_UNASKED, Reading},
 };
 use crate::{
     attest::{self, Build, LayerPaths, OwnFile, Statement, path_map, provenance, with_listed},
-    base::{self, Kind, Tree},
+    base::{Kind, Tree},
     hint::{Advise as _, Hint},
     image::{Artifact, Attachment, Bytes, Delivery, Graph, Image, Layer, Manifest, TransferError, read_whole},
     layer::{FORMAT, MTIME},
@@ -29,9 +29,6 @@ use crate::{
     store::Bucket,
     verify::base_layers,
 };
-
-/// Bytes of layers that are read unasked to say what is in them.
-const READ_UNASKED: u64 = 256 << 20;
 
 /// Bytes of a config.
 const LARGEST_CONFIG: u64 = 16 << 20;
@@ -318,9 +315,7 @@ impl Builder {
 
     /// The files of an image, and what stands in each of its layers; nothing where too much would have to be read.
     async fn look(&self, image: &Described, effort: Effort) -> Result<Option<(Seen, Vec<LayerPaths>)>, BuildError> {
-        let store = &self.settings.store;
-        let unknown = image.layers.iter().filter(|layer| !base::is_known_layer(store, layer.diff_id));
-        let unread: u64 = unknown.map(|layer| layer.blob.descriptor().size).sum();
+        let unread = self.unread(image.layers.iter());
         if unread > READ_UNASKED && effort == Effort::Some {
             let message = format!(
                 "neither an SBOM nor a map of paths goes with the image for {}: {} of its layers were never read here",

@@ -10,6 +10,7 @@ use crate::{
     base::{self, BaseError, LayerEntries, Tree},
     image::{Image, Layer, Manifest, Mismatch, Source, TransferError, platform_of, read_whole},
     oci::{DiffId, Digest, Platform},
+    quantity,
     recipe::Base,
     store::Bucket,
     verify::{
@@ -18,8 +19,8 @@ use crate::{
     },
 };
 
-/// Why an image of which a layer is not known cannot be checked quickly.
-const NEVER_READ: &str = "a layer was never read here; `wheelwright verify` reads it";
+/// Bytes of layers of one image that are read unasked, so that it can be checked and said what is in it.
+pub(super) const READ_UNASKED: u64 = 256 << 20;
 
 /// Configs are at most this large.
 const CONFIG_LIMIT: u64 = 16 << 20;
@@ -52,10 +53,11 @@ pub(super) enum Reading {
 /// How thoroughly a built image is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
-    /// From what was noted while layers were read or made.
+    /// From what was noted while layers were read or made. A base of which nothing is known is read if it is small; the
+    /// image is not checked if it is not, or if another build made some of its layers.
     #[default]
     Quick,
-    /// Layers of the base of which nothing is known are read.
+    /// Layers of which nothing is known are read.
     Full,
 }
 
@@ -205,10 +207,20 @@ impl Builder {
         }
         let config = serde_json::from_slice(image.config.bytes()).unwrap_or_default();
         let rows: Vec<_> = built.layers.iter().filter(|row| row.platform == image.platform).collect();
-        let reading = rows.iter().map(|row| match (depth, row.made) {
-            // Our own layers lie in the store, and are noted when they are made.
-            (Depth::Full, _) | (_, Made::Built | Made::Cached) => Reading::Needed,
-            (Depth::Quick, _) => Reading::Known,
+        let unread_of = |made| {
+            let rows = image.layers.iter().zip(&rows).filter(move |(_, row)| row.made == made);
+            self.unread(rows.map(|(layer, _)| layer))
+        };
+        // A base is read once for all builds on it; what another build made would be fetched for this alone.
+        let (base, remote) = (unread_of(Made::Base), unread_of(Made::Remote));
+        let reads_all = depth == Depth::Full || remote == 0 && base <= READ_UNASKED;
+        if reads_all && base + remote > 0 {
+            self.stage("reading", &image.platform);
+        }
+        let reading = rows.iter().map(|row| match row.made {
+            Made::Base | Made::Remote if !reads_all => Reading::Known,
+            // Our own lie in the store, and are noted when they are made.
+            _ => Reading::Needed,
         });
         let layers = image.layers.iter().cloned().zip(reading).collect();
         let base = rows.iter().filter(|row| row.made == Made::Base).count();
@@ -296,11 +308,10 @@ impl Builder {
         findings: &mut Vec<Finding>,
     ) -> Result<Result<Vec<LayerEntries>, String>, BuildError> {
         // Where one layer is missing nothing can be told, and the others need not be looked at.
-        let is_missing = |(layer, reading): &(Layer, Reading)| {
-            matches!(reading, Reading::Known) && !base::is_known_layer(&self.settings.store, layer.diff_id)
-        };
-        if layers.iter().any(is_missing) {
-            return Ok(Err(NEVER_READ.to_owned()));
+        let shut = layers.iter().filter(|(_, reading)| *reading == Reading::Known).map(|(layer, _)| layer);
+        let unread = self.unread(shut);
+        if unread > 0 {
+            return Ok(Err(never_read(unread)));
         }
         let known = self.known(layers).await?;
         let (mut contents, mut gap) = (Vec::new(), None);
@@ -311,7 +322,7 @@ impl Builder {
             };
             match held {
                 Ok(Some(held)) => contents.push(held),
-                Ok(None) => gap = Some(NEVER_READ.to_owned()),
+                Ok(None) => gap = Some(never_read(layer.blob.descriptor().size)),
                 // What is wrong is the store, not the image.
                 Err(source) if distrusted(layer).await => {
                     let (digest, platform) = (layer.blob.descriptor().digest, platform.clone());
@@ -360,6 +371,12 @@ impl Builder {
         Ok(report)
     }
 
+    /// Bytes of the layers of which nothing is known.
+    pub(super) fn unread<'l>(&self, layers: impl Iterator<Item = &'l Layer>) -> u64 {
+        let unknown = layers.filter(|layer| !base::is_known_layer(&self.settings.store, layer.diff_id));
+        unknown.map(|layer| layer.blob.descriptor().size).sum()
+    }
+
     /// What is known of each layer; nothing of those that shall be read whatever is known. One after the other: side
     /// by side they would wait for each other's memory.
     async fn known(&self, layers: &[(Layer, Reading)]) -> Result<Vec<Option<LayerEntries>>, BuildError> {
@@ -378,6 +395,11 @@ impl Builder {
             Reading::Known => Ok(base::known_layer(store, layer.diff_id)),
         }
     }
+}
+
+/// Why an image cannot be checked quickly.
+fn never_read(bytes: u64) -> String {
+    format!("{} of its layers were never read here; `--verify full` reads them, once", quantity::bytes(bytes))
 }
 
 /// Throws away what a layer that cannot be read is made of wrongly in the store; false where nothing of it is

@@ -76,6 +76,21 @@ fn a_secret_in_a_folder_of_scripts() {
     checked: image (linux/arm64)
     ----- stderr
     ");
+    // The same demands of what a recipe of other words builds.
+    let run = bench.run("verify app.toml --offline --progress off --recipe accepting.toml");
+    assert!(run.code == Some(0) && run.stdout.contains("accepted: holds defaults\n"), "{run}");
+}
+
+#[test]
+fn a_base_that_was_never_read_here_is_read() {
+    let recipe = SCRIPTS.replace("scratch", "oci:base");
+    let bench = Bench::new(&[("app.toml", &recipe)]);
+    bench.write("app/.env", b"DATABASE_PASSWORD=hunter2\n");
+    bench.write_base(&Base::default());
+    assert_eq!(bench.run("lock app.toml --offline").code, Some(0));
+    // Another machine has the lock, and nothing else.
+    let run = bench.run("build app.toml --offline --locked --store elsewhere -o oci:dist");
+    assert!(run.code == Some(8) && run.stderr.contains("error WW308 /app/.env"), "{run}");
 }
 
 #[test]

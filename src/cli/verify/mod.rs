@@ -6,6 +6,7 @@ mod markdown;
 mod text;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -147,7 +148,7 @@ pub(super) enum FailOn {
 pub(super) enum Checking {
     /// Not at all
     Off,
-    /// From what was noted while layers were made
+    /// From what was noted while layers were made, and a base of up to 256 MiB
     #[default]
     Quick,
     /// Reading layers of which nothing is known
@@ -239,7 +240,16 @@ async fn of_recipe(
 ) -> Result<Vec<(String, Report)>, CliError> {
     let file = ProjectFile::open(path.or(arguments.recipe.as_deref()), Path::new("."))?;
     let recipe = &file.project.recipe;
-    let demands = demands(recipe)?;
+    let demands = match (path, &arguments.recipe) {
+        (Some(_), Some(other)) => {
+            let other = ProjectFile::open(Some(other), Path::new("."))?.project.recipe;
+            let mut own = recipe.clone();
+            demands(&other)?;
+            (own.check, own.policy) = (other.check, other.policy);
+            Demands::of(&own)
+        }
+        _ => demands(recipe)?,
+    };
     let builder = session.builder()?;
     let lock = lock::fresh(session, &builder, &file, Policy::Update).await?;
     let mut reports = Vec::new();
@@ -278,10 +288,28 @@ pub(super) async fn after_build(
         errors += report.count(Level::Error);
         text.push_str(&text::findings(&report, Level::Error));
         warn(session, &report);
+        warn_of_skipped(session, &report);
         reports.push(report);
     }
     let way = "mend it, accept it under `[check] accept` with a reason, or build with `--verify off`";
     if errors > 0 { Err(CliError::Findings { errors, text, way }) } else { Ok(reports) }
+}
+
+/// Tells what was not checked, and why: each reason once.
+fn warn_of_skipped(session: &Session, report: &Report) {
+    let mut reasons: BTreeMap<(&str, Check), Vec<&Platform>> = BTreeMap::new();
+    for skipped in &report.skipped {
+        reasons.entry((&skipped.reason, skipped.check)).or_default().push(&skipped.platform);
+    }
+    let mut told: BTreeMap<(&str, Vec<&Platform>), Vec<String>> = BTreeMap::new();
+    for ((reason, check), platforms) in reasons {
+        told.entry((reason, platforms)).or_default().push(check.to_string());
+    }
+    for ((reason, platforms), checks) in told {
+        let platforms: Vec<String> = platforms.into_iter().map(ToString::to_string).collect();
+        let message = format!("not checked: {} on {}: {reason}", checks.join(", "), platforms.join(", "));
+        session.warn(&message, None);
+    }
 }
 
 /// Holds a lock that was just made against the recipe's policy: warns of what is not well.

@@ -12,7 +12,7 @@ use super::{
     LoaderCache, NotedSource,
     banner::{Banners, Scanner},
 };
-use crate::python::{LicenceFields, ModuleSource};
+use crate::python::{LicenceFields, ModuleSource, WrittenMetadata};
 
 /// Texts larger than this are not what their name says.
 const TEXT_LIMIT: u64 = 64 << 20;
@@ -297,21 +297,14 @@ fn is_binary(name: &str, size: u64) -> bool {
 fn distribution(content: &mut dyn Read) -> io::Result<Option<Evidence>> {
     let mut bytes = Vec::new();
     content.take(METADATA_LIMIT).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let fields = || text.lines().take_while(|line| !line.trim().is_empty()).filter_map(|line| line.split_once(':'));
-    let field = |wanted: &str| {
-        fields().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim().to_owned())
+    let written = WrittenMetadata::read(&String::from_utf8_lossy(&bytes));
+    let distribution = |WrittenMetadata { name, version, requires, licence }| Evidence::Distribution {
+        name,
+        version,
+        requires,
+        licence,
     };
-    let requires = || {
-        let lines = fields().filter(|(name, _)| name.eq_ignore_ascii_case("Requires-Dist"));
-        lines.map(|(_, value)| value.trim().to_owned()).collect()
-    };
-    let told = field("Name").zip(field("Version"));
-    let distribution = |(name, version)| {
-        let licence = LicenceFields::of_metadata(&text);
-        Evidence::Distribution { name, version, requires: requires(), licence }
-    };
-    Ok(told.map(distribution))
+    Ok(written.map(distribution))
 }
 
 fn binary(content: &mut dyn Read) -> io::Result<Banners> {
@@ -391,12 +384,29 @@ mod tests {
     }
 
     #[test]
-    fn descriptions_are_no_fields() {
-        let text = b"Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\nRequires-Dist: a>=1\n\nVersion: 2.0\n";
-        let found = Evidence::read("a.dist-info/METADATA", 1, &mut &text[..]).unwrap();
-        let (name, version, requires) = ("Demo.Thing".into(), "1.0".into(), vec!["a>=1".into()]);
-        let licence = LicenceFields::default();
-        assert_eq!(found, Some(Evidence::Distribution { name, version, requires, licence }));
-        assert_eq!(Evidence::read("a.dist-info/METADATA", 1, &mut &b"\nName: x\nVersion: 1"[..]).unwrap(), None);
+    fn fields_stand_before_the_description() {
+        let check = |text: &str, expect: Option<[&str; 4]>| {
+            let found = Evidence::read("a.dist-info/METADATA", 1, &mut text.as_bytes()).unwrap();
+            let expect = expect.map(|[name, version, requires, licence]| Evidence::Distribution {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                requires: requires.split_whitespace().map(str::to_owned).collect(),
+                licence: LicenceFields {
+                    name: (!licence.is_empty()).then(|| licence.to_owned()),
+                    ..Default::default()
+                },
+            });
+            assert_eq!(found, expect, "{text}");
+        };
+        let start = "Metadata-Version: 2.1\nName: Demo.Thing\nVersion: 1.0\n";
+        let described = format!("{start}Requires-Dist: a>=1\n\nVersion: 2.0\nRequires-Dist: b\n");
+        check(&described, Some(["Demo.Thing", "1.0", "a>=1", ""]));
+        // Writers keep an empty line of a licence's text as blanks, and go on behind it.
+        let blank =
+            format!("{start}License: MIT\n        \n        text\nrequires-dist: a\nRequires-Dist:\n b\n\nc: d\n");
+        check(&blank, Some(["Demo.Thing", "1.0", "a b", "MIT text"]));
+        check("\u{feff}Name: x\r\nVersion: 1\r\n", Some(["x", "1", "", ""]));
+        check("\nName: x\nVersion: 1", None);
+        check("Name: x\n", None);
     }
 }

@@ -1,5 +1,8 @@
 //! The header lines that METADATA and WHEEL are made of.
 
+/// Keys, in lower case, and their values, in order.
+pub(super) type Headers = [(String, String)];
+
 /// The `Key: value` lines before the first empty line; continuation lines are joined with a space.
 /// As with Python's own reader, a line of white space continues the value above, and a line that is
 /// neither key nor continuation ends the headers.
@@ -24,11 +27,11 @@ pub(super) fn headers(text: &str) -> Vec<(String, String)> {
 }
 
 /// The first value under `key`, which is lower-case.
-pub(super) fn first<'a>(headers: &'a [(String, String)], key: &str) -> Option<&'a str> {
+pub(super) fn first<'a>(headers: &'a Headers, key: &str) -> Option<&'a str> {
     headers.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
 }
 
 /// Every value under `key`, which is lower-case.
-pub(super) fn all<'a>(headers: &'a [(String, String)], key: &'a str) -> impl Iterator<Item = &'a str> {
+pub(super) fn all<'a>(headers: &'a Headers, key: &'a str) -> impl Iterator<Item = &'a str> {
     headers.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
 }

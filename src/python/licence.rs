@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::headers;
+use super::headers::{self, Headers};
 
 /// A `License` field longer than this is the text of a licence, not its name.
 const LONGEST_NAME: usize = 120;
@@ -39,12 +39,15 @@ impl LicenceFields {
     /// What the headers of the METADATA `text` say.
     #[must_use]
     pub fn of_metadata(text: &str) -> Self {
-        let headers = headers::headers(text.trim_start_matches('\u{feff}'));
+        Self::of_headers(&headers::headers(text.trim_start_matches('\u{feff}')))
+    }
+
+    pub(super) fn of_headers(headers: &Headers) -> Self {
         let stated = |key: &str| {
-            let value = headers::first(&headers, key).filter(|value| !value.is_empty() && *value != "UNKNOWN");
+            let value = headers::first(headers, key).filter(|value| !value.is_empty() && *value != "UNKNOWN");
             value.map(str::to_owned)
         };
-        let of_classifiers = headers::all(&headers, "classifier").filter_map(|classifier| {
+        let of_classifiers = headers::all(headers, "classifier").filter_map(|classifier| {
             let name = classifier.strip_prefix("License ::")?.rsplit("::").next()?.trim();
             (name != "OSI Approved").then(|| name.to_owned())
         });
@@ -52,7 +55,7 @@ impl LicenceFields {
             expression: stated("license-expression"),
             name: stated("license").filter(|name| name.len() <= LONGEST_NAME),
             classifiers: of_classifiers.collect(),
-            files: headers::all(&headers, "license-file").map(str::to_owned).collect(),
+            files: headers::all(headers, "license-file").map(str::to_owned).collect(),
         }
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    ExtraName, PackageName, PythonError, Requirement, Version, VersionSpecifiers, headers, lenient, requirement,
+    ExtraName, LicenceFields, PackageName, PythonError, Requirement, Version, VersionSpecifiers, headers, lenient,
+    requirement,
 };
 
 /// The most requirements one distribution may have.
@@ -50,6 +51,31 @@ impl CoreMetadata {
             headers::all(&headers, "requires-dist").take(MOST).map(Requirement::lenient).collect::<Result<_, _>>()?;
         let extras = headers::all(&headers, "provides-extra").filter_map(|text| text.parse().ok()).collect();
         Ok(Self { name, version, requires, requires_python, extras })
+    }
+}
+
+/// What METADATA or PKG-INFO of an installed distribution says, as it stands there.
+pub(crate) struct WrittenMetadata {
+    /// `Name`.
+    pub(crate) name: String,
+    /// `Version`.
+    pub(crate) version: String,
+    /// `Requires-Dist`, in order.
+    pub(crate) requires: Vec<String>,
+    /// What tells of its licence.
+    pub(crate) licence: LicenceFields,
+}
+
+impl WrittenMetadata {
+    /// Reads it; nothing where it tells no name or no version.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let headers = headers::headers(text.trim_start_matches('\u{feff}'));
+        Some(Self {
+            name: headers::first(&headers, "name")?.to_owned(),
+            version: headers::first(&headers, "version")?.to_owned(),
+            requires: headers::all(&headers, "requires-dist").map(str::to_owned).collect(),
+            licence: LicenceFields::of_headers(&headers),
+        })
     }
 }
 

@@ -37,6 +37,7 @@ pub use interpreter_kind::InterpreterKind;
 pub use licence::{Licence, LicenceFields};
 pub use markers::marker_environment;
 pub use metadata::CoreMetadata;
+pub(crate) use metadata::WrittenMetadata;
 pub use name::{NamePattern, PackageName};
 pub use pep440_rs::{Version, VersionSpecifiers};
 pub use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree};

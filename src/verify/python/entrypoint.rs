@@ -135,23 +135,24 @@ fn is_interpreter(program: &str) -> bool {
         .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b't'))
 }
 
+/// Letters of options without a value, after which others may follow in the same word.
+const FLAGS: &str = "bBdEiIOPqRsStuvx";
+
 /// [Command line and environment](https://docs.python.org/3/using/cmdline.html).
 fn given<'c>(arguments: &[&'c str]) -> Given<'c> {
-    let mut arguments = arguments.iter();
+    let mut arguments = arguments.iter().copied();
     while let Some(argument) = arguments.next() {
-        match *argument {
-            "-W" | "-X" | "--check-hash-based-pycs" => drop(arguments.next()),
-            "-m" => return arguments.next().map_or(Given::Other, |module| Given::Module(module)),
-            "-c" | "-" | "--help" | "--version" | "-V" | "-h" => return Given::Other,
-            option if option.starts_with('-') => match option.split_once('m') {
-                // `-um module`: flags joined with the one that takes a module.
-                Some((flags, "")) if !option.starts_with("--") && !flags.contains(['c', 'W', 'X']) => {
-                    return arguments.next().map_or(Given::Other, |module| Given::Module(module));
-                }
-                _ if option.ends_with('c') && !option.starts_with("--") => return Given::Other,
-                _ => {}
-            },
-            script => return Given::Script(script),
+        let Some(options) = argument.strip_prefix('-') else { return Given::Script(argument) };
+        let mut options = options.trim_start_matches(|letter: char| FLAGS.contains(letter)).chars();
+        // What stands behind a letter that takes a value is that, in one word with it or not.
+        match (options.next(), options.as_str()) {
+            (None, _) if argument != "-" => {}
+            (Some('W' | 'X'), "") | (Some('-'), "check-hash-based-pycs") => drop(arguments.next()),
+            (Some('W' | 'X'), _) => {}
+            (Some('m'), "") => return arguments.next().map_or(Given::Other, Given::Module),
+            (Some('m'), module) => return Given::Module(module),
+            (Some('-'), "") if argument == "--" => return arguments.next().map_or(Given::Other, Given::Script),
+            _ => return Given::Other,
         }
     }
     Given::Other
@@ -170,9 +171,19 @@ mod tests {
         check("-u -X dev main.py", Given::Script("main.py"));
         check("-m http.server 80", Given::Module("http.server"));
         check("-um app", Given::Module("app"));
+        check("-mhttp.server 8000", Given::Module("http.server"));
+        check("-ummain x.py", Given::Module("main"));
+        check("-Wignore -Xdev -bb -OO main.py", Given::Script("main.py"));
+        check("-uW ignore main.py", Given::Script("main.py"));
+        check("--check-hash-based-pycs always main.py", Given::Script("main.py"));
+        check("-- -m", Given::Script("-m"));
         check("-c print(1)", Given::Other);
         check("-Ic print(1)", Given::Other);
-        check("-", Given::Other);
+        for other in
+            ["-cprint(1) x.py", "-", "-u", "-m", "-um", "-W", "--", "-V x.py", "--help x.py", "-u-m x.py", "-é x.py"]
+        {
+            check(other, Given::Other);
+        }
         assert!(is_interpreter("/usr/bin/python3.11") && is_interpreter("python3") && !is_interpreter("pythonic"));
     }
 }

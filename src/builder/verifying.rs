@@ -365,10 +365,16 @@ impl Builder {
         let (image, to) = (Arc::clone(&subject), root.clone());
         blocking(Box::new(move || run::finish(&image.tree, &to))).await?;
         let demands = demands.clone();
-        let started = tokio::task::spawn_blocking(move || run::check(&subject, &root, &demands, limits));
-        let report = started.await.map_err(|_| BuildError::Worker)?;
-        folder.close().map_err(fail)?;
-        Ok(report)
+        // Whoever drops this future no longer waits. The folder goes when nothing runs in it any more.
+        let waiting = Arc::new(());
+        let waits = Arc::downgrade(&waiting);
+        let started = tokio::task::spawn_blocking(move || {
+            let report = run::check(&subject, &root, &demands, limits, &|| waits.strong_count() > 0);
+            folder.close().map(|()| report)
+        });
+        let report = started.await.map_err(|_| BuildError::Worker)?.map_err(fail);
+        drop(waiting);
+        report
     }
 
     /// Bytes of the layers of which nothing is known.

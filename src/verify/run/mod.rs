@@ -61,12 +61,19 @@ pub struct Started {
     pub time: Duration,
 }
 
-/// Starts what `demands` and the image's configuration name, in the files below `root`.
+/// Starts what `demands` and the image's configuration name, in the files below `root`. Nothing of it runs any more when
+/// this returns, which it does soon after `is_wanted` says no.
 #[must_use]
-pub fn check(subject: &Subject, root: &Path, demands: &Demands, limits: Limits) -> Report {
+pub fn check(
+    subject: &Subject,
+    root: &Path,
+    demands: &Demands,
+    limits: Limits,
+    is_wanted: &dyn Fn() -> bool,
+) -> Report {
     let checked = vec![(subject.platform.clone(), Check::Run)];
     let mut report = Report { checked, ..Report::default() };
-    let sandbox = match Sandbox::find(&subject.platform, root, subject.settings()) {
+    let sandbox = match Sandbox::find(&subject.platform, root, subject.settings(), is_wanted) {
         Ok(sandbox) => sandbox,
         Err(reason) => return skipped(subject, reason),
     };
@@ -91,7 +98,13 @@ pub fn skipped(subject: &Subject, reason: String) -> Report {
     Report { skipped, ..Report::default() }
 }
 
-fn import(subject: &Subject, sandbox: &Sandbox, (python, module): (&str, &str), limits: Limits, report: &mut Report) {
+fn import(
+    subject: &Subject,
+    sandbox: &Sandbox<'_>,
+    (python, module): (&str, &str),
+    limits: Limits,
+    report: &mut Report,
+) {
     let ended = sandbox.run(&[python, "-c", IMPORT, module], limits);
     let what = format!("import {module}");
     let of_image = |code, message: String| Finding::new(code, &subject.platform, message);
@@ -118,7 +131,7 @@ fn import(subject: &Subject, sandbox: &Sandbox, (python, module): (&str, &str), 
 }
 
 /// Whatever still runs when its time is over, or ends well, has started.
-fn entry_point(subject: &Subject, sandbox: &Sandbox, limits: Limits, report: &mut Report) {
+fn entry_point(subject: &Subject, sandbox: &Sandbox<'_>, limits: Limits, report: &mut Report) {
     let words = |key: &str| {
         let list = subject.settings().get(key).and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>()

@@ -3,15 +3,17 @@
 use std::{
     fs,
     io::{self, Read as _, Seek as _, SeekFrom},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use serde_json::Value;
 
-use crate::oci::Platform;
+use crate::oci::{Digest, Platform};
 
 /// Where programs of this machine are looked for.
 const FOLDERS: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
@@ -21,6 +23,14 @@ const EMULATORS: &str = "/proc/sys/fs/binfmt_misc";
 const TICK: Duration = Duration::from_millis(20);
 /// Most bytes of what a program says that are read.
 const MOST_SAID: u64 = 64 << 10;
+/// How long it is waited for Podman to remove a container.
+const REMOVING: Duration = Duration::from_secs(30);
+
+/// What `unshare` separates where anybody may do that: a process that ends takes all that it has started along.
+const OF_ANYBODY: &[&str] =
+    &["--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc"];
+/// The same where only root may, and not in every container.
+const OF_ROOT: &[&str] = &["--pid", "--fork", "--kill-child"];
 
 /// Gives the image its devices and processes, and starts what follows in it: ROOT FOLDER UNSHARE PROGRAM….
 const ENTER: &str = r#"root=$0; folder=$1; enter=$2; shift 2
@@ -55,20 +65,27 @@ pub(super) struct Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Means {
     Namespaces,
-    Chroot,
+    /// With what of [`OF_ROOT`] is allowed: all of it or nothing.
+    Chroot(&'static [&'static str]),
     Podman,
 }
 
-pub(super) struct Sandbox {
+pub(super) struct Sandbox<'w> {
     means: Means,
     root: PathBuf,
     folder: String,
     environment: Vec<(String, String)>,
+    is_wanted: &'w dyn Fn() -> bool,
 }
 
-impl Sandbox {
-    /// A sandbox over the files below `root`, or why there is none.
-    pub(super) fn find(platform: &Platform, root: &Path, settings: &Value) -> Result<Self, String> {
+impl<'w> Sandbox<'w> {
+    /// A sandbox over the files below `root`, or why there is none. What runs in it is ended when `is_wanted` says no.
+    pub(super) fn find(
+        platform: &Platform,
+        root: &Path,
+        settings: &Value,
+        is_wanted: &'w dyn Fn() -> bool,
+    ) -> Result<Self, String> {
         can_execute(platform)?;
         let means = means()?;
         let folder =
@@ -76,33 +93,27 @@ impl Sandbox {
         let listed = settings.get("Env").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         let environment = listed.filter_map(|entry| entry.split_once('='));
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Ok(Self { means, root: root.to_owned(), folder: folder.to_owned(), environment })
+        Ok(Self { means, root: root.to_owned(), folder: folder.to_owned(), environment, is_wanted })
     }
 
-    /// Runs `command` to its end, or until its time is over.
+    /// Runs `command` to its end, or until its time is over, and ends all that it has started.
     pub(super) fn run(&self, command: &[&str], limits: Limits) -> Ended {
         let start = Instant::now();
         let run = || -> io::Result<(Option<i32>, bool, String)> {
             let mut output = tempfile::tempfile()?;
             let mut process = self.command(command, limits.memory)?;
             process.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output.try_clone()?);
-            let mut child = process.spawn()?;
-            let (code, late) = loop {
-                if let Some(status) = child.try_wait()? {
-                    break (status.code(), false);
-                }
-                if start.elapsed() > limits.time {
-                    child.kill()?;
-                    child.wait()?;
-                    break (None, true);
-                }
-                thread::sleep(TICK);
-            };
+            let ended = finish(process, || start.elapsed() > limits.time || !(self.is_wanted)())?;
+            if ended.is_none() && self.means == Means::Podman {
+                // A Podman that does not answer is left alone.
+                let _ = self.remove_container();
+            }
             let length = output.seek(SeekFrom::End(0))?;
             output.seek(SeekFrom::Start(length.saturating_sub(MOST_SAID)))?;
             let mut said = Vec::new();
             output.take(MOST_SAID).read_to_end(&mut said)?;
-            Ok((code, late, String::from_utf8_lossy(&said).into_owned()))
+            let code = ended.and_then(|status| status.code());
+            Ok((code, ended.is_none(), String::from_utf8_lossy(&said).into_owned()))
         };
         let (code, late, said) = run().unwrap_or_else(|error| (None, false, format!("cannot be started: {error}")));
         Ended { code, late, said, time: start.elapsed() }
@@ -114,7 +125,8 @@ impl Sandbox {
         process.arg(format!("--data={memory}"));
         if self.means == Means::Podman {
             process.arg(program("podman").map_err(io::Error::other)?);
-            process.args(["run", "--rm", "--network=none", "--workdir", &self.folder]);
+            process.args(["run", "--rm", "--network=none", "--stop-timeout=0", "--workdir", &self.folder]);
+            process.args(["--name", &self.container(), "--replace"]);
             process.args(self.environment.iter().map(|(name, value)| format!("--env={name}={value}")));
             process.arg("--rootfs").arg(&self.root).args(command);
             return Ok(process);
@@ -122,15 +134,52 @@ impl Sandbox {
         let unshare = program("unshare").map_err(io::Error::other)?;
         process.arg(&unshare);
         process.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        if self.means == Means::Namespaces {
-            process.args(["--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--net", "--ipc"]);
+        if let Means::Chroot(apart) = self.means {
+            process.args(apart).arg("--root").arg(&self.root).arg("--wd").arg(&self.folder).arg("--").args(command);
+        } else {
+            process.args(OF_ANYBODY);
             process.arg(program("sh").map_err(io::Error::other)?).args(["-c", &entering()?]);
             process.arg(&self.root).arg(&self.folder).arg(&unshare).args(command);
-        } else {
-            process.arg("--root").arg(&self.root).arg("--wd").arg(&self.folder).arg("--").args(command);
         }
         Ok(process)
     }
+
+    /// What Podman calls the container over these files; no two folders have the same path at the same time.
+    fn container(&self) -> String {
+        let digest = Digest::of(self.root.as_os_str().as_encoded_bytes());
+        format!("wheelwright-{}", &digest.hex()[..16])
+    }
+
+    /// Ends what runs in Podman's container, which is no child of the program that started it.
+    fn remove_container(&self) -> io::Result<()> {
+        let start = Instant::now();
+        let mut process = Command::new(program("podman").map_err(io::Error::other)?);
+        process.args(["rm", "--force", &self.container()]);
+        process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        finish(process, || start.elapsed() > REMOVING).map(drop)
+    }
+}
+
+/// Starts a process and waits for its end; if `is_over` before, there is no status. Then whatever is in its group,
+/// itself included, is ended.
+fn finish(mut process: Command, is_over: impl Fn() -> bool) -> io::Result<Option<ExitStatus>> {
+    let mut child = process.process_group(0).spawn()?;
+    let group = Pid::from_child(&child);
+    // Who is not waited for keeps its number, so that the group is no other one.
+    let has_ended =
+        || waitid(WaitId::Pid(group), WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT);
+    let late = loop {
+        if has_ended()?.is_some() {
+            break false;
+        }
+        if is_over() {
+            break true;
+        }
+        thread::sleep(TICK);
+    };
+    kill_process_group(group, Signal::KILL)?;
+    let status = child.wait()?;
+    Ok((!late).then_some(status))
 }
 
 /// The shell's lines, in which `mount` must be found whatever the image's `PATH` says.
@@ -158,21 +207,25 @@ fn can_execute(platform: &Platform) -> Result<(), String> {
 }
 
 fn means() -> Result<Means, String> {
-    let works = |arguments: &[&str]| {
-        let unshare = program("unshare").ok()?;
-        let mut process = Command::new(unshare);
-        let status =
-            process.args(arguments).arg(program("true").ok()?).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        status.ok().filter(std::process::ExitStatus::success)
-    };
-    if works(&["--user", "--map-root-user", "--mount", "--pid", "--fork", "--net", "--ipc"]).is_some() {
-        Ok(Means::Namespaces)
-    } else if works(&["--root", "/"]).is_some() {
-        Ok(Means::Chroot)
-    } else if program("podman").is_ok() {
-        Ok(Means::Podman)
-    } else {
-        Err("namespaces are not allowed here, this is not root, and there is no Podman".to_owned())
+    let mut all = [Means::Namespaces, Means::Chroot(OF_ROOT), Means::Chroot(&[]), Means::Podman].into_iter();
+    let found = all.find(|means| means.is_allowed());
+    found.ok_or_else(|| "namespaces are not allowed here, this is not root, and there is no Podman".to_owned())
+}
+
+impl Means {
+    /// Whether this machine lets that be done.
+    fn is_allowed(self) -> bool {
+        let arguments = match self {
+            Self::Namespaces => OF_ANYBODY.to_vec(),
+            Self::Chroot(apart) => [apart, &["--root", "/"]].concat(),
+            Self::Podman => return program("podman").is_ok(),
+        };
+        let works = || {
+            let mut process = Command::new(program("unshare").ok()?);
+            process.args(arguments).arg(program("true").ok()?).stdout(Stdio::null()).stderr(Stdio::null());
+            process.status().ok()
+        };
+        works().is_some_and(|status| status.success())
     }
 }
 
@@ -184,6 +237,41 @@ fn program(name: &str) -> Result<PathBuf, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Processes that were given the word `word`, those that have ended left out.
+    fn running(word: &str) -> usize {
+        let processes = crate::fs::sorted_entries(Path::new("/proc")).unwrap();
+        let commands = processes.iter().filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+        commands.filter(|command| command.split(|byte| *byte == 0).any(|given| given == word.as_bytes())).count()
+    }
+
+    #[test]
+    fn nothing_that_was_started_stays() {
+        let (yes, no) = (|| true, || false);
+        for (number, means) in [Means::Namespaces, Means::Chroot(OF_ROOT), Means::Chroot(&[])].into_iter().enumerate() {
+            if !means.is_allowed() {
+                continue;
+            }
+            let check = |more: &str, time: Duration, is_wanted: &dyn Fn() -> bool, late: bool| {
+                let (root, folder) = (PathBuf::from("/"), "/".to_owned());
+                let sandbox = Sandbox { means, root, folder, environment: Vec::new(), is_wanted };
+                // A number of seconds that nobody else has.
+                let word = format!("{}{number}", 1_000_000 + std::process::id());
+                let line = format!("/bin/sleep {word} & {more}");
+                let ended = sandbox.run(&["/bin/sh", "-c", &line], Limits { time, start: time, memory: 1 << 30 });
+                assert_eq!((ended.code, ended.late), (if late { None } else { Some(3) }, late), "{ended:?}");
+                let start = Instant::now();
+                while running(&word) > 0 {
+                    assert!(start.elapsed() < Duration::from_secs(20), "{means:?}: `{line}` still runs");
+                    thread::sleep(TICK);
+                }
+            };
+            let (moment, hour) = (Duration::from_millis(300), Duration::from_hours(1));
+            check("wait", moment, &yes, true);
+            check("wait", hour, &no, true);
+            check("exit 3", hour, &yes, false);
+        }
+    }
 
     #[test]
     fn only_known_machines_are_tried() {

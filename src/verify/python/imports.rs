@@ -13,6 +13,8 @@ use crate::{
 
 /// Modules followed from one start; the largest frameworks have some thousands.
 const MOST: usize = 50_000;
+/// Imports and names in them that are followed from one start.
+const MOST_NAMES: usize = 2_000_000;
 /// Optional modules named in one note.
 const NAMED: usize = 8;
 
@@ -62,12 +64,15 @@ pub(super) struct Walk<'m, 'a> {
     modules: &'m Modules<'a>,
     seen: BTreeSet<String>,
     queue: VecDeque<(String, Found<'a>)>,
+    /// Imports that were looked at, and names in them.
+    names: usize,
     followed: Followed,
 }
 
 impl<'m, 'a> Walk<'m, 'a> {
     pub(super) fn new(modules: &'m Modules<'a>) -> Self {
-        Self { modules, seen: BTreeSet::new(), queue: VecDeque::new(), followed: Followed::default() }
+        let (seen, queue, followed) = (BTreeSet::new(), VecDeque::new(), Followed::default());
+        Self { modules, seen, queue, names: 0, followed }
     }
 
     /// Follows the imports of modules that must be there.
@@ -99,7 +104,8 @@ impl<'m, 'a> Walk<'m, 'a> {
 
     /// One import of the module `name` in `file`, whose package is `package`.
     fn import(&mut self, import: &Import, file: &str, name: &str, package: &[&str]) {
-        if import.guard == Guard::Conditional {
+        self.names += 1 + import.names.len();
+        if import.guard == Guard::Conditional || self.names > MOST_NAMES {
             return;
         }
         let Some(module) = absolute(import, package) else { return };
@@ -190,7 +196,50 @@ fn absolute(import: &Import, package: &[&str]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::{
+        base::{Entry, Kind, Tree},
+        image::Bytes,
+        verify::Subject,
+    };
+
+    const SITE: &str = "usr/local/lib/python3.11/site-packages";
+
+    /// An image with Python, and these files and links in its folder of wheels.
+    fn image(files: &[(&str, &str)], links: &[(&str, &str)]) -> Subject {
+        let mut tree = Tree::new();
+        let mut add = |path: &str, kind: Kind, text: &str| {
+            let entry = Entry { kind, mode: 0o755, uid: 0, gid: 0, size: text.len() as u64 };
+            tree.insert(path, entry, Some(&Bytes::copy_from_slice(text.as_bytes()))).unwrap();
+        };
+        add("usr/local/bin/python3.11", Kind::File, &format!("\x003.11.9\0{}", "x".repeat(2000)));
+        add("usr/local/bin/python3", Kind::Symlink("python3.11".to_owned()), "");
+        add("usr/local/lib/python3.11/os.py", Kind::File, "");
+        for (path, text) in files {
+            add(&format!("{SITE}/{path}"), Kind::File, text);
+        }
+        for (path, target) in links {
+            add(&format!("{SITE}/{path}"), Kind::Symlink((*target).to_owned()), "");
+        }
+        Subject::new("linux/amd64".parse().unwrap(), Value::Null, Vec::new(), tree)
+    }
+
+    #[test]
+    fn names_without_end_are_not_followed() {
+        let files = [("a/__init__.py", "from . import a, b\n"), ("a/b.py", "import gone\n")];
+        let subject = image(&files, &[("a/a", ".")]);
+        let python = subject.tree.python(subject.settings()).unwrap().unwrap();
+        let modules = Modules::new(&subject, &python);
+        for long in ["a.".repeat(200_000) + "a", "gone.".repeat(200_000) + "a"] {
+            assert!(matches!(modules.resolve(&long), Resolution::Missing));
+        }
+        let gone = BTreeMap::from([("gone".to_owned(), Some(format!("{SITE}/a/b.py")))]);
+        assert_eq!(Walk::new(&modules).follow(&["a"]).missing, gone);
+        let tired = Walk { names: MOST_NAMES, ..Walk::new(&modules) };
+        assert!(tired.follow(&["a"]).missing.is_empty());
+    }
 
     #[test]
     fn relative_imports_are_counted_from_the_package() {

@@ -127,6 +127,11 @@ const BUILT_IN: &[&str] = &[
     "__main__",
 ];
 
+/// No module has a longer name: Linux ends a path at 4096 bytes, and the longest that people use have 150.
+const LONGEST: usize = 1024;
+/// Searches of which it is kept what became of them; the largest images have some ten thousands.
+const KEPT: usize = 1 << 18;
+
 /// Where an interpreter looks for modules, in this order.
 pub(super) struct Modules<'a> {
     subject: &'a Subject,
@@ -215,18 +220,35 @@ impl<'a> Modules<'a> {
 
     /// Looks for a dotted module.
     pub(super) fn resolve(&self, module: &str) -> Resolution<'a> {
-        if let Some(known) = self.known.borrow().get(module) {
-            return known.clone();
+        if module.len() > LONGEST {
+            return Resolution::Missing;
         }
-        let resolved = match module.rsplit_once('.') {
-            None => self.top(module),
-            Some((package, name)) => match self.resolve(package) {
-                Resolution::Found(found) => self.inner(&found, name),
-                // What is not there has nothing in it, and of what nobody knows nobody knows that either.
-                other => other,
-            },
-        };
-        self.known.borrow_mut().insert(module.to_owned(), resolved.clone());
+        let (mut end, mut resolved) = self.known_part(module).unwrap_or_else(|| {
+            let name = module.split('.').next().unwrap_or_default();
+            (name.len(), self.keep(name, self.top(name)))
+        });
+        // What is not there has nothing in it, and of what nobody knows nobody knows that either.
+        while let (Resolution::Found(package), Some(rest)) = (&resolved, module.get(end + 1..)) {
+            let name = rest.split('.').next().unwrap_or_default();
+            end += 1 + name.len();
+            resolved = self.keep(&module[..end], self.inner(package, name));
+        }
+        resolved
+    }
+
+    /// Of the module and the packages that it lies in, the innermost that was looked for before: where its name
+    /// ends, and what became of it.
+    fn known_part(&self, module: &str) -> Option<(usize, Resolution<'a>)> {
+        let known = self.known.borrow();
+        let mut ends = [module.len()].into_iter().chain(module.rmatch_indices('.').map(|(end, _)| end));
+        ends.find_map(|end| Some((end, known.get(&module[..end])?.clone())))
+    }
+
+    fn keep(&self, module: &str, resolved: Resolution<'a>) -> Resolution<'a> {
+        let mut known = self.known.borrow_mut();
+        if known.len() < KEPT {
+            known.insert(module.to_owned(), resolved.clone());
+        }
         resolved
     }
 

@@ -18,9 +18,11 @@ pub(super) struct Siblings<'a> {
     owners: &'a Owners,
     /// By file name and by `SONAME`.
     libraries: BTreeMap<&'a str, Vec<Library<'a>>>,
-    /// By distribution: all that it requires, directly or not.
-    requires: BTreeMap<String, BTreeSet<String>>,
+    requires: Requirements,
 }
+
+/// By distribution: those that it requires directly.
+type Requirements = BTreeMap<String, BTreeSet<String>>;
 
 #[derive(Clone)]
 struct Library<'a> {
@@ -60,11 +62,10 @@ impl<'a> Siblings<'a> {
     pub(super) fn find(&self, name: &str, by: &str) -> Option<Sibling<'a>> {
         let found = self.libraries.get(name)?;
         let user = self.distribution(by);
-        let required = user.as_ref().and_then(|user| self.requires.get(user));
-        let is_required = |library: &Library<'_>| match (&library.distribution, required) {
-            (owner, _) if owner.as_deref() == user.as_deref() => true,
-            (Some(owner), Some(required)) => required.contains(&**owner),
-            _ => false,
+        let required = user.as_ref().map(|user| all_required(&self.requires, user)).unwrap_or_default();
+        let is_required = |library: &Library<'_>| {
+            let owner = library.distribution.as_deref();
+            owner == user.as_deref() || owner.is_some_and(|owner| required.contains(owner))
         };
         let library = found.iter().find(|library| is_required(library)).or_else(|| found.first())?;
         Some(Sibling { path: library.path, elf: library.elf, required: is_required(library) })
@@ -73,13 +74,10 @@ impl<'a> Siblings<'a> {
     /// Libraries and modules of the distributions that the one with `by` requires: its Python code can load
     /// them first, for everybody to see (`RTLD_GLOBAL`), as that of `usearch` does.
     pub(super) fn required_by(&self, by: &str) -> impl Iterator<Item = &'a Elf> {
-        let required = self.distribution(by).and_then(|user| self.requires.get(&user));
-        let all = required.into_iter().flat_map(|required| {
-            let is_required =
-                |library: &&Library<'_>| library.distribution.as_ref().is_some_and(|owner| required.contains(&**owner));
-            self.libraries.values().flatten().filter(is_required)
-        });
-        all.map(|library| library.elf)
+        let required = self.distribution(by).map(|user| all_required(&self.requires, &user)).unwrap_or_default();
+        let is_required =
+            move |library: &&Library<'_>| library.distribution.as_deref().is_some_and(|owner| required.contains(owner));
+        self.libraries.values().flatten().filter(is_required).map(|library| library.elf)
     }
 
     /// The distribution that brought the file at `path`.
@@ -96,9 +94,9 @@ fn distribution(owners: &Owners, node: &Node) -> Option<String> {
     }
 }
 
-/// What each distribution requires, directly or by way of others; extras and markers count as met.
-fn requirements(folders: &Folders<'_>) -> BTreeMap<String, BTreeSet<String>> {
-    let mut direct: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+/// What each distribution requires; extras and markers count as met.
+fn requirements(folders: &Folders<'_>) -> Requirements {
+    let mut direct = Requirements::new();
     for document in &folders.files.documents {
         let Evidence::Distribution { name, requires, .. } = document else { continue };
         let names = requires.iter().map(|requirement| {
@@ -107,18 +105,21 @@ fn requirements(folders: &Folders<'_>) -> BTreeMap<String, BTreeSet<String>> {
         });
         direct.entry(normalized(name)).or_default().extend(names);
     }
-    let closure = |name: &String| {
-        let (mut all, mut ahead) = (BTreeSet::new(), vec![name.clone()]);
-        while let Some(next) = ahead.pop() {
-            for required in direct.get(&next).into_iter().flatten() {
-                if all.insert(required.clone()) {
-                    ahead.push(required.clone());
-                }
+    direct
+}
+
+/// What the distribution `name` requires, directly or by way of others. Found for whom it is asked: for all at once it
+/// would take memory with the square of their number.
+fn all_required<'r>(requirements: &'r Requirements, name: &str) -> BTreeSet<&'r str> {
+    let (mut all, mut ahead) = (BTreeSet::new(), vec![name]);
+    while let Some(next) = ahead.pop() {
+        for required in requirements.get(next).into_iter().flatten() {
+            if all.insert(required.as_str()) {
+                ahead.push(required);
             }
         }
-        (name.clone(), all)
-    };
-    direct.keys().map(closure).collect()
+    }
+    all
 }
 
 /// As indexes compare names: [PEP 503](https://peps.python.org/pep-0503/#normalized-names).
@@ -126,4 +127,23 @@ fn normalized(name: &str) -> String {
     let mut parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
     let first = parts.next().unwrap_or_default().to_ascii_lowercase();
     parts.fold(first, |name, part| format!("{name}-{}", part.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_required_is_so_by_way_of_others_too() {
+        let lines = ["a b c", "b d", "d a e", "x a"].map(|line| line.split_once(' ').unwrap());
+        let names = |names: &str| names.split(' ').map(str::to_owned).collect();
+        let requirements = lines.into_iter().map(|(name, required)| (name.to_owned(), names(required))).collect();
+        let check = |name: &str, expect: &[&str]| {
+            assert_eq!(all_required(&requirements, name).into_iter().collect::<Vec<_>>(), expect, "{name}");
+        };
+        check("a", &["a", "b", "c", "d", "e"]);
+        check("x", &["a", "b", "c", "d", "e"]);
+        check("c", &[]);
+        check("unknown", &[]);
+    }
 }

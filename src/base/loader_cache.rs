@@ -13,6 +13,8 @@ const HEADER: usize = 48;
 const ENTRY: usize = 24;
 /// The longest path that Linux knows.
 const STRING_LIMIT: usize = 4096;
+/// What a cache says may be so many times its own size: no two lines have the same path, and names are ends of paths.
+const COPIES: usize = 4;
 
 /// The libraries in the cache by the names they are asked for, each with its files in the order of the cache.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +41,8 @@ impl LoaderCache {
         self.0.keys().map(String::as_str)
     }
 
-    /// Reads a cache. What is malformed is passed over, as the loader does.
+    /// Reads a cache. What is malformed is passed over, as the loader does; so is all behind lines that say the same
+    /// again and again.
     pub(super) fn parse(bytes: &[u8]) -> Self {
         let start = bytes.windows(MAGIC.len()).step_by(4).position(|window| window == MAGIC);
         let Some(cache) = start.and_then(|start| bytes.get(4 * start..)) else { return Self::default() };
@@ -56,11 +59,14 @@ impl LoaderCache {
             Some(String::from_utf8_lossy(&rest[..end]).into_owned())
         };
         let count = long(20).unwrap_or_default().min(cache.len() / ENTRY);
+        let mut left = COPIES * cache.len();
         let mut found: BTreeMap<String, Vec<(bool, String)>> = BTreeMap::new();
         for entry in (0..count).map(|number| HEADER + number * ENTRY) {
             let (Some(key), Some(value)) = (long(entry + 4).and_then(text), long(entry + 8).and_then(text)) else {
                 continue;
             };
+            let Some(rest) = left.checked_sub(weight(&key) + weight(&value)) else { break };
+            left = rest;
             let special = long(entry + 16).zip(long(entry + 20)) != Some((0, 0));
             found.entry(key).or_default().push((special, value));
         }
@@ -73,8 +79,12 @@ impl LoaderCache {
 
     /// About how many bytes this takes.
     pub(super) fn weight(&self) -> usize {
-        self.0.iter().map(|(name, files)| name.len() + files.iter().map(String::len).sum::<usize>()).sum()
+        self.0.iter().map(|(name, files)| weight(name) + files.iter().map(|file| weight(file)).sum::<usize>()).sum()
     }
+}
+
+const fn weight(text: &str) -> usize {
+    size_of::<String>() + text.len()
 }
 
 #[cfg(test)]
@@ -124,5 +134,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn few_strings_do_not_become_many() {
+        let long = "x".repeat(STRING_LIMIT - 1);
+        let mut bytes = cache(&vec![("liba.so", "/usr/lib/liba.so", false); 20_000], false);
+        let place = u32::try_from(bytes.len()).unwrap();
+        bytes.extend(long.bytes().chain([0]));
+        // All lines but the first name one string, as what is asked for and as its file.
+        for line in bytes[HEADER + ENTRY..].chunks_mut(ENTRY).take(19_999) {
+            line[4..8].copy_from_slice(&place.to_le_bytes());
+            line[8..12].copy_from_slice(&place.to_le_bytes());
+        }
+        let cache = LoaderCache::parse(&bytes);
+        assert_eq!(cache.files("liba.so"), ["/usr/lib/liba.so"]);
+        assert!(!cache.files(&long).is_empty() && cache.weight() <= COPIES * bytes.len(), "{}", cache.weight());
     }
 }

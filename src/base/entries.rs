@@ -179,15 +179,19 @@ impl Recorded {
 
     /// About how many bytes of evidence there are.
     pub(super) fn weight(&self) -> usize {
-        let elf = self.elf.as_deref().and_then(|elf| elf.as_ref().ok()).map_or(0, Elf::weight);
-        self.evidence.as_deref().map_or(0, Evidence::weight) + elf
+        weight(self.evidence.as_deref(), self.elf.as_deref())
     }
 }
 
 /// A program or library, or why none can load it.
-type Loadable = Result<Elf, Malformed>;
+pub(super) type Loadable = Result<Elf, Malformed>;
 /// What the bytes of a file told.
 pub(super) type Told = (Option<Arc<Evidence>>, Option<Arc<Loadable>>);
+
+/// About how many bytes what a file told takes.
+pub(super) fn weight(evidence: Option<&Evidence>, elf: Option<&Loadable>) -> usize {
+    evidence.map_or(0, Evidence::weight) + elf.and_then(|elf| elf.as_ref().ok()).map_or(0, Elf::weight)
+}
 
 /// What a file's bytes tell, read once.
 pub(super) fn read_file(path: &str, size: u64, source: &mut impl Read, collector: &mut Collector) -> io::Result<Told> {

@@ -12,7 +12,11 @@ mod soci;
 mod table;
 mod zstd_chunked;
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -96,7 +100,9 @@ impl Index {
         if wanted > blob.descriptor().size / 2 {
             return Err(IndexError::NotWorthIt);
         }
-        let found = stream::iter(runs).map(|run| fetch(blob, run, codec.clone())).buffered(PARALLEL);
+        let told = Arc::new(AtomicUsize::new(0));
+        let found = stream::iter(runs).map(|run| fetch(blob, run, codec.clone(), Arc::clone(&told)));
+        let found = found.buffered(PARALLEL);
         let found: Vec<_> = found.try_collect().await?;
         for (path, (evidence, elf)) in found.into_iter().flatten() {
             if let Some(recorded) = entries.entries.get_mut(&path) {
@@ -114,14 +120,20 @@ pub(super) struct Run {
     files: Vec<File>,
 }
 
-async fn fetch(blob: &dyn BlobSource, run: Run, codec: Codec) -> Result<Vec<pieces::Read>, IndexError> {
+/// The files of `run`, and what they tell; `told` is what those of all runs do together.
+async fn fetch(
+    blob: &dyn BlobSource,
+    run: Run,
+    codec: Codec,
+    told: Arc<AtomicUsize>,
+) -> Result<Vec<pieces::Read>, IndexError> {
     let stream = blob.open_range(run.start, run.end - run.start).await?;
-    consume(stream, move |reader| read_run(reader, &run, &codec)).await
+    consume(stream, move |reader| read_run(reader, &run, &codec, &told)).await
 }
 
 /// Files near to each other together.
 fn runs(mut files: Vec<File>) -> Vec<Run> {
-    files.sort_by_key(|file| (file.start(), file.end()));
+    files.sort_by_key(|file| (file.start(), file.skip(), file.end()));
     let mut runs: Vec<Run> = Vec::new();
     for file in files {
         let (start, end) = (file.start(), file.end());

@@ -2,7 +2,10 @@
 
 use std::{
     io::{self, Read as _},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use super::{
@@ -11,7 +14,7 @@ use super::{
     table::{File, Piece},
 };
 use crate::{
-    base::entries::{Told, read_file},
+    base::entries::{EVIDENCE_LIMIT, Told, read_file, weight},
     elf::{Collector, Detail},
     image::PieceReader,
     oci::{Digest, Hasher},
@@ -49,14 +52,29 @@ impl Codec {
     }
 }
 
-/// Reads the files of `run` out of its bytes.
-pub(super) fn read_run(bytes: &mut PieceReader, run: &Run, codec: &Codec) -> Result<Vec<Read>, IndexError> {
+/// Reads the files of `run` out of its bytes; `told` is how many bytes of evidence the files of the layer have left so
+/// far.
+pub(super) fn read_run(
+    bytes: &mut PieceReader,
+    run: &Run,
+    codec: &Codec,
+    told: &AtomicUsize,
+) -> Result<Vec<Read>, IndexError> {
     let mut window = Window { bytes, position: run.start, last: None, codec, unit: None };
     let mut collector = Collector::new(Detail::Symbols);
-    run.files.iter().map(|file| told(&mut window, file, &mut collector)).collect()
+    let mut found = Vec::new();
+    for file in &run.files {
+        let (path, (evidence, elf)) = read(&mut window, file, &mut collector)?;
+        let weight = weight(evidence.as_deref(), elf.as_deref());
+        if told.fetch_add(weight, Ordering::Relaxed) + weight > EVIDENCE_LIMIT {
+            return Err(invalid("its files tell too much".to_owned()).into());
+        }
+        found.push((path, (evidence, elf)));
+    }
+    Ok(found)
 }
 
-fn told(window: &mut Window<'_>, file: &File, collector: &mut Collector) -> Result<Read, IndexError> {
+fn read(window: &mut Window<'_>, file: &File, collector: &mut Collector) -> Result<Read, IndexError> {
     let mut content =
         Content { window, pieces: file.pieces.iter(), current: io::Cursor::default(), hasher: Hasher::new() };
     let told = read_file(&file.path, file.size, &mut content, collector)?;
@@ -77,20 +95,34 @@ struct Window<'r> {
     /// The byte before it: two spans share one where a block does not end with a byte.
     last: Option<u8>,
     codec: &'r Codec,
-    /// What was decompressed last, and where it begins: several small files may share it.
-    unit: Option<(u64, Vec<u8>)>,
+    /// What was decompressed last: several small files may share it.
+    unit: Option<Unit>,
+}
+
+/// Bytes that were compressed together.
+struct Unit {
+    /// Where they begin in the blob.
+    start: u64,
+    bytes: Vec<u8>,
+    /// Those before belong to files that were read.
+    taken: usize,
 }
 
 impl Window<'_> {
     fn piece(&mut self, piece: &Piece) -> io::Result<Vec<u8>> {
-        if self.unit.as_ref().is_none_or(|(start, _)| *start != piece.start) {
-            self.unit = Some((piece.start, self.decode(piece)?));
+        if self.unit.as_ref().is_none_or(|unit| unit.start != piece.start) {
+            self.unit = Some(Unit { start: piece.start, bytes: self.decode(piece)?, taken: 0 });
         }
-        let unit = self.unit.as_ref().map(|(_, unit)| unit.as_slice()).unwrap_or_default();
+        let unit = self.unit.as_mut().ok_or(io::ErrorKind::UnexpectedEof)?;
         let begin = usize::try_from(piece.skip).unwrap_or(usize::MAX);
         let size = usize::try_from(piece.size).unwrap_or(usize::MAX);
-        let bytes = unit.get(begin..).and_then(|rest| rest.get(..size));
+        // Few bytes of a blob could be any number of files.
+        if begin < unit.taken {
+            return Err(invalid("files lie over each other".to_owned()));
+        }
+        let bytes = unit.bytes.get(begin..).and_then(|rest| rest.get(..size));
         let bytes = bytes.ok_or_else(|| invalid("a piece is too short".to_owned()))?;
+        unit.taken = begin + size;
         match piece.digest {
             Some(expected) if Digest::of(bytes) != expected => {
                 Err(invalid(format!("a piece has another digest than {expected}")))

@@ -105,6 +105,11 @@ impl File {
         self.pieces.first().map_or(0, |piece| piece.start)
     }
 
+    /// Bytes before it of what begins there.
+    pub(super) fn skip(&self) -> u64 {
+        self.pieces.first().map_or(0, |piece| piece.skip)
+    }
+
     pub(super) fn end(&self) -> u64 {
         self.pieces.last().map_or(0, |piece| piece.end)
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    base::tree::tests::layer,
+    base::{entries::EVIDENCE_LIMIT, tree::tests::layer},
     image::{ByteStream, Memory},
     oci::{Descriptor, DiffId, MediaType},
 };
@@ -245,11 +245,27 @@ async fn tables_that_lie_are_not_believed() {
             rows[last]["offset"] = other;
         }),
         ("malformed", |rows| drop(rows.remove(0))),
+        ("files lie over each other", |rows| {
+            let mut again = rows[rows.len() - 1].clone();
+            again["name"] = json!("opt/demo-1.0.dist-info/METADATA");
+            rows.push(again);
+        }),
     ];
     for (number, (expect, spoil)) in table.iter().enumerate() {
         for text in spoilt(spoil).await {
             assert!(text.contains(expect), "{number}: {text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn files_tell_no_more_than_is_kept() {
+    let (layer, _) = source(&estargz(&[("usr/lib/large", &noise(300_000)), (SITE, METADATA)]));
+    let Some(Index::Estargz(place)) = Index::of(&layer, &BTreeMap::new()) else { panic!("there is a table") };
+    for (before, expect) in [(EVIDENCE_LIMIT - 100, true), (EVIDENCE_LIMIT, false)] {
+        let run = runs(place.read(&*layer.blob).await.unwrap().files).remove(0);
+        let found = fetch(&*layer.blob, run, Codec::Gzip, Arc::new(AtomicUsize::new(before))).await;
+        assert_eq!(found.is_ok(), expect, "{before}");
     }
 }
 

@@ -191,7 +191,8 @@ impl Evidence {
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Distribution { name, version, requires, licence } => {
-                name.len() + version.len() + requires.iter().map(String::len).sum::<usize>() + licence.weight()
+                let requires = requires.iter().map(|text| size_of::<String>() + text.len());
+                name.len() + version.len() + requires.sum::<usize>() + licence.weight()
             }
             Self::Text(text) => text.len(),
             Self::Binary(_) => size_of::<Banners>(),
@@ -408,5 +409,16 @@ mod tests {
         check("\u{feff}Name: x\r\nVersion: 1\r\n", Some(["x", "1", "", ""]));
         check("\nName: x\nVersion: 1", None);
         check("Name: x\n", None);
+    }
+
+    #[test]
+    fn short_texts_weigh_what_they_take() {
+        let check = |path: &str, text: String| {
+            let found = Evidence::read(path, 1, &mut text.as_bytes()).unwrap().unwrap();
+            assert!(found.weight() > 1000 * size_of::<String>(), "{path}: {}", found.weight());
+        };
+        check("a.dist-info/METADATA", format!("Name: a\nVersion: 1\n{}", "Requires-Dist: a\n".repeat(1000)));
+        check("a.dist-info/METADATA", format!("Name: a\nVersion: 1\n{}", "License-File: a\n".repeat(1000)));
+        check("a/b.py", format!("from a import {}", "b, ".repeat(1000)));
     }
 }

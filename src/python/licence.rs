@@ -69,7 +69,7 @@ impl LicenceFields {
     #[must_use]
     pub fn weight(&self) -> usize {
         let lists = self.classifiers.iter().chain(&self.files).chain(&self.expression).chain(&self.name);
-        lists.map(String::len).sum()
+        lists.map(|text| size_of::<String>() + text.len()).sum()
     }
 
     /// The licence that they mean: the newest way of saying it counts, and a name that is SPDX's before one

@@ -95,10 +95,12 @@ impl ModuleSource {
     /// About how many bytes this takes.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let imports = self.imports.iter().map(|import| {
-            size_of::<Import>() + import.module.len() + import.names.iter().map(String::len).sum::<usize>()
-        });
-        imports.sum::<usize>() + self.names.iter().map(|name| size_of::<String>() + name.len()).sum::<usize>()
+        let weight = |name: &String| size_of::<String>() + name.len();
+        let imports = self
+            .imports
+            .iter()
+            .map(|import| size_of::<Import>() + import.module.len() + import.names.iter().map(weight).sum::<usize>());
+        imports.sum::<usize>() + self.names.iter().map(weight).sum::<usize>()
     }
 
     /// Whether the module may bind `name`.

@@ -10,7 +10,10 @@ use wheelwright::{
     report::Report,
 };
 
-use crate::place::{headed, texts};
+use crate::{
+    place::{headed, texts},
+    python::same_requirement,
+};
 
 /// A recipe, by itself and in `pyproject.toml`: every problem lies in the text; what is a recipe is the same recipe
 /// again.
@@ -155,8 +158,7 @@ pub(crate) fn requirements(bytes: &[u8]) {
             assert!(line.span.start >= end && text.get(line.span.clone()).is_some(), "{line:?}");
             end = line.span.end;
             if let Entry::Requirement { requirement, .. } = &line.entry {
-                let written = requirement.to_string();
-                assert_eq!(written.parse().ok().as_ref(), Some(requirement), "{written}");
+                same_requirement(requirement);
             }
         }
     }
@@ -175,7 +177,7 @@ pub(crate) fn requirements_seeds() -> Vec<(&'static str, Vec<u8>)> {
             "requirements",
             "# x\n-r other.txt\n--constraint=c.txt\n-i https://a:b@host/simple\n--extra-index-url https://h/s\n-f ./wheels\n\
              a[b]>=1.0 ; python_version < '3.12' \\\n    --hash=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n\
-             ./x/a-1.0-py3-none-any.whl[b] # c\nfile:///b-1-py3-none-any.whl\nc @ https://h/c-1-py3-none-any.whl\n-e .\n${VAR}\n\
+             ./x/a-1.0-py3-none-any.whl[b] # c\nfile:///b-1-py3-none-any.whl\nc @ https://u:p@h/c-1-py3-none-any.whl\n-e .\n${VAR}\n\
              --no-binary :all:\n--pre\nd==1.0\r\n",
         ),
         (

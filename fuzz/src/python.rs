@@ -5,7 +5,7 @@ use wheelwright::{
     oci::{Digest, Platform, Reference},
     python::{
         CoreMetadata, EntryPoints, LicenceFields, ModuleSource, NamePattern, PackageName, Record, Requirement,
-        UploadTime, WheelMetadata, WheelName, canonical_code,
+        UploadTime, Wanted, WheelMetadata, WheelName, canonical_code,
     },
 };
 
@@ -56,14 +56,20 @@ pub(crate) fn metadata_seeds() -> Vec<(&'static str, Vec<u8>)> {
     ])
 }
 
-fn same_requirement(requirement: &Requirement) {
+/// Written and read again it is the same, but for a user and a password, which are not written.
+pub(crate) fn same_requirement(requirement: &Requirement) {
     let text = requirement.to_string();
     // A quote within a text of a marker is written as nobody can read it.
     if text.matches('\'').count() % 2 == 1 {
         return;
     }
+    let mut plain = requirement.clone();
+    if let Wanted::Url(url) = &mut plain.wanted {
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+    }
     let again: Result<Requirement, _> = text.parse();
-    assert_eq!(again.as_ref().ok(), Some(requirement), "{text}");
+    assert_eq!(again.ok(), Some(plain), "{text}");
 }
 
 /// RECORD: written and read again it is the same.
@@ -173,7 +179,7 @@ pub(crate) fn words(bytes: &[u8]) {
                 }
             )*};
         }
-        same!(PackageName, WheelName, NamePattern, UploadTime, Digest, Platform, Reference, DebianVersion, Requirement);
+        same!(PackageName, WheelName, NamePattern, UploadTime, Digest, Platform, Reference, DebianVersion);
         if let Ok(requirement) = Requirement::lenient(line) {
             same_requirement(&requirement);
         }
@@ -191,7 +197,7 @@ pub(crate) fn word_seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("python", "demo.Name_x\ndemo-1.0+cpu.1-2b-cp311.cp312-abi3-manylinux_2_17_x86_64.whl\nnvidia-*\n"),
         (
             "requirements",
-            "a[b,c]>=1.0,!=2.*;python_version<'3.12' or os_name=='nt'\nb @ file:///x#sha256=1\nc==1.0.dev1\nd >= 1.x\n",
+            "a[b,c]>=1.0,!=2.*;python_version<'3.12' or os_name=='nt'\nb @ file:///x#sha256=1\nb @ https://me:s3cret@h/x.whl\nc==1.0.dev1\nd >= 1.x\n",
         ),
         (
             "images",

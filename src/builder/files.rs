@@ -16,6 +16,7 @@ use crate::{
     pypi,
     python::{
         Entry, ExtraName, MarkerTree, PackageName, Pyproject, PythonError, Requirement, RequirementsTxt, WheelName,
+        without_login,
     },
     recipe::{InputFile, Location, Problem, ProblemKind, RecipeError},
     resolve::{LocalWheel, Request},
@@ -187,10 +188,7 @@ impl<'a> Reading<'a> {
 
 /// A URL without credentials: a hint may stand in a public log.
 fn plain(url: &str) -> String {
-    let Ok(mut url) = url.parse::<url::Url>() else { return "URL".to_owned() };
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.to_string()
+    url.parse().map_or_else(|_| "URL".to_owned(), |url| without_login(&url).to_string())
 }
 
 fn local_wheel(path: &Path, rest: &str) -> Result<(PackageName, LocalWheel), PythonError> {
@@ -210,8 +208,8 @@ mod tests {
     use super::*;
     use crate::{
         builder::{
-            inputs,
-            testing::{Bench, wheels},
+            Kept, inputs,
+            testing::{Bench, base, wheels},
         },
         pypi::testing::Wheel,
     };
@@ -265,6 +263,27 @@ mod tests {
         let files = "files = [\"req/main.txt\", { file = \"pyproject.toml\", extras = [\"web\"], groups = [\"dev\"] }]";
         let found = request(&bench, &format!("{index}\n{files}")).unwrap();
         assert_eq!(shown(&found), "a b==1 z e f g | c<2 d==3 c<2 | req/more/own-1-py3-none-any.whl | b:2 d:1 own:1");
+    }
+
+    #[tokio::test]
+    async fn no_password_of_a_url_is_written_or_told() {
+        let bench = Bench::new(&[]);
+        let (builder, server) = bench.builder(&[Wheel::new("own", "1.0").requires(&["gone ; extra == 'x'"])]).await;
+        let mut url = server.url.join("/files/own-1.0-py3-none-any.whl").unwrap();
+        url.set_username("me").unwrap();
+        url.set_password(Some("s3cret")).unwrap();
+        let locked = async |extra: &str| {
+            let text = format!("[project]\nname = \"x\"\ndependencies = [\"own{extra} @ {url}\"]\n");
+            bench.write("pyproject.toml", &text);
+            let project = bench.project("[wheels]\nfiles = [\"pyproject.toml\"]\n");
+            let below = base(&project);
+            builder.lock(&project, &Kept::of(&below)).await
+        };
+        let lock = locked("").await.unwrap().to_toml();
+        assert!(lock.contains("/files/own-1.0-py3-none-any.whl\"") && !lock.contains("s3cret"), "{lock}");
+        let BuildError::Resolve(error) = locked("[x]").await.unwrap_err() else { panic!() };
+        let facts: Vec<String> = error.facts().iter().map(ToString::to_string).collect();
+        assert!(facts[0].starts_with("the recipe requires own[x] @ http://127.0.0.1:"), "{facts:?}");
     }
 
     #[test]

@@ -12,10 +12,10 @@ use crate::{
     pypi::{DirectWheel, PackageIndex},
     python::{
         ForeignLock, ForeignPackage, ForeignWheel, MarkerEnvironment, Origin, PackageName, Part, Place, Requirement,
-        Target, Version, Wanted, marker_environment,
+        Target, Version, Wanted, marker_environment, without_login,
     },
     recipe::{InputFile, InputKind, Location, Variant},
-    resolve::{Given, GivenWheel, Request, Resolution, choose_given},
+    resolve::{Given, GivenWheel, Request, Resolution, choose_given, written_url},
 };
 
 /// A lock of another tool, and what is asked of it.
@@ -183,7 +183,7 @@ impl<'p> Foreign<'p> {
         (index, target): (&PackageIndex, &Target),
     ) -> Result<WheelSource, BuildError> {
         match (&package.origin, &wheel.place) {
-            (Origin::Direct | Origin::Source(_), Some(Place::Url(url))) => Ok(WheelSource::Url(url.to_string())),
+            (Origin::Direct | Origin::Source(_), Some(Place::Url(url))) => Ok(WheelSource::Url(written_url(url))),
             (Origin::Direct | Origin::Source(_), Some(Place::Path(path))) => Ok(WheelSource::Path(self.relative(path))),
             (Origin::Index(Some(place)), _) => {
                 match index.settings().name_at(place).or_else(|| self.folder_at(place)) {
@@ -217,14 +217,7 @@ impl<'p> Foreign<'p> {
     }
 
     fn unknown_index(&self, package: &ForeignPackage, place: &str) -> BuildError {
-        let shown = match place.parse::<Url>() {
-            Ok(mut url) => {
-                let _ = url.set_username("");
-                let _ = url.set_password(None);
-                url.to_string()
-            }
-            Err(_) => place.to_owned(),
-        };
+        let shown = place.parse().map_or_else(|_| place.to_owned(), |url| without_login(&url).to_string());
         let message = format!("{} comes from {shown}, which is no index of the recipe", package.name);
         let hint =
             format!("add `{{ name = \"NAME\", url = \"{shown}\", for = [\"{}\"] }}` to `wheels.index`", package.name);
@@ -325,9 +318,7 @@ async fn own_wheels(
         let Wanted::Url(url) = &requirement.wanted else { continue };
         let fail = |source| BuildError::Wheel { wheel: requirement.name.to_string(), source };
         let wheel = index.direct(url).await.map_err(fail)?;
-        let mut written = url.clone();
-        written.set_fragment(None);
-        own.push(described(wheel, WheelSource::Url(written.to_string()), index).await?);
+        own.push(described(wheel, WheelSource::Url(written_url(url)), index).await?);
     }
     Ok(own)
 }

@@ -7,7 +7,7 @@ use super::{
     download::listed,
     settings::{DEFAULT_NAME, Location},
 };
-use crate::lock::LockedWheel;
+use crate::{lock::LockedWheel, python::without_login};
 
 impl PackageIndex {
     /// The URL at which index `index` lists `wheel`, without credentials; a `file:` URL in a folder.
@@ -28,10 +28,8 @@ impl PackageIndex {
             let project = self.project_in(asked, &package).await?;
             found = project.and_then(|project| listed(&project.files, wheel));
         }
-        let mut url = found.and_then(|found| found.url.parse().ok()).ok_or_else(not_listed)?;
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        Ok(url)
+        let url = found.and_then(|found| found.url.parse().ok()).ok_or_else(not_listed)?;
+        Ok(without_login(&url))
     }
 }
 

@@ -43,6 +43,7 @@ pub use pep440_rs::{Version, VersionSpecifiers};
 pub use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree};
 pub use pyproject::Pyproject;
 pub use record::{Record, RecordEntry};
+pub(crate) use requirement::without_login;
 pub use requirement::{Requirement, Wanted};
 pub use requirements_txt::{Entry, Line, RequirementsTxt};
 pub use source::{Guard, Import, ModuleSource};

@@ -108,6 +108,15 @@ fn extras_are_names(text: &str) -> bool {
     words.all(|word| !word.ends_with(['.', '-', '_']))
 }
 
+/// `url` without a user and a password: what stands in locks, images and messages is read by others.
+pub(crate) fn without_login(url: &Url) -> Url {
+    let mut url = url.clone();
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}
+
+/// As PEP 508 has it. Of a URL, user and password are left out.
 impl fmt::Display for Requirement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.name)?;
@@ -120,7 +129,7 @@ impl fmt::Display for Requirement {
                 let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
                 write!(formatter, "{}", versions.join(","))?;
             }
-            Wanted::Url(url) => write!(formatter, " @ {url}")?,
+            Wanted::Url(url) => write!(formatter, " @ {}", without_login(url))?,
         }
         match self.marker.contents() {
             Some(marker) => write!(formatter, " ; {marker}"),
@@ -196,6 +205,10 @@ mod tests {
         check("NumPy<2", "numpy<2");
         check("pandas[Excel, test] (>=1.0)", "pandas[excel,test]>=1.0");
         check("a @ https://host/a-1-py3-none-any.whl", "a @ https://host/a-1-py3-none-any.whl");
+        check(
+            "a @ https://me:pw@host/a-1-py3-none-any.whl#sha256=00",
+            "a @ https://host/a-1-py3-none-any.whl#sha256=00",
+        );
         check("a;python_version<'3.8'", "a ; python_full_version < '3.8'");
     }
 

@@ -8,7 +8,7 @@ use super::{Request, ResolveError, catalog::Catalog, listing::Candidate};
 use crate::{
     lock::WheelSource,
     pypi::DirectWheel,
-    python::{Compatibility, MarkerEnvironment, PackageName, Requirement, VersionSpecifiers, Wanted},
+    python::{Compatibility, MarkerEnvironment, PackageName, Requirement, VersionSpecifiers, Wanted, without_login},
 };
 
 /// Fetches the wheels that `request` names, makes them the only ones of their distributions in
@@ -77,10 +77,8 @@ async fn fix(catalog: &Catalog, direct: DirectWheel, source: WheelSource) -> Res
 }
 
 /// As it may stand in a lock: without credentials and fragment.
-fn written_url(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
+pub(crate) fn written_url(url: &Url) -> String {
+    let mut url = without_login(url);
     url.set_fragment(None);
     url.to_string()
 }

@@ -118,6 +118,28 @@ async fn what_else_the_recipe_says_goes_together_with_the_lock_or_is_refused() {
 }
 
 #[tokio::test]
+async fn of_a_place_with_a_password_only_the_place_is_written() {
+    let lock = format!(
+        "lock-version = \"1.0\"\n[[packages]]\nname = \"own\"\nversion = \"1.0\"\narchive = {{ url = \
+         \"https://me:s3cret@files.example/own-1.0-py3-none-any.whl\", size = 5, hashes = {{ sha256 = \"{}\" }} }}\n",
+        "0".repeat(64)
+    );
+    let bench = Bench::new(&[("pylock.toml", &lock)]);
+    let wheel = Wheel::new("app", "1.0");
+    let (builder, server) = bench.builder(std::slice::from_ref(&wheel)).await;
+    let place = format!("files/app-1.0-py3-none-any.whl#sha256={}", Digest::of(&wheel.bytes()).hex());
+    let mut url = server.url.join(&format!("/{place}")).unwrap();
+    url.set_username("me").unwrap();
+    url.set_password(Some("s3cret")).unwrap();
+    bench.write("r.txt", &format!("app @ {url}\n"));
+    let project = bench.project(&recipe("from-lock = \"pylock.toml\"\nfiles = [\"r.txt\"]"));
+    let found = builder.lock(&project, &Kept::of(&base(&project))).await.unwrap();
+    assert_eq!(wheels(&found, None, "linux/amd64"), "app 1.0, own 1.0");
+    let text = found.to_toml();
+    assert!(text.contains("https://files.example/own") && !text.contains("s3cret"), "{text}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_had_is_told() {
     let check = async |lock: &str, rest: &str, expect: &str| {
         let bench = Bench::new(&[("uv.lock", lock)]);
@@ -151,6 +173,13 @@ async fn what_cannot_be_had_is_told() {
         "",
         "`uv.lock` is for Python >=3.12, and the base has 3.11.2 on linux/amd64 | \
          take a `base` with such a Python, or lock the project again",
+    )
+    .await;
+    check(
+        &lock.replacen(&format!("registry = \"{INDEX}/\""), "git = \"https://me:s3cret@git.example/fast?rev=1\"", 1),
+        "",
+        "uv.lock: \"fast\" | fast comes from https://git.example/fast, and would have to be built | \
+         build a wheel of fast and name it in `wheels.require`: `./dist/NAME.whl`",
     )
     .await;
     check("version = 1\npackage = 3\n", "", "uv.lock: 3 | invalid type: integer `3`, expected a sequence | ").await;

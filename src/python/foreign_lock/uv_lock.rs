@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, ops::Range};
 
 use serde::Deserialize;
 use toml::Spanned;
+use url::Url;
 
 use super::{Edge, ForeignLock, ForeignPackage, ForeignWheel, Origin, Shape, marker, place_of, wheel_name};
 use crate::{
     oci::Digest,
-    python::{MarkerTree, PackageName, PythonError, Version},
+    python::{MarkerTree, PackageName, PythonError, Version, without_login},
 };
 
 #[derive(Deserialize)]
@@ -177,13 +178,18 @@ fn origin(source: &Source) -> Origin {
     match (&source.registry, direct, folder) {
         (Some(registry), ..) => Origin::Index(Some(registry.clone())),
         (None, Some(place), _) if wheel_name(place).is_some() => Origin::Direct,
-        (None, Some(place), _) => Origin::Source(place.clone()),
+        (None, Some(place), _) => Origin::Source(shown(place)),
         (None, None, Some(folder)) => Origin::Source(format!("the folder {folder}")),
         (None, None, None) => {
             let place = source.git.as_ref().map_or("somewhere", |git| git.split(['?', '#']).next().unwrap_or(git));
-            Origin::Source(place.to_owned())
+            Origin::Source(shown(place))
         }
     }
+}
+
+/// A place as messages name it.
+fn shown(place: &str) -> String {
+    place.parse().map_or_else(|_| place.to_owned(), |url: Url| without_login(&url).to_string())
 }
 
 /// Nothing for a file that is no wheel.

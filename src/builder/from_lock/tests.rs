@@ -176,6 +176,16 @@ async fn what_cannot_be_had_is_told() {
     )
     .await;
     check(
+        &lock.replace(
+            "version = 1\nrequires",
+            "version = 1\nsupported-markers = [\"sys_platform == 'win32'\"]\nrequires",
+        ),
+        "",
+        "uv.lock: [\"sys_platform == 'win32'\"] | the lock is for other environments than Linux on x86_64 with Python \
+         3.11.2 | let its own tool lock the project for this environment too (uv: `tool.uv.environments`)",
+    )
+    .await;
+    check(
         &lock.replacen(&format!("registry = \"{INDEX}/\""), "git = \"https://me:s3cret@git.example/fast?rev=1\"", 1),
         "",
         "uv.lock: \"fast\" | fast comes from https://git.example/fast, and would have to be built | \

@@ -6,6 +6,7 @@ mod uv_lock;
 
 use std::{collections::BTreeMap, ops::Range};
 
+use toml::Spanned;
 use url::Url;
 
 pub use select::Part;
@@ -21,8 +22,18 @@ use crate::oci::Digest;
 pub struct ForeignLock {
     /// The Pythons that it is for.
     pub requires_python: Option<VersionSpecifiers>,
+    environments: Option<Environments>,
     packages: Vec<ForeignPackage>,
     shape: Shape,
+}
+
+/// The environments that a lock is for.
+#[derive(Clone, Debug)]
+struct Environments {
+    /// One of them holds.
+    markers: Vec<MarkerTree>,
+    /// Where they stand.
+    span: Range<usize>,
 }
 
 /// A distribution in one version.
@@ -128,8 +139,8 @@ impl ForeignLock {
     /// names of those that ask for it (`recipe` for nobody else).
     ///
     /// # Errors
-    /// [`PythonError::Place`] for an extra or group that the lock does not have, for a distribution that
-    /// is wanted in two versions, and for one that is asked for and not there.
+    /// [`PythonError::Place`] for an environment that the lock is not for, for an extra or group of the project that it
+    /// does not have, for a distribution that is wanted in two versions, and for one that is asked for and not there.
     pub fn select(
         &self,
         environment: &MarkerEnvironment,
@@ -137,6 +148,13 @@ impl ForeignLock {
     ) -> Result<Vec<(&ForeignPackage, Vec<String>)>, PythonError> {
         select::select(self, environment, part)
     }
+}
+
+/// The markers of a list, of which one must hold; nothing where there are none.
+fn environments(list: Option<Spanned<Vec<Spanned<String>>>>) -> Result<Option<Environments>, PythonError> {
+    let Some(list) = list.filter(|list| !list.get_ref().is_empty()) else { return Ok(None) };
+    let markers = list.get_ref().iter().map(|text| marker(text.get_ref(), &text.span()));
+    Ok(Some(Environments { markers: markers.collect::<Result<_, _>>()?, span: list.span() }))
 }
 
 /// A marker, read like that of a requirement, whose reader is bounded.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, de::IgnoredAny};
 use toml::Spanned;
 
-use super::{Edge, ForeignLock, ForeignPackage, ForeignWheel, Origin, Shape, marker, place_of, wheel_name};
+use super::{
+    Edge, ForeignLock, ForeignPackage, ForeignWheel, Origin, Shape, environments, marker, place_of, wheel_name,
+};
 use crate::{
     oci::Digest,
     python::{MarkerTree, PythonError},
@@ -16,6 +18,7 @@ use crate::{
 struct Document {
     lock_version: Spanned<String>,
     requires_python: Option<Spanned<String>>,
+    environments: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
     default_groups: Vec<String>,
     #[serde(default)]
@@ -73,6 +76,7 @@ pub(super) fn read(text: &str) -> Result<ForeignLock, PythonError> {
     });
     Ok(ForeignLock {
         requires_python: requires_python.transpose()?,
+        environments: environments(document.environments)?,
         packages: document.packages.into_iter().map(package).collect::<Result<_, _>>()?,
         shape: Shape::Flat(document.default_groups),
     })

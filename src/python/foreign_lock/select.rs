@@ -24,6 +24,15 @@ pub(super) fn select<'l>(
     environment: &MarkerEnvironment,
     part: &Part<'_>,
 ) -> Result<Vec<(&'l ForeignPackage, Vec<String>)>, PythonError> {
+    if let Some(environments) = &lock.environments
+        && !environments.markers.iter().any(|marker| marker.evaluate(environment, &[]))
+    {
+        let (machine, system) = (environment.platform_machine(), environment.platform_system());
+        let python = environment.python_full_version();
+        let reason = format!("the lock is for other environments than {system} on {machine} with Python {python}");
+        let advice = "let its own tool lock the project for this environment too (uv: `tool.uv.environments`)";
+        return Err(PythonError::advised(environments.span.clone(), reason, advice));
+    }
     let found = match &lock.shape {
         Shape::Flat(default_groups) => flat(lock, environment, (part, default_groups))?,
         Shape::Graph(roots) => graph(lock, environment, (part, roots))?,

@@ -131,6 +131,23 @@ fn files_of_uv_are_read() {
     assert_eq!(only("app").origin, Origin::Source("the folder .".to_owned()));
 }
 
+#[test]
+fn a_lock_says_which_environments_it_is_for() {
+    let check = |lock: Result<ForeignLock, PythonError>, platform: &str, expect: &str| {
+        let found = shown(&lock.unwrap(), platform, &Part::default());
+        assert_eq!(found.err().unwrap_or_default(), expect);
+    };
+    let amd64 = "[\"platform_machine == 'aarch64' and python_version < '3'\", \"platform_machine == 'x86_64'\"]";
+    let uv = UV.replace("revision = 5", &format!("supported-markers = {amd64}"));
+    let pylock = PYLOCK.replace("created-by = \"test\"", &format!("environments = {amd64}"));
+    let other = "the lock is for other environments than Linux on aarch64 with Python 3.11.2";
+    for (platform, expect) in [("linux/amd64", ""), ("linux/arm64", other)] {
+        check(ForeignLock::uv_lock(&uv), platform, expect);
+        check(ForeignLock::pylock(&pylock), platform, expect);
+        check(ForeignLock::pylock(&pylock.replace(amd64, "[]")), platform, "");
+    }
+}
+
 const PYLOCK: &str = r#"
 lock-version = "1.0"
 created-by = "test"

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use toml::Spanned;
 use url::Url;
 
-use super::{Edge, ForeignLock, ForeignPackage, ForeignWheel, Origin, Shape, marker, place_of, wheel_name};
+use super::{
+    Edge, ForeignLock, ForeignPackage, ForeignWheel, Origin, Shape, environments, marker, place_of, wheel_name,
+};
 use crate::{
     oci::Digest,
     python::{MarkerTree, PackageName, PythonError, Version, without_login},
@@ -17,6 +19,7 @@ use crate::{
 struct Document {
     version: Spanned<i64>,
     requires_python: Option<Spanned<String>>,
+    supported_markers: Option<Spanned<Vec<Spanned<String>>>>,
     manifest: Option<Manifest>,
     #[serde(default)]
     package: Vec<Package>,
@@ -90,6 +93,7 @@ pub(super) fn read(text: &str) -> Result<ForeignLock, PythonError> {
     let roots = roots(&document.package, &members)?;
     Ok(ForeignLock {
         requires_python: requires_python.transpose()?,
+        environments: environments(document.supported_markers)?,
         packages: document.package.iter().map(package).collect::<Result<_, _>>()?,
         shape: Shape::Graph(roots),
     })

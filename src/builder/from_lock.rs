@@ -11,11 +11,11 @@ use crate::{
     lock::{LockedPlatform, WheelSource},
     pypi::{DirectWheel, PackageIndex},
     python::{
-        ForeignLock, ForeignPackage, ForeignWheel, MarkerEnvironment, Origin, PackageName, Part, Place, Requirement,
-        Target, Version, Wanted, marker_environment, without_login,
+        CoreMetadata, ExtraName, ForeignLock, ForeignPackage, ForeignWheel, MarkerEnvironment, Origin, PackageName,
+        Part, Place, Requirement, Target, Version, Wanted, marker_environment, without_login,
     },
     recipe::{InputFile, InputKind, Location, Variant},
-    resolve::{Given, GivenWheel, Request, Resolution, choose_given, written_url},
+    resolve::{Given, GivenWheel, Notice, Request, Resolution, choose_given, written_url},
 };
 
 /// A lock of another tool, and what is asked of it.
@@ -26,11 +26,12 @@ struct Foreign<'p> {
     wanted: InputFile,
 }
 
-/// A wheel that the recipe names itself, with what it requires.
+/// A wheel that the recipe names itself, with the extras that are wanted, and what it says of itself.
 struct Own {
     wheel: DirectWheel,
     source: WheelSource,
-    requires: Vec<Requirement>,
+    extras: Vec<ExtraName>,
+    metadata: CoreMetadata,
 }
 
 impl Builder {
@@ -49,18 +50,34 @@ impl Builder {
         let target = target(locked)?;
         foreign.check_python(&target)?;
         let environment = marker_environment(&target);
-        let own = own_wheels(&request, &environment, &index).await?;
+        let mut own = own_wheels(&request, &environment, &index).await?;
+        want_extras(&mut own, &environment);
         let selected = foreign.select(&request, &environment, &own)?;
         let mut given = Vec::new();
         for (package, why) in &selected {
-            if !own.iter().any(|own| own.wheel.wheel.name() == &package.name) {
+            if !own.iter().any(|own| *own.name() == package.name) {
                 given.push(foreign.given(package, why, (&index, &target)).await?);
             }
         }
         foreign.check_own(&own, &given, (&request, &environment))?;
+        let mut notices = foreign.notices(&own, (&request, &environment));
         given.extend(own.into_iter().map(given_own));
         given.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(choose_given(&given, &request, &target, &index).await?)
+        let mut resolution = choose_given(&given, &request, &target, &index).await?;
+        notices.extend(resolution.notices);
+        resolution.notices = notices.into_iter().collect();
+        Ok(resolution)
+    }
+}
+
+impl Own {
+    fn name(&self) -> &PackageName {
+        self.wheel.wheel.name()
+    }
+
+    /// What it requires on the target, with its extras.
+    fn requires<'o>(&'o self, environment: &'o MarkerEnvironment) -> impl Iterator<Item = &'o Requirement> {
+        self.metadata.requires.iter().filter(|wanted| wanted.applies(environment, &self.extras))
     }
 }
 
@@ -114,19 +131,19 @@ impl<'p> Foreign<'p> {
         environment: &MarkerEnvironment,
         own: &[Own],
     ) -> Result<Vec<(&ForeignPackage, Vec<String>)>, BuildError> {
-        let here =
-            |requirement: &&Requirement| requirement.applies(environment, &[]) && requirement.versions().is_some();
-        let is_own = |name: &PackageName| own.iter().any(|own| own.wheel.wheel.name() == name);
-        let also: Vec<Requirement> =
-            request.requirements.iter().filter(here).filter(|asked| !is_own(&asked.name)).cloned().collect();
+        let also: Vec<Requirement> = also(request, environment, own).cloned().collect();
         for requirement in &also {
             if self.lock.named(&requirement.name).next().is_none() {
                 return Err(self.lacks(requirement, "is not in it"));
             }
+            if let Some(extra) = self.lacking_extra(requirement) {
+                return Err(self.lacks(requirement, &format!("has no extra `{extra}`")));
+            }
         }
         let part = Part { extras: &self.wanted.extras, groups: &self.wanted.groups, also: &also };
         let selected = self.lock.select(environment, &part).map_err(|error| self.text.wrong(&error))?;
-        for requirement in also.iter().chain(request.constraints.iter().filter(here)) {
+        let bounds = request.constraints.iter().filter(|requirement| is_version(requirement, environment));
+        for requirement in also.iter().chain(bounds) {
             let found = selected.iter().find(|(package, _)| package.name == requirement.name);
             match found.map(|(package, _)| &package.version) {
                 None if also.contains(requirement) => {
@@ -139,6 +156,35 @@ impl<'p> Foreign<'p> {
             }
         }
         Ok(selected)
+    }
+
+    /// The extra that `requirement` asks for of a distribution that the lock has without.
+    fn lacking_extra<'r>(&self, requirement: &'r Requirement) -> Option<&'r ExtraName> {
+        requirement.extras.iter().find(|extra| self.lock.has_extra(&requirement.name, extra) == Some(false))
+    }
+
+    /// What is to be said of extras that are asked for.
+    fn notices(&self, own: &[Own], (request, environment): (&Request, &MarkerEnvironment)) -> BTreeSet<Notice> {
+        let reason = "the lock does not say which extras it has".to_owned();
+        let others = own.iter().flat_map(|own| own.requires(environment));
+        let others = others.filter(|wanted| !own.iter().any(|own| *own.name() == wanted.name));
+        let asked = also(request, environment, own).chain(others);
+        let asked = asked.flat_map(|wanted| wanted.extras.iter().map(|extra| (&wanted.name, extra)));
+        let untold = asked.filter(|(name, extra)| self.lock.has_extra(name, extra).is_none());
+        let untold = untold.map(|(package, extra)| Notice::UntoldExtra {
+            package: package.clone(),
+            extra: extra.clone(),
+            reason: reason.clone(),
+        });
+        let unknown = own.iter().flat_map(|own| {
+            let unknown = own.extras.iter().filter(|extra| !own.metadata.extras.contains(extra));
+            unknown.map(|extra| Notice::UnknownExtra {
+                package: own.name().clone(),
+                version: own.wheel.wheel.version().clone(),
+                extra: extra.clone(),
+            })
+        });
+        untold.chain(unknown).collect()
     }
 
     fn lacks(&self, requirement: &Requirement, what: &str) -> BuildError {
@@ -259,23 +305,30 @@ impl<'p> Foreign<'p> {
         let brought = |name: &PackageName| {
             kept(name) && request.installed.iter().any(|installed| installed.name == name.as_str())
         };
-        let others: BTreeSet<&PackageName> = own.iter().map(|own| own.wheel.wheel.name()).collect();
+        let others: BTreeSet<&PackageName> = own.iter().map(Own::name).collect();
         for wheel in own {
-            for wanted in wheel.requires.iter().filter(|wanted| wanted.applies(environment, &[])) {
+            for wanted in wheel.requires(environment) {
                 if excluded(&wanted.name) || brought(&wanted.name) || others.contains(&wanted.name) {
                     continue;
                 }
                 let found = given.iter().find(|given| given.name == wanted.name);
-                let what = match found.map(|given| &given.version) {
-                    None => "is not in it".to_owned(),
-                    Some(Some(version)) if !allows(wanted, version) => format!("is {version}"),
-                    Some(_) => continue,
+                let mut hint = "lock the project again with its own tool, or build its wheel anew";
+                let locked = self.lock.named(&wanted.name).next();
+                let what = match (found.map(|given| &given.version), self.lacking_extra(wanted)) {
+                    (None, _) if locked.is_some() => {
+                        hint = "name the extras of the project that are meant: `{ file = \"…\", extras = [\"…\"] }`, \
+                                or lock it again with its own tool";
+                        "is not among what is meant".to_owned()
+                    }
+                    (None, _) => "is not in it".to_owned(),
+                    (Some(Some(version)), _) if !allows(wanted, version) => format!("is {version}"),
+                    (Some(_), Some(extra)) => format!("has no extra `{extra}`"),
+                    (Some(_), None) => continue,
                 };
-                let span = self.lock.named(&wanted.name).next().map_or(0..0, |package| package.span.clone());
+                let span = locked.map_or(0..0, |package| package.span.clone());
                 let message =
                     format!("{} requires {wanted}, and in this lock {} {what}", wheel.wheel.wheel, wanted.name);
-                let hint = Hint::new("lock the project again with its own tool, or build its wheel anew");
-                return Err(self.text.problem(span, message, Some(hint)));
+                return Err(self.text.problem(span, message, Some(Hint::new(hint))));
             }
         }
         Ok(())
@@ -297,6 +350,40 @@ fn refuse_bounds(project: &Project, variant: &Variant) -> Result<(), BuildError>
     Err(project.recipe.problem_at(span, message, Some(hint)).into())
 }
 
+/// Whether it bounds versions on the target.
+fn is_version(requirement: &Requirement, environment: &MarkerEnvironment) -> bool {
+    requirement.applies(environment, &[]) && requirement.versions().is_some()
+}
+
+/// What the recipe requires of the lock, besides its project.
+fn also<'r>(
+    request: &'r Request,
+    environment: &'r MarkerEnvironment,
+    own: &'r [Own],
+) -> impl Iterator<Item = &'r Requirement> {
+    let here = request.requirements.iter().filter(|requirement| is_version(requirement, environment));
+    here.filter(|requirement| !own.iter().any(|own| *own.name() == requirement.name))
+}
+
+/// Adds the extras that the wheels want of one another, and those that these want.
+fn want_extras(own: &mut [Own], environment: &MarkerEnvironment) {
+    loop {
+        let wanted = own.iter().flat_map(|own| own.requires(environment));
+        let wanted = wanted.flat_map(|wanted| wanted.extras.iter().map(|extra| (wanted.name.clone(), extra.clone())));
+        let wanted: BTreeSet<(PackageName, ExtraName)> = wanted.collect();
+        let mut more = false;
+        for (name, extra) in wanted {
+            for wheel in own.iter_mut().filter(|own| *own.name() == name && !own.extras.contains(&extra)) {
+                wheel.extras.push(extra.clone());
+                more = true;
+            }
+        }
+        if !more {
+            return;
+        }
+    }
+}
+
 fn allows(requirement: &Requirement, version: &Version) -> bool {
     requirement.versions().is_none_or(|versions| versions.contains(version))
 }
@@ -312,21 +399,26 @@ async fn own_wheels(
         let fail = |source| BuildError::Wheel { wheel: local.path.display().to_string(), source };
         let wheel = index.local(&local.path).await.map_err(fail)?;
         let source = WheelSource::Path(local.path.to_string_lossy().into_owned());
-        own.push(described(wheel, source, index).await?);
+        own.push(described(wheel, (source, &local.extras), index).await?);
     }
     for requirement in request.requirements.iter().filter(|requirement| requirement.applies(environment, &[])) {
         let Wanted::Url(url) = &requirement.wanted else { continue };
         let fail = |source| BuildError::Wheel { wheel: requirement.name.to_string(), source };
         let wheel = index.direct(url).await.map_err(fail)?;
-        own.push(described(wheel, WheelSource::Url(written_url(url)), index).await?);
+        let source = WheelSource::Url(written_url(url));
+        own.push(described(wheel, (source, &requirement.extras), index).await?);
     }
     Ok(own)
 }
 
-async fn described(wheel: DirectWheel, source: WheelSource, index: &PackageIndex) -> Result<Own, BuildError> {
+async fn described(
+    wheel: DirectWheel,
+    (source, extras): (WheelSource, &[ExtraName]),
+    index: &PackageIndex,
+) -> Result<Own, BuildError> {
     let fail = |source| BuildError::Wheel { wheel: wheel.wheel.to_string(), source };
-    let requires = index.metadata_of(&wheel).await.map_err(fail)?.requires.clone();
-    Ok(Own { wheel, source, requires })
+    let metadata = index.metadata_of(&wheel).await.map_err(fail)?;
+    Ok(Own { wheel, source, extras: extras.to_vec(), metadata })
 }
 
 fn given_own(own: Own) -> Given {

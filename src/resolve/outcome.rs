@@ -57,6 +57,15 @@ pub enum Notice {
         /// What it does not have.
         extra: ExtraName,
     },
+    /// Nothing says what an extra that is asked for would bring.
+    UntoldExtra {
+        /// Distribution.
+        package: PackageName,
+        /// What is asked for.
+        extra: ExtraName,
+        /// Why it is not known.
+        reason: String,
+    },
     /// A version newer than the chosen one was passed over, because its wheel is damaged.
     PassedOver {
         /// Distribution.
@@ -98,6 +107,9 @@ impl fmt::Display for Notice {
         match self {
             Self::UnknownExtra { package, version, extra } => {
                 write!(formatter, "{package} {version} has no extra `{extra}`")
+            }
+            Self::UntoldExtra { package, extra, reason } => {
+                write!(formatter, "what {package}[{extra}] asks for is not seen to: {reason}")
             }
             Self::PassedOver { package, version, reason } => {
                 write!(formatter, "{package} {version} was passed over: {reason}")

@@ -50,6 +50,8 @@ pub(super) struct Solver {
     warmed: BTreeMap<PackageName, Versions>,
     looked_at: usize,
     damaged: BTreeMap<PackageName, BTreeMap<Version, String>>,
+    /// What is to be said of extras of the base's distributions.
+    of_base: BTreeMap<Package, Notice>,
     ahead: JoinSet<()>,
 }
 
@@ -79,6 +81,7 @@ impl Solver {
             warmed: BTreeMap::new(),
             looked_at: 0,
             damaged: BTreeMap::new(),
+            of_base: BTreeMap::new(),
             ahead: JoinSet::new(),
             catalog,
             rules,
@@ -224,7 +227,9 @@ impl Solver {
         let mut dependencies = Dependencies::new();
         if let Package::Extra(name, extra) = package {
             let only = Versions::singleton(version.clone());
-            dependencies = self.installed_extra(name, extra, &version).await?;
+            let (found, notice) = self.installed_extra(name, extra, &version).await?;
+            self.of_base.extend(notice.map(|notice| (package.clone(), notice)));
+            dependencies = found;
             dependencies.push((Package::Base(name.clone()), only));
         }
         if self.expanded.contains_key(&(package.clone(), version.clone())) {
@@ -251,18 +256,29 @@ impl Solver {
         same && !(self.brought.may_replace(name) && self.named_file(name).is_some())
     }
 
-    /// The lock knows no metadata of the base; an index may have the same version.
+    /// The lock knows no metadata of the base; an index may have the same version. Where that tells nothing, or of no
+    /// such extra, there is something to say.
     async fn installed_extra(
         &self,
         name: &PackageName,
         extra: &ExtraName,
         version: &Version,
-    ) -> Result<Dependencies, ResolveError> {
+    ) -> Result<(Dependencies, Option<Notice>), ResolveError> {
+        let untold = |why: &str| {
+            let reason = format!("{why} {name} {version}, which the base brings");
+            let notice = Notice::UntoldExtra { package: name.clone(), extra: extra.clone(), reason };
+            (Dependencies::new(), Some(notice))
+        };
         let listing = self.catalog.listing(name).await?;
-        let Some(candidate) = listing.candidate(version) else { return Ok(Dependencies::new()) };
-        let metadata = self.catalog.metadata(candidate).await?;
-        let dependencies = metadata.ok().and_then(|metadata| self.rules.apply(&metadata.requires, Some(extra)).ok());
-        Ok(dependencies.unwrap_or_default())
+        let Some(candidate) = listing.candidate(version) else { return Ok(untold("no index has")) };
+        let Ok(metadata) = self.catalog.metadata(candidate).await? else {
+            return Ok(untold("no index has usable metadata of"));
+        };
+        let Ok(dependencies) = self.rules.apply(&metadata.requires, Some(extra)) else {
+            return Ok(untold("URLs are required by"));
+        };
+        let unknown = || Notice::UnknownExtra { package: name.clone(), version: version.clone(), extra: extra.clone() };
+        Ok((dependencies, (!metadata.extras.contains(extra)).then(unknown)))
     }
 
     /// Of an extra, the versions that its base can still have.
@@ -380,7 +396,10 @@ impl Solver {
             for name in required.filter_map(Package::name).filter(|name| Some(*name) != package.name()) {
                 solution.why.entry(name.clone()).or_default().insert(owner.clone());
             }
-            let Some(name) = package.name().filter(|name| !self.is_kept(name, version)) else { continue };
+            let Some(name) = package.name().filter(|name| !self.is_kept(name, version)) else {
+                solution.notices.extend(self.of_base.get(package).cloned());
+                continue;
+            };
             solution.chosen.insert(name.clone(), version.clone());
             solution.notices.extend(self.passed_over(name, version));
             if let Package::Extra(_, extra) = package {

@@ -105,6 +105,11 @@ async fn what_else_the_recipe_says_goes_together_with_the_lock_or_is_refused() {
     .await;
     check("require = [\"django\"]", "uv.lock:  | the recipe requires django, and in this lock django is not in it | ")
         .await;
+    check(
+        "require = [\"flask[async]\"]",
+        "uv.lock: \"flask\" | the recipe requires flask[async], and in this lock flask has no extra `async` | ",
+    )
+    .await;
     check("constraints = [\"a<1\"]", "app.toml: \"a<1\" | `constraints` does not go with `from-lock`: ").await;
     check("deny = [\"nat*\"]", "native is denied by `nat*`, but needed on linux/amd64 by flask").await;
     let demanding = Wheel::new("app", "2.0").requires(&["flask>=4"]);
@@ -114,7 +119,29 @@ async fn what_else_the_recipe_says_goes_together_with_the_lock_or_is_refused() {
         "uv.lock: \"flask\" | app-2.0-py3-none-any.whl requires flask>=4, and in this lock flask is 3.0 | ",
     )
     .await;
+    let with_extras = Wheel::new("app", "3.0").extra("all").extra("web").extra("old").requires(&[
+        "app[web] ; extra == 'all'",
+        "flask[async] ; extra == 'web'",
+        "old ; extra == 'old'",
+    ]);
+    with_extras.lay(bench.folder.path());
+    check(
+        "require = [\"./app-3.0-py3-none-any.whl[all]\"]",
+        "uv.lock: \"flask\" | app-3.0-py3-none-any.whl requires flask[async] ; extra == 'web', and in this lock flask \
+         has no extra `async` | ",
+    )
+    .await;
+    check(
+        "require = [\"./app-3.0-py3-none-any.whl[old]\"]",
+        "uv.lock: \"old\" | app-3.0-py3-none-any.whl requires old ; extra == 'old', and in this lock old is not among \
+         what is meant | name the extras of the project that are meant: ",
+    )
+    .await;
     assert!(lock(&bench, "from-lock = \"uv.lock\"\nfiles = [\"pins.txt\"]").await.is_ok());
+    assert!(bench.warnings().is_empty());
+    assert!(lock(&bench, "from-lock = \"uv.lock\"\nrequire = [\"./app-3.0-py3-none-any.whl[x]\"]").await.is_ok());
+    let told = ["amd64", "arm64"].map(|machine| format!("app 3.0 has no extra `x` (linux/{machine})"));
+    assert_eq!(bench.warnings(), told);
 }
 
 #[tokio::test]
@@ -132,11 +159,15 @@ async fn of_a_place_with_a_password_only_the_place_is_written() {
     url.set_username("me").unwrap();
     url.set_password(Some("s3cret")).unwrap();
     bench.write("r.txt", &format!("app @ {url}\n"));
-    let project = bench.project(&recipe("from-lock = \"pylock.toml\"\nfiles = [\"r.txt\"]"));
+    let project = bench.project(&recipe("from-lock = \"pylock.toml\"\nfiles = [\"r.txt\"]\nrequire = [\"own[x]\"]"));
     let found = builder.lock(&project, &Kept::of(&base(&project))).await.unwrap();
     assert_eq!(wheels(&found, None, "linux/amd64"), "app 1.0, own 1.0");
     let text = found.to_toml();
     assert!(text.contains("https://files.example/own") && !text.contains("s3cret"), "{text}");
+    assert_eq!(
+        bench.warnings()[0],
+        "what own[x] asks for is not seen to: the lock does not say which extras it has (linux/amd64)"
+    );
 }
 
 #[tokio::test]

@@ -135,6 +135,18 @@ impl ForeignLock {
         self.packages.iter().filter(move |package| package.name == *name)
     }
 
+    /// Whether the lock has what `extra` of `name` asks for; nothing where it does not say.
+    #[must_use]
+    pub fn has_extra(&self, name: &PackageName, extra: &ExtraName) -> Option<bool> {
+        let Shape::Graph(_) = self.shape else { return None };
+        // One that asks for nothing is known only by those who ask for it.
+        let asked = |edge: &Edge| edge.name == *name && edge.extras.contains(extra);
+        let has = |package: &ForeignPackage| {
+            (package.name == *name && package.extras.contains_key(extra)) || package.all_edges().any(asked)
+        };
+        Some(self.packages.iter().any(has))
+    }
+
     /// What of the lock is wanted in `environment`, sorted by name: each distribution once, with the
     /// names of those that ask for it (`recipe` for nobody else).
     ///
@@ -147,6 +159,12 @@ impl ForeignLock {
         part: &Part<'_>,
     ) -> Result<Vec<(&ForeignPackage, Vec<String>)>, PythonError> {
         select::select(self, environment, part)
+    }
+}
+
+impl ForeignPackage {
+    fn all_edges(&self) -> impl Iterator<Item = &Edge> {
+        self.edges.iter().chain(self.extras.values().flatten()).chain(self.groups.values().flatten())
     }
 }
 

@@ -112,6 +112,7 @@ fn graph(
             walk.follow("recipe", edges)?;
         }
     }
+    walk.run()?;
     for requirement in part.also {
         let (name, extras) = (requirement.name.clone(), requirement.extras.clone());
         let edge = Edge { name, version: None, origin: None, extras, marker: requirement.marker.clone() };
@@ -168,7 +169,9 @@ impl<'l> Walk<'l> {
                 && edge.version.as_ref().is_none_or(|version| package.version.as_ref() == Some(version))
                 && edge.origin.as_ref().is_none_or(|origin| *origin == package.origin)
         };
-        let found = self.lock.packages.iter().position(fits);
+        let all = || (0..self.lock.packages.len()).filter(|position| fits(&self.lock.packages[*position]));
+        // Of several versions the one that is meant here: who requires a name from outside knows no version.
+        let found = all().find(|position| self.found.contains_key(position)).or_else(|| all().next());
         found.ok_or_else(|| {
             PythonError::advised(
                 0..0,

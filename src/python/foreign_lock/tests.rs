@@ -109,6 +109,8 @@ fn the_graph_of_uv_is_followed() {
     let part = Part { also: &also, ..Part::default() };
     assert!(shown(&lock, "linux/arm64", &part).unwrap().contains("pyyaml"));
     check("linux/amd64", &part, "`none` is not in it");
+    let forked = ["torch".parse().unwrap()];
+    check("linux/amd64", &Part { also: &forked, ..Part::default() }, &format!("{base}, torch 2.3.1+cpu (recipe)"));
     let wrong = ["x".to_owned()];
     let part = Part { groups: &wrong, ..Part::default() };
     check("linux/amd64", &part, "app has no dependency group `x`; it has: dev");
@@ -146,6 +148,19 @@ fn a_lock_says_which_environments_it_is_for() {
         check(ForeignLock::pylock(&pylock), platform, expect);
         check(ForeignLock::pylock(&pylock.replace(amd64, "[]")), platform, "");
     }
+}
+
+#[test]
+fn extras_are_those_that_are_locked_or_asked_for() {
+    let (uv, pylock) = (ForeignLock::uv_lock(UV).unwrap(), ForeignLock::pylock(PYLOCK).unwrap());
+    let has =
+        |lock: &ForeignLock, name: &str, extra: &str| lock.has_extra(&name.parse().unwrap(), &extra.parse().unwrap());
+    assert_eq!((has(&uv, "httpx", "http2"), has(&uv, "httpx", "brotli")), (Some(true), Some(false)));
+    assert_eq!((has(&uv, "flask", "http2"), has(&pylock, "flask", "http2")), (Some(false), None));
+    // It asks for nothing, and so stands with those alone who ask for it.
+    let empty =
+        ForeignLock::uv_lock(&UV.replace("{ name = \"pytest\" }", "{ name = \"pytest\", extra = [\"x\"] }")).unwrap();
+    assert_eq!(has(&empty, "pytest", "x"), Some(true));
 }
 
 const PYLOCK: &str = r#"

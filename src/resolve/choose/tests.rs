@@ -362,4 +362,27 @@ async fn what_stops_nothing_is_noticed() {
     let resolution = run(&house(), &wants(&["part[zzz]", "lib==2.5"])).await.unwrap();
     let notices: Vec<String> = resolution.notices.iter().map(ToString::to_string).collect();
     assert_eq!(notices, ["part 1.0 has no extra `zzz`", "lib 2.5 was withdrawn by its authors"]);
+    // Of what the base brings, an index may know what its extras ask for.
+    let brings = |version: &str| Request {
+        installed: vec![Installed { name: "part".to_owned(), version: version.to_owned() }],
+        ..wants(&["part[b,zzz]"])
+    };
+    for (version, expect, told) in [
+        ("1.0", "torch 2.4.0", &["part 1.0 has no extra `zzz`"][..]),
+        (
+            "1.0+house",
+            "",
+            &[
+                "what part[b] asks for is not seen to: no index has part 1.0+house, which the base brings",
+                "what part[zzz] asks for is not seen to: no index has part 1.0+house, which the base brings",
+            ],
+        ),
+    ] {
+        let resolution = run(&house(), &brings(version)).await.unwrap();
+        let notices: Vec<String> = resolution.notices.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (names(&resolution).as_str(), &notices[..]),
+            (expect, &told.iter().map(ToString::to_string).collect::<Vec<_>>()[..])
+        );
+    }
 }

@@ -19,7 +19,7 @@ use crate::{
     pypi,
     python::{Entry, NamePattern, PackageName, Pyproject, Requirement, RequirementsTxt, UploadTime},
     recipe::{self, Base, Demand, IndexFormat, InputFile, InputKind, Listed, Location, Recipe, Security, Variant},
-    resolve::{Choice, LocalWheel, Request},
+    resolve::{Alternative, Choice, LocalWheel, Request},
     verify::Code,
 };
 
@@ -135,20 +135,28 @@ pub(super) fn targets(recipe: &Recipe) -> Vec<String> {
 
 fn choice(choice: &recipe::Choice) -> Choice {
     let one = |demands: &Vec<toml::Spanned<Demand>>| {
-        demands.iter().map(|demand| demand.get_ref().requirement.clone()).collect()
+        let mut alternative = Alternative::default();
+        for demand in demands.iter().map(toml::Spanned::get_ref) {
+            match local_wheel(demand) {
+                None => alternative.requirements.push(demand.requirement.clone()),
+                Some(wheel) => alternative.wheels.push(wheel),
+            }
+        }
+        alternative
     };
     Choice { any_of: choice.any_of.iter().map(one).collect() }
 }
 
 fn add_demand(request: &mut Request, demand: &Demand) {
-    match &demand.wheel {
+    match local_wheel(demand) {
         None => request.requirements.push(demand.requirement.clone()),
-        Some(path) => request.wheels.push(LocalWheel {
-            path: PathBuf::from(path),
-            extras: demand.requirement.extras.clone(),
-            marker: demand.requirement.marker.clone(),
-        }),
+        Some(wheel) => request.wheels.push(wheel),
     }
+}
+
+fn local_wheel(demand: &Demand) -> Option<LocalWheel> {
+    let (path, requirement) = (PathBuf::from(demand.wheel.as_ref()?), &demand.requirement);
+    Some(LocalWheel { path, extras: requirement.extras.clone(), marker: requirement.marker.clone() })
 }
 
 /// Adds the requirements of a list, and those of the files in it, by `take`.

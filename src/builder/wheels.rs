@@ -113,8 +113,7 @@ pub(super) fn target(locked: &LockedPlatform) -> Result<Target, BuildError> {
 /// The choice with the alternative first that one of `taken` names: what fitted before is tried first.
 fn taken_first(choice: &Choice, taken: &[Vec<String>]) -> Choice {
     let mut any_of = choice.any_of.clone();
-    let spelled = |alternative: &Vec<_>| alternative.iter().map(ToString::to_string).collect::<Vec<String>>();
-    any_of.sort_by_key(|alternative| !taken.contains(&spelled(alternative)));
+    any_of.sort_by_key(|alternative| !taken.contains(&alternative.spelled()));
     Choice { any_of }
 }
 

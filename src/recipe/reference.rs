@@ -177,7 +177,8 @@ const TABLES: &[Table] = &[
     },
     Table {
         header: "wheels.choice",
-        text: "Alternatives, of which the first that has wheels on a platform is taken there.",
+        text: "Alternatives, of which the first that has wheels on a platform is taken there. One of which \
+               markers leave nothing on a platform is none there.",
         example: "[[wheels.choice]]\nany-of = [[\"python-gdcm\"], [\"pylibjpeg\", \"pylibjpeg-libjpeg\"]]\n",
         keys: &[Key("any-of", "list of lists of requirements", "needed", "The best one first.")],
     },

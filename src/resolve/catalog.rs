@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::OnceCell;
@@ -24,6 +24,7 @@ use crate::{
 pub(super) const PATIENCE: usize = 20_000;
 
 /// Everything that can be chosen for one request on one target.
+#[derive(Clone)]
 pub(super) struct Catalog {
     pub(super) index: PackageIndex,
     pub(super) tags: TagSet,
@@ -35,8 +36,10 @@ pub(super) struct Catalog {
     pub(super) any_age: BTreeSet<PackageName>,
     /// Versions that may be looked at.
     pub(super) patience: usize,
-    listings: Mutex<BTreeMap<PackageName, Arc<OnceCell<Arc<Listing>>>>>,
+    listings: Arc<Mutex<Listings>>,
 }
+
+type Listings = BTreeMap<PackageName, Arc<OnceCell<Arc<Listing>>>>;
 
 /// The metadata of a wheel, or why the wheel cannot be used.
 pub(super) type Usable = Result<Arc<CoreMetadata>, Unusable>;
@@ -62,7 +65,7 @@ impl Catalog {
             before: None,
             any_age: BTreeSet::new(),
             patience: PATIENCE,
-            listings: Mutex::default(),
+            listings: Arc::default(),
         }
     }
 
@@ -70,11 +73,17 @@ impl Catalog {
         self.tags.target()
     }
 
+    /// The same, in which other files can be fixed.
+    pub(super) fn apart(&self) -> Self {
+        let listings = Arc::new(Mutex::new(self.listings().clone()));
+        Self { listings, ..self.clone() }
+    }
+
     /// Makes `candidate`, which the recipe names, the only one of its distribution.
     pub(super) fn fix(&self, candidate: Candidate) {
         let name = candidate.wheel.name().clone();
-        // The cell is new: catalogues are filled before the search begins.
-        let _ = self.cell(&name).set(Arc::new(Listing::direct(candidate)));
+        let listing = Arc::new(OnceCell::new_with(Some(Arc::new(Listing::direct(candidate)))));
+        self.listings().insert(name, listing);
     }
 
     /// The versions of `package`.
@@ -144,7 +153,10 @@ impl Catalog {
     }
 
     fn cell(&self, package: &PackageName) -> Arc<OnceCell<Arc<Listing>>> {
-        let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(listings.entry(package.clone()).or_default())
+        Arc::clone(self.listings().entry(package.clone()).or_default())
+    }
+
+    fn listings(&self) -> MutexGuard<'_, Listings> {
+        self.listings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
-    Choice, Fact, Notice, Picked, Request, Resolution, ResolveError,
+    Alternative, Choice, Fact, Notice, Picked, Request, Resolution, ResolveError,
     brought::Brought,
     catalog::Catalog,
     direct,
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// When no set of wheels satisfies everything, when the recipe names files that do not fit, when
 /// something denied is needed, and when an index cannot be used.
 pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -> Result<Resolution, ResolveError> {
-    let rules = Arc::new(Rules::new(request, marker_environment(target))?);
+    let rules = Rules::new(request, marker_environment(target))?;
     let mut catalog = Catalog::new(index.clone(), target);
     catalog.accepted.clone_from(&request.accepted);
     catalog.prefer.clone_from(&request.prefer);
@@ -40,16 +40,18 @@ pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -
     catalog.any_age.clone_from(&request.any_age);
     catalog.prereleases = asked_prereleases(request);
     catalog.patience = request.patience.unwrap_or(catalog.patience);
-    let local = direct::take_in(request, &catalog, rules.environment()).await?;
-    let search = Search { catalog: Arc::new(catalog), rules, brought: Brought::of(request) };
+    let named: Vec<&Requirement> = request.requirements.iter().chain(&request.overrides).collect();
+    let local = direct::take_in((&named, &request.wheels), &catalog, rules.environment()).await?;
+    let mut search = Search { catalog: Arc::new(catalog), rules: Arc::new(rules), brought: Brought::of(request) };
     let mut requirements = [request.requirements.clone(), local].concat();
     let mut choices = Vec::new();
     let mut found = None;
     for choice in &request.choices {
-        let (taken, solution) = search.first_of(choice, &requirements).await?;
-        choices.push(taken.iter().map(ToString::to_string).collect());
-        requirements.extend(taken);
-        found = Some(solution);
+        let Some(taken) = search.first_of(choice, &requirements).await? else { continue };
+        choices.push(taken.spelled);
+        requirements.extend(taken.requirements);
+        search = taken.search;
+        found = Some(taken.solution);
     }
     let solution = match found {
         Some(solution) => solution,
@@ -59,10 +61,20 @@ pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -
     search.finish(solution, choices).await
 }
 
+#[derive(Clone)]
 struct Search {
     catalog: Arc<Catalog>,
     rules: Arc<Rules>,
     brought: Brought,
+}
+
+/// An alternative that can be had.
+struct Taken {
+    spelled: Vec<String>,
+    requirements: Vec<Requirement>,
+    /// With the files that it names.
+    search: Search,
+    solution: Solution,
 }
 
 impl Search {
@@ -97,28 +109,49 @@ impl Search {
         Err(ResolveError::NoSolution { platform, facts })
     }
 
-    /// The first alternative of `choice` that can be had together with `requirements`.
-    async fn first_of(
-        &self,
-        choice: &Choice,
-        requirements: &[Requirement],
-    ) -> Result<(Vec<Requirement>, Solution), ResolveError> {
-        let mut facts = Vec::new();
-        for alternative in &choice.any_of {
-            match self.run([requirements, alternative].concat()).await {
-                Ok(solution) => return Ok((alternative.clone(), solution)),
+    /// The first alternative of `choice` that asks for something here, and can be had together with `requirements`;
+    /// nothing where none asks for anything, as of requirements whose markers are for other targets.
+    async fn first_of(&self, choice: &Choice, requirements: &[Requirement]) -> Result<Option<Taken>, ResolveError> {
+        let spelled = |alternative: &Alternative| alternative.spelled().join(" + ");
+        let (meant, others): (Vec<_>, Vec<_>) =
+            choice.any_of.iter().partition(|alternative| alternative.applies(self.rules.environment()));
+        if meant.is_empty() {
+            return Ok(None);
+        }
+        let elsewhere = "its markers are for other targets".to_owned();
+        let passed_over =
+            |alternative| Fact::PassedOver { alternative: spelled(alternative), reason: elsewhere.clone() };
+        let mut facts: Vec<Fact> = others.into_iter().map(passed_over).collect();
+        for alternative in meant {
+            match self.attempt(alternative, requirements).await {
+                Ok(taken) => return Ok(Some(taken)),
                 Err(ResolveError::NoSolution { facts: why, .. }) => facts.extend(why),
+                Err(error @ (ResolveError::DirectIncompatible { .. } | ResolveError::DirectTwice { .. })) => {
+                    facts.push(Fact::PassedOver { alternative: spelled(alternative), reason: error.to_string() });
+                }
                 Err(error) => return Err(error),
             }
         }
-        let spelled = |alternative: &Vec<Requirement>| {
-            alternative.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
-        };
         Err(ResolveError::NoChoice {
             platform: Box::new(self.catalog.target().platform.clone()),
             alternatives: choice.any_of.iter().map(spelled).collect(),
             facts: Fact::told(facts),
         })
+    }
+
+    /// Files that `alternative` names are the only ones of their distributions with it, and with it alone.
+    async fn attempt(&self, alternative: &Alternative, requirements: &[Requirement]) -> Result<Taken, ResolveError> {
+        let (mut search, mut wanted) = (self.clone(), alternative.requirements.clone());
+        if alternative.names_files() {
+            let catalog = self.catalog.apart();
+            let named: Vec<&Requirement> = wanted.iter().collect();
+            let local = direct::take_in((&named, &alternative.wheels), &catalog, self.rules.environment()).await?;
+            search.rules = Arc::new(Rules::clone(&self.rules).knowing(&wanted));
+            search.catalog = Arc::new(catalog);
+            wanted.extend(local);
+        }
+        let solution = search.run([requirements, &wanted].concat()).await?;
+        Ok(Taken { spelled: alternative.spelled(), requirements: wanted, search, solution })
     }
 
     fn refuse_denied(&self, request: &Request, solution: &Solution) -> Result<(), ResolveError> {

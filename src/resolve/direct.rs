@@ -1,28 +1,27 @@
 //! Wheels that the recipe names itself: by URL or by path.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use url::Url;
 
-use super::{Request, ResolveError, catalog::Catalog, listing::Candidate};
+use super::{LocalWheel, ResolveError, catalog::Catalog, listing::Candidate};
 use crate::{
     lock::WheelSource,
     pypi::DirectWheel,
-    python::{Compatibility, MarkerEnvironment, PackageName, Requirement, VersionSpecifiers, Wanted, without_login},
+    python::{Compatibility, MarkerEnvironment, PackageName, Requirement, Wanted, without_login},
 };
 
-/// Fetches the wheels that `request` names, makes them the only ones of their distributions in
-/// `catalog`, and gives back what the local ones amount to as requirements.
+/// Fetches the wheels that `requirements` name by URL, and those of `wheels`, makes them the only ones of their
+/// distributions in `catalog`, and gives back what the local ones amount to as requirements.
 pub(super) async fn take_in(
-    request: &Request,
+    (requirements, wheels): (&[&Requirement], &[LocalWheel]),
     catalog: &Catalog,
     environment: &MarkerEnvironment,
 ) -> Result<Vec<Requirement>, ResolveError> {
-    let mut named: BTreeMap<PackageName, String> = BTreeMap::new();
-    let alternatives = request.choices.iter().flat_map(|choice| choice.any_of.iter().flatten());
-    for requirement in request.requirements.iter().chain(&request.overrides).chain(alternatives) {
+    for requirement in requirements {
         let Wanted::Url(url) = &requirement.wanted else { continue };
-        if !requirement.applies(environment, &[]) || twice(&mut named, &requirement.name, written_url(url))? {
+        let source = WheelSource::Url(written_url(url));
+        if !requirement.applies(environment, &[]) || is_known(catalog, &requirement.name, &source)? {
             continue;
         }
         let direct = catalog.index.direct(url).await?;
@@ -30,39 +29,36 @@ pub(super) async fn take_in(
             let (package, file) = (requirement.name.clone(), direct.wheel.to_string());
             return Err(ResolveError::DirectName { package, file });
         }
-        fix(catalog, direct, WheelSource::Url(written_url(url))).await?;
+        fix(catalog, direct, source).await?;
     }
-    let mut requirements = Vec::new();
-    for local in request.wheels.iter().filter(|local| local.marker.evaluate(environment, &[])) {
+    let mut found = Vec::new();
+    for local in wheels.iter().filter(|local| local.marker.evaluate(environment, &[])) {
         let direct = catalog.index.local(&local.path).await?;
-        let path = written(&local.path)?;
-        requirements.push(Requirement {
-            name: direct.wheel.name().clone(),
-            extras: local.extras.clone(),
-            wanted: Wanted::Versions(VersionSpecifiers::empty()),
-            marker: local.marker.clone(),
-        });
-        if !twice(&mut named, direct.wheel.name(), path.clone())? {
-            fix(catalog, direct, WheelSource::Path(path)).await?;
+        let source = WheelSource::Path(written(&local.path)?);
+        found.push(local.requirement(direct.wheel.name().clone()));
+        if !is_known(catalog, direct.wheel.name(), &source)? {
+            fix(catalog, direct, source).await?;
         }
     }
-    Ok(requirements)
+    Ok(found)
 }
 
-/// Whether `package` is known by this place already; another place is an error.
-fn twice(
-    named: &mut BTreeMap<PackageName, String>,
-    package: &PackageName,
-    place: String,
-) -> Result<bool, ResolveError> {
-    match named.get(package) {
-        None => {
-            named.insert(package.clone(), place);
-            Ok(false)
+/// Whether the file of `package` that lies there is the only one already; one at another place is an error.
+fn is_known(catalog: &Catalog, package: &PackageName, source: &WheelSource) -> Result<bool, ResolveError> {
+    let known = catalog.known(package);
+    match known.as_ref().and_then(|listing| listing.named()).map(|named| &named.source) {
+        None => Ok(false),
+        Some(first) if first == source => Ok(true),
+        Some(first) => {
+            let (first, second) = (place(first), place(source));
+            Err(ResolveError::DirectTwice { package: package.clone(), first, second })
         }
-        Some(first) if *first == place => Ok(true),
-        Some(first) => Err(ResolveError::DirectTwice { package: package.clone(), first: first.clone(), second: place }),
     }
+}
+
+fn place(source: &WheelSource) -> String {
+    let (WheelSource::Index(place) | WheelSource::Url(place) | WheelSource::Path(place)) = source;
+    place.clone()
 }
 
 async fn fix(catalog: &Catalog, direct: DirectWheel, source: WheelSource) -> Result<(), ResolveError> {

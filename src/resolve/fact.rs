@@ -78,6 +78,13 @@ pub enum Fact {
         /// The indexes that were asked.
         indexes: Vec<String>,
     },
+    /// An alternative of a choice was not tried.
+    PassedOver {
+        /// As the recipe spells it.
+        alternative: String,
+        /// Why not.
+        reason: String,
+    },
     /// One requirement of the recipe, said otherwise, would do.
     WouldDo {
         /// As the recipe has it.
@@ -183,6 +190,9 @@ impl Fact {
                     Hint::new("check the spelling, or name the index that has it in `wheels.index`")
                 }))
             }
+            Self::PassedOver { .. } => {
+                Some(Hint::new("add an alternative for this platform to the `[[wheels.choice]]`"))
+            }
             _ => None,
         }
     }
@@ -278,6 +288,9 @@ impl fmt::Display for Fact {
             }
             Self::NotFound { package, indexes } => {
                 write!(formatter, "no index has {package}: asked was {}", indexes.join(", "))
+            }
+            Self::PassedOver { alternative, reason } => {
+                write!(formatter, "{alternative} was passed over: {reason}")
             }
             Self::More { count } => write!(formatter, "and {count} more facts"),
         }

@@ -112,9 +112,14 @@ impl Listing {
         Self { candidates: vec![candidate], found: true, ..Self::default() }.index()
     }
 
-    /// The version of the file that the recipe names, if it names one.
+    /// The file that the recipe names, if it names one.
+    pub(super) fn named(&self) -> Option<&Candidate> {
+        self.candidates.first().filter(|candidate| candidate.metadata.is_some())
+    }
+
+    /// Its version.
     pub(super) fn direct_version(&self) -> Option<&Version> {
-        self.candidates.first().filter(|candidate| candidate.metadata.is_some()).map(|found| found.wheel.version())
+        self.named().map(|named| named.wheel.version())
     }
 
     /// The wheel to try first of those in `versions`: the preferred version, else the newest stable

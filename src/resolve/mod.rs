@@ -31,5 +31,5 @@ pub use error::ResolveError;
 pub use fact::Fact;
 pub use given::{Given, GivenWheel, choose_given};
 pub use outcome::{Notice, Picked, Resolution};
-pub use request::{Choice, LocalWheel, Request};
+pub use request::{Alternative, Choice, LocalWheel, Request};
 pub use survey::{Listed, Verdict, survey};

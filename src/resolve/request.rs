@@ -2,23 +2,28 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     path::PathBuf,
 };
 
 use crate::{
     lock::Installed,
     oci::Digest,
-    python::{ExtraName, MarkerTree, NamePattern, PackageName, Requirement, UploadTime, Version},
+    python::{
+        ExtraName, MarkerEnvironment, MarkerTree, NamePattern, PackageName, Requirement, UploadTime, Version,
+        VersionSpecifiers, Wanted,
+    },
 };
 
 /// What one image wants, before the platform is known.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// What the recipe requires. Only these, and overrides, may name URLs.
+    /// What the recipe requires. Only these, overrides and alternatives may name URLs.
     pub requirements: Vec<Requirement>,
     /// Wheels that lie on this machine.
     pub wheels: Vec<LocalWheel>,
-    /// The first alternative of each that has wheels on the platform is taken.
+    /// The first alternative of each that has wheels on the platform is taken; nothing where none of them asks for
+    /// something there.
     pub choices: Vec<Choice>,
     /// Bounds on versions of whatever is chosen; they require nothing.
     pub constraints: Vec<Requirement>,
@@ -61,6 +66,59 @@ pub struct LocalWheel {
 /// Alternatives, in order of preference (`[[wheels.choice]]`).
 #[derive(Clone, Debug)]
 pub struct Choice {
-    /// Each a list of requirements that are taken together.
-    pub any_of: Vec<Vec<Requirement>>,
+    /// The best one first.
+    pub any_of: Vec<Alternative>,
+}
+
+/// What is taken together.
+#[derive(Clone, Debug, Default)]
+pub struct Alternative {
+    /// What it requires; may name URLs.
+    pub requirements: Vec<Requirement>,
+    /// Wheels that lie on this machine.
+    pub wheels: Vec<LocalWheel>,
+}
+
+impl LocalWheel {
+    /// What it asks for of its distribution, which is called `name`.
+    pub(crate) fn requirement(&self, name: PackageName) -> Requirement {
+        let wanted = Wanted::Versions(VersionSpecifiers::empty());
+        Requirement { name, extras: self.extras.clone(), wanted, marker: self.marker.clone() }
+    }
+}
+
+impl Alternative {
+    /// Each part of it, as the recipe spells it.
+    #[must_use]
+    pub fn spelled(&self) -> Vec<String> {
+        let requirements = self.requirements.iter().map(ToString::to_string);
+        requirements.chain(self.wheels.iter().map(ToString::to_string)).collect()
+    }
+
+    /// Whether it asks for anything in `environment`.
+    pub(super) fn applies(&self, environment: &MarkerEnvironment) -> bool {
+        let mut markers =
+            self.requirements.iter().map(|one| &one.marker).chain(self.wheels.iter().map(|one| &one.marker));
+        markers.any(|marker| marker.evaluate(environment, &[]))
+    }
+
+    /// Whether it says where a wheel lies.
+    pub(super) fn names_files(&self) -> bool {
+        !self.wheels.is_empty() || self.requirements.iter().any(|one| one.versions().is_none())
+    }
+}
+
+/// As a recipe has it: `./dist/demo-1.0-py3-none-any.whl[extra] ; marker`.
+impl fmt::Display for LocalWheel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.path.display())?;
+        if !self.extras.is_empty() {
+            let extras: Vec<String> = self.extras.iter().map(ToString::to_string).collect();
+            write!(formatter, "[{}]", extras.join(","))?;
+        }
+        match self.marker.contents() {
+            Some(marker) => write!(formatter, " ; {marker}"),
+            None => Ok(()),
+        }
+    }
 }

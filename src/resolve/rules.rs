@@ -6,19 +6,21 @@ use pep440_rs::VersionSpecifier;
 
 use super::{
     Request, ResolveError,
+    direct::written_url,
     package::Package,
     ranges::{Versions, satisfying},
 };
 use crate::python::{ExtraName, MarkerEnvironment, NamePattern, PackageName, Requirement, Wanted};
 
 /// What the recipe says about everybody's requirements.
+#[derive(Clone)]
 pub(super) struct Rules {
     environment: MarkerEnvironment,
     constraints: BTreeMap<PackageName, Versions>,
     overrides: BTreeMap<PackageName, Vec<Requirement>>,
     exclude: Vec<NamePattern>,
     /// Where the recipe says a distribution lies.
-    urls: BTreeMap<PackageName, url::Url>,
+    urls: BTreeMap<PackageName, String>,
 }
 
 /// A package with the versions that will do, in the order in which they were required.
@@ -38,14 +40,19 @@ impl Rules {
         for requirement in &request.overrides {
             overrides.entry(requirement.name.clone()).or_default().push(requirement.clone());
         }
-        let own = request.requirements.iter().chain(&request.overrides);
-        let alternatives = request.choices.iter().flat_map(|choice| choice.any_of.iter().flatten());
-        let urls = own.chain(alternatives).filter(|requirement| requirement.applies(&environment, &[]));
-        let urls = urls.filter_map(|requirement| match &requirement.wanted {
-            Wanted::Url(url) => Some((requirement.name.clone(), url.clone())),
-            Wanted::Versions(_) => None,
-        });
-        Ok(Self { urls: urls.collect(), exclude: request.exclude.clone(), environment, constraints, overrides })
+        let (exclude, urls) = (request.exclude.clone(), BTreeMap::new());
+        let rules = Self { environment, constraints, overrides, exclude, urls };
+        Ok(rules.knowing(&request.requirements).knowing(&request.overrides))
+    }
+
+    /// The same, where `requirements` are the recipe's too.
+    pub(super) fn knowing(mut self, requirements: &[Requirement]) -> Self {
+        for requirement in requirements.iter().filter(|requirement| requirement.applies(&self.environment, &[])) {
+            if let Wanted::Url(url) = &requirement.wanted {
+                self.urls.insert(requirement.name.clone(), written_url(url));
+            }
+        }
+        self
     }
 
     pub(super) const fn environment(&self) -> &MarkerEnvironment {
@@ -91,7 +98,7 @@ impl Rules {
         let name = &requirement.name;
         let mut versions = match &requirement.wanted {
             Wanted::Versions(versions) => satisfying(versions),
-            Wanted::Url(url) if self.urls.get(name) == Some(url) => Versions::full(),
+            Wanted::Url(url) if self.urls.get(name) == Some(&written_url(url)) => Versions::full(),
             Wanted::Url(_) => return Err(format!("it requires {name} from a URL, which only the recipe may do")),
         };
         if let Some(bound) = self.constraints.get(name) {
@@ -111,7 +118,8 @@ impl Rules {
 
 /// The distributions of which the recipe itself names a pre-release.
 pub(super) fn asked_prereleases(request: &Request) -> BTreeSet<PackageName> {
-    let alternatives = request.choices.iter().flat_map(|choice| choice.any_of.iter().flatten());
+    let alternatives = request.choices.iter().flat_map(|choice| &choice.any_of);
+    let alternatives = alternatives.flat_map(|alternative| &alternative.requirements);
     let own = request.requirements.iter().chain(&request.constraints).chain(&request.overrides).chain(alternatives);
     let names = |requirement: &&Requirement| {
         requirement.versions().is_some_and(|versions| versions.iter().any(VersionSpecifier::any_prerelease))

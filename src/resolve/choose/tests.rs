@@ -1,6 +1,8 @@
 //! Resolutions against small indexes made in code.
 
-use super::super::{Choice, LocalWheel, Request, Resolution, ResolveError, resolve, resolve_aligned, skew};
+use super::super::{
+    Alternative, Choice, LocalWheel, Request, Resolution, ResolveError, resolve, resolve_aligned, skew,
+};
 use crate::{
     lock::{Installed, WheelSource},
     oci::Digest,
@@ -22,6 +24,20 @@ fn target(platform: &str, libc: &str) -> Target {
 
 fn wants(requirements: &[&str]) -> Request {
     Request { requirements: parsed(requirements), ..Request::default() }
+}
+
+/// Alternatives of requirements, and of wheels on this machine: what ends so without a URL.
+fn any_of(alternatives: &[&[&str]]) -> Choice {
+    let one = |list: &&[&str]| {
+        let is_local = |text: &&str| text.strip_suffix(".whl").is_some() && !text.contains('@');
+        let (wheels, requirements): (Vec<&str>, Vec<&str>) = list.iter().copied().partition(is_local);
+        Alternative { requirements: parsed(&requirements), wheels: wheels.into_iter().map(local).collect() }
+    };
+    Choice { any_of: alternatives.iter().map(one).collect() }
+}
+
+fn local(path: &str) -> LocalWheel {
+    LocalWheel { path: path.into(), extras: Vec::new(), marker: MarkerTree::TRUE }
 }
 
 fn parsed(requirements: &[&str]) -> Vec<Requirement> {
@@ -173,7 +189,7 @@ async fn a_file_that_the_recipe_names_stands_against_the_base() {
     let index = package_index(&folder, Settings { folder: folder.path().to_owned(), ..server.settings() });
     let linux = target("linux/amd64", "glibc 2.36");
     let mut request = wants(&[]);
-    request.wheels = vec![LocalWheel { path: local.file().into(), extras: Vec::new(), marker: MarkerTree::TRUE }];
+    request.wheels = vec![self::local(&local.file())];
     request.installed = vec![Installed { name: "lib".to_owned(), version: "1.0".to_owned() }];
     let error = resolve(&request, &linux, &index).await.unwrap_err();
     let facts: Vec<String> = error.facts().iter().map(ToString::to_string).collect();
@@ -226,10 +242,7 @@ async fn a_package_in_everyones_way_is_decided_last() {
 #[tokio::test]
 async fn the_first_alternative_with_wheels_is_taken() {
     let wheels = house();
-    let choice = |alternatives: &[&[&str]]| Request {
-        choices: vec![Choice { any_of: alternatives.iter().map(|list| parsed(list)).collect() }],
-        ..wants(&["app"])
-    };
+    let choice = |alternatives: &[&[&str]]| Request { choices: vec![any_of(alternatives)], ..wants(&["app"]) };
     check(&wheels, choice(&[&["lib==2.7"], &["torch", "odd"], &["part"]]), "app 1.0, lib 2.0, odd 1.0, torch 2.4.0")
         .await;
     let resolution = run(&wheels, &choice(&[&["lib==2.7"], &["torch<2.4", "odd"]])).await.unwrap();
@@ -237,6 +250,60 @@ async fn the_first_alternative_with_wheels_is_taken() {
     let error = run(&wheels, &choice(&[&["lib==2.7"], &["nothing"]])).await.unwrap_err();
     assert_eq!(error.to_string(), "none of the alternatives lib==2.7 | nothing has wheels for linux/amd64");
     assert!(error.facts().len() > 2);
+}
+
+#[tokio::test]
+async fn an_alternative_is_one_where_it_asks_for_something_that_fits() {
+    let native = |machine: &str| Wheel::new("native", "1.0").tag(&format!("cp311-cp311-manylinux_2_17_{machine}"));
+    let patched = Wheel::new("lib", "0.5+house");
+    let server = FakeIndex::serve(&[house(), vec![native("x86_64"), native("aarch64")]].concat(), Manner::Modern).await;
+    let folder = tempfile::tempdir().unwrap();
+    for wheel in [&patched, &native("aarch64")] {
+        wheel.lay(folder.path());
+    }
+    let index = package_index(&folder, Settings { folder: folder.path().to_owned(), ..server.settings() });
+    let url = |wheel: &Wheel| {
+        format!("{} @ {}", wheel.project(), server.url.join(&format!("/files/{}", wheel.file())).unwrap())
+    };
+    let (amd64, arm64) = (url(&native("x86_64")), url(&native("aarch64")));
+    let check = async |choices: Vec<Choice>, expect: &str, taken: &[&[&str]]| {
+        let request = Request { choices, ..wants(&["lib"]) };
+        match resolve(&request, &target("linux/amd64", "glibc 2.28"), &index).await {
+            Ok(found) => {
+                assert_eq!(names(&found), expect);
+                assert_eq!(found.choices, taken);
+            }
+            Err(error) => {
+                let facts: Vec<String> = error.facts().iter().map(ToString::to_string).collect();
+                assert_eq!(format!("{error}: {}", facts.join("; ")), expect);
+            }
+        }
+    };
+    // By markers, none of which may hold.
+    let (here, elsewhere) = ("odd ; platform_machine == 'x86_64'", "torch ; platform_machine == 'aarch64'");
+    check(vec![any_of(&[&[elsewhere], &[here]])], "lib 2.0, odd 1.0", &[&[here]]).await;
+    check(vec![any_of(&[&[elsewhere, "odd"], &["part"]])], "lib 2.0, odd 1.0", &[&[elsewhere, "odd"]]).await;
+    check(vec![any_of(&[&[elsewhere], &[elsewhere, elsewhere]])], "lib 2.0", &[]).await;
+    // By what the files are for; two alternatives name one distribution, and the third is not asked for.
+    let gone = format!("gone @ {}", server.url.join("/files/gone-1.0-py3-none-any.whl").unwrap());
+    let by_url = any_of(&[&[&arm64], &[&amd64], &[&gone]]);
+    check(vec![by_url.clone()], "lib 2.0, native 1.0", &[&[&amd64]]).await;
+    // Files of an alternative count with it alone.
+    let own = patched.file();
+    check(vec![any_of(&[&[&own, "app"], &[&own, "odd"]])], "lib 0.5+house, odd 1.0", &[&["odd", &own]]).await;
+    check(vec![any_of(&[&[&own, "app"], &["app"]]), by_url], "app 1.0, lib 2.0, native 1.0", &[&["app"], &[&amd64]])
+        .await;
+    let misfit = native("aarch64").file();
+    check(
+        vec![any_of(&[&[&misfit], &[elsewhere]])],
+        &format!(
+            "none of the alternatives {misfit} | {elsewhere} has wheels for linux/amd64: \
+             {misfit} was passed over: {misfit} does not fit linux/amd64: it is for manylinux_2_17_aarch64, the base is x86_64; \
+             {elsewhere} was passed over: its markers are for other targets"
+        ),
+        &[],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -250,8 +317,7 @@ async fn files_that_the_recipe_names_are_the_only_ones() {
     let url = server.url.join("/files/torch-2.3.1-py3-none-any.whl").unwrap();
     let named = format!("torch @ {url}");
     let mut request = wants(&["part[b]", &named]);
-    let path = local.file().into();
-    request.wheels = vec![LocalWheel { path, extras: Vec::new(), marker: MarkerTree::TRUE }];
+    request.wheels = vec![self::local(&local.file())];
     let resolution = resolve(&request, &linux, &index).await.unwrap();
     assert_eq!(names(&resolution), "lib 0.9+house, odd 1.0, part 1.0, torch 2.3.1");
     let sources: Vec<&WheelSource> = resolution.wheels.iter().map(|wheel| &wheel.source).collect();

@@ -38,6 +38,7 @@ pub(super) struct Text {
 pub(super) enum Role {
     Require,
     Constrain,
+    Override,
 }
 
 /// What is read of one tree of requirements files.
@@ -47,6 +48,28 @@ pub(super) struct Reading<'a> {
     indexes: &'a pypi::Settings,
     request: &'a mut Request,
     count: usize,
+}
+
+impl Role {
+    pub(super) fn add(self, request: &mut Request, requirement: Requirement) {
+        match self {
+            Self::Require => request.requirements.push(requirement),
+            Self::Constrain => request.constraints.push(requirement),
+            Self::Override => request.overrides.push(requirement),
+        }
+    }
+
+    /// Adds a wheel of the distribution `name`, which bounds nothing.
+    pub(super) fn add_wheel(self, request: &mut Request, name: PackageName, wheel: LocalWheel) {
+        match self {
+            Self::Require => request.wheels.push(wheel),
+            Self::Constrain => {}
+            Self::Override => {
+                request.overrides.push(wheel.requirement(name));
+                request.override_wheels.push(wheel);
+            }
+        }
+    }
 }
 
 impl Text {
@@ -115,20 +138,26 @@ impl<'a> Reading<'a> {
         for line in RequirementsTxt::parse(&file.text).map_err(|error| file.wrong(&error))?.lines {
             match line.entry {
                 Entry::Include(name) => self.file(&folder.join(name), role, depth + 1)?,
+                Entry::Constraints(name) if role == Role::Override => {
+                    let hint = format!("name `{}` in `wheels.constraints`", folder.join(name).display());
+                    let message = "constraints are no overrides".to_owned();
+                    return Err(file.problem(line.span, message, Some(Hint::new(hint))));
+                }
                 Entry::Constraints(name) => self.file(&folder.join(name), Role::Constrain, depth + 1)?,
                 Entry::Requirement { requirement, hashes } => {
                     self.accept(&requirement.name, hashes);
-                    match role {
-                        Role::Require => self.request.requirements.push(requirement),
-                        Role::Constrain => self.request.constraints.push(requirement),
-                    }
+                    role.add(self.request, requirement);
+                }
+                Entry::Wheel { .. } if role == Role::Constrain => {
+                    let hint = Hint::new("write its name and version, or name it in `wheels.require`");
+                    return Err(file.problem(line.span, "a wheel bounds nothing".to_owned(), Some(hint)));
                 }
                 Entry::Wheel { path, rest, hashes } => {
                     let wheel = local_wheel(&folder.join(path), &rest);
                     let (name, wheel) =
                         wheel.map_err(|error| file.problem(line.span, error.to_string(), error.hint()))?;
                     self.accept(&name, hashes);
-                    self.request.wheels.push(wheel);
+                    role.add_wheel(self.request, name, wheel);
                 }
                 entry => self
                     .option(&entry, folder)
@@ -211,6 +240,7 @@ mod tests {
             Kept, inputs,
             testing::{Bench, base, wheels},
         },
+        lock::WheelSource,
         pypi::testing::Wheel,
     };
 
@@ -263,6 +293,66 @@ mod tests {
         let files = "files = [\"req/main.txt\", { file = \"pyproject.toml\", extras = [\"web\"], groups = [\"dev\"] }]";
         let found = request(&bench, &format!("{index}\n{files}")).unwrap();
         assert_eq!(shown(&found), "a b==1 z e f g | c<2 d==3 c<2 | req/more/own-1-py3-none-any.whl | b:2 d:1 own:1");
+    }
+
+    #[test]
+    fn files_of_constraints_and_overrides_are_read_as_such() {
+        let bench = Bench::new(&[
+            ("con.txt", "a<2\n-c more/up.txt\n-r more/r.txt\n"),
+            ("more/up.txt", "b<3\n"),
+            ("more/r.txt", "c<4\n"),
+            ("more/over.txt", &format!("d==1\n./e-1-py3-none-any.whl[x] --hash=sha256:{}\n", "1".repeat(64))),
+            ("wrong.txt", "f\n-c more/up.txt\n"),
+        ]);
+        let lists = "constraints = [\"con.txt\", \"z<1\"]\noverrides = [\"more/over.txt\", \"./g-1-py3-none-any.whl\"]";
+        let found = request(&bench, &format!("require = [\"y\"]\n{lists}")).unwrap();
+        assert_eq!(shown(&found), "y | a<2 b<3 c<4 z<1 |  | e:1");
+        let overrides: Vec<String> = found.overrides.iter().map(ToString::to_string).collect();
+        let wheels: Vec<String> = found.override_wheels.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (overrides.join(" "), wheels.join(" ")),
+            ("d==1 e[x] g".to_owned(), "more/e-1-py3-none-any.whl[x] ./g-1-py3-none-any.whl".to_owned(),)
+        );
+        let check = |list: &str, expect: &str| {
+            assert_eq!(request(&bench, &format!("require = [\"y\"]\n{list}")).unwrap_err(), expect);
+        };
+        check(
+            "overrides = [\"wrong.txt\"]",
+            "wrong.txt:2: constraints are no overrides | name `more/up.txt` in `wheels.constraints`",
+        );
+        check(
+            "constraints = [\"more/over.txt\"]",
+            "more/over.txt:2: a wheel bounds nothing | write its name and version, or name it in `wheels.require`",
+        );
+    }
+
+    #[tokio::test]
+    async fn local_wheels_override_and_are_alternatives() {
+        let bench = Bench::new(&[]);
+        for wheel in [Wheel::new("lib", "0.5"), Wheel::new("acme_core", "0.5").tag("cp311-cp311-manylinux_2_17_x86_64")]
+        {
+            wheel.lay(&bench.folder.path().join("own"));
+        }
+        let index = [
+            Wheel::new("app", "1.0").requires(&["lib>=1"]),
+            Wheel::new("lib", "2.0"),
+            Wheel::new("acme-core", "9.0"),
+            Wheel::new("other", "1.0"),
+        ];
+        let acme = "./own/acme_core-0.5-cp311-cp311-manylinux_2_17_x86_64.whl";
+        let recipe = format!(
+            "[wheels]\nrequire = [\"app\"]\noverrides = [\"own/lib-0.5-py3-none-any.whl\"]\n\
+             [[wheels.choice]]\nany-of = [[\"{acme}\"], [\"other\"]]\n"
+        );
+        let lock = bench.lock(&index, &recipe, None, &[]).await.unwrap();
+        assert_eq!(wheels(&lock, None, "linux/amd64"), "acme-core 0.5, app 1.0, lib 0.5");
+        assert_eq!(wheels(&lock, None, "linux/arm64"), "app 1.0, lib 0.5, other 1.0");
+        assert_eq!(
+            (&lock.images[0].choices, &lock.images[1].choices),
+            (&vec![vec![acme.to_owned()]], &vec![vec!["other".to_owned()]])
+        );
+        assert_eq!(lock.images[0].wheels[0].source, WheelSource::Path(acme.to_owned()));
+        assert_eq!(bench.lock(&index, &recipe, Some(&lock), &[]).await.unwrap(), lock);
     }
 
     #[tokio::test]

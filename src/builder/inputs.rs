@@ -17,7 +17,7 @@ use crate::{
     lock::Input,
     oci::Digest,
     pypi,
-    python::{Entry, NamePattern, PackageName, Pyproject, Requirement, RequirementsTxt, UploadTime},
+    python::{Entry, NamePattern, PackageName, Pyproject, RequirementsTxt, UploadTime},
     recipe::{self, Base, Demand, IndexFormat, InputFile, InputKind, Listed, Location, Recipe, Security, Variant},
     resolve::{Alternative, Choice, LocalWheel, Request},
     verify::Code,
@@ -55,7 +55,7 @@ pub(super) fn request(project: &Project, variant: &Variant, indexes: &pypi::Sett
         ..Request::default()
     };
     for demand in &variant.request.require {
-        add_demand(&mut request, demand.get_ref());
+        add_demand(&mut request, demand.get_ref(), Role::Require);
     }
     for file in variant.request.files.iter().map(toml::Spanned::get_ref) {
         let mut reading = Reading::new(project, indexes, &mut request);
@@ -64,10 +64,17 @@ pub(super) fn request(project: &Project, variant: &Variant, indexes: &pypi::Sett
             _ => reading.requirements(Path::new(&file.path), Role::Require)?,
         }
     }
-    let asked = &variant.request;
-    let with = (project, indexes);
-    add_listed(with, &asked.constraints, &mut request, |request, found| request.constraints.extend(found))?;
-    add_listed(with, &asked.overrides, &mut request, |request, found| request.overrides.extend(found))?;
+    for (list, role) in [(&variant.request.constraints, Role::Constrain), (&variant.request.overrides, Role::Override)]
+    {
+        for item in list {
+            match item.get_ref() {
+                Listed::Demand(demand) => add_demand(&mut request, demand, role),
+                Listed::File(path) => {
+                    Reading::new(project, indexes, &mut request).requirements(Path::new(path), role)?;
+                }
+            }
+        }
+    }
     request.choices = variant.request.choices.iter().map(choice).collect();
     Ok(request)
 }
@@ -147,37 +154,16 @@ fn choice(choice: &recipe::Choice) -> Choice {
     Choice { any_of: choice.any_of.iter().map(one).collect() }
 }
 
-fn add_demand(request: &mut Request, demand: &Demand) {
+fn add_demand(request: &mut Request, demand: &Demand, role: Role) {
     match local_wheel(demand) {
-        None => request.requirements.push(demand.requirement.clone()),
-        Some(wheel) => request.wheels.push(wheel),
+        None => role.add(request, demand.requirement.clone()),
+        Some(wheel) => role.add_wheel(request, demand.requirement.name.clone(), wheel),
     }
 }
 
 fn local_wheel(demand: &Demand) -> Option<LocalWheel> {
     let (path, requirement) = (PathBuf::from(demand.wheel.as_ref()?), &demand.requirement);
     Some(LocalWheel { path, extras: requirement.extras.clone(), marker: requirement.marker.clone() })
-}
-
-/// Adds the requirements of a list, and those of the files in it, by `take`.
-fn add_listed(
-    reading: (&Project, &pypi::Settings),
-    list: &[toml::Spanned<Listed>],
-    request: &mut Request,
-    take: fn(&mut Request, Vec<Requirement>),
-) -> Result<(), BuildError> {
-    for item in list {
-        match item.get_ref() {
-            Listed::Demand(demand) => take(request, vec![demand.requirement.clone()]),
-            Listed::File(path) => {
-                let mut other = Request::default();
-                Reading::new(reading.0, reading.1, &mut other).requirements(Path::new(path), Role::Require)?;
-                request.accepted.extend(other.accepted);
-                take(request, other.requirements);
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What a lock remembers of a file: what it asks, where that is short, else a digest of its text and of

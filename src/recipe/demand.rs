@@ -67,6 +67,16 @@ pub(super) fn listed(text: &str) -> Result<Listed, Fault> {
     demand(text).map(Listed::Demand)
 }
 
+/// An item of `constraints`.
+pub(super) fn constraint(text: &str) -> Result<Listed, Fault> {
+    let listed = listed(text)?;
+    if matches!(&listed, Listed::Demand(demand) if demand.wheel.is_some()) {
+        let fault = Fault::new(format!("`{text}` is a wheel, and bounds nothing")).labelled("not a limit");
+        return Err(fault.advised("write its name and version, or name it in `require` or `overrides`"));
+    }
+    Ok(listed)
+}
+
 /// A file of the user's, relative to the recipe.
 pub(super) fn file(text: &str) -> Result<String, Fault> {
     if text.trim().is_empty() {

@@ -118,7 +118,7 @@ const TABLES: &[Table] = &[
                 "overrides",
                 "list of requirements or files",
                 "nothing",
-                "In place of what distributions say of these.",
+                "In place of what distributions say of these; a wheel in place of every other of its distribution.",
             ),
             Key("choice", "list of tables", "nothing", "`[[wheels.choice]]`."),
             Key("python", "version", "the base's", "What the base must have: `3.11` or `3.11.9`."),

@@ -278,6 +278,12 @@ const WRONG: &[(&str, &[&str])] = &[
             "\"python3.11\" | `python3.11` is no path | write a path relative to the recipe, or `true` and name the interpreter in WHEELWRIGHT_PYTHON",
         ],
     ),
+    (
+        "[wheels]\nrequire = [\"a\"]\nconstraints = [\"./b-1-py3-none-any.whl\"]\noverrides = [\"./b-1-py3-none-any.whl\"]",
+        &[
+            "\"./b-1-py3-none-any.whl\" | `./b-1-py3-none-any.whl` is a wheel, and bounds nothing | write its name and version, or name it in `require` or `overrides`",
+        ],
+    ),
     ("[wheels]\nrequire = [\"a\"]\ninto = \"venv\"", &["\"venv\" | `venv` is not an absolute path | write `/venv`"]),
     (
         "[wheels]\nrequire = [\"a\"]\ninto = { system-site-packages = 1, site = \"\" }",

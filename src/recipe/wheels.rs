@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     Demand, InputFile, Listed, Venv,
-    demand::{credentials, demand, file, listed, not_a_url, pattern},
+    demand::{constraint, credentials, demand, file, listed, not_a_url, pattern},
     problem::{Fault, Problem, ProblemKind},
     reader::Reader,
 };
@@ -155,7 +155,7 @@ impl Request {
             require: table.parsed_list("require", demand),
             files: InputFile::listed(table),
             from_lock: InputFile::lock(table).into_iter().collect(),
-            constraints: table.parsed_list("constraints", listed),
+            constraints: table.parsed_list("constraints", constraint),
             overrides: table.parsed_list("overrides", listed),
             choices: table.tables("choice").into_iter().filter_map(Choice::read).collect(),
         };

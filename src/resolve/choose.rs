@@ -42,6 +42,7 @@ pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -
     catalog.patience = request.patience.unwrap_or(catalog.patience);
     let named: Vec<&Requirement> = request.requirements.iter().chain(&request.overrides).collect();
     let local = direct::take_in((&named, &request.wheels), &catalog, rules.environment()).await?;
+    direct::take_in((&[], &request.override_wheels), &catalog, rules.environment()).await?;
     let mut search = Search { catalog: Arc::new(catalog), rules: Arc::new(rules), brought: Brought::of(request) };
     let mut requirements = [request.requirements.clone(), local].concat();
     let mut choices = Vec::new();

@@ -29,6 +29,9 @@ pub struct Request {
     pub constraints: Vec<Requirement>,
     /// What stands in place of every requirement on the same name.
     pub overrides: Vec<Requirement>,
+    /// Wheels on this machine that are the only ones of their distributions, where these are required at all.
+    /// `overrides` let them stand in place of every version that is required.
+    pub override_wheels: Vec<LocalWheel>,
     /// Left out, whoever asks.
     pub exclude: Vec<NamePattern>,
     /// An error, if anything needs them.

@@ -307,6 +307,21 @@ async fn an_alternative_is_one_where_it_asks_for_something_that_fits() {
 }
 
 #[tokio::test]
+async fn a_wheel_that_overrides_is_the_only_one_and_asks_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let patched = Wheel::new("lib", "0.5+house");
+    patched.lay(folder.path());
+    let server = FakeIndex::serve(&house(), Manner::Modern).await;
+    let index = package_index(&folder, Settings { folder: folder.path().to_owned(), ..server.settings() });
+    for (wanted, expect) in [("app", "app 1.0, lib 0.5+house"), ("odd", "odd 1.0")] {
+        let overrides = parsed(&["lib"]);
+        let request = Request { overrides, override_wheels: vec![local(&patched.file())], ..wants(&[wanted]) };
+        let found = resolve(&request, &target("linux/amd64", "glibc 2.28"), &index).await.unwrap();
+        assert_eq!(names(&found), expect);
+    }
+}
+
+#[tokio::test]
 async fn files_that_the_recipe_names_are_the_only_ones() {
     let server = FakeIndex::serve(&house(), Manner::Plain).await;
     let folder = tempfile::tempdir().unwrap();

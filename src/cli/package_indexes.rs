@@ -2,8 +2,9 @@
 //!
 //! `WHEELWRIGHT_INDEX` alone counts where it is set. Else pip's variables come before uv's, both before
 //! pip's files, these before uv's; whoever says first what the default index is, or which further ones
-//! there are, is believed; so it is with the key ring and the certificates. Folders of wheels (`find-links`) are used only where there is no index at
-//! all: beside an index they would make the lock of one machine another than that of the next.
+//! there are, is believed; so it is with the key ring and the certificates. A tool that is told to ask no index
+//! (`no-index`) has none, whichever it names besides. Folders of wheels (`find-links`) are used only where there is
+//! no index at all: beside an index they would make the lock of one machine another than that of the next.
 
 use std::path::{Path, PathBuf};
 
@@ -31,9 +32,10 @@ pub(super) struct PackageIndexes {
 /// When one of them makes no sense.
 pub(super) fn read(environment: &Environment) -> Result<PackageIndexes, CliError> {
     let mut found = ToolSettings::default();
-    for voice in
-        [pip_variables(environment)?, uv_variables(environment)?, pip_files(environment)?, uv_files(environment)?]
-    {
+    let (pip, uv) =
+        ([pip_variables(environment)?, pip_files(environment)?], [uv_variables(environment)?, uv_files(environment)?]);
+    let ([pip_variables, pip_files], [uv_variables, uv_files]) = (without_index(pip), without_index(uv));
+    for voice in [pip_variables, uv_variables, pip_files, uv_files] {
         let voice = kept(voice);
         if found.default == DefaultIndex::Public {
             (found.default, found.default_name) = (voice.default, voice.default_name);
@@ -132,6 +134,7 @@ fn merged(files: &[PathBuf], parse: fn(&str) -> Result<ToolSettings, IndexError>
         if newer.default != DefaultIndex::Public {
             (settings.default, settings.default_name) = (newer.default, newer.default_name);
         }
+        settings.no_index = newer.no_index.or(settings.no_index);
         settings.keyring = newer.keyring.or(settings.keyring);
         settings.certificates = newer.certificates.or(settings.certificates);
         let replaced = |index: &Index| newer.indexes.iter().any(|other| is_folder(other) == is_folder(index));
@@ -141,8 +144,24 @@ fn merged(files: &[PathBuf], parse: fn(&str) -> Result<ToolSettings, IndexError>
     Ok(settings)
 }
 
+/// What a tool says in its variables and in its files, where it is told by either to ask no index: what is said first
+/// counts, and it counts for both.
+fn without_index(voices: [ToolSettings; 2]) -> [ToolSettings; 2] {
+    let no_index = voices.iter().find_map(|voice| voice.no_index).unwrap_or(false);
+    voices.map(|mut voice| {
+        if no_index && (voice.no_index.is_some() || voice.default != DefaultIndex::Public) {
+            voice.default = DefaultIndex::Nowhere;
+        }
+        if no_index {
+            voice.indexes.retain(|index| !matches!(index.location, Location::Simple(_)));
+        }
+        ToolSettings { no_index: Some(no_index), ..voice }
+    })
+}
+
+/// Its folders, where they count, as absolute paths.
 fn kept(mut settings: ToolSettings) -> ToolSettings {
-    let no_index = settings.default == DefaultIndex::Nowhere;
+    let no_index = settings.no_index == Some(true);
     settings.indexes.retain(|index| !is_folder(index) || no_index);
     for index in &mut settings.indexes {
         if let Location::Folder(folder) = &mut index.location
@@ -224,7 +243,25 @@ mod tests {
     #[test]
     fn folders_count_only_where_there_is_no_index() {
         assert_eq!(found(&[], &[("PIP_FIND_LINKS", "/w")]), ["public"]);
-        assert_eq!(found(&[], &[("PIP_FIND_LINKS", "/w"), ("PIP_NO_INDEX", "1")]), ["nowhere", "links-1 /w"]);
+        assert_eq!(found(&[], &[("PIP_FIND_LINKS", "/w"), ("PIP_NO_INDEX", "True")]), ["nowhere", "links-1 /w"]);
+        let none = ("etc/pip.conf", "[global]\nno-index = yes\nextra-index-url = https://e/s\n");
+        assert_eq!(found(&[none], &[("PIP_FIND_LINKS", "/w")]), ["nowhere", "links-1 /w"]);
+    }
+
+    #[test]
+    fn who_is_told_to_ask_no_index_asks_none() {
+        let none = ("etc/pip.conf", "[global]\nno-index = true\nindex-url = https://system/s\n");
+        let user = ("home/.config/pip/pip.conf", "[global]\nindex-url = https://user/s\n");
+        let (own, no) = (("PIP_INDEX_URL", "https://p/s"), ("PIP_NO_INDEX", "off"));
+        assert_eq!(found(&[none], &[]), ["nowhere"]);
+        assert_eq!(found(&[none, user], &[own, ("PIP_EXTRA_INDEX_URL", "https://e/s")]), ["nowhere"]);
+        assert_eq!(found(&[none], &[no]), ["https://system/s"]);
+        assert_eq!(found(&[none, user], &[no]), ["https://user/s"]);
+        // The other tool knows nothing of it, and speaks first here.
+        assert_eq!(found(&[none], &[("UV_DEFAULT_INDEX", "https://u/s")]), ["https://u/s"]);
+        let uv = ("etc/uv/uv.toml", "no-index = true\n[[index]]\nurl = \"https://x/s\"\n");
+        let own = ("home/.config/uv/uv.toml", "[pip]\nindex-url = \"https://y/s\"\n");
+        assert_eq!(found(&[uv, own], &[]), ["nowhere"]);
     }
 
     #[test]

@@ -10,8 +10,11 @@ use super::{DefaultIndex, Index, IndexError, Location};
 /// What another tool is set up to do about package indexes.
 #[derive(Clone, Debug, Default)]
 pub struct ToolSettings {
-    /// The index asked last.
+    /// The index asked last, unless `no_index` says that none is asked.
     pub default: DefaultIndex,
+    /// `no-index`: whether no index at all is asked, neither `default` nor any of `indexes`, but for folders and pages of
+    /// links; nothing where it is not said.
+    pub no_index: Option<bool>,
     /// What the tool calls it; variables with its credentials go by this name.
     pub default_name: Option<String>,
     /// Further indexes.
@@ -26,7 +29,7 @@ pub struct ToolSettings {
 /// `keyring-provider` and `cert` of the sections `[global]`, `[install]` and `[download]`, later ones over earlier ones.
 ///
 /// # Errors
-/// When a URL is none.
+/// When a URL is none, or `no-index` neither true nor false.
 pub fn pip_conf(text: &str) -> Result<ToolSettings, IndexError> {
     let fail = |reason: String| IndexError::Config { file: "pip.conf", reason };
     let mut settings = ToolSettings::default();
@@ -37,8 +40,9 @@ pub fn pip_conf(text: &str) -> Result<ToolSettings, IndexError> {
                 let first = places.next().unwrap_or_default();
                 settings.default = DefaultIndex::Other(location(first).ok_or_else(|| fail(not_a_url(first)))?);
             }
-            "no-index" if matches!(value.trim(), "1" | "true" | "yes" | "on") => {
-                settings.default = DefaultIndex::Nowhere;
+            "no-index" if !value.is_empty() => {
+                settings.no_index =
+                    Some(truth(&value).ok_or_else(|| fail("`no-index` is neither `true` nor `false`".to_owned()))?);
             }
             "keyring-provider" => settings.keyring = Some(value.trim().to_owned()),
             "cert" => settings.certificates = Some(PathBuf::from(value.trim())),
@@ -92,9 +96,7 @@ pub fn uv_toml(text: &str) -> Result<ToolSettings, IndexError> {
             }
         }
         settings.keyring = table.keyring_provider.or(settings.keyring);
-        if table.no_index {
-            settings.default = DefaultIndex::Nowhere;
-        }
+        settings.no_index = table.no_index.or(settings.no_index);
     }
     Ok(settings)
 }
@@ -126,7 +128,7 @@ struct UvTable {
     index_url: Option<String>,
     extra_index_url: Vec<String>,
     find_links: Vec<String>,
-    no_index: bool,
+    no_index: Option<bool>,
     keyring_provider: Option<String>,
 }
 
@@ -152,6 +154,15 @@ fn pip_values(text: &str) -> Vec<(String, String)> {
         }
     }
     values
+}
+
+/// In pip's words.
+fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "y" | "yes" | "t" | "true" | "on" | "1" => Some(true),
+        "n" | "no" | "f" | "false" | "off" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 fn location(text: &str) -> Option<Location> {
@@ -200,7 +211,8 @@ mod tests {
             DefaultIndex::Nowhere => "nowhere".to_owned(),
         };
         let more = settings.indexes.iter().map(|index| format!("{} {}", index.name, place(&index.location)));
-        std::iter::once(default).chain(more).collect()
+        let none = settings.no_index.map(|none| format!("no-index {none}"));
+        std::iter::once(default).chain(more).chain(none).collect()
     }
 
     #[test]
@@ -215,7 +227,6 @@ mod tests {
             "links-2 flat https://f/l.html",
         ];
         assert_eq!(shown(&pip_conf(text).unwrap()), expect);
-        assert_eq!(shown(&pip_conf("[global]\nno-index = true\n").unwrap()), ["nowhere"]);
         assert_eq!(shown(&pip_conf("").unwrap()), ["public"]);
         let more = pip_conf("[global]\ncert = /etc/own.pem\nkeyring_provider = subprocess\n").unwrap();
         assert_eq!((more.keyring.as_deref(), more.certificates), (Some("subprocess"), Some("/etc/own.pem".into())));
@@ -237,6 +248,27 @@ mod tests {
         assert_eq!((settings.default_name.as_deref(), settings.keyring.as_deref()), (Some("main"), Some("subprocess")));
         assert!(uv_toml("index-url = 3").is_err());
         assert!(uv_toml("= =").is_err());
+    }
+
+    #[test]
+    fn whether_an_index_is_asked_stands_apart_from_which() {
+        let pip = |value: &str| pip_conf(&format!("[global]\nno-index = {value}\nindex-url = https://a/s\n"));
+        for (words, expect) in [("True YES t y on 1", true), ("No FALSE f n off 0", false)] {
+            for word in words.split(' ') {
+                assert_eq!(
+                    shown(&pip(word).unwrap()),
+                    ["https://a/s".to_owned(), format!("no-index {expect}")],
+                    "{word}"
+                );
+            }
+        }
+        assert_eq!(shown(&pip("").unwrap()), ["https://a/s"]);
+        let error = pip("maybe").unwrap_err().to_string();
+        assert_eq!(error, "cannot understand pip.conf: `no-index` is neither `true` nor `false`");
+        let uv = |text: &str| shown(&uv_toml(text).unwrap());
+        let table = "[pip]\nindex-url = \"https://a/s\"\n";
+        assert_eq!(uv(&format!("no-index = true\n{table}")), ["https://a/s", "no-index true"]);
+        assert_eq!(uv(&format!("no-index = true\n{table}no-index = false\n")), ["https://a/s", "no-index false"]);
     }
 
     #[test]

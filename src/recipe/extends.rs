@@ -3,7 +3,8 @@
 //! Tables are joined key by key, and what the recipe says counts before what it inherits. Lists are
 //! joined too, what is inherited first, but for those that are one value: `platforms`, `entrypoint` and
 //! `cmd`. A requirement takes the place of an inherited one on the same distribution, an index that of one
-//! with the same name. Paths are relative to the file in which they stand.
+//! with the same name. Paths are relative to the file in which they stand. Names of variants, variables and
+//! labels are the user's own, and mean nothing here.
 
 use std::borrow::Cow;
 
@@ -28,6 +29,11 @@ pub(super) fn lay_over<'d>(lower: &mut DeTable<'d>, upper: DeTable<'d>) {
     if upper.contains_key("entrypoint") && !upper.contains_key("cmd") {
         lower.remove("cmd");
     }
+    each(lower, upper, join);
+}
+
+/// Adds what `upper` has; what both have becomes what `join` makes of it.
+fn each<'d>(lower: &mut DeTable<'d>, upper: DeTable<'d>, join: fn(&str, Value<'d>, Value<'d>) -> Value<'d>) {
     for (key, value) in upper {
         let name = key.get_ref().clone().into_owned();
         let joined = match lower.remove(name.as_str()) {
@@ -42,7 +48,11 @@ fn join<'d>(key: &str, old: Value<'d>, new: Value<'d>) -> Value<'d> {
     let span = new.span();
     match (old.into_inner(), new.into_inner()) {
         (DeValue::Table(mut lower), DeValue::Table(upper)) => {
-            lay_over(&mut lower, upper);
+            match key {
+                "variants" => each(&mut lower, upper, |_, old, new| join("", old, new)),
+                "env" | "labels" => each(&mut lower, upper, |_, _, new| new),
+                _ => lay_over(&mut lower, upper),
+            }
             Spanned::new(span, DeValue::Table(lower))
         }
         (DeValue::Array(lower), DeValue::Array(upper)) if !WHOLE.contains(&key) => {
@@ -79,11 +89,17 @@ fn in_table(table: &mut DeTable<'_>, folder: &str) {
         let is_path: fn(&str) -> bool = match key.get_ref().as_ref() {
             "base" | "image" => is_local_base,
             "require" | "constraints" | "overrides" | "any-of" => is_file_of_demands,
-            "files" | "file" | "from-lock" | "from" | "keyring" => |_| true,
-            "url" | "mirror" | "security" => |text| !text.contains("://"),
-            "wheels" | "debian" | "variants" | "scripts" | "index" | "archive" | "choice" => |_| false,
-            // Names of variants are the user's own.
-            _ if value.get_ref().is_table() => |_| false,
+            "files" | "file" | "from-lock" | "from" | "keyring" | "certificates" => |_| true,
+            "url" | "mirror" | "mirrors" | "security" => |text| !text.contains("://"),
+            // A name alone is an error, and stays one.
+            "bytecode" => |text| text.contains('/'),
+            "wheels" | "debian" | "scripts" | "index" | "archive" | "choice" => |_| false,
+            "variants" => {
+                if let DeValue::Table(variants) = value.get_mut() {
+                    variants.iter_mut().for_each(|(_, variant)| in_value(variant, folder, |_| false));
+                }
+                continue;
+            }
             _ => continue,
         };
         in_value(value, folder, is_path);
@@ -116,7 +132,8 @@ fn moved(text: &str, folder: &str) -> String {
         Some((scheme, path)) => (format!("{scheme}:"), path),
         None => (String::new(), text),
     };
-    if path.starts_with('/') {
+    // Nothing, or a path of one machine: an error, which stays one.
+    if path.trim().is_empty() || path.starts_with('/') {
         return text.to_owned();
     }
     let (path, rest) = path.split_at(path.find([';', '[']).unwrap_or(path.len()));
@@ -129,7 +146,10 @@ fn moved(text: &str, folder: &str) -> String {
 mod tests {
     use std::{collections::BTreeMap, io};
 
-    use crate::recipe::{Recipe, RecipeError};
+    use toml::de::DeTable;
+
+    use super::in_table;
+    use crate::recipe::{Recipe, RecipeError, reference::keys};
 
     fn read(files: &[(&str, &str)]) -> Result<Recipe, String> {
         let known: BTreeMap<&str, &str> = files.iter().copied().collect();
@@ -170,6 +190,51 @@ mod tests {
         let variables: Vec<&str> = recipe.image.env.values().map(|value| value.get_ref().as_str()).collect();
         assert_eq!(variables, ["1", "3"]);
         assert_eq!(recipe.inputs()["wheels.skew"], "warn");
+    }
+
+    #[test]
+    fn whatever_takes_files_is_moved_and_nothing_else() {
+        let is_moved = |text: &str| {
+            let mut table = DeTable::parse(text).unwrap().into_inner();
+            in_table(&mut table, "shared");
+            format!("{table:?}").contains("shared/")
+        };
+        for (header, key, takes) in keys().filter(|(.., takes)| !["table", "list of tables"].contains(takes)) {
+            let is_base = matches!((header, key), ("", "base") | ("base", "image"));
+            let value = if is_base { "oci:x" } else { "./x-1-py3-none-any.whl" };
+            let text = if header.is_empty() { String::new() } else { format!("[{header}]\n") };
+            let files = ["file", "folder", "requirements"].iter().any(|word| takes.contains(word));
+            let expect = match (header, key) {
+                // Where they stand, and what is none.
+                ("", "extends") | ("policy", "deny") => false,
+                _ => files || is_base || (header, key) == ("wheels", "bytecode"),
+            };
+            assert_eq!(is_moved(&format!("{text}{key} = \"{value}\"\n")), expect, "[{header}] {key}");
+        }
+        for names in ["image.env", "image.labels", "variants.small.env", "variants.from.labels"] {
+            for key in ["from", "files", "url", "base", "require", "debian", "variants"] {
+                assert!(!is_moved(&format!("[{names}]\n{key} = \"./x.txt\"\n")), "{names} {key}");
+            }
+        }
+        assert!(is_moved("[variants.env]\nrequire = [\"./x.whl\"]\n[variants.labels.scripts]\nfrom = \"x\"\n"));
+        for other in
+            ["bytecode = \"python3\"", "bytecode = true", "from = \"\"", "from = \"/x\"", "mirrors = [\"a://b\"]"]
+        {
+            assert!(!is_moved(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn names_of_the_users_mean_nothing() {
+        let lower =
+            "[image]\nlabels = { cmd = \"a\" }\n[variants.cmd]\nrequire = [\"c\"]\n[variants.env]\ncmd = [\"d\"]\n";
+        let own = "extends = \"b.toml\"\nname = \"app\"\nbase = \"h.example/python:3.11\"\nplatforms = [\"linux/amd64\"]\n\
+            wheels.require = [\"a\"]\n[image]\nlabels = { entrypoint = \"b\" }\n[variants.entrypoint]\nrequire = [\"e\"]\n\
+            [variants.env]\nentrypoint = [\"f\"]\n";
+        let recipe = read(&[("app.toml", own), ("b.toml", lower)]).unwrap();
+        assert_eq!(recipe.variants().collect::<Vec<_>>(), ["cmd", "entrypoint", "env"]);
+        assert_eq!(recipe.image.labels.len(), 2);
+        assert_eq!(recipe.variant(Some("env")).unwrap().image.cmd, None);
     }
 
     #[test]

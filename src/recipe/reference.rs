@@ -471,6 +471,12 @@ pub fn reference() -> String {
     text
 }
 
+/// The header, the name, and what it takes, of every key.
+#[cfg(test)]
+pub(super) fn keys() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    TABLES.iter().flat_map(|table| table.keys.iter().map(|Key(name, takes, ..)| (table.header, *name, *takes)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

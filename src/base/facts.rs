@@ -8,9 +8,12 @@ use super::{
     entries::{Kind, join},
     error::BaseError,
     installed, interpreter, libc, libraries, system,
-    tree::{Tree, Walk},
+    tree::{Node, Tree, Walk},
 };
 use crate::lock::{Directory, Facts, Interpreter, Scheme, Symlink};
+
+/// Places below one target that are noted, at most: those nearest to it, whole levels of them.
+const MOST_BELOW: usize = 100;
 
 impl Tree {
     /// What matters of this tree: to whom chooses wheels, and to whom writes layers.
@@ -54,6 +57,9 @@ impl Tree {
         let mut seen = Seen::default();
         for target in targets {
             seen.add(self.walk(target));
+            for path in self.peculiar_below(target) {
+                seen.add(self.walk(path));
+            }
         }
         if let Some(Scheme { purelib, platlib, scripts, data, headers }) = scheme {
             for path in [purelib, platlib, scripts, data, headers] {
@@ -75,6 +81,25 @@ impl Tree {
         let directories = seen.directories.iter().filter_map(|path| self.directory(path)).collect();
         let symlinks = seen.symlinks.iter().filter_map(|path| self.symlink(path)).collect();
         (directories, symlinks)
+    }
+
+    /// Where a folder that is laid over the directory at `path` would change what is there: directories that are
+    /// not root's with mode 0755, and links to directories.
+    fn peculiar_below(&self, path: &str) -> Vec<&str> {
+        let Some(end) = self.walk(path).end else { return Vec::new() };
+        let prefix = if end.is_empty() { String::new() } else { format!("{end}/") };
+        let is_peculiar = |path: &str, node: &Node| match node.kind {
+            Kind::Directory => (node.mode & 0o7777, node.uid, node.gid) != (0o755, 0, 0),
+            Kind::Symlink(_) => self.has_directory(path),
+            _ => false,
+        };
+        let found = self.starting_with(&prefix).filter(|(path, node)| is_peculiar(path, node));
+        let mut found: Vec<_> = found.map(|(path, _)| (path[prefix.len()..].matches('/').count(), path)).collect();
+        found.sort_unstable();
+        if let Some(&(level, _)) = found.get(MOST_BELOW) {
+            found.retain(|(own, _)| *own < level);
+        }
+        found.into_iter().map(|(_, path)| path).collect()
     }
 
     fn directories_in(&self, path: &str) -> Vec<String> {
@@ -151,7 +176,7 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::tree::tests::tree;
+    use crate::base::{Entry, tree::tests::tree};
 
     #[test]
     fn only_what_layers_pass_is_noted() {
@@ -190,6 +215,32 @@ mod tests {
         );
         let symlinks: Vec<_> = facts.symlinks.iter().map(|link| format!("{} {}", link.path, link.target)).collect();
         assert_eq!(symlinks, ["/lib usr/lib", "/opt data/apps", "/var/run /run"]);
+    }
+
+    #[test]
+    fn what_a_folder_would_change_is_noted() {
+        let mut tree = tree(&[&["dir var/lib/plain", "dir srv/data", "dir run/lock", "link var/lib/db /srv/data"]]);
+        let mut make = |path: &str, mode, uid| {
+            let entry = Entry { kind: Kind::Directory, mode, uid, gid: 0, size: 0 };
+            tree.insert(path, entry, None).unwrap();
+        };
+        make("tmp", 0o1777, 0);
+        make("var/tmp", 0o1777, 0);
+        make("var/lib/app/own", 0o755, 1000);
+        (0..=MOST_BELOW).for_each(|index| make(&format!("srv/data/{index}/many"), 0o700, 0));
+        let check = |target: &str, directories: &[&str], symlinks: &[&str]| {
+            let facts = tree.facts(&Value::Null, &[target.to_owned()]).unwrap();
+            let found: Vec<_> = facts.directories.iter().map(|directory| directory.path.as_str()).collect();
+            assert_eq!(found, directories, "{target}");
+            let found: Vec<_> = facts.symlinks.iter().map(|link| link.path.as_str()).collect();
+            assert_eq!(found, symlinks, "{target}");
+        };
+        let lib = ["/var/lib", "/var/lib/app", "/var/lib/app/own"];
+        let deep = [&["/srv", "/srv/data", "/var"][..], &lib, &["/var/tmp"]].concat();
+        check("/var", &deep, &["/var/lib/db"]);
+        check("/srv", &["/srv"], &[]);
+        check("/", &["/srv", "/srv/data", "/tmp", "/var", "/var/lib", "/var/tmp"], &["/var/lib/db"]);
+        check("/var/lib/plain", &["/var", "/var/lib", "/var/lib/plain"], &[]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     image::Bytes,
     layer::{
         Body, Format, Item, LayerError, Node, Paths, Threads, lay,
-        scripts::{self, Files, Reading},
+        scripts::{self, Collected, Files, Reading},
     },
     lock::{Lock, LockedImage, LockedPlatform, WheelSource},
     oci::{Digest, Platform},
@@ -92,8 +92,7 @@ impl Own {
         script: &Script,
         (paths, seen): (&Paths, &mut Seen),
     ) -> Result<Vec<OwnFile>, LayerError> {
-        let from = script.from.get_ref();
-        let to = paths.canonical(script.to.get_ref());
+        let (from, to) = (script.from.get_ref(), script.to.get_ref());
         let path = project.folder.join(from);
         let mut sizes = BTreeMap::new();
         let mut known = |name: &str, file: fs::File| {
@@ -101,12 +100,10 @@ impl Own {
             sizes.insert(name.to_owned(), metadata.len());
             Ok((digest, metadata))
         };
-        let files = Files { from: &path, shown: from, to: &to, mode: None, owner: (0, 0) };
+        let files = Files { from: &path, shown: from, to, paths, mode: None, owner: (0, 0) };
         let found = scripts::collect(files, &mut Reading::Digests(&mut known))?;
         let mut own = Vec::new();
-        for (item, digest) in found {
-            let rest = item.path.strip_prefix(&to).unwrap_or_default();
-            let place = if rest.is_empty() { from.clone() } else { format!("{}{rest}", from.trim_end_matches('/')) };
+        for Collected { item, digest, from: place } in found {
             match item.node {
                 Node::Directory => drop(self.others.insert(place, Other::Folder)),
                 Node::Symlink(target) => drop(self.others.insert(place, Other::Link(target))),

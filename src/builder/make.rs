@@ -1,6 +1,9 @@
 //! Layers made: inputs fetched, items collected, one pass each on a worker thread.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::try_join_all;
 use tokio::sync::{OwnedMutexGuard, oneshot};
@@ -15,8 +18,8 @@ use super::{
 use crate::{
     fs::FileLock,
     layer::{
-        Contribution, Format, Item, LayerError, Paths, Threads, bytecode, lay_before, merge,
-        scripts::{self, Files, Reading},
+        Contribution, Format, Item, LayerError, Node, Paths, Threads, bytecode, lay_before, merge,
+        scripts::{self, Collected, Files, Reading},
         share, venv,
         wheel::{Destination, RecordCheck, install},
         whiteouts,
@@ -267,7 +270,7 @@ pub(super) fn held(contents: &Contents) -> Vec<Held> {
 
 /// Bytes of the tar, near enough for a progress bar.
 fn tar_size(items: &[Item]) -> u64 {
-    let body = |item: &Item| if let crate::layer::Node::File(body) = &item.node { body.size() } else { 0 };
+    let body = |item: &Item| if let Node::File(body) = &item.node { body.size() } else { 0 };
     items.iter().map(|item| 512 + body(item).next_multiple_of(512)).sum()
 }
 
@@ -324,24 +327,37 @@ fn collect_scripts(
     reading: &mut Reading<'_>,
 ) -> Result<(Vec<Item>, FileDigests), LayerError> {
     let paths = Paths::new(facts);
-    let mut contributions = Vec::new();
-    let mut digests = FileDigests::new();
+    let (mut contributions, mut all) = (Vec::new(), Vec::new());
     for script in wanted {
         let from = folder.join(script.from.get_ref());
-        let to = paths.canonical(script.to.get_ref());
         let owner = (u64::from(script.owner.uid), u64::from(script.owner.gid));
         let mode = script.mode.as_ref().map(|mode| *mode.get_ref());
-        let files = Files { from: &from, shown: script.from.get_ref(), to: &to, mode, owner };
-        let collected = scripts::collect(files, reading)?;
-        let place = |item: &Item| format!("{} {}:{}", item.path, item.uid, item.gid);
-        digests.extend(collected.iter().map(|(item, digest)| (place(item), item.mode, *digest)));
-        let items = collected.into_iter().map(|(item, _)| item).filter(|item| !paths.has_directory(item)).collect();
-        contributions.push(Contribution { from: script.from.get_ref().clone(), items, missing: Vec::new() });
+        let (shown, to) = (script.from.get_ref(), script.to.get_ref());
+        let mut collected = scripts::collect(Files { from: &from, shown, to, paths: &paths, mode, owner }, reading)?;
+        // The root is nobody's.
+        collected.retain(|one| !one.item.path.is_empty());
+        let items = collected.iter().map(|one| &one.item).filter(|item| !paths.has_directory(item)).cloned().collect();
+        contributions.push(Contribution { from: shown.clone(), items, missing: Vec::new() });
+        all.extend(collected);
     }
-    digests.sort();
-    let mut items = merge(contributions)?;
+    let digests = file_digests(&all);
+    let mut items = merge(contributions).map_err(LayerError::among_own)?;
     paths.add_parents(&mut items);
     Ok((items, digests))
+}
+
+/// What decides about a layer of all these, in the order of the recipe.
+fn file_digests(all: &[Collected]) -> FileDigests {
+    let directories = all.iter().map(|one| &one.item).filter(|item| item.node == Node::Directory);
+    // A directory is the last one's who brings it: who came before him decides nothing.
+    let last: BTreeMap<&str, &Item> = directories.map(|item| (item.path.as_str(), item)).collect();
+    let digest = |Collected { item, digest, .. }: &Collected| {
+        let Item { path, uid, gid, mode, .. } = last.get(item.path.as_str()).copied().unwrap_or(item);
+        (format!("{path} {uid}:{gid}"), *mode, *digest)
+    };
+    let mut digests: FileDigests = all.iter().map(digest).collect();
+    digests.sort();
+    digests
 }
 
 /// What decides about the layer of the user's files, as far as possible without reading them.
@@ -361,4 +377,50 @@ pub(super) fn look_at_scripts(
 /// What a layer's line in the history says.
 pub(super) fn created_by(name: &str, platform: &Platform) -> String {
     format!("wheelwright: {name} ({platform})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        builder::testing::Bench,
+        lock::{Directory, Symlink},
+    };
+
+    /// A base with merged `/usr`, whose `/var/tmp` is everybody's.
+    fn facts() -> Facts {
+        let directory = |path: &str, mode| Directory { path: path.to_owned(), mode, uid: 0, gid: 0 };
+        Facts {
+            directories: vec![directory("/usr", 0o755), directory("/var", 0o755), directory("/var/tmp", 0o1777)],
+            symlinks: vec![Symlink { path: "/bin".to_owned(), target: "usr/bin".to_owned() }],
+            ..Facts::default()
+        }
+    }
+
+    /// Path, mode and owner of what these tables become, and what decides about it.
+    fn collected(scripts: &str) -> (Vec<String>, FileDigests) {
+        let bench =
+            Bench::new(&[("root/bin/tool", ""), ("root/var/tmp/x", ""), ("one/data/a", ""), ("two/data/b", "")]);
+        let (project, store) = (bench.project(scripts), Store::open(bench.folder.path().join("store")).unwrap());
+        let wanted = &project.recipe.images()[0].scripts;
+        let (items, digests) = collect_scripts(wanted, &project.folder, &facts(), &mut Reading::Whole(&store)).unwrap();
+        (items.iter().map(|item| format!("{} {:o} {}", item.path, item.mode, item.uid)).collect(), digests)
+    }
+
+    #[test]
+    fn what_the_base_has_stays_as_it_is() {
+        let (items, _) = collected("[[scripts]]\nfrom = \"root\"\nto = \"/\"\n");
+        assert_eq!(items, ["usr/bin 755 0", "usr/bin/tool 644 0", "var/tmp/x 644 0"]);
+    }
+
+    #[test]
+    fn a_directory_is_the_last_ones_who_brings_it() {
+        let one = "[[scripts]]\nfrom = \"one\"\nto = \"/srv\"\nowner = \"1\"\n";
+        let two = "[[scripts]]\nfrom = \"two\"\nto = \"/srv\"\nowner = \"2\"\n";
+        let (items, digests) = collected(&[one, two].concat());
+        assert_eq!(items, ["srv 755 2", "srv/data 755 2", "srv/data/a 644 1", "srv/data/b 644 2"]);
+        let (items, others) = collected(&[two, one].concat());
+        assert_eq!(items, ["srv 755 1", "srv/data 755 1", "srv/data/a 644 1", "srv/data/b 644 2"]);
+        assert_ne!(digests, others, "other layers have other keys");
+    }
 }

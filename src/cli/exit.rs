@@ -245,6 +245,8 @@ fn refused(error: &(dyn Error + 'static)) -> bool {
                 LayerError::Metadata { .. }
                     | LayerError::Contents { .. }
                     | LayerError::Clash { .. }
+                    | LayerError::OwnClash { .. }
+                    | LayerError::OnDirectory { .. }
                     | LayerError::Path { .. }
             )
         })

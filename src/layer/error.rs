@@ -41,7 +41,7 @@ pub enum LayerError {
         refusal: Refusal,
     },
     /// Two inputs want the same path, with different things there.
-    #[error("`/{path}` comes from both {first} and {second}, with different contents")]
+    #[error("`/{path}` comes from both {first} and {second}, with different {differs}")]
     Clash {
         /// Path in the image.
         path: String,
@@ -49,6 +49,28 @@ pub enum LayerError {
         first: String,
         /// The other.
         second: String,
+        /// What is different: `contents`, `modes`.
+        differs: &'static str,
+    },
+    /// The same of two files of the user's.
+    #[error("`/{path}` comes from both `{first}` and `{second}`, with different {differs}")]
+    OwnClash {
+        /// Path in the image.
+        path: String,
+        /// One of them, as the recipe names it.
+        first: String,
+        /// The other.
+        second: String,
+        /// What is different: `contents`, `modes`.
+        differs: &'static str,
+    },
+    /// A file of the user's would take the place of a directory.
+    #[error("`{from}` cannot go to `{to}`: the image has a directory there")]
+    OnDirectory {
+        /// As the recipe names it.
+        from: String,
+        /// Where the recipe wants it.
+        to: String,
     },
     /// A path that no layer may hold.
     #[error("`{path}` cannot stand in a layer: {reason}")]
@@ -106,6 +128,16 @@ pub enum LayerError {
     Thread,
 }
 
+impl LayerError {
+    /// What is to be said where the inputs are files of the user's: the recipe alone decides about those.
+    pub(crate) fn among_own(self) -> Self {
+        match self {
+            Self::Clash { path, first, second, differs } => Self::OwnClash { path, first, second, differs },
+            other => other,
+        }
+    }
+}
+
 impl Advise for LayerError {
     fn hint(&self) -> Option<Hint> {
         match self {
@@ -114,7 +146,18 @@ impl Advise for LayerError {
                 Some(Hint::new("take another version of this package: its file is damaged or hostile"))
             }
             Self::Clash { .. } => Some(Hint::new("leave one of the two out with `wheels.exclude`")),
-            Self::Local { .. } => Some(Hint::new("paths in a recipe are relative to the recipe's folder")),
+            Self::OwnClash { .. } => {
+                Some(Hint::new("give one of the two `[[scripts]]` another `to`, or name the files that you mean"))
+            }
+            Self::OnDirectory { from, to } => {
+                let name = from.rsplit('/').next().unwrap_or(from);
+                Some(Hint::new(format!("write `to = \"{}/{name}\"`", to.trim_end_matches('/'))))
+            }
+            Self::Local { source, .. } => Some(Hint::new(match source.kind() {
+                io::ErrorKind::NotFound => "paths in a recipe are relative to the recipe's folder",
+                io::ErrorKind::InvalidData => "build again once nothing writes to it any more",
+                _ => "see that it is what the recipe means, and that you may read it",
+            })),
             Self::Read { .. } => Some(Hint::new("build again: what the store lost is fetched anew")),
             Self::Store(error) => error.hint(),
             Self::Compiler(error) => error.hint(),

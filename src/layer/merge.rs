@@ -15,7 +15,7 @@ pub struct Contribution {
     pub missing: Vec<String>,
 }
 
-/// Joins what several inputs bring. What two of them bring alike stands once.
+/// Joins what several inputs bring. What two of them bring alike stands once; a directory is the last one's.
 ///
 /// # Errors
 /// When two of them bring different things at one path.
@@ -27,10 +27,15 @@ pub fn merge(contributions: Vec<Contribution>) -> Result<Vec<Item>, LayerError> 
                 Entry::Vacant(place) => {
                     place.insert((from.clone(), item));
                 }
-                Entry::Occupied(place) if same(&place.get().1, &item) => {}
+                Entry::Occupied(mut place) if is_directory(&place.get().1) && is_directory(&item) => {
+                    place.insert((from.clone(), item));
+                }
                 Entry::Occupied(place) => {
-                    let first = place.get().0.clone();
-                    return Err(LayerError::Clash { path: item.path, first, second: from });
+                    let (first, earlier) = place.get();
+                    if let Some(differs) = difference(earlier, &item) {
+                        let first = first.clone();
+                        return Err(LayerError::Clash { path: item.path, first, second: from, differs });
+                    }
                 }
             }
         }
@@ -56,20 +61,66 @@ pub fn case_twins(items: &[Item]) -> Vec<(&str, &str)> {
     twins
 }
 
-/// Whether two items would be the same on disk. Contents are compared by size and checksum: whoever
-/// forges a checksum gets his own file or the other one, both of which the lock names.
-fn same(left: &Item, right: &Item) -> bool {
-    let attributes = |item: &Item| (item.mode, item.uid, item.gid);
-    attributes(left) == attributes(right)
-        && match (&left.node, &right.node) {
-            (Node::File(left), Node::File(right)) => fingerprint(left) == fingerprint(right),
-            (left, right) => left == right,
-        }
+fn is_directory(item: &Item) -> bool {
+    item.node == Node::Directory
+}
+
+/// What would be different on disk; nothing when the two are the same there. Contents are compared by size and
+/// checksum: whoever forges a checksum gets his own file or the other one, both of which the lock names.
+fn difference(left: &Item, right: &Item) -> Option<&'static str> {
+    let contents = match (&left.node, &right.node) {
+        (Node::File(left), Node::File(right)) => fingerprint(left) == fingerprint(right),
+        (left, right) if std::mem::discriminant(left) != std::mem::discriminant(right) => return Some("kinds of file"),
+        (left, right) => left == right,
+    };
+    match (contents, left.mode == right.mode, (left.uid, left.gid) == (right.uid, right.gid)) {
+        (false, ..) => Some("contents"),
+        (_, false, _) => Some("modes"),
+        (.., false) => Some("owners"),
+        _ => None,
+    }
 }
 
 fn fingerprint(body: &Body) -> (u64, u32) {
     match body {
         Body::Literal(bytes) => (body.size(), crc32fast::hash(bytes)),
         Body::Span(span) => (span.size, span.crc32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::hint::Advise as _;
+
+    fn merged(first: Item, second: Item) -> Result<Vec<Item>, LayerError> {
+        let of = |from: &str, item| Contribution { from: from.to_owned(), items: vec![item], missing: Vec::new() };
+        merge(vec![of("one", first), of("two", second)])
+    }
+
+    #[test]
+    fn what_differs_is_named_with_the_way_out() {
+        let file = |text: &'static str, mode| {
+            Item::new("a".to_owned(), Node::File(Body::Literal(Bytes::from_static(text.as_bytes()))), mode)
+        };
+        let owned = |item: Item| Item { uid: 1000, ..item };
+        let directory = || Item::new("a".to_owned(), Node::Directory, 0o755);
+        let check = |first: Item, second: Item, differs: &str| {
+            let error = merged(first, second).unwrap_err();
+            assert_eq!(error.to_string(), format!("`/a` comes from both one and two, with different {differs}"));
+            assert!(error.hint().unwrap().to_string().contains("`wheels.exclude`"));
+            let own = error.among_own();
+            assert_eq!(own.to_string(), format!("`/a` comes from both `one` and `two`, with different {differs}"));
+            assert!(own.hint().unwrap().to_string().contains("another `to`"));
+        };
+        check(file("x", 0o644), file("y", 0o644), "contents");
+        check(file("x", 0o644), file("x", 0o755), "modes");
+        check(file("x", 0o644), owned(file("x", 0o644)), "owners");
+        check(file("x", 0o644), directory(), "kinds of file");
+        assert_eq!(merged(file("x", 0o644), file("x", 0o644)).unwrap().len(), 1);
+        assert_eq!(merged(owned(directory()), directory()).unwrap(), [directory()]);
+        assert_eq!(merged(directory(), owned(directory())).unwrap(), [owned(directory())]);
     }
 }

@@ -57,16 +57,24 @@ impl Paths {
         done
     }
 
-    /// Whether the base has a directory at the canonical `path`.
+    /// As [`Paths::canonical`], of a directory: what is written into one goes where a link in its place leads.
+    #[must_use]
+    pub fn canonical_directory(&self, path: &str) -> String {
+        let mut inside = self.canonical(&format!("{path}/*"));
+        inside.truncate(parent_length(&inside));
+        inside
+    }
+
+    /// Whether the base has a directory at the canonical `path`. The root is one everywhere.
     #[must_use]
     pub fn is_directory(&self, path: &str) -> bool {
-        self.directories.contains(path)
+        path.is_empty() || self.directories.contains(path)
     }
 
     /// Whether `item` is a directory that the base has already, and whose attributes stay the base's.
     #[must_use]
     pub fn has_directory(&self, item: &Item) -> bool {
-        item.node == Node::Directory && self.directories.contains(&item.path)
+        item.node == Node::Directory && self.is_directory(&item.path)
     }
 
     /// Adds to `items`, which are then sorted, every parent directory that the base does not have:
@@ -134,6 +142,13 @@ mod tests {
         check("/usr/../lib/./x", "usr/lib/x");
         check("/loop/x", "loop/x");
         check("/../../etc", "etc");
+        let check = |path: &str, expect: &str| assert_eq!(paths().canonical_directory(path), expect, "{path}");
+        check("/lib", "usr/lib");
+        check("/lib/python3", "usr/lib/python3");
+        check("/opt/current", "srv/v1");
+        check("/new", "new");
+        check("/", "");
+        assert!(paths().is_directory("usr/lib") && paths().is_directory("") && !paths().is_directory("lib"));
     }
 
     #[test]

@@ -2,18 +2,18 @@
 
 use std::{
     fs,
-    io::{self, Read as _, Write as _},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 use flate2::{Compression, write::DeflateEncoder};
 
-use super::{Body, Item, LayerError, Method, Node, Span, fingerprint};
+use super::{Body, Item, LayerError, Method, Node, Paths, Span, fingerprint};
 use crate::{
     fs::{Folder, Kind},
     oci::{Digest, Hasher},
-    store::{Store, StoreError},
+    store::Store,
 };
 
 /// Files up to this size, in bytes, are kept in memory; larger ones are deflated into the store.
@@ -32,12 +32,25 @@ pub struct Files<'a> {
     pub from: &'a Path,
     /// How the recipe names it.
     pub shown: &'a str,
-    /// Canonical path in the image, without a leading slash: of the file, or of what is in the folder.
+    /// Absolute path in the image: of the file, or of what is in the folder.
     pub to: &'a str,
+    /// What is below, whose links are followed.
+    pub paths: &'a Paths,
     /// Mode of every file; without it 0755 for executable ones, else 0644.
     pub mode: Option<u32>,
     /// Numeric owner and group of everything.
     pub owner: (u64, u64),
+}
+
+/// Something of the user's on its way into the image.
+#[derive(Clone, Debug)]
+pub struct Collected {
+    /// What it becomes.
+    pub item: Item,
+    /// Of its contents.
+    pub digest: Digest,
+    /// How the recipe names it, or would.
+    pub from: String,
 }
 
 /// What is done with the contents of files.
@@ -54,19 +67,19 @@ pub type Known<'a> = dyn FnMut(&str, fs::File) -> io::Result<(Digest, fs::Metada
 
 /// The items that `files` become, with the digest of each one's contents. Symbolic links are kept as
 /// links, and must not lead out of the folder; none is followed, not even one that takes the place of a file
-/// or folder meanwhile.
+/// or folder meanwhile. Those of the base are followed, as by whoever copies into it.
 ///
 /// # Errors
-/// When something cannot be read, is neither file, folder nor link, or is a link that leads out.
-pub fn collect(files: Files<'_>, reading: &mut Reading<'_>) -> Result<Vec<(Item, Digest)>, LayerError> {
+/// When something cannot be read, is neither file, folder nor link, is a link that leads out, or would take the
+/// place of a directory of the base.
+pub fn collect(files: Files<'_>, reading: &mut Reading<'_>) -> Result<Vec<Collected>, LayerError> {
     let mut found = Vec::new();
     let metadata = fs::metadata(files.from).map_err(|source| local(files.shown, source))?;
     if metadata.is_dir() {
         let folder = Folder::hold(files.from).map_err(|source| local(files.shown, source))?;
-        walk(files, (&folder, files.from), files.to, &mut Walk { reading, depth: 0, found: &mut found })?;
+        walk(files, &folder, "", &mut Walk { reading, depth: 0, found: &mut found })?;
     } else if metadata.is_file() {
-        let open = fs::File::open(files.from);
-        found.push(file(files, (files.from, open), files.to, reading)?);
+        found.push(file(files, ("", fs::File::open(files.from)), reading)?);
     } else {
         return Err(LayerError::Path { path: files.shown.to_owned(), reason: "it is neither file nor folder" });
     }
@@ -76,62 +89,55 @@ pub fn collect(files: Files<'_>, reading: &mut Reading<'_>) -> Result<Vec<(Item,
 struct Walk<'a, 'r> {
     reading: &'a mut Reading<'r>,
     depth: usize,
-    found: &'a mut Vec<(Item, Digest)>,
+    found: &'a mut Vec<Collected>,
 }
 
-fn walk(
-    files: Files<'_>,
-    (held, folder): (&Folder, &Path),
-    to: &str,
-    walk_state: &mut Walk<'_, '_>,
-) -> Result<(), LayerError> {
-    let shown = |path: &Path| shown(files, path);
+/// Collects what is in the folder `held`, at the path `inside` the one that the recipe names.
+fn walk(files: Files<'_>, held: &Folder, inside: &str, walk_state: &mut Walk<'_, '_>) -> Result<(), LayerError> {
     if walk_state.depth > DEEPEST {
-        return Err(LayerError::Path { path: shown(folder), reason: "its folders are nested too deeply" });
+        return Err(LayerError::Path { path: shown(files, inside), reason: "its folders are nested too deeply" });
     }
-    walk_state.found.push((item(files, to, Node::Directory, 0o755), Digest::of(b"directory")));
-    for (name, kind) in held.entries().map_err(|source| local(&shown(folder), source))? {
-        let path = folder.join(&name);
-        let Some(text) = name.to_str() else {
-            return Err(LayerError::Path { path: shown(&path), reason: "its name is not UTF-8" });
+    walk_state.found.push(collected(files, inside, (Node::Directory, 0o755), Digest::of(b"directory"))?);
+    for (name, kind) in held.entries().map_err(|source| local(&shown(files, inside), source))? {
+        let inner = match inside {
+            "" => name.to_string_lossy().into_owned(),
+            folder => format!("{folder}/{}", name.to_string_lossy()),
         };
-        let to = format!("{to}/{text}");
+        if name.to_str().is_none() {
+            return Err(LayerError::Path { path: shown(files, &inner), reason: "its name is not UTF-8" });
+        }
         match kind {
             Kind::Folder => {
-                let inner = held.folder(&name).map_err(|source| local(&shown(&path), source))?;
+                let folder = held.folder(&name).map_err(|source| local(&shown(files, &inner), source))?;
                 walk_state.depth += 1;
-                walk(files, (&inner, &path), &to, walk_state)?;
+                walk(files, &folder, &inner, walk_state)?;
                 walk_state.depth -= 1;
             }
-            Kind::Link => walk_state.found.push(link(files, (&path, held.link(&name)), &to)?),
-            Kind::File => {
-                walk_state.found.push(file(files, (&path, held.file(&name)), &to, walk_state.reading)?);
-            }
+            Kind::Link => walk_state.found.push(link(files, (&inner, held.link(&name)))?),
+            Kind::File => walk_state.found.push(file(files, (&inner, held.file(&name)), walk_state.reading)?),
             Kind::Other => {
-                return Err(LayerError::Path { path: shown(&path), reason: "it is neither file, folder nor link" });
+                let reason = "it is neither file, folder nor link";
+                return Err(LayerError::Path { path: shown(files, &inner), reason });
             }
         }
     }
     Ok(())
 }
 
-fn link(
-    files: Files<'_>,
-    (path, target): (&Path, io::Result<PathBuf>),
-    to: &str,
-) -> Result<(Item, Digest), LayerError> {
-    let target = target.map_err(|source| local(&shown(files, path), source))?;
-    let target = target.to_string_lossy().into_owned();
-    if leads_out(&target, &to[files.to.len()..]) {
-        return Err(LayerError::Path { path: shown(files, path), reason: "it is a link that leads out of its folder" });
+fn link(files: Files<'_>, (inside, target): (&str, io::Result<PathBuf>)) -> Result<Collected, LayerError> {
+    let target = target.map_err(|source| local(&shown(files, inside), source))?;
+    let refuse = |reason| Err(LayerError::Path { path: shown(files, inside), reason });
+    let Some(target) = target.to_str() else { return refuse("it is a link whose target is not UTF-8") };
+    if leads_out(target, inside) {
+        return refuse("it is a link that leads out of its folder");
     }
     let digest = Digest::of(format!("link {target}").as_bytes());
-    Ok((item(files, to, Node::Symlink(target), 0o777), digest))
+    collected(files, inside, (Node::Symlink(target.to_owned()), 0o777), digest)
 }
 
-/// Whether a link at `place` inside the folder, such as `/a/b`, leads out of it.
+/// Whether a link at `place` inside the folder, such as `a/b`, leads out of it.
 fn leads_out(target: &str, place: &str) -> bool {
-    let mut depth = place.matches('/').count().saturating_sub(1);
+    let mut depth = place.matches('/').count();
     for component in target.split('/') {
         match component {
             "" | "." => {}
@@ -145,12 +151,11 @@ fn leads_out(target: &str, place: &str) -> bool {
 
 fn file(
     files: Files<'_>,
-    (path, open): (&Path, io::Result<fs::File>),
-    to: &str,
+    (inside, open): (&str, io::Result<fs::File>),
     reading: &mut Reading<'_>,
-) -> Result<(Item, Digest), LayerError> {
+) -> Result<Collected, LayerError> {
     use std::os::unix::fs::PermissionsExt as _;
-    let shown = shown(files, path);
+    let shown = shown(files, inside);
     let open = open.map_err(|source| local(&shown, source))?;
     let (body, digest, metadata) = match reading {
         Reading::Whole(store) => contents(&shown, open, store)?,
@@ -161,67 +166,101 @@ fn file(
     };
     let executable = metadata.permissions().mode() & 0o111 != 0;
     let mode = files.mode.unwrap_or(if executable { 0o755 } else { 0o644 });
-    Ok((item(files, to, Node::File(body), mode), digest))
+    collected(files, inside, (Node::File(body), mode), digest)
 }
 
-fn contents(shown: &str, mut source: fs::File, store: &Store) -> Result<(Body, Digest, fs::Metadata), LayerError> {
+fn contents(shown: &str, source: fs::File, store: &Store) -> Result<(Body, Digest, fs::Metadata), LayerError> {
     let fail = |source| local(shown, source);
     let metadata = source.metadata().map_err(fail)?;
     if !metadata.is_file() {
         return Err(LayerError::Path { path: shown.to_owned(), reason: "it is neither file nor folder" });
     }
-    let (body, digest) = if metadata.len() <= LARGEST_LITERAL {
-        let mut bytes = Vec::new();
-        (&source).take(LARGEST_LITERAL + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if metadata.len() <= LARGEST_LITERAL {
+        let bytes = literal(source).map_err(fail)?;
         let digest = Digest::of(&bytes);
-        (Body::Literal(Bytes::from(bytes)), digest)
-    } else {
-        fingerprint::deflate()?;
-        deflated(&mut source, store).map_err(|fault| match fault {
-            Fault::Local(source) => fail(source),
-            Fault::Store(error) => LayerError::Store(error),
-        })?
+        return Ok((Body::Literal(Bytes::from(bytes)), digest, metadata));
+    }
+    fingerprint::deflate()?;
+    let (ingest, told) = deflated(shown, source, store.ingest()?)?;
+    let blob = ingest.commit()?;
+    let span = Span {
+        offset: 0,
+        compressed: blob.size(),
+        size: told.size,
+        crc32: told.crc32,
+        sha256: None,
+        method: Method::Deflate,
+        blob,
     };
-    Ok((body, digest, metadata))
+    Ok((Body::Span(span), told.digest, metadata))
 }
 
-enum Fault {
-    Local(io::Error),
-    Store(StoreError),
+/// The bytes of a file that was small when it was opened.
+fn literal(source: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(LARGEST_LITERAL + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_LITERAL {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it grew while it was read"));
+    }
+    Ok(bytes)
+}
+
+/// What is known of a file once it has passed.
+struct Told {
+    size: u64,
+    crc32: u32,
+    digest: Digest,
 }
 
 /// Deflates a large file into the store, so that any part of the layer can be read again later. The
 /// encoder is always given full buffers, so that its output depends on nothing but the contents.
-fn deflated(source: &mut fs::File, store: &Store) -> Result<(Body, Digest), Fault> {
-    let ingest = store.ingest().map_err(Fault::Store)?;
-    let mut encoder = DeflateEncoder::new(ingest, Compression::new(6));
+fn deflated<W: Write>(shown: &str, mut source: impl Read, into: W) -> Result<(W, Told), LayerError> {
+    let encode = |source| LayerError::Encode { source };
+    let mut encoder = DeflateEncoder::new(into, Compression::new(6));
     let (mut crc, mut hasher, mut size) = (crc32fast::Hasher::new(), Hasher::new(), 0);
     let mut chunk = Vec::with_capacity(BUFFER);
     loop {
         chunk.clear();
-        io::Read::by_ref(source).take(BUFFER as u64).read_to_end(&mut chunk).map_err(Fault::Local)?;
+        source.by_ref().take(BUFFER as u64).read_to_end(&mut chunk).map_err(|source| local(shown, source))?;
         if chunk.is_empty() {
             break;
         }
         crc.update(&chunk);
         hasher.update(&chunk);
         size += chunk.len() as u64;
-        encoder.write_all(&chunk).map_err(Fault::Local)?;
+        encoder.write_all(&chunk).map_err(encode)?;
     }
-    let blob = encoder.finish().map_err(Fault::Local)?.commit().map_err(Fault::Store)?;
-    let compressed = blob.size();
-    let span = Span { blob, offset: 0, compressed, size, crc32: crc.finalize(), sha256: None, method: Method::Deflate };
-    Ok((Body::Span(span), hasher.finish()))
+    let into = encoder.finish().map_err(encode)?;
+    Ok((into, Told { size, crc32: crc.finalize(), digest: hasher.finish() }))
 }
 
-fn item(files: Files<'_>, to: &str, node: Node, mode: u32) -> Item {
-    Item { uid: files.owner.0, gid: files.owner.1, ..Item::new(to.to_owned(), node, mode) }
+/// What stands at the path `inside`, where the base's links lead it.
+fn collected(
+    files: Files<'_>,
+    inside: &str,
+    (node, mode): (Node, u32),
+    digest: Digest,
+) -> Result<Collected, LayerError> {
+    let place = format!("{}/{inside}", files.to);
+    let path = match node {
+        Node::Directory => files.paths.canonical_directory(&place),
+        _ => files.paths.canonical(&place),
+    };
+    if node != Node::Directory && files.paths.is_directory(&path) {
+        return Err(match inside {
+            "" => LayerError::OnDirectory { from: files.shown.to_owned(), to: files.to.to_owned() },
+            _ => LayerError::Path { path, reason: "the base has a directory there" },
+        });
+    }
+    let item = Item { uid: files.owner.0, gid: files.owner.1, ..Item::new(path, node, mode) };
+    Ok(Collected { item, digest, from: shown(files, inside) })
 }
 
-fn shown(files: Files<'_>, path: &Path) -> String {
-    match path.strip_prefix(files.from) {
-        Ok(rest) if rest != Path::new("") => format!("{}/{}", files.shown.trim_end_matches('/'), rest.display()),
-        _ => files.shown.to_owned(),
+/// How the recipe would name what stands at the path `inside` the folder.
+fn shown(files: Files<'_>, inside: &str) -> String {
+    match inside {
+        "" => files.shown.to_owned(),
+        _ => format!("{}/{inside}", files.shown.trim_end_matches('/')),
     }
 }
 
@@ -232,18 +271,40 @@ fn local(path: &str, source: io::Error) -> LayerError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fs::write_atomic;
+    use crate::{
+        fs::write_atomic,
+        hint::Advise as _,
+        lock::{Directory, Facts, Symlink},
+    };
 
-    fn collected(build: impl Fn(&Path)) -> Result<Vec<(String, u32, bool)>, LayerError> {
+    /// A base with merged `/usr`, and links from `/var`.
+    fn below() -> Paths {
+        let link = |path: &str, target: &str| Symlink { path: path.to_owned(), target: target.to_owned() };
+        let directory = |path: &str| Directory { path: path.to_owned(), mode: 0o755, uid: 0, gid: 0 };
+        Paths::new(&Facts {
+            symlinks: vec![link("/bin", "usr/bin"), link("/var/run", "/run")],
+            directories: ["/usr", "/usr/bin", "/var"].map(directory).to_vec(),
+            ..Facts::default()
+        })
+    }
+
+    fn files<'a>(from: &'a Path, (shown, to): (&'a str, &'a str), paths: &'a Paths) -> Files<'a> {
+        Files { from, shown, to, paths, mode: None, owner: (0, 0) }
+    }
+
+    fn collected_at(to: &str, build: impl Fn(&Path)) -> Result<Vec<(String, u32, bool)>, LayerError> {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path().join("store")).unwrap();
         let from = folder.path().join("app");
         fs::create_dir(&from).unwrap();
         build(&from);
-        let files = Files { from: &from, shown: "app", to: "srv/app", mode: None, owner: (0, 0) };
-        let found = collect(files, &mut Reading::Whole(&store))?;
-        let flat = |(item, _): (Item, Digest)| (item.path, item.mode, matches!(item.node, Node::File(Body::Span(_))));
+        let found = collect(files(&from, ("app", to), &below()), &mut Reading::Whole(&store))?;
+        let flat = |Collected { item, .. }| (item.path, item.mode, matches!(item.node, Node::File(Body::Span(_))));
         Ok(found.into_iter().map(flat).collect())
+    }
+
+    fn collected(build: impl Fn(&Path)) -> Result<Vec<(String, u32, bool)>, LayerError> {
+        collected_at("/srv/app", build)
     }
 
     #[test]
@@ -268,14 +329,68 @@ mod tests {
     }
 
     #[test]
-    fn links_that_lead_out_are_refused() {
-        for target in ["/etc/passwd", "../x", "a/../../x"] {
-            let result = collected(|from| std::os::unix::fs::symlink(target, from.join("link")).unwrap());
-            assert_eq!(
-                result.unwrap_err().to_string(),
-                "`app/link` cannot stand in a layer: it is a link that leads out of its folder"
-            );
+    fn links_of_the_base_are_followed() {
+        let check = |to: &str, files: &[&str], expect: &[&str]| {
+            let found = collected_at(to, |from| {
+                for path in files {
+                    write_atomic(&from.join(path), b"x").unwrap();
+                }
+            });
+            let found: Vec<String> = found.unwrap().into_iter().map(|(path, ..)| path).collect();
+            assert_eq!(found, expect, "{to}: {files:?}");
+        };
+        check("/bin", &["tool"], &["usr/bin", "usr/bin/tool"]);
+        check("/var", &["run/x", "y"], &["var", "run", "run/x", "var/y"]);
+        check("/", &["bin/tool", "x"], &["", "usr/bin", "usr/bin/tool", "x"]);
+    }
+
+    #[test]
+    fn no_file_takes_the_place_of_a_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = folder.path().join("app.py");
+        write_atomic(&from, b"x").unwrap();
+        let store = Store::open(folder.path().join("store")).unwrap();
+        for (to, better) in [("/usr/bin", "/usr/bin/app.py"), ("/", "/app.py")] {
+            let error = collect(files(&from, ("src/app.py", to), &below()), &mut Reading::Whole(&store)).unwrap_err();
+            assert_eq!(error.to_string(), format!("`src/app.py` cannot go to `{to}`: the image has a directory there"));
+            assert_eq!(error.hint().unwrap().to_string(), format!("write `to = \"{better}\"`"));
         }
+        let error = collected_at("/usr", |from| write_atomic(&from.join("bin"), b"x").unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "`usr/bin` cannot stand in a layer: the base has a directory there");
+    }
+
+    #[test]
+    fn links_that_lead_out_are_refused() {
+        use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+        let check = |to: &str, target: &[u8], expect: &str| {
+            let build = |from: &Path| std::os::unix::fs::symlink(OsStr::from_bytes(target), from.join("link")).unwrap();
+            let error = collected_at(to, build).unwrap_err().to_string();
+            assert_eq!(error, format!("`app/link` cannot stand in a layer: {expect}"), "{target:?}");
+        };
+        for (target, to) in [("/etc/passwd", "/srv/app"), ("../x", "/srv/app"), ("a/../../x", "/srv"), ("../x", "/")] {
+            check(to, target.as_bytes(), "it is a link that leads out of its folder");
+        }
+        check("/srv", b"na\xefve", "it is a link whose target is not UTF-8");
+    }
+
+    #[test]
+    fn errors_name_what_failed() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let Err(error) = deflated("app/model.bin", &b"weights"[..], Full) else { panic!("the disk was full") };
+        let hint = error.hint().unwrap().to_string();
+        assert!(matches!(&error, LayerError::Encode { .. }) && hint.starts_with("free some space"), "{error}: {hint}");
+        assert_eq!(literal(&vec![1; 64 << 10][..]).unwrap().len(), 64 << 10);
+        let error = local("app/log", literal(io::repeat(1)).unwrap_err());
+        assert_eq!(error.hint().unwrap().to_string(), "build again once nothing writes to it any more");
     }
 
     #[test]
@@ -299,8 +414,8 @@ mod tests {
                 Ok((Digest::of(b""), metadata))
             };
             let from = path("app");
-            let files = Files { from: &from, shown: "app", to: "srv", mode: None, owner: (0, 0) };
-            let error = collect(files, &mut Reading::Digests(&mut known)).unwrap_err();
+            let below = below();
+            let error = collect(files(&from, ("app", "/srv"), &below), &mut Reading::Digests(&mut known)).unwrap_err();
             assert_eq!(error.to_string(), format!("cannot read `{place}`"));
             assert!(!read.iter().any(|text| text.contains("secret")), "{read:?}");
         }
@@ -310,7 +425,8 @@ mod tests {
     fn pipes_and_devices_are_refused_without_waiting_for_them() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let files = Files { from: Path::new("/dev/null"), shown: "null", to: "srv", mode: None, owner: (0, 0) };
+        let below = below();
+        let files = files(Path::new("/dev/null"), ("null", "/srv"), &below);
         let error = collect(files, &mut Reading::Whole(&store)).unwrap_err();
         assert_eq!(error.to_string(), "`null` cannot stand in a layer: it is neither file nor folder");
     }
@@ -320,10 +436,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let from = folder.path().join("nowhere");
-        let files = Files { from: &from, shown: "scripts/nowhere", to: "srv", mode: None, owner: (0, 0) };
-        assert_eq!(
-            collect(files, &mut Reading::Whole(&store)).unwrap_err().to_string(),
-            "cannot read `scripts/nowhere`"
-        );
+        let below = below();
+        let files = files(&from, ("scripts/nowhere", "/srv"), &below);
+        let error = collect(files, &mut Reading::Whole(&store)).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read `scripts/nowhere`");
+        assert!(error.hint().unwrap().to_string().starts_with("paths in a recipe are relative"));
     }
 }

@@ -297,9 +297,9 @@ const TABLES: &[Table] = &[
         example: "[[scripts]]\nfrom = \"scripts/app\"\nto = \"/app\"\nmode = \"0755\"\nowner = \"10001:10001\"\n",
         keys: &[
             Key("from", "file or folder", "needed", "Relative to the recipe."),
-            Key("to", "absolute path", "needed", "Where it stands in the image."),
+            Key("to", "absolute path", "needed", "Where the file stands in the image, or what is in the folder."),
             Key("mode", "octal string", "0644 or 0755", "Of every file; without it, executable files stay so."),
-            Key("owner", "`uid:gid`", "`0:0`", "Of everything."),
+            Key("owner", "`uid:gid`", "`0:0`", "Of everything; a folder that several bring is the last one's."),
         ],
     },
     Table {

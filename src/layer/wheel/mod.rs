@@ -12,7 +12,7 @@ use super::{Body, Contribution, Item, LayerError, Node, Paths, Span};
 use crate::{
     lock::{Interpreter, LockedWheel, WheelSource},
     oci::canonical_json,
-    python::{EntryPoints, WheelMetadata, WheelName},
+    python::{EntryPoint, EntryPoints, WheelMetadata, WheelName},
     store::Blob,
     zip::{self, Entry, Limits, Refusal, ZipError},
 };
@@ -85,6 +85,7 @@ struct Installation<'a> {
     info: String,
     /// Where the wheel's root goes.
     root: &'a str,
+    points: EntryPoints,
 }
 
 impl<'a> Installation<'a> {
@@ -94,14 +95,15 @@ impl<'a> Installation<'a> {
         let entries = zip::read_directory(&file, blob.size(), &Limits::default()).map_err(refused)?;
         let name: WheelName = wheel.file.parse().map_err(|error| malformed(wheel, "file name", &error))?;
         let scheme = &destination.interpreter.scheme;
-        let mut installation =
-            Self { wheel, name, blob, file, entries, destination, info: String::new(), root: &scheme.purelib };
+        let (info, root, points) = (String::new(), scheme.purelib.as_str(), EntryPoints::default());
+        let mut installation = Self { wheel, name, blob, file, entries, destination, info, root, points };
         installation.info = installation.find_info()?;
         let kind = installation.metadata("WHEEL", LARGEST_NOTE)?;
         let kind = WheelMetadata::parse(&kind).map_err(|error| malformed(wheel, "WHEEL", &error))?;
         if !kind.root_is_purelib {
             installation.root = &scheme.platlib;
         }
+        installation.points = installation.entry_points()?;
         Ok(installation)
     }
 
@@ -119,7 +121,7 @@ impl<'a> Installation<'a> {
             }
             placed.push(file);
         }
-        placed.extend(self.entry_points()?);
+        placed.extend(self.launchers());
         placed.extend(self.notes());
         let record = record::rewritten(self, &placed, record);
         placed.push(self.note("RECORD", record.into_bytes()));
@@ -165,7 +167,7 @@ impl<'a> Installation<'a> {
     }
 
     /// Where an entry goes: under the root, or where its `.data` scheme says. RECORD and its
-    /// signatures, and what installers write themselves, stay behind.
+    /// signatures, and what installers write themselves, stay behind: scripts in the places of launchers too.
     fn place(&self, entry: &Entry) -> Result<Option<Placed>, LayerError> {
         if let Some(file) = entry.name.strip_prefix(&self.info).and_then(|rest| rest.strip_prefix('/'))
             && ["RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"].contains(&file)
@@ -185,6 +187,7 @@ impl<'a> Installation<'a> {
             "platlib" => scheme.platlib.clone(),
             "data" => scheme.data.clone(),
             "headers" => format!("{}/{}", scheme.headers, self.wheel.name),
+            "scripts" if self.commands().any(|point| point.name == rest) => return Ok(None),
             "scripts" => return self.script(entry, format!("{}/{rest}", scheme.scripts)).map(Some),
             _ => return Err(malformed(self.wheel, &entry.name, &"there is no such install scheme")),
         };
@@ -206,19 +209,27 @@ impl<'a> Installation<'a> {
         Ok(Placed { path, body: Body::Literal(Bytes::from(text)), mode: 0o755, entry: None })
     }
 
-    fn entry_points(&self) -> Result<Vec<Placed>, LayerError> {
+    fn entry_points(&self) -> Result<EntryPoints, LayerError> {
         let name = format!("{}/entry_points.txt", self.info);
-        let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else { return Ok(Vec::new()) };
-        let points = EntryPoints::parse(&self.read(entry, LARGEST_NOTE)?)
-            .map_err(|error| malformed(self.wheel, &name, &error))?;
+        let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
+            return Ok(EntryPoints::default());
+        };
+        let points = EntryPoints::parse(&self.read(entry, LARGEST_NOTE)?);
+        points.map_err(|error| malformed(self.wheel, &name, &error))
+    }
+
+    fn commands(&self) -> impl Iterator<Item = &EntryPoint> {
+        self.points.console.iter().chain(&self.points.gui)
+    }
+
+    fn launchers(&self) -> impl Iterator<Item = Placed> {
         let interpreter = self.destination.interpreter;
-        let scripts = points.console.iter().chain(&points.gui).map(|point| Placed {
+        self.commands().map(|point| Placed {
             path: format!("{}/{}", interpreter.scheme.scripts, point.name),
             body: Body::Literal(Bytes::from(script::launcher(point, &interpreter.path))),
             mode: 0o755,
             entry: None,
-        });
-        Ok(scripts.collect())
+        })
     }
 
     /// INSTALLER, REQUESTED and `direct_url.json`. A local wheel gets no `direct_url.json`: its URL would

@@ -88,11 +88,18 @@ fn files_go_where_their_scheme_says() {
 
 #[test]
 fn the_record_lists_everything_that_was_installed() {
-    let wheel = Wheel::new("demo", "1.0").file("demo.py", b"x = 1\n").console_script("demo", "demo:main");
+    // The script has the launcher's place, and stays behind.
+    let wheel = Wheel::new("demo", "1.0")
+        .file("demo.py", b"x = 1\n")
+        .file("demo-1.0.data/scripts/demo", b"#!python\nimport demo\n")
+        .file("demo-1.0.data/scripts/demo.sh", b"#!/bin/sh\n")
+        .console_script("demo", "demo:main");
     let found = installed(&wheel, index()).unwrap();
     let site = "usr/local/lib/python3.11/dist-packages";
     let record = Record::parse(found[&format!("{site}/demo-1.0.dist-info/RECORD")].1.as_bytes()).unwrap();
     assert_eq!(record.entries.len(), found.len());
+    let (launcher, script) = (&found["usr/local/bin/demo"].1, &found["usr/local/bin/demo.sh"].1);
+    assert!(launcher.contains("from demo import main") && script == "#!/bin/sh\n", "{launcher}{script}");
     for entry in record.entries {
         let path = match entry.path.strip_prefix("../../../") {
             Some(outside) => format!("usr/local/{outside}"),

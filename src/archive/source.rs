@@ -1,6 +1,7 @@
 //! Images out of an archive: its headers are read once, then stretches of it.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     fs::File,
     io::{self, Read as _},
@@ -11,6 +12,7 @@ use futures_util::future::BoxFuture;
 
 use super::ArchiveError;
 use crate::{
+    fs::Guarded,
     image::{BlobSource, ByteStream, ManifestError, TransferError},
     layout::{Contents, DOCUMENT_LIMIT, FileBlob, INDEX, Listed, MARKER, Place},
     oci::{Descriptor, Digest},
@@ -18,6 +20,9 @@ use crate::{
 
 /// Entries of an archive: an image has 127 layers at most, an archive may hold many.
 const ENTRY_LIMIT: usize = 100_000;
+
+/// Bytes of headers and long names of one entry: more than any writer needs.
+const HEADER_LIMIT: u64 = 8 << 20;
 
 /// A tar that holds a layout.
 #[derive(Debug)]
@@ -87,12 +92,15 @@ impl BlobSource for Missing {
 
 fn read_headers(path: &Path) -> Result<Headers, ArchiveError> {
     let unreadable = |source| ArchiveError::Read { path: path.to_owned(), source };
-    let mut archive = tar::Archive::new(File::open(path).map_err(unreadable)?);
+    // Contents are passed over without being read, but for the list.
+    let allowed = Cell::new(HEADER_LIMIT);
+    let mut archive = tar::Archive::new(Guarded::new(File::open(path).map_err(unreadable)?, &allowed));
     let mut headers = Headers::default();
     for (count, entry) in archive.entries_with_seek().map_err(unreadable)?.enumerate() {
         if count == ENTRY_LIMIT {
             return Err(ArchiveError::TooManyEntries { path: path.to_owned(), limit: ENTRY_LIMIT });
         }
+        allowed.set(HEADER_LIMIT + DOCUMENT_LIMIT);
         headers.add(&mut entry.map_err(unreadable)?).map_err(unreadable)?;
     }
     Ok(headers)
@@ -100,7 +108,7 @@ fn read_headers(path: &Path) -> Result<Headers, ArchiveError> {
 
 impl Headers {
     /// Notes what is part of a layout. Of entries with the same path the last counts, as everywhere.
-    fn add(&mut self, entry: &mut tar::Entry<'_, File>) -> io::Result<()> {
+    fn add<R: io::Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> io::Result<()> {
         if !entry.header().entry_type().is_file() {
             return Ok(());
         }
@@ -146,5 +154,23 @@ mod tests {
         let path = temporary.path().join("x.gz");
         crate::fs::write_atomic(&path, &[0x1f; 1024]).unwrap();
         assert!(matches!(ArchiveSource::open(&path, None), Err(ArchiveError::Read { .. })));
+    }
+
+    #[test]
+    fn endless_names_are_refused_before_they_are_read() {
+        let temporary = tempfile::tempdir().unwrap();
+        for kind in [tar::EntryType::GNULongName, tar::EntryType::XHeader] {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_size(1 << 40);
+            header.set_cksum();
+            let path = temporary.path().join("x.tar");
+            crate::fs::write_atomic(&path, header.as_bytes()).unwrap();
+            // What is a hole in the file takes no room on the disk.
+            File::options().write(true).open(&path).unwrap().set_len(1 << 30).unwrap();
+            let error = ArchiveSource::open(&path, None).unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.contains("too large"), "{kind:?}: {error}: {cause}");
+        }
     }
 }

@@ -3,12 +3,14 @@
 
 mod atomic;
 mod beneath;
+mod guarded;
 mod listing;
 mod lock;
 mod temporary;
 
 pub use atomic::{AtomicFile, SealedFile, write_atomic};
 pub use beneath::{Folder, Kind};
+pub(crate) use guarded::Guarded;
 pub use listing::sorted_entries;
 pub use lock::{FileLock, sweep_locks};
 pub use temporary::{is_temporary, sweep, temporary_file};

@@ -2,18 +2,19 @@
 //! the store.
 
 use std::{
+    cell::Cell,
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Write},
     path::Path,
 };
 
 use super::{
-    Bucket, Ingest, SUM, Store, StoreError,
+    Bucket, SUM, Store, StoreError,
     entries::{Entry, Kind},
-    verify::whole,
+    verify::{PIECE, whole},
 };
 use crate::{
-    fs::AtomicFile,
+    fs::{AtomicFile, Guarded},
     oci::{Digest, Hasher},
 };
 
@@ -22,6 +23,9 @@ const TIME: u64 = 315_532_800;
 
 /// Bytes of a note, at most.
 const LARGEST_NOTE: u64 = 1 << 30;
+
+/// Bytes of headers and of the name of one entry.
+const HEADER_LIMIT: u64 = 1 << 20;
 
 /// What was written to an archive, or read from one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,19 +37,19 @@ pub struct Carried {
 }
 
 impl Store {
-    /// Writes everything to the tar `to`, sorted, with the same bytes for the same contents. Blocks.
+    /// Writes everything to the tar `to`, sorted, with the same bytes for the same contents. Torn notes are left
+    /// out. Blocks.
     ///
     /// # Errors
     /// When a blob is not what its digest says, and when something cannot be read or written.
     pub fn export(&self, to: &Path) -> Result<Carried, StoreError> {
-        let fail = |source| StoreError::io("write", to, source);
+        let fail = |source| StoreError::WriteArchive { archive: to.to_owned(), source };
         let mut tar = tar::Builder::new(AtomicFile::create(to).map_err(fail)?);
         let mut carried = Carried::default();
         for entry in self.entries()? {
-            let Ok(file) = File::open(&entry.path) else { continue };
-            append(&mut tar, &entry, file).map_err(fail)??;
+            let Some(contents) = Contents::of(&entry)? else { continue };
             carried.files += 1;
-            carried.bytes += entry.size;
+            carried.bytes += contents.append(&mut tar, &entry).map_err(fail)??;
         }
         tar.into_inner().and_then(AtomicFile::commit).map_err(fail)?;
         Ok(carried)
@@ -56,18 +60,20 @@ impl Store {
     /// # Errors
     /// When there is anything else in it, or something wrong; what came before that stays.
     pub fn import(&self, from: &Path) -> Result<Carried, StoreError> {
-        let fail = |source| StoreError::io("read", from, source);
-        let mut tar = tar::Archive::new(File::open(from).map_err(fail)?);
+        let fail = |source| StoreError::ReadArchive { archive: from.to_owned(), source };
+        let allowed = Cell::new(HEADER_LIMIT);
+        let mut tar = tar::Archive::new(Guarded::new(File::open(from).map_err(fail)?, &allowed));
         let mut carried = Carried::default();
         for entry in tar.entries().map_err(fail)? {
             let mut entry = entry.map_err(fail)?;
+            allowed.set(entry.size().saturating_add(HEADER_LIMIT));
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let foreign = |problem| StoreError::Foreign { archive: from.to_owned(), entry: name.clone(), problem };
             let kind = kind_of(&name).filter(|_| entry.header().entry_type().is_file());
             match kind.ok_or_else(|| foreign("is no file of a store"))? {
                 (Kind::Blob(digest), _) => {
-                    let mut ingest: Ingest = self.ingest()?;
-                    io::copy(&mut entry, &mut ingest).map_err(fail)?;
+                    let mut ingest = self.ingest()?;
+                    pour(&mut entry, from, &mut ingest, self.root())?;
                     carried.bytes += ingest.size();
                     ingest.commit_as(&name, &digest, None)?;
                 }
@@ -84,24 +90,74 @@ impl Store {
     }
 }
 
-/// Appends a file; inside, what is wrong with the file.
-fn append(tar: &mut tar::Builder<AtomicFile>, entry: &Entry, file: File) -> io::Result<Result<(), StoreError>> {
-    let mut header = tar::Header::new_gnu();
-    header.set_size(entry.size);
-    header.set_mode(0o644);
-    header.set_mtime(TIME);
-    let mut reader = Hashing { file, hasher: Hasher::new() };
-    // A file that has become shorter since it was listed makes an error here: files of a store never do.
-    tar.append_data(&mut header, format!("v1/{}", entry.name), (&mut reader).take(entry.size))?;
-    let found = reader.hasher.finish();
-    Ok(match entry.kind {
-        Kind::Blob(digest) if digest != found => Err(StoreError::Mismatch {
-            subject: entry.path.display().to_string(),
-            expected: digest.to_string(),
-            found: found.to_string(),
-        }),
-        _ => Ok(()),
-    })
+/// What is in a file of the store at the moment when it is written to an archive: a note may be kept anew meanwhile.
+enum Contents {
+    /// So many bytes that shall have this digest.
+    Blob(File, u64, Digest),
+    Note(Vec<u8>),
+}
+
+impl Contents {
+    /// Nothing where the file has gone since it was listed, or is a torn note.
+    fn of(entry: &Entry) -> Result<Option<Self>, StoreError> {
+        let fail = |source| StoreError::io("read", &entry.path, source);
+        let mut file = match File::open(&entry.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(fail)?,
+        };
+        match entry.kind {
+            Kind::Blob(digest) => {
+                let size = file.metadata().map_err(fail)?.len();
+                Ok(Some(Self::Blob(file, size, digest)))
+            }
+            Kind::Note(_) => Ok(whole(&mut file).map_err(fail)?.map(Self::Note)),
+        }
+    }
+
+    /// Appends them, and says how many bytes they are; inside, what is wrong with a blob.
+    fn append(self, tar: &mut tar::Builder<AtomicFile>, entry: &Entry) -> io::Result<Result<u64, StoreError>> {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_mtime(TIME);
+        let name = format!("v1/{}", entry.name);
+        match self {
+            Self::Note(note) => {
+                let sum = crc32fast::hash(&note).to_be_bytes();
+                let size = (SUM + note.len()) as u64;
+                header.set_size(size);
+                tar.append_data(&mut header, name, (&sum[..]).chain(&note[..]))?;
+                Ok(Ok(size))
+            }
+            Self::Blob(file, size, digest) => {
+                header.set_size(size);
+                let mut reader = Hashing { file, hasher: Hasher::new() };
+                tar.append_data(&mut header, name, (&mut reader).take(size))?;
+                // Where less came than was announced, this is not the digest either.
+                let found = reader.hasher.finish();
+                Ok(if found == digest { Ok(size) } else { Err(mismatch(entry, digest, found)) })
+            }
+        }
+    }
+}
+
+fn mismatch(entry: &Entry, expected: Digest, found: Digest) -> StoreError {
+    let subject = entry.path.display().to_string();
+    StoreError::Mismatch { subject, expected: expected.to_string(), found: found.to_string() }
+}
+
+/// Copies all of `from`, which lies in `archive`, into a file of the store at `root`.
+fn pour(from: &mut impl Read, archive: &Path, to: &mut impl Write, root: &Path) -> Result<(), StoreError> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                to.write_all(&piece[..count]).map_err(|source| StoreError::io("write", root, source))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(StoreError::ReadArchive { archive: archive.to_owned(), source }),
+        }
+    }
 }
 
 /// What a path in an archive names, with its last part.
@@ -139,7 +195,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::fs::write_atomic;
+    use crate::{fs::write_atomic, hint::Advise as _};
 
     #[test]
     fn a_store_is_carried_in_the_same_bytes() {
@@ -187,6 +243,71 @@ mod tests {
     }
 
     #[test]
+    fn notes_are_written_as_they_are_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("store")).unwrap();
+        let keep = |key: &str, note: &[u8]| store.keep(Bucket::Checks, key, note).unwrap();
+        for key in ["longer", "shorter", "gone", "torn"] {
+            keep(key, b"note");
+        }
+        let entries = store.entries().unwrap();
+        keep("longer", &[b'x'; 2000]);
+        keep("shorter", b"");
+        store.forget(Bucket::Checks, "gone").unwrap();
+        write_atomic(&folder.path().join("store/v1/checks/torn"), b"\0\0\0\0no").unwrap();
+        let tar = folder.path().join("store.tar");
+        let mut builder = tar::Builder::new(AtomicFile::create(&tar).unwrap());
+        let mut sizes = Vec::new();
+        for entry in &entries {
+            let Some(contents) = Contents::of(entry).unwrap() else { continue };
+            sizes.push(contents.append(&mut builder, entry).unwrap().unwrap());
+        }
+        builder.into_inner().unwrap().commit().unwrap();
+        assert_eq!(sizes, [2004, 4]);
+        let other = Store::open(folder.path().join("other")).unwrap();
+        assert_eq!(other.import(&tar).unwrap(), Carried { files: 2, bytes: 2008 });
+        assert_eq!(other.note(Bucket::Checks, "longer").unwrap(), [b'x'; 2000]);
+    }
+
+    #[test]
+    fn errors_name_the_side_that_failed() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+        }
+        impl Write for Broken {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("store")).unwrap();
+        let check = |error: StoreError, words: &str, hint: &str| {
+            assert!(error.to_string().starts_with(words), "{error}");
+            assert!(error.hint().unwrap().to_string().contains(hint), "{error}: {:?}", error.hint());
+        };
+        let missing = folder.path().join("missing.tar");
+        let read = format!("cannot read `{}`", missing.display());
+        check(store.import(&missing).unwrap_err(), &read, "`wheelwright cache export` wrote");
+        let nowhere = missing.join("x.tar");
+        write_atomic(&missing, b"").unwrap();
+        let written = format!("cannot write `{}`", nowhere.display());
+        check(store.export(&nowhere).unwrap_err(), &written, "where you may write");
+        let pour = |from: &mut dyn Read, to: &mut dyn Write| {
+            let (mut from, mut to) = (from, to);
+            pour(&mut from, &missing, &mut to, store.root()).unwrap_err()
+        };
+        check(pour(&mut Broken, &mut Vec::new()), &read, "`wheelwright cache export` wrote");
+        check(pour(&mut &b"wheel"[..], &mut Broken), "cannot write `", "free some space");
+    }
+
+    #[test]
     fn paths_that_no_store_has_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path().join("store")).unwrap();
@@ -209,5 +330,15 @@ mod tests {
             let error = store.import(&path).unwrap_err();
             assert!(matches!(error, StoreError::Foreign { .. }), "{name}: {error}");
         }
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_size(1 << 40);
+        header.set_cksum();
+        let path = folder.path().join("endless.tar");
+        write_atomic(&path, header.as_bytes()).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(1 << 30).unwrap();
+        let error = store.import(&path).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("too large"), "{error}: {cause}");
     }
 }

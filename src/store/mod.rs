@@ -137,6 +137,22 @@ pub enum StoreError {
         /// Its folder.
         root: PathBuf,
     },
+    /// An archive of a store cannot be read.
+    #[error("cannot read `{}`", archive.display())]
+    ReadArchive {
+        /// The archive.
+        archive: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An archive of a store cannot be written.
+    #[error("cannot write `{}`", archive.display())]
+    WriteArchive {
+        /// The archive.
+        archive: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// An archive of a store holds something else.
     #[error("`{}` cannot be imported: `{entry}` {problem}", archive.display())]
     Foreign {
@@ -387,7 +403,10 @@ impl Advise for StoreError {
             }
             Self::Io { .. } => Some(Hint::new("name a folder you may write with `--store DIR`")),
             Self::InUse { .. } => Some(Hint::new("wait until the builds that run now have ended")),
-            Self::Foreign { .. } => Some(Hint::new("name a file that `wheelwright cache export` wrote")),
+            Self::ReadArchive { .. } | Self::Foreign { .. } => {
+                Some(Hint::new("name a file that `wheelwright cache export` wrote"))
+            }
+            Self::WriteArchive { .. } => Some(Hint::new("name a file where you may write, with room on the disk")),
             Self::Mismatch { .. } => {
                 Some(Hint::new("run again; if it stays so, the file was changed where it comes from"))
             }

@@ -13,8 +13,8 @@ use super::{
     remove,
 };
 
-/// Bytes of a note read at a time.
-const PIECE: usize = 64 << 10;
+/// Bytes of a file read at a time.
+pub(super) const PIECE: usize = 64 << 10;
 
 /// What came of looking at everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -82,18 +82,19 @@ impl Contents {
                 .map(|entry| name_of(entry).unwrap_or("(no name)").to_owned())
                 .collect()
         };
-        let fitting: Vec<Descriptor> = self
+        let fitting: Vec<&Value> = self
             .entries
             .iter()
             .filter(|entry| !is_artifact(entry))
             .filter(|entry| name.is_none() || name_of(entry) == name || annotation(entry, ENGINE_NAME) == name)
-            .filter_map(Descriptor::from_json)
             .collect();
+        let one_name = have_one_name(&fitting);
+        let fitting: Vec<Descriptor> = fitting.into_iter().filter_map(Descriptor::from_json).collect();
         match (fitting.as_slice(), name) {
             ([], _) if self.entries.is_empty() => Err(ContentsError::Empty),
             ([], name) => Err(ContentsError::NoSuchName { name: name.unwrap_or_default().to_owned(), known: known() }),
             ([only], _) => Ok((only.clone(), None)),
-            (several, _) if one_per_platform(several) => {
+            (several, _) if one_name && one_per_platform(several) => {
                 let index = Manifest::of_index(several, &Value::Null);
                 Ok((index.descriptor().clone(), Some(index)))
             }
@@ -178,6 +179,11 @@ fn names(known: &[String]) -> String {
     known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+fn have_one_name(entries: &[&Value]) -> bool {
+    let names = |entry| (name_of(entry), annotation(entry, ENGINE_NAME));
+    entries.windows(2).all(|pair| names(pair[0]) == names(pair[1]))
+}
+
 fn one_per_platform(entries: &[Descriptor]) -> bool {
     let platforms: std::collections::BTreeSet<_> = entries.iter().filter_map(|entry| entry.platform.as_ref()).collect();
     platforms.len() == entries.len()
@@ -213,15 +219,35 @@ mod tests {
     }
 
     #[test]
-    fn entries_of_distinct_platforms_are_one_image() {
-        let entry = |platform: &str| Descriptor { platform: platform.parse().ok(), ..descriptor(platform.as_bytes()) };
-        let list = |platforms: &[&str]| {
-            let entries: Vec<_> = platforms.iter().map(|platform| entry(platform).to_json()).collect();
-            Contents::parse(&canonical_json(&json!({ "manifests": entries }))).unwrap()
+    fn entries_of_distinct_platforms_under_one_name_are_one_image() {
+        let check = |entries: &[(&str, Option<&str>, Option<&str>)],
+                     name: Option<&str>,
+                     expect: Result<usize, &str>| {
+            let entry = |(platform, name, engines): &(&str, Option<&str>, Option<&str>)| {
+                let mut entry = Descriptor { platform: platform.parse().ok(), ..descriptor(platform.as_bytes()) };
+                let names = [(REFERENCE_NAME, name), (ENGINE_NAME, engines)];
+                let names = names.into_iter().filter_map(|(key, name)| Some((key.to_owned(), (*name)?.to_owned())));
+                entry.annotations.extend(names);
+                entry.to_json()
+            };
+            let list: Vec<_> = entries.iter().map(entry).collect();
+            let contents = Contents::parse(&canonical_json(&json!({ "manifests": list }))).unwrap();
+            let found =
+                contents.choose(name).map(|(_, index)| index.map_or(1, |index| index.manifests().unwrap().len()));
+            assert_eq!(found.map_err(|error| error.to_string()), expect.map_err(str::to_owned), "{entries:?} {name:?}");
         };
-        let (_, index) = list(&["linux/amd64", "linux/arm64"]).choose(None).unwrap();
-        assert_eq!(index.unwrap().manifests().unwrap().len(), 2);
-        assert!(list(&["linux/amd64", "linux/amd64"]).choose(None).is_err());
+        let (amd, arm) = ("linux/amd64", "linux/arm64");
+        check(&[(amd, None, None), (arm, None, None)], None, Ok(2));
+        check(&[(amd, None, None), (amd, None, None)], None, Err("it lists several images: `(no name)`, `(no name)`"));
+        let one = [(amd, Some("one"), None), (arm, Some("one"), None)];
+        check(&one, None, Ok(2));
+        check(&one, Some("one"), Ok(2));
+        let two = [(amd, Some("one"), None), (arm, Some("two"), None)];
+        check(&two, None, Err("it lists several images: `one`, `two`"));
+        check(&two, Some("two"), Ok(1));
+        let tags = [(amd, Some("1"), Some("example.com/a:1")), (arm, Some("1"), Some("example.com/b:1"))];
+        check(&tags, Some("1"), Err("it lists several images: `1`, `1`"));
+        check(&tags, Some("example.com/b:1"), Ok(1));
     }
 
     #[test]

@@ -155,7 +155,7 @@ fn read_header(fields: &mut Fields<'_>, directory: u64) -> Result<Header, ZipErr
     let name = names::parse(raw_name, flags & 0x0800).map_err(refuse)?;
     check_flags(flags).map_err(refuse)?;
     let extra = parse_extra(extra).ok_or_else(|| refuse(Refusal::Header))?;
-    if extra.unicode_path.is_some_and(|path| path.get(5..) != Some(raw_name)) {
+    if extra.renames(raw_name) {
         return Err(refuse(Refusal::Disagreement));
     }
     let mut zip64 = Fields::new(extra.zip64.unwrap_or_default());

@@ -61,6 +61,13 @@ pub(super) struct Extra<'a> {
     pub(super) unicode_path: Option<&'a [u8]>,
 }
 
+impl Extra<'_> {
+    /// Whether readers that prefer the second name would read another one than `raw_name`.
+    pub(super) fn renames(&self, raw_name: &[u8]) -> bool {
+        self.unicode_path.is_some_and(|path| path.get(5..) != Some(raw_name))
+    }
+}
+
 /// Splits an extra field into its records; nothing when they do not fill it exactly or repeat.
 pub(super) fn parse_extra(bytes: &[u8]) -> Option<Extra<'_>> {
     let mut fields = Fields::new(bytes);

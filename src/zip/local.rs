@@ -66,6 +66,9 @@ fn check(file: &(impl ReadAt + ?Sized), header: Header, limit: u64) -> Result<(E
         return Err(refuse(Refusal::Disagreement));
     }
     let extra = parse_extra(extra).ok_or_else(|| refuse(Refusal::Header))?;
+    if extra.renames(name) {
+        return Err(refuse(Refusal::Disagreement));
+    }
     let sizes = (crc32, compressed, size);
     check_sizes(&header, sizes, extra.zip64).map_err(refuse)?;
     let end = match flags & DESCRIPTOR {

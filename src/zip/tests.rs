@@ -63,11 +63,14 @@ fn whatever_two_readers_could_understand_differently_is_refused() {
     check("overlap", one(base()).entry(ZipEntry { offset: Some(0), ..base() }), Refusal::Overlap);
     check("duplicate", one(base()).entry(ZipEntry::deflated("demo/a.py", b"other")), Refusal::Duplicate);
     check("file and folder", one(base()).entry(ZipEntry::stored("demo/a.py/b", b"")), Refusal::FileAndDirectory);
-    check(
-        "second name",
-        one(ZipEntry { extra: b"\x75\x70\x06\0\x01\0\0\0\0z".to_vec(), ..base() }),
-        Refusal::Disagreement,
-    );
+    let second = |name: &[u8]| {
+        let length = [5 + u8::try_from(name.len()).unwrap(), 0];
+        [&b"\x75\x70"[..], &length, b"\x01\0\0\0\0", name].concat()
+    };
+    check("second name", one(ZipEntry { extra: second(b"z"), ..base() }), Refusal::Disagreement);
+    check("local second name", one(ZipEntry { local_extra: second(b"z"), ..base() }), Refusal::Disagreement);
+    let same = ZipEntry { extra: second(b"demo/a.py"), local_extra: second(b"demo/a.py"), ..base() };
+    assert_eq!(directory(&one(same).build()).unwrap().len(), 1);
     check("broken extra", one(ZipEntry { extra: b"\x01".to_vec(), ..base() }), Refusal::Header);
 }
 

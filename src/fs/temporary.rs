@@ -12,8 +12,9 @@ use tempfile::NamedTempFile;
 
 use super::sorted_entries;
 
-/// What the names of temporary files begin with, wherever they lie.
-pub(super) const PREFIX: &str = ".wheelwright-";
+/// What the names of temporary files begin with, wherever they lie. They lie in folders of users too, who may call
+/// files of their own `.wheelwright-…`: nobody chooses this.
+const PREFIX: &str = ".wheelwright-unfinished-";
 
 /// A new file in `folder`, locked until it is closed; gone when dropped unless it is persisted.
 ///
@@ -95,6 +96,17 @@ mod tests {
         drop(alive);
         assert_eq!(names(), ["mine"]);
         sweep(&folder.path().join("absent"));
+    }
+
+    #[test]
+    fn files_of_users_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [".wheelwright-version", ".wheelwright-config", ".wheelwright-image.json", ".wheelwright-a1B2c3"] {
+            let path = folder.path().join(name);
+            write_atomic(&path, b"mine").unwrap();
+            sweep(folder.path());
+            assert!(path.exists() && !is_temporary(name.as_ref()), "{name}");
+        }
     }
 
     #[test]

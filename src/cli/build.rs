@@ -12,6 +12,7 @@ use super::{
     metadata,
     project::{self, ProjectFile},
     recipes,
+    reporting::Target,
     session::Session,
     summary,
     template::{Template, Words},
@@ -20,6 +21,7 @@ use super::{
 use crate::{
     builder::{Destination, Selection, Settings},
     engine::Engine,
+    fs::refuse_others,
     layer::wheel::RecordCheck,
     oci::{Platform, Reference},
     recipe::{Base, Recipe},
@@ -63,6 +65,10 @@ impl args::Build {
 pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<Outcome, CliError> {
     if arguments.output.is_empty() && arguments.push.is_empty() && !arguments.loading.is_wanted() {
         return Err(CliError::NoDestination);
+    }
+    // Not after the image is pushed.
+    for path in arguments.metadata_file.iter().map(PathBuf::as_path).chain(arguments.report.iter().map(Target::path)) {
+        refuse_others(path).map_err(|source| CliError::Write { path: path.to_owned(), source })?;
     }
     let recipes = recipes::named(&arguments.recipes)?;
     if let Some(shard) = arguments.shard {

@@ -278,7 +278,7 @@ impl CliError {
     const fn way_around(&self) -> Option<&'static str> {
         Some(match self {
             Self::Read { .. } => "check the path, and that you may read the file",
-            Self::Write { .. } => "name a place where you may write, with room on it",
+            Self::Write { .. } => "name a file where you may write, with room on the disk",
             Self::Place { .. } => "name another place, as `oci:DIR`, `oci-archive:FILE` or `HOST/REPOSITORY:TAG`",
             Self::Print { .. } => "see where standard output leads: whoever reads it must read to the end",
             Self::Runtime { .. } => "allow more processes and open files: `ulimit -u`, `ulimit -n`",

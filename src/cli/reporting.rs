@@ -68,6 +68,11 @@ impl Target {
         Self { path: PathBuf::from(self.path.to_string_lossy().replace(NAME, name)), format: self.format }
     }
 
+    /// Where the report goes.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Whether each recipe has a file of its own.
     pub(super) fn is_of_each(&self) -> bool {
         self.path.to_string_lossy().contains(NAME)

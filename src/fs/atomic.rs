@@ -26,9 +26,10 @@ impl AtomicFile {
     /// Begins the file that will stand at `target`, whose folder is made if it is missing.
     ///
     /// # Errors
-    /// When the folder cannot be made or written.
+    /// When something else than a file stands there, such as a device, and when the folder cannot be made or written.
     pub fn create(target: impl Into<PathBuf>) -> io::Result<Self> {
         let target = target.into();
+        refuse_others(&target)?;
         let folder = match target.parent() {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
@@ -106,12 +107,59 @@ impl Write for AtomicFile {
     }
 }
 
+/// Refuses a place where something else than a file stands, which a file would take the place of: a folder, a device, a
+/// pipe, and the links by which a program reaches its own streams (`/dev/stdout`), wherever these lead.
+///
+/// # Errors
+/// When it is such a place.
+pub(crate) fn refuse_others(target: &Path) -> io::Result<()> {
+    let is_stream = fs::read_link(target).is_ok_and(|link| link.starts_with("/proc"));
+    if is_stream || fs::metadata(target).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "what stands there is no file, and would be replaced"));
+    }
+    Ok(())
+}
+
 /// Puts `bytes` at `path`, whole or not at all.
 ///
 /// # Errors
-/// When the folder cannot be written or the disk is full; `path` is then as it was.
+/// When something else than a file stands there, the folder cannot be written or the disk is full; `path` is then as it was.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = AtomicFile::create(path)?;
     file.write_all(bytes)?;
     file.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::{fs::symlink, net::UnixListener};
+
+    use super::*;
+    use crate::fs::sorted_entries;
+
+    #[test]
+    fn only_files_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        write_atomic(&path("file"), b"old").unwrap();
+        fs::create_dir(path("folder")).unwrap();
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        for (target, name) in [("/dev/null", "device"), ("/proc/self/fd/1", "stream"), ("file", "linked")] {
+            symlink(target, path(name)).unwrap();
+        }
+        let kinds = || {
+            let entries = sorted_entries(folder.path()).unwrap();
+            entries.iter().map(|entry| entry.file_type().unwrap()).collect::<Vec<_>>()
+        };
+        let before = kinds();
+        for other in ["folder", "socket", "device", "stream"] {
+            let error = write_atomic(&path(other), b"new").unwrap_err();
+            assert!(error.to_string().contains("is no file"), "{other}: {error}");
+        }
+        assert_eq!(kinds(), before);
+        for file in ["file", "linked", "absent/file"] {
+            write_atomic(&path(file), b"new").unwrap();
+            assert_eq!(fs::read(path(file)).unwrap(), b"new", "{file}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod listing;
 mod lock;
 mod temporary;
 
+pub(crate) use atomic::refuse_others;
 pub use atomic::{AtomicFile, SealedFile, write_atomic};
 pub use beneath::{Folder, Kind};
 pub(crate) use guarded::Guarded;

@@ -10,6 +10,7 @@ use super::{
     Outcome, args, destination,
     error::CliError,
     metadata,
+    places::Places,
     project::{self, ProjectFile},
     recipes,
     reporting::Target,
@@ -91,6 +92,7 @@ async fn one(
 ) -> Result<String, CliError> {
     let file = ProjectFile::open(recipe.map(PathBuf::as_path), Path::new("."))?.on(arguments.base.as_ref())?;
     let orders = orders(&file.project.recipe, arguments.wishes(engine))?;
+    take_places(&mut Places::default(), &file.project.recipe, &orders)?;
     let settings = settings(session, arguments)?;
     let remote = arguments.remote.settings(&pushes(&orders), settings.http.options().offline)?;
     let builder = session.builder_of(Settings { remote, ..settings })?;
@@ -138,6 +140,21 @@ fn orders(recipe: &Recipe, wishes: Wishes<'_>) -> Result<Vec<Order>, CliError> {
         Ok(Order { selection: Selection { platforms: platforms(recipe, wishes), variant }, destinations })
     };
     variants.into_iter().map(order).collect()
+}
+
+/// Holds the images of a recipe apart, from one another and from those that have taken `places`.
+///
+/// # Errors
+/// When two would go to the same place, or one to where no file can stand.
+fn take_places(places: &mut Places, recipe: &Recipe, orders: &[Order]) -> Result<(), CliError> {
+    for Order { selection, destinations } in orders {
+        let image = match &selection.variant {
+            Some(variant) => format!("{} ({variant})", recipe.file_name()),
+            None => recipe.file_name().to_owned(),
+        };
+        destinations.iter().try_for_each(|destination| places.take(&image, destination))?;
+    }
+    Ok(())
 }
 
 /// The platforms to build for. An engine alone needs no other machine's image.
@@ -212,6 +229,22 @@ mod tests {
         check(&both, &[], &["one oci:d:one h.example/a:1-one", "two oci:d:two h.example/a:1-two"]);
         check(&both, &["two"], &["two oci:d h.example/a:1"]);
         check(&both, &["two", "one"], &["two oci:d:two h.example/a:1-two", "one oci:d:one h.example/a:1-one"]);
+    }
+
+    #[test]
+    fn variants_do_not_go_to_one_archive() {
+        let recipe = Recipe::parse("a.toml", &format!("{RECIPE}{VARIANTS}")).unwrap();
+        let check = |output: &str, expect: Option<&str>| {
+            let mut arguments = arguments(&[], &[]);
+            arguments.output.push(Template::output(output).unwrap());
+            let orders = orders(&recipe, arguments.wishes(None)).unwrap();
+            let taken = take_places(&mut Places::default(), &recipe, &orders);
+            assert_eq!(taken.err().map(|error| error.to_string()).as_deref(), expect, "{output}");
+        };
+        check("oci-archive:app.tar:1", None);
+        check("oci-archive:{variant}.tar:1", None);
+        check("oci:e:{variant}", None);
+        check("oci-archive:app.tar:{variant}", Some("a.toml (one) and a.toml (two) would both go to app.tar"));
     }
 
     #[test]

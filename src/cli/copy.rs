@@ -9,6 +9,7 @@ use super::{
     deliveries, destination,
     error::CliError,
     loading::Loading,
+    places::apart,
     platform,
     session::Session,
     signing::{Signing, sign},
@@ -71,7 +72,7 @@ pub(super) struct Copy {
 /// Copies; returns a line for each destination, and the digest.
 ///
 /// # Errors
-/// When the image cannot be read, or a destination cannot be written.
+/// When the image cannot be read, two destinations are the same file, or one cannot be written.
 pub(super) async fn run(session: &Session, arguments: &Copy) -> Result<String, CliError> {
     let mut destinations = arguments.destinations.clone();
     if arguments.loading.is_wanted() {
@@ -79,6 +80,7 @@ pub(super) async fn run(session: &Session, arguments: &Copy) -> Result<String, C
         let engine = arguments.loading.engine().await?;
         destinations.extend(engine.map(|engine| Destination::Engine { engine, reference }));
     }
+    apart(&destinations)?;
     let key = arguments.signing.key(session, destinations.iter())?;
     let builder = session.builder()?;
     let source = builder.source(&arguments.source, Path::new(""))?;

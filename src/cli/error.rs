@@ -63,8 +63,8 @@ pub(super) enum CliError {
     NoRunner { engine: &'static str },
     #[error("`{flag}` goes with one recipe, and there are {recipes}")]
     OneRecipe { flag: &'static str, recipes: usize },
-    #[error("{} and {} would both go to {destination}", recipes[0], recipes[1])]
-    SameDestination { destination: String, recipes: [String; 2] },
+    #[error("{} and {} would both go to {destination}", both[0], both[1])]
+    SameDestination { destination: String, both: [String; 2], is_archive: bool },
     #[error("the image has {errors} {} and is not delivered", if *.errors == 1 { "error" } else { "errors" })]
     Findings { errors: usize, text: String, way: &'static str },
     #[error("the lock is against the recipe's policy in {errors} {}, and is not written", if *.errors == 1 { "way" } else { "ways" })]
@@ -246,9 +246,6 @@ impl Advise for CliError {
             Self::NoRecipes { .. } => "name the recipes themselves; one has a `name` and ends in `.toml`",
             Self::ShardPushes => "say where with `--push HOST/REPOSITORY:TAG`, and leave `--output` and `--load` out",
             Self::OneRecipe { .. } => "name one recipe, or leave the flag out",
-            Self::SameDestination { .. } => {
-                "put `{name}` into `--push` or `--output`, and give each recipe its own `name`"
-            }
             Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();
@@ -279,6 +276,12 @@ impl CliError {
         Some(match self {
             Self::Read { .. } => "check the path, and that you may read the file",
             Self::Write { .. } => "name a file where you may write, with room on the disk",
+            Self::SameDestination { is_archive: true, .. } => {
+                "give each a file of its own, with `{name}` or `{variant}` in it, or write a layout, `oci:DIR:NAME`"
+            }
+            Self::SameDestination { .. } => {
+                "put `{name}` into `--push` or `--output`, and give each recipe its own `name`"
+            }
             Self::Place { .. } => "name another place, as `oci:DIR`, `oci-archive:FILE` or `HOST/REPOSITORY:TAG`",
             Self::Print { .. } => "see where standard output leads: whoever reads it must read to the end",
             Self::Runtime { .. } => "allow more processes and open files: `ulimit -u`, `ulimit -n`",

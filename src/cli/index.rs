@@ -14,6 +14,7 @@ use super::{
     copy::{Intent, deliver},
     deliveries, destination,
     error::CliError,
+    places::apart,
     platform,
     recipes::{self, Fates, Several},
     session::Session,
@@ -87,7 +88,7 @@ pub(super) struct Create {
 /// Joins; returns a line for each destination, and the digest.
 ///
 /// # Errors
-/// When an image cannot be read, two are for one platform, or a destination cannot be written.
+/// When an image cannot be read, two are for one platform, two destinations are the same file, or one cannot be written.
 pub(super) async fn run(session: &Session, Index::Create(arguments): &Index) -> Result<Outcome, CliError> {
     if !arguments.of.is_empty() {
         return parts(session, arguments).await;
@@ -97,6 +98,7 @@ pub(super) async fn run(session: &Session, Index::Create(arguments): &Index) -> 
         destination::parse_any(text).map_err(wrong)
     };
     let destinations = arguments.destinations.iter().map(misread).collect::<Result<Vec<_>, _>>()?;
+    apart(&destinations)?;
     let builder = session.builder()?;
     let mut parts = Vec::new();
     for from in &arguments.from {

@@ -21,6 +21,7 @@ mod table;
 mod template;
 mod project;
 mod recipes;
+mod places;
 mod platform;
 mod destination;
 mod loading;

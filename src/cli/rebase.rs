@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::Path};
 
 use clap::Args;
 
-use super::{copy, destination, error::CliError, platform, quantity, session::Session, verify};
+use super::{copy, destination, error::CliError, places::apart, platform, quantity, session::Session, verify};
 use crate::{
     builder::{self, Destination, RebasedImage},
     oci::Platform,
@@ -65,8 +65,10 @@ pub(super) struct Rebase {
 /// Rebases; returns a line for each platform and destination, and the digest.
 ///
 /// # Errors
-/// When the image does not fit, or something cannot be read or written.
+/// When the image does not fit, two destinations are the same file, or something cannot be read or written.
 pub(super) async fn run(session: &Session, arguments: &Rebase) -> Result<String, CliError> {
+    let destinations: Vec<Destination> = arguments.output.iter().chain(&arguments.push).cloned().collect();
+    apart(&destinations)?;
     let builder = session.builder()?;
     let order = builder::Rebase {
         image: arguments.image.clone(),
@@ -77,7 +79,6 @@ pub(super) async fn run(session: &Session, arguments: &Rebase) -> Result<String,
     };
     let rebased = builder.rebase(&order, Path::new("")).await?;
     verify::after_rebase(session, &rebased.report)?;
-    let destinations: Vec<Destination> = arguments.output.iter().chain(&arguments.push).cloned().collect();
     let intent = if arguments.dry_run { copy::Intent::Tell } else { copy::Intent::Move };
     let delivered = copy::deliver(&builder, (&rebased.graph, &|_| true), &destinations, intent).await?;
     Ok(told(&rebased.images) + &delivered)

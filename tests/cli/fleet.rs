@@ -108,6 +108,13 @@ fn what_several_recipes_cannot_mean_is_refused() {
     error: one.toml and two.toml would both go to oci:dist
     hint: put `{name}` into `--push` or `--output`, and give each recipe its own `name`
     "#);
+    insta::assert_snapshot!(bench.refuse("build one.toml two.toml -o oci-archive:all.tar:{name}"), @r#"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: one.toml and two.toml would both go to all.tar
+    hint: give each a file of its own, with `{name}` or `{variant}` in it, or write a layout, `oci:DIR:NAME`
+    "#);
     insta::assert_snapshot!(bench.refuse("build one.toml two.toml -o oci:dist:{name} --why common"), @r#"
     exit code: 2
     ----- stdout

@@ -1,20 +1,20 @@
 //! Several recipes side by side: each is delivered when it is whole, and fails alone.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use serde_json::{Map, Value};
 
-use super::{Job, Order, Wishes, orders, pushes, settings};
+use super::{Job, Order, Wishes, orders, pushes, settings, take_places};
 use crate::{
     builder::{Builder, Built, BuiltLayer, Made},
     cli::{
         Outcome, args,
         error::CliError,
         metadata::{self, Delivered},
+        places::Places,
         project::ProjectFile,
         quantity,
         recipes::Fates,
@@ -89,12 +89,12 @@ pub(super) async fn run(
     Ok(Outcome::partly(text, fates.failures))
 }
 
-/// Reads every recipe. One that is wrong fails alone; two that go to the same place are a mistake of the whole.
+/// Reads every recipe. One that is wrong fails alone; images that go to the same place are a mistake of the whole.
 ///
 /// # Errors
-/// When two go to the same place.
+/// When two images go to the same place, or one to where no file can stand.
 pub(in crate::cli) fn read(recipes: &[PathBuf], wishes: Wishes<'_>) -> Result<Entries, CliError> {
-    let mut places: BTreeMap<String, String> = BTreeMap::new();
+    let mut places = Places::default();
     let mut entries = Vec::new();
     for path in recipes {
         let name = path.display().to_string();
@@ -103,13 +103,8 @@ pub(in crate::cli) fn read(recipes: &[PathBuf], wishes: Wishes<'_>) -> Result<En
             let orders = orders(&file.project.recipe, wishes)?;
             Ok(Entry { name: name.clone(), file, orders })
         });
-        for place in entry.iter().flat_map(|entry| &entry.orders).flat_map(|order| &order.destinations) {
-            let destination = place.to_string();
-            if let Some(first) = places.insert(destination.clone(), name.clone())
-                && first != name
-            {
-                return Err(CliError::SameDestination { destination, recipes: [first, name] });
-            }
+        if let Ok(entry) = &entry {
+            take_places(&mut places, &entry.file.project.recipe, &entry.orders)?;
         }
         entries.push((name, entry));
     }

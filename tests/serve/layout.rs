@@ -1,8 +1,10 @@
 //! A layout as a registry.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use wheelwright::{
-    image::{Manifest, Memory, Sink as _},
+    image::{Artifact, Manifest, Memory, Sink as _},
     layout::LayoutSink,
     oci::{Descriptor, MediaType},
     serve::Server,
@@ -10,7 +12,12 @@ use wheelwright::{
 
 use super::{LOOPBACK, Wire};
 
-/// An index over one image, listed as `name`.
+/// What is attached to an image.
+fn about(image: &Manifest) -> Artifact {
+    Artifact::new("text/x", image.descriptor(), None, Vec::new(), &BTreeMap::new())
+}
+
+/// An index over one image, to which something is attached, listed as `name`.
 async fn put(folder: &std::path::Path, name: Option<&str>, text: &'static str) -> (Manifest, Manifest) {
     let sink = LayoutSink::open(folder, name.map(str::to_owned)).unwrap();
     let layer = Memory::new(MediaType::ImageLayer, text);
@@ -23,6 +30,7 @@ async fn put(folder: &std::path::Path, name: Option<&str>, text: &'static str) -
     sink.put_manifest(&image).await.unwrap();
     let index = Manifest::of_index(std::slice::from_ref(image.descriptor()), &json!({ "of": text }));
     sink.put_manifest(&index).await.unwrap();
+    sink.attach(&about(&image)).await.unwrap();
     sink.publish(&index).await.unwrap();
     (index, image)
 }
@@ -54,7 +62,12 @@ async fn what_a_layout_lists_can_be_pulled_and_nothing_pushed() {
     assert_eq!(wire.status("HEAD", &format!("/v2/team/app/manifests/{digest}")).await, 404);
     let layer = image.layers().unwrap()[0].digest;
     assert_eq!(wire.send("GET", &format!("/v2/dist/blobs/{layer}"), &[], "").await.text().await.unwrap(), "one");
-    assert_eq!(wire.status("GET", &format!("/v2/dist/referrers/{digest}")).await, 200);
+    let referrers = wire.json(&format!("/v2/dist/referrers/{digest}")).await;
+    let attached = about(&image).manifest.descriptor().digest;
+    assert_eq!(referrers["manifests"].as_array().unwrap().len(), 1, "{referrers}");
+    assert_eq!(referrers["manifests"][0]["digest"], attached.to_string());
+    assert_eq!(wire.status("GET", &format!("/v2/dist/manifests/{attached}")).await, 200);
+    assert_eq!(wire.status("HEAD", &format!("/v2/team/app/manifests/{attached}")).await, 404);
     assert_eq!(wire.status("POST", "/v2/dist/blobs/uploads/").await, 405);
     assert_eq!(wire.status("DELETE", &format!("/v2/dist/blobs/{layer}")).await, 405);
     assert_eq!(wheelwright::fs::sorted_entries(&layout).unwrap().len(), before);

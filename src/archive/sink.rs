@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -19,7 +19,7 @@ use super::{
     turns::{Turn, Turns},
 };
 use crate::{
-    fs::{AtomicFile, sweep},
+    fs::{AtomicFile, sweep_beside},
     image::{BlobSource, Manifest, Memory, Moved, SaveError, Sink, TransferError, save},
     layout::{Contents, INDEX, MARKER, MARKER_BYTES, blob_path},
     oci::{Descriptor, Digest, Platform, Reference},
@@ -68,7 +68,7 @@ impl ArchiveSink {
     pub fn create(path: impl Into<PathBuf>, listing: Listing) -> Result<Self, ArchiveError> {
         let path = path.into();
         // A run that was killed leaves an archive that nobody will finish.
-        sweep(path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")));
+        sweep_beside(&path);
         match AtomicFile::create(&path) {
             Ok(file) => Self::begin(Box::new(file), path, listing),
             Err(source) => Err(ArchiveError::Write { path, source }),

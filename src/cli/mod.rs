@@ -29,6 +29,7 @@ mod deliveries;
 mod metadata;
 mod remote_cache;
 mod session;
+mod signals;
 mod why;
 mod summary;
 mod build;
@@ -70,6 +71,9 @@ use crate::quantity;
 
 /// How long an interrupted run waits for what it has under way to be put away.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long it waits before that for a command that hears nothing, because it reads or waits for a lock.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Threads for the network; layers have their own.
 const NETWORK_THREADS: usize = 2;
@@ -114,9 +118,10 @@ pub fn run() -> ExitCode {
     let color = environment.color(arguments.global.color, io::stderr().is_terminal());
     let (reporter, screen) = progress::reporter(arguments.global.progress, color);
     listen(&arguments, &environment, &screen);
-    let session = Session::new(arguments.global, environment, Arc::clone(&reporter));
+    let Arguments { command, global } = arguments;
+    let session = Arc::new(Session::new(global, environment, Arc::clone(&reporter)));
     starved::tell_panics();
-    let outcome = starved::caught(|| execute(&session, &arguments.command));
+    let outcome = starved::caught(|| execute(&session, command));
     let outcome = outcome.and_then(|outcome| print(&outcome.text).map(|()| outcome));
     reporter.finish();
     match outcome {
@@ -136,27 +141,46 @@ pub fn run() -> ExitCode {
 }
 
 /// What the command prints, and how it ends.
-fn execute(session: &Session, command: &Command) -> Result<Outcome, CliError> {
+fn execute(session: &Arc<Session>, command: Command) -> Result<Outcome, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(NETWORK_THREADS)
         .enable_all()
         .build()
         .map_err(|source| CliError::Runtime { source })?;
+    let (shared, threads) = (Arc::clone(session), runtime.handle().clone());
     let whole = async {
         // Before anything is done that a signal could interrupt.
-        let interrupted = interruption();
+        let (interrupted, heard) = (interruption(&command), interruption(&command));
         starved::survive_large_files();
-        tokio::select! {
-            outcome = perform(session, command) => outcome,
-            () = interrupted, if !command.ends_with_a_signal() => Err(CliError::Interrupted),
-        }
+        let work = move || {
+            threads.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = heard => Err(CliError::Interrupted),
+                    outcome = perform(&shared, &command) => outcome,
+                }
+            })
+        };
+        signals::beside((interrupted, PATIENCE), work).await
     };
     let outcome = starved::caught(|| runtime.block_on(whole));
     session.finish();
     // What was begun in registries and not ended; a registry that does not answer is left alone.
     let _ = runtime.block_on(async { tokio::time::timeout(GRACE, session.tidy()).await });
-    runtime.shutdown_timeout(GRACE);
-    outcome
+    if let Ok(None) = outcome {
+        // Its thread still has it, and goes with the process; what it was writing is put away by the next run.
+        std::mem::forget(runtime);
+    } else {
+        runtime.shutdown_timeout(GRACE);
+    }
+    outcome?.ok_or(CliError::Interrupted)
+}
+
+/// Returns when a signal interrupts `command`.
+fn interruption(command: &Command) -> impl Future<Output = ()> + use<> {
+    let is_its_end = command.ends_with_a_signal();
+    let signal = signals::interruption();
+    async move { if is_its_end { std::future::pending().await } else { signal.await } }
 }
 
 async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliError> {
@@ -179,23 +203,9 @@ async fn perform(session: &Session, command: &Command) -> Result<Outcome, CliErr
         Command::Report(arguments) => reporting::run(arguments),
         Command::Cache(arguments) => cache::run(session, arguments).await,
         #[cfg(feature = "serve")]
-        Command::Serve(arguments) => serve::run(session, arguments, interruption(), print).await,
+        Command::Serve(arguments) => serve::run(session, arguments, signals::interruption(), print).await,
     };
     text.map(Outcome::from)
-}
-
-/// Listens at once for the signals by which somebody ends the program; the future returns when one comes.
-fn interruption() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let signals =
-        signal(SignalKind::interrupt()).and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
-    async {
-        let Ok((mut interrupt, mut terminate)) = signals else { return std::future::pending().await };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    }
 }
 
 /// Lets what the rooms trace appear on the screen, if it was asked for.

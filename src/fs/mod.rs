@@ -14,4 +14,5 @@ pub use beneath::{Folder, Kind};
 pub(crate) use guarded::Guarded;
 pub use listing::sorted_entries;
 pub use lock::{FileLock, sweep_locks};
+pub(crate) use temporary::sweep_beside;
 pub use temporary::{is_temporary, sweep, temporary_file};

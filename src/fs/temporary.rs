@@ -44,6 +44,11 @@ pub fn sweep(folder: &Path) {
     sweep_all(folder, |name| name.starts_with(PREFIX));
 }
 
+/// Removes the temporary files beside `file` that no running process writes.
+pub(crate) fn sweep_beside(file: &Path) {
+    sweep(file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")));
+}
+
 /// Removes the files in `folder` of whatever name that no running process holds.
 pub(super) fn sweep_all(folder: &Path, is_ours: impl Fn(&str) -> bool) {
     for entry in sorted_entries(folder).unwrap_or_default() {

@@ -14,7 +14,7 @@ use super::{
     verify::{PIECE, whole},
 };
 use crate::{
-    fs::{AtomicFile, Guarded},
+    fs::{AtomicFile, Guarded, sweep_beside},
     oci::{Digest, Hasher},
 };
 
@@ -44,6 +44,8 @@ impl Store {
     /// When a blob is not what its digest says, and when something cannot be read or written.
     pub fn export(&self, to: &Path) -> Result<Carried, StoreError> {
         let fail = |source| StoreError::WriteArchive { archive: to.to_owned(), source };
+        // A run that was ended leaves a tar that nobody will finish.
+        sweep_beside(to);
         let mut tar = tar::Builder::new(AtomicFile::create(to).map_err(fail)?);
         let mut carried = Carried::default();
         for entry in self.entries()? {
@@ -195,7 +197,10 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{fs::write_atomic, hint::Advise as _};
+    use crate::{
+        fs::{temporary_file, write_atomic},
+        hint::Advise as _,
+    };
 
     #[test]
     fn a_store_is_carried_in_the_same_bytes() {
@@ -214,7 +219,9 @@ mod tests {
             store
         };
         let (one, other) = (fill("one", false), fill("other", true));
+        let left = temporary_file(folder.path()).unwrap().into_temp_path().keep().unwrap();
         let carried = one.export(&place("one.tar")).unwrap();
+        assert!(!left.exists());
         other.export(&place("other.tar")).unwrap();
         assert_eq!(fs::read(place("one.tar")).unwrap(), fs::read(place("other.tar")).unwrap());
         let third = Store::open(place("third")).unwrap();

@@ -19,6 +19,17 @@ pub(super) struct Change {
     pub(super) after: Option<String>,
 }
 
+/// The layers of two images, held against each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Layers {
+    /// Those of the later that the earlier has too.
+    pub(super) kept: usize,
+    /// How many the later has.
+    pub(super) all: usize,
+    /// Whether they are other bytes: of a file too whose size, mode and owner are as they were.
+    pub(super) differ: bool,
+}
+
 /// What differs between two images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Difference {
@@ -27,22 +38,27 @@ pub(super) struct Difference {
     pub(super) licences: Vec<Change>,
     pub(super) config: Vec<Change>,
     pub(super) files: Vec<Change>,
-    /// Layers of the later that the earlier has too, and how many the later has; nothing with a lock.
-    pub(super) layers: Option<(usize, usize)>,
+    /// Nothing with a lock.
+    pub(super) layers: Option<Layers>,
 }
 
 impl Difference {
-    /// Nothing differs.
-    pub(super) fn is_empty(&self) -> bool {
-        self.packages.is_empty() && self.licences.is_empty() && self.config.is_empty() && self.files.is_empty()
+    /// What there is to say where no package, licence, setting or file is named: that bytes of layers differ, or `same`.
+    pub(super) fn unnamed(&self, same: &'static str) -> Option<&'static str> {
+        let named = [&self.packages, &self.licences, &self.config, &self.files];
+        let differ = self.layers.is_some_and(|layers| layers.differ);
+        let text = if differ { "the bytes of layers differ, and nothing else" } else { same };
+        named.into_iter().all(Vec::is_empty).then_some(text)
     }
 }
 
 /// What `after` has otherwise than `before`.
 pub(super) fn compare(before: &Portrait, after: &Portrait) -> Difference {
     let layers = (before.files.is_some() && after.files.is_some()).then(|| {
-        let known: BTreeSet<_> = before.layers.iter().map(|layer| layer.digest).collect();
-        (after.layers.iter().filter(|layer| known.contains(&layer.digest)).count(), after.layers.len())
+        let digests = |portrait: &Portrait| portrait.layers.iter().map(|layer| layer.digest).collect::<Vec<_>>();
+        let (before, after) = (digests(before), digests(after));
+        let kept = after.iter().filter(|layer| before.contains(layer)).count();
+        Layers { kept, all: after.len(), differ: before != after }
     });
     Difference {
         packages: packages(before, after),
@@ -149,4 +165,49 @@ fn files(before: &BTreeMap<String, FileFacts>, after: &BTreeMap<String, FileFact
         after: after.map(told),
     });
     changes.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cli::diff::{json, markdown, paired, text},
+        lock::Facts,
+        oci::{Descriptor, MediaType},
+    };
+
+    /// An image of one file, with these layers.
+    fn portrait(layers: &[&str], size: u64) -> Portrait {
+        let file = FileFacts { kind: "file".to_owned(), size, mode: 0o644, uid: 0, gid: 0 };
+        Portrait {
+            variant: None,
+            platform: "linux/amd64".parse().unwrap(),
+            packages: BTreeMap::new(),
+            licences: BTreeMap::new(),
+            files: Some([("/etc/token".to_owned(), file)].into()),
+            config: Some(Value::Null),
+            layers: layers.iter().map(|text| Descriptor::of(MediaType::ImageLayer, text.as_bytes())).collect(),
+            size: 7,
+            facts: Facts::default(),
+        }
+    }
+
+    #[test]
+    fn bytes_of_layers_are_a_difference() {
+        let check = |before: &[&str], (after, size): (&[&str], u64), expect: [&str; 2], differ| {
+            let pairs = paired(&[portrait(before, 1)], &[portrait(after, size)]);
+            let told = text::render(&pairs, false);
+            assert!(told.starts_with(&format!("linux/amd64\n  {}\n", expect[0])), "{told}");
+            let told = markdown::render(&pairs, false);
+            assert!(told.contains(&format!("size: 7 B; layers as before: {}", expect[1])), "{told}");
+            let value: Value = serde_json::from_str(&json::render("a", "b", &pairs)).unwrap();
+            assert_eq!(value["images"][0]["layers"]["differ"], differ, "{value}");
+        };
+        let bytes = "the bytes of layers differ, and nothing else";
+        check(&["a", "b"], (&["a", "b"], 1), ["no difference", "2 of 2; nothing else differs"], false);
+        check(&["a", "b"], (&["a", "c"], 1), [bytes, &format!("1 of 2; {bytes}")], true);
+        check(&["a", "b"], (&["b"], 1), [bytes, &format!("1 of 1; {bytes}")], true);
+        check(&["a", "b"], (&["b", "a"], 1), [bytes, &format!("2 of 2; {bytes}")], true);
+        check(&["a"], (&["b"], 2), ["files: 0 added, 0 removed, 1 changed", "0 of 1; files: 0 added"], true);
+    }
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Pair, compare::Change};
+use super::{
+    Pair,
+    compare::{Change, Layers},
+};
 use crate::oci::canonical_json;
 
 /// The version of the object: a key that changes its meaning raises it.
@@ -29,8 +32,12 @@ fn pair(pair: &Pair) -> Value {
         "licences": list(&pair.difference.licences),
         "config": list(&pair.difference.config),
         "files": list(&pair.difference.files),
-        "layers": pair.difference.layers.map(|(kept, all)| json!({ "as-before": kept, "of": all })),
+        "layers": pair.difference.layers.map(layers),
     })
+}
+
+fn layers(layers: Layers) -> Value {
+    json!({ "as-before": layers.kept, "of": layers.all, "differ": layers.differ })
 }
 
 fn change(change: &Change) -> Value {

@@ -16,13 +16,13 @@ pub(super) fn render(pairs: &[Pair], every_file: bool) -> String {
                 if pair.is_like_with_like {
                     facts.push(format!("size: {}", text::size(before, after)));
                 }
-                facts.extend(difference.layers.map(|(kept, all)| format!("layers as before: {kept} of {all}")));
+                facts.extend(
+                    difference.layers.map(|layers| format!("layers as before: {} of {}", layers.kept, layers.all)),
+                );
                 if !difference.files.is_empty() {
                     facts.push(format!("files: {}", text::counts(&difference.files)));
                 }
-                if difference.is_empty() {
-                    facts.push("nothing else differs".to_owned());
-                }
+                facts.extend(difference.unnamed("nothing else differs").map(str::to_owned));
                 let _ = writeln!(out, "{}\n", facts.join("; "));
                 table(&mut out, "Package", &difference.packages);
                 table(&mut out, "Licence", &difference.licences);

@@ -23,7 +23,8 @@ Examples:
 Each side is a lock (FILE.lock), a recipe with a lock beside it (FILE.toml), a layout, an archive or
 an image in a registry. A lock knows packages and the bytes of what it names, and nothing of what a
 base has of Debian; licences, files, configuration and sizes are compared between images. Layers of an image
-are read once, and what they hold is kept. Files are told apart by kind, size, mode and owner.";
+are read once, and what they hold is kept. Files are told apart by kind, size, mode and owner; that
+other bytes are in them shows in the layers, which have other digests then.";
 
 /// `diff`.
 #[derive(Debug, Args)]

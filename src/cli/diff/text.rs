@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Pair, compare::Change};
+use super::{
+    Pair,
+    compare::{Change, Layers},
+};
 use crate::{cli::report::visible, quantity};
 
 /// Lines with `+`, `-` and `~`, below a title for each image.
@@ -24,8 +27,8 @@ pub(super) fn render(pairs: &[Pair], every_file: bool) -> String {
 
 fn body(text: &mut String, pair: &Pair, (before, after): (u64, u64), every_file: bool) {
     let difference = &pair.difference;
-    if difference.is_empty() {
-        text.push_str("  no difference\n");
+    if let Some(told) = difference.unnamed("no difference") {
+        let _ = writeln!(text, "  {told}");
     }
     for change in difference.packages.iter().chain(&difference.licences).chain(&difference.config) {
         line(text, change);
@@ -36,7 +39,7 @@ fn body(text: &mut String, pair: &Pair, (before, after): (u64, u64), every_file:
     if !difference.files.is_empty() {
         let _ = writeln!(text, "  files: {}", counts(&difference.files));
     }
-    if let Some((kept, all)) = difference.layers {
+    if let Some(Layers { kept, all, .. }) = difference.layers {
         let _ = writeln!(text, "  layers: {kept} of {all} as before");
     }
     if pair.is_like_with_like {

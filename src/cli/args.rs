@@ -246,14 +246,14 @@ pub(super) struct Build {
     pub(super) verify: verify::Checking,
     /// How an SBOM, the provenance, a map of paths, and recipe and lock go with the image [default: referrers
     /// for registries, none elsewhere]
-    #[arg(long, value_name = "HOW", value_enum)]
+    #[arg(long, value_name = "HOW", value_enum, conflicts_with = "shard")]
     pub(super) attest: Option<Attest>,
     /// Write digests, sizes, layers and destinations to FILE, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) metadata_file: Option<PathBuf>,
     /// Write what was built, how long each part took and what was found to FILE.html, FILE.md or FILE.json;
     /// may be given several times. Of several recipes, {name} in it is the recipe's name
-    #[arg(long, value_name = "FILE", value_parser = reporting::Target::parse)]
+    #[arg(long, value_name = "FILE", value_parser = reporting::Target::parse, conflicts_with = "shard")]
     pub(super) report: Vec<reporting::Target>,
     /// Hold every file of every wheel against the SHA-256 in the wheel's RECORD. A wheel as a whole is
     /// what the lock names either way. Layers that were not checked so far are made again
@@ -261,7 +261,7 @@ pub(super) struct Build {
     pub(super) verify_record: bool,
     /// Tell of the layer with this name, or a part of it, which of its inputs differ from the last time it was
     /// another one; may be given several times
-    #[arg(long, value_name = "LAYER")]
+    #[arg(long, value_name = "LAYER", conflicts_with = "shard")]
     pub(super) why: Vec<String>,
     #[command(flatten)]
     pub(super) signing: signing::Signing,
@@ -309,6 +309,18 @@ mod tests {
             "wheelwright inspect scratch",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_shard_takes_no_flag_that_it_would_not_obey() {
+        let parse = |more: &str| {
+            let line = format!("wheelwright build --shard 1/2 --push h.example/a:1 {more}");
+            Arguments::try_parse_from(line.split_whitespace()).map_err(|refusal| refusal.kind())
+        };
+        assert!(parse("--locked --metadata-file a.json --verify off --variant a --platform linux/amd64").is_ok());
+        for other in ["--report r.md", "--attest index", "--attest none", "--why torch", "--base scratch"] {
+            assert_eq!(parse(other).err(), Some(clap::error::ErrorKind::ArgumentConflict), "{other}");
         }
     }
 }

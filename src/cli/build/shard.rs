@@ -52,9 +52,6 @@ pub(super) async fn run(
     if arguments.signing.is_wanted() {
         return Err(CliError::SignedShard);
     }
-    if !arguments.why.is_empty() {
-        return Err(CliError::OneRecipe { flag: "--why", recipes: recipes.len() });
-    }
     let builder = session.builder_of(settings(session, arguments)?)?;
     let entries = locked(session, &builder, fleet::read(&recipes, arguments.wishes(None))?).await?;
     let parts = split(&entries, shard.of())?;

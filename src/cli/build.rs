@@ -17,7 +17,6 @@ use super::{
     session::Session,
     summary,
     template::{Template, Words},
-    why,
 };
 use crate::{
     builder::{Destination, Selection, Settings},
@@ -103,7 +102,7 @@ async fn one(
     if let Some(path) = &arguments.metadata_file {
         metadata::write(path, &metadata::document(&delivered))?;
     }
-    Ok(summary::of(&delivered, &why::told(&done.images, &arguments.why)?))
+    Ok(summary::of(&delivered, &done.told))
 }
 
 /// What every builder of this run is made of.

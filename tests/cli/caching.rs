@@ -130,9 +130,10 @@ fn it_is_told_why_a_layer_is_another_one() {
         let told = told(&bench, &why);
         assert!(told.contains(when) && told.ends_with(&line), "{told}");
     }
-    let refused = bench.run(&format!("{BUILD} --why ghost"));
+    let refused = bench.run(&format!("{BUILD} --why ghost").replace("oci:dist", "oci:never"));
     assert_eq!(refused.code, Some(2), "{refused}");
     assert!(refused.stderr.contains("no layer is called `ghost`"), "{refused}");
+    assert!(!bench.project().join("never").exists(), "told before anything is delivered");
 }
 
 #[test]

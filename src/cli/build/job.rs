@@ -12,7 +12,7 @@ use crate::{
         metadata::Delivered,
         project::ProjectFile,
         session::Session,
-        signing, verify,
+        signing, verify, why,
     },
     cosign::SigningKey,
     image::Delivery,
@@ -31,7 +31,9 @@ pub(super) struct Job<'a> {
 
 /// What was done.
 pub(super) struct Done<'a> {
-    pub(super) images: Vec<Built>,
+    images: Vec<Built>,
+    /// What `--why` asks for.
+    pub(super) told: String,
     deliveries: Vec<Vec<(&'a Destination, Delivery)>>,
 }
 
@@ -39,7 +41,7 @@ impl<'a> Job<'a> {
     /// Does it.
     ///
     /// # Errors
-    /// When anything fails; nothing is delivered unless everything was built.
+    /// When anything fails; nothing is delivered unless everything was built, and `--why` names layers of it.
     pub(super) async fn run(self) -> Result<Done<'a>, CliError> {
         let start = Instant::now();
         let (session, project) = (self.session, &self.file.project);
@@ -50,6 +52,7 @@ impl<'a> Job<'a> {
         for order in self.orders {
             images.push(builder.build(project, &lock, &order.selection).await?);
         }
+        let told = why::told(&images, &self.arguments.why)?;
         let checked =
             verify::after_build(session, builder, &project.recipe, (&images, &lock, self.arguments.verify)).await?;
         let (attest, effort) = attest::meant(self.arguments.attest);
@@ -86,7 +89,7 @@ impl<'a> Job<'a> {
             let name = project.recipe.name.get_ref();
             self.arguments.report.iter().try_for_each(|target| target.of(name).write(&report))?;
         }
-        Ok(Done { images, deliveries })
+        Ok(Done { images, told, deliveries })
     }
 
     /// The lock, as `--locked` allows it to come about.

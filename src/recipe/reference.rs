@@ -246,14 +246,9 @@ const TABLES: &[Table] = &[
             Key("certificates", "list of files", "none", "Authorities to trust besides Debian's."),
             Key("scripts", "table", "named", "`[debian.scripts]`."),
             Key("allow-upgrade", "list of packages", "none", "Packages of the base that later versions may replace."),
-            Key("mirror", "URL or folder", "the public one", "One mirror; `mirrors` has several."),
-            Key("mirrors", "list of URLs or folders", "the public one", "Where the archive is, in the order of trial."),
-            Key(
-                "security",
-                "URL, folder or `false`",
-                "the public one",
-                "Where security updates are; `false` for none.",
-            ),
+            Key("mirror", "URL", "the public one", "One mirror; `mirrors` has several."),
+            Key("mirrors", "list of URLs", "the public one", "Where the archive is, in the order of trial."),
+            Key("security", "URL or `false`", "the public one", "Where security updates are; `false` for none."),
             Key("snapshot", "URL", "none", "Where past states are, for versions that mirrors have dropped."),
             Key("keyring", "file or `false`", "Debian's", "Whose signatures count; `false`: nobody's are looked at."),
             Key("archive", "list of tables", "none", "`[[debian.archive]]`."),
@@ -268,8 +263,8 @@ const TABLES: &[Table] = &[
         keys: &[
             Key("name", "word", "needed", "Its name, in `tool/company` too."),
             Key("suite", "string", "needed", "The folder below `dists`."),
-            Key("mirror", "URL or folder", "needed", "Where it is; `mirrors` has several."),
-            Key("mirrors", "list of URLs or folders", "needed", "In the order of trial."),
+            Key("mirror", "URL", "needed", "Where it is; `mirrors` has several."),
+            Key("mirrors", "list of URLs", "needed", "In the order of trial."),
             Key("components", "list of words", "`main`", "Its components."),
             Key("keyring", "file or `false`", "needed", "Who signs it."),
             Key(

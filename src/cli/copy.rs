@@ -133,8 +133,7 @@ pub(super) async fn deliver(
         let graph = if takes_along(destination) { graph } else { &alone };
         if intent == Intent::Tell {
             let delivery = builder.foresee(graph, destination).await?;
-            text.extend([deliveries::plan(graph, &delivery), "\nwould be: ".to_owned()]);
-            text.push_str(&deliveries::line(destination, &delivery));
+            text.push_str(&deliveries::plan(graph, (destination, &delivery)));
         } else {
             let delivery = builder.bring(graph, destination).await?;
             text.push_str(&deliveries::line(destination, &delivery));

@@ -29,13 +29,13 @@ pub(super) fn line(destination: &Destination, delivery: &Delivery) -> String {
     format!("{destination}  {}  {}\n", delivery.root, parts.join(", "))
 }
 
-/// What would be done for each blob of `graph`.
-pub(super) fn plan(graph: &Graph, delivery: &Delivery) -> String {
+/// What would be done for each blob of `graph`, and in all.
+pub(super) fn plan(graph: &Graph, (destination, delivery): (&Destination, &Delivery)) -> String {
     let columns = [("blob", Align::Left), ("bytes", Align::Right), ("would be", Align::Left)];
     let mut table = Table::new(columns);
     for (blob, (_, moved)) in graph.blobs().iter().zip(&delivery.blobs) {
         let short: String = blob.descriptor().digest.hex().chars().take(12).collect();
         table.row([short, quantity::bytes(blob.descriptor().size), moved.verb().to_owned()]);
     }
-    table.render(None)
+    format!("{}\nwould be: {}", table.render(None), line(destination, delivery))
 }

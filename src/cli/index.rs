@@ -131,7 +131,8 @@ async fn parts(session: &Session, arguments: &Create) -> Result<Outcome, CliErro
     let fates = arguments.several.fleet(session).each(entries, work).await;
     let fates = Fates::of(names, fates);
     let told: String = fates.done.iter().map(|(_, told)| told.as_str()).collect();
-    Ok(Outcome::partly(format!("{told}\n{}", fates.closing("joined", None)), fates.failures))
+    let verb = if arguments.dry_run { "would be joined" } else { "joined" };
+    Ok(Outcome::partly(format!("{told}\n{}", fates.closing(verb, None)), fates.failures))
 }
 
 /// `--attest`, for an index whose digest every machine knows beforehand.
@@ -158,15 +159,16 @@ async fn join(
                     joined => break joined?,
                 }
             };
-            let delivery = if arguments.dry_run {
-                builder.foresee(&graph, destination).await?
-            } else {
-                let graph = match attest::meant(arguments.attest) {
-                    (builder::Attest::Nothing, _) => graph,
-                    (_, effort) => builder.attaching_to(origin, graph, (destination, effort)).await?,
-                };
-                builder.bring(&graph, destination).await?
+            if arguments.dry_run {
+                let delivery = builder.foresee(&graph, destination).await?;
+                text.push_str(&deliveries::plan(&graph, (destination, &delivery)));
+                continue;
+            }
+            let graph = match attest::meant(arguments.attest) {
+                (builder::Attest::Nothing, _) => graph,
+                (_, effort) => builder.attaching_to(origin, graph, (destination, effort)).await?,
             };
+            let delivery = builder.bring(&graph, destination).await?;
             text.push_str(&deliveries::line(destination, &delivery));
         }
     }

@@ -248,6 +248,9 @@ async fn shards_make_what_one_machine_makes() {
         let run = bench.ended(child.wait_with_output().unwrap());
         assert_eq!(run.code, Some(0), "{run}");
     }
+    let told = bench.run(&format!("{join} --dry-run --progress off"));
+    assert!(told.stdout.ends_with("\n3 recipes would be joined\n"), "{told}");
+    assert_eq!(told.stdout.matches("\nwould be: ").count(), 3, "{told}");
     for _ in 0..2 {
         let joined = bench.run(&format!("{join} --progress off"));
         assert_eq!(joined.code, Some(0), "{joined}");

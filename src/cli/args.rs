@@ -2,12 +2,12 @@
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use super::{
-    attest::Attest, cache, copy, destination, diff, exit, index, init, loading::Loading, lock, manual, plan, platform,
-    prove, reach::Reach, rebase, recipes::Several, remote_cache::Remote, reporting, sbom, shards::Shard, signing,
-    template::Template, verify,
+    attest::Attest, cache, copy, destination, diff, environment::Environment, exit, index, init, loading::Loading,
+    lock, manual, plan, platform, prove, reach::Reach, rebase, recipes::Several, remote_cache::Remote, reporting, sbom,
+    shards::Shard, signing, template::Template, verify,
 };
 use crate::{oci::Platform, recipe::Base};
 
@@ -83,6 +83,26 @@ pub(super) struct Arguments {
     pub(super) command: Command,
     #[command(flatten)]
     pub(super) global: Global,
+}
+
+impl Arguments {
+    /// Reads the command line of this process.
+    ///
+    /// # Errors
+    /// When it makes no sense, and when help is asked for.
+    pub(super) fn read(environment: &Environment) -> Result<Self, clap::Error> {
+        let mut command = without_empty(Self::command(), environment);
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// The grammar without variables that are set to nothing: nobody has typed the flags that they stand for.
+fn without_empty(command: clap::Command, environment: &Environment) -> clap::Command {
+    command.mut_args(|flag| {
+        let is_empty = flag.get_env().is_some_and(|name| environment.is_empty(name));
+        if is_empty { flag.env(None::<&str>) } else { flag }
+    })
 }
 
 /// What every command understands.
@@ -286,8 +306,6 @@ pub(super) struct Inspect {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -310,6 +328,21 @@ mod tests {
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn variables_that_are_empty_are_not_set() {
+        let flags = ["WHEELWRIGHT_STORE", "WHEELWRIGHT_CA_FILE", "WHEELWRIGHT_REGISTRY_MIRROR"];
+        let heeded = |value: &str| {
+            let environment = Environment::of("/none".as_ref(), &flags.map(|name| (name, value)));
+            let command = without_empty(Arguments::command(), &environment);
+            command
+                .get_arguments()
+                .filter_map(|flag| flag.get_env())
+                .filter(|name| flags.iter().any(|flag| flag == name))
+                .count()
+        };
+        assert_eq!((heeded(""), heeded("x")), (0, 3));
     }
 
     #[test]

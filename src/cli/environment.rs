@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs, io,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
@@ -37,6 +37,11 @@ impl Environment {
     /// A variable that is set, not empty, and text.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.variables.get(OsString::from(name).as_os_str())?.to_str().filter(|text| !text.trim().is_empty())
+    }
+
+    /// Whether a variable is set, to nothing.
+    pub(super) fn is_empty(&self, name: &OsStr) -> bool {
+        self.variables.get(name).is_some_and(|value| value.is_empty())
     }
 
     /// The variables that begin with `prefix`, with the rest of their names.

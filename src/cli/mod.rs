@@ -58,8 +58,6 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser as _;
-
 use args::{Arguments, Command};
 use environment::Environment;
 use error::CliError;
@@ -106,7 +104,8 @@ impl From<String> for Outcome {
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let environment = Environment::of_process();
+    let arguments = match Arguments::read(&environment) {
         Ok(arguments) => arguments,
         Err(refusal) => {
             // Help that nobody reads any more is no failure.
@@ -114,7 +113,6 @@ pub fn run() -> ExitCode {
             return if refusal.use_stderr() { Code::Usage } else { Code::Success }.into();
         }
     };
-    let environment = Environment::of_process();
     let color = environment.color(arguments.global.color, io::stderr().is_terminal());
     let (reporter, screen) = progress::reporter(arguments.global.progress, color);
     listen(&arguments, &environment, &screen);

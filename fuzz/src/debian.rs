@@ -331,6 +331,12 @@ pub(crate) fn script_seeds() -> Vec<(&'static str, Vec<u8>)> {
              while read -r line; do echo \"$line\"; done < /etc/g\nexit 0\n",
         ),
         (
+            "ways",
+            "a && b || c && ! d\nfor i in a b; do for j in \"$@\"; do e && continue 2; break; done; done\n\
+             until f; do shift 2; done\ng() { local IFS=: x=$(h); set -- $x \"$x$x\"; unset x; }\ng > /etc/x\n\
+             command i -n ${1-y} ${z=1}; j() { k $(j) \"${x##*a}\"; }; j\n",
+        ),
+        (
             "words",
             "#!/bin/bash\na=${b%%x*}${c##*y}${#d}$((1 + 2 * 3))\ntest -n \"$a\" -a ! -d /x -o 1 -lt 2\n{ a; (b); } | c &\n! d\numask 022\nunset a\nshift\n: ${e:=f} ~/g [a-z]*\n",
         ),

@@ -2,6 +2,7 @@
 //! arguments. What cannot be told from the text (the output of a program, a file of the running system) is
 //! unknown, and what depends on it is left undone and named.
 
+mod builtin;
 mod expand;
 mod parse;
 mod run;

@@ -2,8 +2,10 @@
 //!
 //! [POSIX.1-2017, "Shell Command Language"](https://pubs.opengroup.org/onlinepubs/9699919799/utilities/V3_chap02.html).
 
+use std::rc::Rc;
+
 use super::{
-    syntax::{Command, List, Redirection, RedirectionKind, Simple, Word},
+    syntax::{Command, Join, List, Redirection, RedirectionKind, Simple, Word},
     words::{is_name, is_name_start},
 };
 
@@ -103,19 +105,22 @@ impl<'a> Parser<'a> {
     }
 
     fn and_or(&mut self) -> Parsed<Command> {
-        let mut left = self.pipeline()?;
+        let first = self.pipeline()?;
+        // A list and no tree: as many links as a script has would be as many calls within each other.
+        let mut links = Vec::new();
         loop {
             self.blanks();
             let join = if self.take("&&") {
-                Command::And
+                Join::And
             } else if self.take("||") {
-                Command::Or
+                Join::Or
             } else {
-                return Ok(left);
+                break;
             };
             self.separators();
-            left = join(Box::new(left), Box::new(self.pipeline()?));
+            links.push((join, self.pipeline()?));
         }
+        Ok(if links.is_empty() { first } else { Command::Chain(Box::new(first), links) })
     }
 
     fn pipeline(&mut self) -> Parsed<Command> {
@@ -239,10 +244,14 @@ impl<'a> Parser<'a> {
     }
 
     fn while_loop(&mut self) -> Parsed<Command> {
-        if !self.take("while") {
+        let until = !self.take("while");
+        if until {
             self.expect("until")?;
         }
-        let condition = self.list(&["do"])?;
+        let mut condition = self.list(&["do"])?;
+        if until {
+            condition = vec![Command::Not(Box::new(Command::Group(condition)))];
+        }
         Ok(Command::Loop(condition, self.body()?))
     }
 
@@ -285,7 +294,7 @@ impl<'a> Parser<'a> {
         self.blanks();
         self.expect(")")?;
         self.separators();
-        Ok(Command::Function(name, Box::new(self.deeper(Self::command)?)))
+        Ok(Command::Function(name, Rc::new(self.deeper(Self::command)?)))
     }
 
     fn redirections(&mut self) -> Parsed<Vec<Redirection>> {

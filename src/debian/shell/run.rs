@@ -1,51 +1,96 @@
 //! A script followed without being run: which branch would be taken where that can be told, and which
 //! programs would be called with what.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    mem::{replace, take},
+    rc::Rc,
+};
 
 use super::{
     Called, Programs,
-    syntax::{Command, List, Redirection, RedirectionKind, Simple, Word},
-    test,
-    wildcard::matches,
+    expand::BLANKS,
+    syntax::{Command, Join, List, Redirection, RedirectionKind, Simple, Word},
 };
 
 /// Commands that a script may take; the longest have some hundred.
 const STEPS: usize = 20_000;
-/// Calls of functions within each other.
-const DEEPEST: usize = 32;
+/// Commands and words within each other, calls of functions among them.
+const DEEPEST: usize = 100;
+/// Letters that a script may put together, copy and compare; the longest scripts come to some hundred thousand.
+const EFFORT: usize = 16 << 20;
 
 /// Whether a command succeeds; none where nobody knows without running it.
 pub(super) type Status = Option<bool>;
 
+/// A text; none in place of one that is not known.
+pub(super) type Known = Option<String>;
+
 /// What may follow a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flow {
+pub(super) enum Flow {
     Next,
-    /// Out of a loop.
-    Break,
+    /// The next turn of a loop: of the innermost, 1, or of one around it.
+    Continue(usize),
+    /// Out of so many loops.
+    Break(usize),
     Return,
     Exit,
 }
 
 /// Whether the commands at hand are certain to be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Certainty {
+enum Certainty {
     Certain,
     Possible,
+}
+
+/// What was perhaps left before the commands at hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Doubt {
+    #[default]
+    None,
+    /// So many loops.
+    Loops(usize),
+    Function,
+    Script,
+}
+
+impl Doubt {
+    /// What is left of it behind a loop.
+    fn behind_loop(self) -> Self {
+        match self {
+            Self::Loops(loops) if loops > 1 => Self::Loops(loops - 1),
+            Self::None | Self::Loops(_) => Self::None,
+            other => other,
+        }
+    }
+
+    /// The same behind a function.
+    fn behind_function(self) -> Self {
+        if self == Self::Script { self } else { Self::None }
+    }
 }
 
 /// A script under way.
 pub(super) struct Run<'a, P> {
     pub(super) programs: &'a mut P,
-    /// None for a value that is not known.
-    pub(super) variables: BTreeMap<String, Option<String>>,
-    pub(super) arguments: Vec<Option<String>>,
-    functions: BTreeMap<String, Command>,
+    pub(super) variables: BTreeMap<String, Known>,
+    /// None where their number is not known.
+    pub(super) arguments: Option<Vec<Known>>,
+    pub(super) functions: BTreeMap<String, Rc<Command>>,
+    /// Variables of the function at hand alone, and what they were before it.
+    pub(super) locals: Vec<(String, Option<Known>)>,
+    pub(super) flow: Flow,
+    /// Loops around the command at hand, within the same function.
+    pub(super) loops: usize,
     certainty: Certainty,
-    flow: Flow,
+    doubt: Doubt,
     steps: usize,
     depth: usize,
+    effort: usize,
+    /// Whether nobody follows any more.
+    is_given_up: bool,
     /// Commands that were not followed, as the script spells them.
     pub(super) undone: Vec<String>,
     /// What was said so far; none where nobody listens.
@@ -64,13 +109,18 @@ impl<'a, P: Programs> Run<'a, P> {
         let known = |(name, value): &(&str, &str)| ((*name).to_owned(), Some((*value).to_owned()));
         Self {
             programs,
-            variables: variables.iter().map(known).collect(),
-            arguments: arguments.iter().map(|argument| Some((*argument).to_owned())).collect(),
+            variables: variables.iter().chain(&[("IFS", BLANKS)]).map(known).collect(),
+            arguments: Some(arguments.iter().map(|argument| Some((*argument).to_owned())).collect()),
             functions: BTreeMap::new(),
-            certainty: Certainty::Certain,
+            locals: Vec::new(),
             flow: Flow::Next,
+            loops: 0,
+            certainty: Certainty::Certain,
+            doubt: Doubt::None,
             steps: 0,
             depth: 0,
+            effort: 0,
+            is_given_up: false,
             undone: Vec::new(),
             said: None,
         }
@@ -89,23 +139,18 @@ impl<'a, P: Programs> Run<'a, P> {
 
     fn command(&mut self, command: &Command) -> Status {
         self.steps += 1;
-        if self.steps > STEPS || self.depth > DEEPEST {
-            self.leave("more commands than anybody could follow");
+        if self.steps > STEPS || self.is_given_up {
+            self.give_up("more commands than anybody could follow");
             return None;
         }
+        self.deeper(|run| run.inner_command(command))
+    }
+
+    fn inner_command(&mut self, command: &Command) -> Status {
         match command {
             Command::Simple(simple) => self.simple(simple),
             Command::Not(inner) => self.command(inner).map(|success| !success),
-            Command::And(left, right) => match self.command(left) {
-                Some(false) => Some(false),
-                Some(true) => self.next_command(right),
-                None => self.perhaps(|run| run.next_command(right)),
-            },
-            Command::Or(left, right) => match self.command(left) {
-                Some(true) => Some(true),
-                Some(false) => self.next_command(right),
-                None => self.perhaps(|run| run.next_command(right)),
-            },
+            Command::Chain(first, links) => self.chain(first, links),
             Command::Pipeline(all) => {
                 for part in all {
                     self.subshell(|run| run.command(part));
@@ -116,16 +161,17 @@ impl<'a, P: Programs> Run<'a, P> {
             Command::If(arms, otherwise) => self.conditional(arms, otherwise),
             Command::Case(subject, arms) => self.case(subject, arms),
             Command::For(name, words, body) => self.for_loop(name, words.as_deref(), body),
-            Command::Loop(condition, body) => {
-                if self.list(condition) != Some(false) {
-                    self.perhaps(|run| run.list(body));
+            Command::Loop(condition, body) => self.in_loop(|run| {
+                if run.list(condition) != Some(false) {
+                    run.perhaps(|run| run.list(body));
                 }
+                run.goes_on();
                 None
-            }
+            }),
             Command::Group(list) => self.list(list),
             Command::Subshell(list) => self.subshell(|run| run.list(list)),
             Command::Function(name, body) => {
-                self.functions.insert(name.clone(), (**body).clone());
+                self.functions.insert(name.clone(), Rc::clone(body));
                 Some(true)
             }
             Command::Redirected(inner, redirections) => {
@@ -139,47 +185,141 @@ impl<'a, P: Programs> Run<'a, P> {
         }
     }
 
-    fn next_command(&mut self, command: &Command) -> Status {
-        if self.flow == Flow::Next { self.command(command) } else { None }
+    fn chain(&mut self, first: &Command, links: &[(Join, Command)]) -> Status {
+        let mut status = self.command(first);
+        for (join, command) in links {
+            if self.flow != Flow::Next {
+                break;
+            }
+            status = match (join, status) {
+                (Join::And, Some(false)) | (Join::Or, Some(true)) => status,
+                (_, Some(_)) => self.command(command),
+                (_, None) => self.perhaps(|run| run.command(command)),
+            };
+        }
+        status
+    }
+
+    /// Follows something that stands in what is at hand; none where nobody could follow so far.
+    pub(super) fn deeper<T>(&mut self, follow: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        if self.depth == DEEPEST {
+            self.give_up("more commands than anybody could follow");
+            return None;
+        }
+        self.depth += 1;
+        let result = follow(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// Whether `letters` may still be put together, copied or compared.
+    pub(super) fn afford(&mut self, letters: usize) -> bool {
+        self.effort = self.effort.saturating_add(letters);
+        let can = self.effort <= EFFORT;
+        if !can {
+            self.give_up("longer texts than anybody could follow");
+        }
+        can
+    }
+
+    /// Follows nothing any more. What is at hand comes to nothing, and to an unknown text.
+    fn give_up(&mut self, why: &str) {
+        if !replace(&mut self.is_given_up, true) {
+            self.leave(why);
+        }
+        self.flow = Flow::Exit;
+        self.say(None);
+    }
+
+    /// Whether what is at hand happens in any case.
+    pub(super) fn is_certain(&self) -> bool {
+        self.certainty == Certainty::Certain && self.doubt == Doubt::None && !self.is_given_up
     }
 
     /// Follows what may or may not happen.
     fn perhaps(&mut self, follow: impl FnOnce(&mut Self) -> Status) -> Status {
-        let certainty = std::mem::replace(&mut self.certainty, Certainty::Possible);
+        let certainty = replace(&mut self.certainty, Certainty::Possible);
         follow(self);
         self.certainty = certainty;
-        if self.flow != Flow::Next {
-            // Whether anything comes after it is as open as whether it happens.
-            self.flow = Flow::Next;
+        // Whether anything comes after it is as open as whether it happens.
+        let left = match replace(&mut self.flow, Flow::Next) {
+            Flow::Next => Doubt::None,
+            Flow::Continue(loops) | Flow::Break(loops) => Doubt::Loops(loops),
+            Flow::Return => Doubt::Function,
+            Flow::Exit => Doubt::Script,
+        };
+        self.doubt = self.doubt.max(left);
+        None
+    }
+
+    /// Follows what can be left by itself; `behind` says what of a doubt there is left when it is over.
+    fn within(&mut self, behind: fn(Doubt) -> Doubt, follow: impl FnOnce(&mut Self) -> Status) -> Status {
+        let (certainty, doubt) = (self.certainty, take(&mut self.doubt));
+        if doubt != Doubt::None {
             self.certainty = Certainty::Possible;
         }
-        None
+        let status = follow(self);
+        self.certainty = certainty;
+        self.doubt = doubt.max(behind(self.doubt));
+        status
+    }
+
+    fn in_loop(&mut self, follow: impl FnOnce(&mut Self) -> Status) -> Status {
+        self.loops += 1;
+        let status = self.within(Doubt::behind_loop, follow);
+        self.loops -= 1;
+        status
+    }
+
+    /// Whether a loop goes on after a turn.
+    fn goes_on(&mut self) -> bool {
+        let (flow, goes_on) = match self.flow {
+            Flow::Next | Flow::Continue(..2) => (Flow::Next, true),
+            Flow::Continue(loops) => (Flow::Continue(loops - 1), false),
+            Flow::Break(..2) => (Flow::Next, false),
+            Flow::Break(loops) => (Flow::Break(loops - 1), false),
+            other => (other, false),
+        };
+        self.flow = flow;
+        goes_on
     }
 
     /// What happens to variables inside does not matter outside.
     pub(super) fn subshell(&mut self, follow: impl FnOnce(&mut Self) -> Status) -> Status {
+        let length = |text: &Known| text.as_ref().map_or(0, String::len) + 1;
+        let variables = self.variables.iter().map(|(name, text)| name.len() + length(text));
+        let copied = variables.chain(self.arguments.iter().flatten().map(length)).sum();
+        if !self.afford(copied) {
+            return None;
+        }
         let (variables, arguments) = (self.variables.clone(), self.arguments.clone());
-        let umask = *self.programs.umask();
-        let status = follow(self);
+        let (umask, locals) = (*self.programs.umask(), self.locals.len());
+        let status = self.within(|_| Doubt::None, follow);
         (self.variables, self.arguments) = (variables, arguments);
+        self.locals.truncate(locals);
         *self.programs.umask() = umask;
         self.flow = Flow::Next;
         status
     }
 
     /// What commands say together, without the last end of line.
-    pub(super) fn said(&mut self, list: &List) -> Option<String> {
+    pub(super) fn said(&mut self, list: &List) -> Known {
         let before = self.said.replace(Said::Text(String::new()));
         self.subshell(|run| run.list(list));
-        match std::mem::replace(&mut self.said, before) {
-            Some(Said::Text(text)) => Some(text.trim_end_matches('\n').to_owned()),
+        self.heard(before).map(|text| text.trim_end_matches('\n').to_owned())
+    }
+
+    /// Listens as `before`, and returns what was said since.
+    fn heard(&mut self, before: Option<Said>) -> Known {
+        match replace(&mut self.said, before) {
+            Some(Said::Text(text)) => Some(text),
             _ => None,
         }
     }
 
     /// Something is said; none where nobody knows what.
     fn say(&mut self, text: Option<&str>) {
-        let text = text.filter(|_| self.certainty == Certainty::Certain);
+        let text = text.filter(|_| self.is_certain());
         match (&mut self.said, text) {
             (Some(Said::Text(said)), Some(text)) => said.push_str(text),
             (Some(said), None) => *said = Said::Something,
@@ -192,27 +332,49 @@ impl<'a, P: Programs> Run<'a, P> {
     }
 
     fn conditional(&mut self, arms: &[(List, List)], otherwise: &List) -> Status {
-        let Some(((condition, body), rest)) = arms.split_first() else { return self.list(otherwise) };
-        match self.list(condition) {
-            Some(true) => self.list(body),
-            Some(false) => self.conditional(rest, otherwise),
-            None => {
-                self.perhaps(|run| run.list(body));
-                self.perhaps(|run| run.conditional(rest, otherwise))
+        for (at, (condition, body)) in arms.iter().enumerate() {
+            match self.list(condition) {
+                Some(true) => return self.list(body),
+                Some(false) => {}
+                None => {
+                    self.perhaps(|run| run.list(body));
+                    return self.perhaps(|run| run.other_arms(&arms[at + 1..], otherwise));
+                }
             }
         }
+        self.list(otherwise)
+    }
+
+    /// Arms after one that is perhaps taken.
+    fn other_arms(&mut self, arms: &[(List, List)], otherwise: &List) -> Status {
+        for (condition, body) in arms {
+            match self.list(condition) {
+                Some(true) => return self.list(body),
+                Some(false) => {}
+                None => {
+                    self.perhaps(|run| run.list(body));
+                }
+            }
+        }
+        self.list(otherwise)
     }
 
     fn case(&mut self, subject: &Word, arms: &[(Vec<Word>, List)]) -> Status {
         let subject = self.joined(subject);
+        let mut is_open = false;
         for (patterns, body) in arms {
-            let fits = |pattern: &Word| Some(matches(&self.pattern(pattern)?, subject.as_deref()?));
+            let fits = |pattern| self.fits(pattern, subject.as_deref()?);
             let all: Vec<Status> = patterns.iter().map(fits).collect();
-            if all.contains(&Some(true)) {
+            let fits = all.contains(&Some(true));
+            if fits && !is_open {
                 return self.list(body);
             }
-            if all.contains(&None) {
+            if fits || all.contains(&None) {
+                is_open = true;
                 self.perhaps(|run| run.list(body));
+            }
+            if fits {
+                return None;
             }
         }
         subject.map(|_| true)
@@ -220,54 +382,76 @@ impl<'a, P: Programs> Run<'a, P> {
 
     fn for_loop(&mut self, name: &str, words: Option<&[Word]>, body: &List) -> Status {
         let values = match words {
-            Some(words) => words.iter().flat_map(|word| self.fields(word)).collect(),
-            None => self.arguments.clone(),
+            Some(words) => self.words(words),
+            None => self.arguments.clone().unwrap_or_else(|| vec![None]),
         };
         let known = values.iter().all(Option::is_some);
-        let mut status = Some(true);
-        for value in values {
-            self.variables.insert(name.to_owned(), value);
-            status = if known { self.list(body) } else { self.perhaps(|run| run.list(body)) };
-            if self.flow != Flow::Next {
-                break;
+        let status = self.in_loop(|run| {
+            let mut status = Some(true);
+            for value in values {
+                run.variables.insert(name.to_owned(), value);
+                status = if known { run.list(body) } else { run.perhaps(|run| run.list(body)) };
+                if !run.goes_on() {
+                    break;
+                }
             }
-        }
-        if self.flow == Flow::Break {
-            self.flow = Flow::Next;
+            status
+        });
+        if !self.is_certain() {
+            self.variables.insert(name.to_owned(), None);
         }
         status
     }
 
     fn simple(&mut self, simple: &Simple) -> Status {
-        let words: Vec<Option<String>> = simple.words.iter().flat_map(|word| self.fields(word)).collect();
+        if let Some(name) = simple.words.first().and_then(Word::literal)
+            && self.declare(&name, &simple.words[1..])
+        {
+            return Some(true);
+        }
+        let mut words = self.words(&simple.words);
         let target = self.file_written(&simple.redirections);
         let empty = words.first().is_none_or(|word| word.as_deref() == Some(":"));
         if let Some(target) = target.as_ref().filter(|_| empty) {
             self.write(target, Some(String::new()), &simple.text);
         }
-        let Some(program) = words.first() else {
+        if words.is_empty() {
             self.assign(&simple.assignments);
             return Some(true);
-        };
-        let Some(program) = program.clone() else {
+        }
+        let is_plain = names_a_call(&words);
+        if is_plain {
+            words.remove(0);
+        }
+        let Some(program) = words[0].clone() else {
             self.leave(&simple.text);
             return None;
         };
-        if let Some(body) = self.functions.get(&program).cloned() {
-            return self.call_function(&body, words[1..].to_vec());
+        if let Some(body) = self.functions.get(&program).filter(|_| !is_plain).cloned() {
+            return self.redirected_call(&body, words.split_off(1), (simple, target));
         }
         if let Some(status) = self.builtin(&program, &words[1..]) {
             if ["command", "which", "type", "umask"].contains(&program.as_str()) {
                 self.say(None);
             }
+            if let Some(target) = target.filter(|_| !empty) {
+                self.write(&target, None, &simple.text);
+            }
             return status;
         }
-        let called = self.programs.call(&words, self.certainty == Certainty::Certain);
+        self.call(&words, (simple, target))
+    }
+
+    /// A call of a program.
+    fn call(&mut self, words: &[Known], (simple, target): (&Simple, Option<Target>)) -> Status {
+        let program = words[0].clone().unwrap_or_default();
+        let certain = self.is_certain();
+        let called = self.programs.call(words, certain);
         if program == "db_get" {
             // debconf(7): the answer is in this variable.
             self.variables.insert("RET".to_owned(), called.output.clone());
         }
-        if simple.redirections.iter().all(|redirection| redirection.stream != 1) {
+        if !is_redirected(simple) {
             // What went well and is known to say nothing, says nothing.
             self.say(called.output.as_deref().or(called.status.map(|_| "")));
         }
@@ -283,7 +467,7 @@ impl<'a, P: Programs> Run<'a, P> {
     }
 
     /// What `cat` passes on, or what a program is known to say.
-    fn input_or_output(&mut self, simple: &Simple, program: &str, output: Option<String>) -> Option<String> {
+    fn input_or_output(&mut self, simple: &Simple, program: &str, output: Known) -> Known {
         let here = simple.redirections.iter().find(|redirection| redirection.kind == RedirectionKind::Here);
         match here {
             Some(here) if program == "cat" && simple.words.len() == 1 => self.joined(&here.target),
@@ -298,101 +482,50 @@ impl<'a, P: Programs> Run<'a, P> {
         }
     }
 
-    pub(super) fn set(&mut self, name: &str, value: Option<String>) {
+    pub(super) fn set(&mut self, name: &str, value: Known) {
         let same = self.variables.get(name).is_some_and(|there| *there == value);
-        let value = if self.certainty == Certainty::Certain || same { value } else { None };
+        let value = if self.is_certain() || same { value } else { None };
         self.variables.insert(name.to_owned(), value);
     }
 
-    fn call_function(&mut self, body: &Command, arguments: Vec<Option<String>>) -> Status {
-        let before = std::mem::replace(&mut self.arguments, arguments);
-        self.depth += 1;
-        let status = self.command(body);
-        self.depth -= 1;
-        self.arguments = before;
-        if self.flow == Flow::Return {
+    /// A call of a function, whose output may go to a file.
+    fn redirected_call(
+        &mut self,
+        body: &Command,
+        arguments: Vec<Known>,
+        (simple, target): (&Simple, Option<Target>),
+    ) -> Status {
+        if !is_redirected(simple) {
+            return self.call_function(body, arguments);
+        }
+        let before = self.said.replace(Said::Text(String::new()));
+        let status = self.call_function(body, arguments);
+        let said = self.heard(before);
+        if let Some(target) = target {
+            self.write(&target, said, &simple.text);
+        }
+        status
+    }
+
+    fn call_function(&mut self, body: &Command, arguments: Vec<Known>) -> Status {
+        let arguments = self.arguments.replace(arguments);
+        let (locals, loops) = (take(&mut self.locals), take(&mut self.loops));
+        let status = self.within(Doubt::behind_function, |run| run.command(body));
+        (self.arguments, self.loops) = (arguments, loops);
+        for (name, value) in replace(&mut self.locals, locals) {
+            match value {
+                Some(value) => self.variables.insert(name, value),
+                None => self.variables.remove(&name),
+            };
+        }
+        if self.flow != Flow::Exit {
             self.flow = Flow::Next;
         }
         status
     }
 
-    /// What the shell does itself; none where `name` is a program.
-    fn builtin(&mut self, name: &str, words: &[Option<String>]) -> Option<Status> {
-        Some(match name {
-            "[" => test::test(self.programs, words.strip_suffix(&[Some("]".to_owned())]).unwrap_or(words)),
-            "test" => test::test(self.programs, words),
-            "true" | ":" | "trap" | "wait" | "cd" | "continue" => Some(true),
-            "umask" => self.set_umask(words),
-            "false" => Some(false),
-            "[[" | "]]" | "let" => None,
-            "exit" | "return" => self.end(name, words),
-            "break" => {
-                self.flow = Flow::Break;
-                Some(true)
-            }
-            "set" => {
-                if words.first().is_some_and(|word| word.as_deref() == Some("--")) {
-                    self.arguments = words[1..].to_vec();
-                }
-                Some(true)
-            }
-            "shift" => {
-                self.arguments = self.arguments.get(1..).unwrap_or_default().to_vec();
-                Some(true)
-            }
-            "export" | "local" | "readonly" | "declare" | "unset" => {
-                for word in words.iter().flatten() {
-                    let (name, value) =
-                        word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
-                    if value.is_some() || name == "unset" || !self.variables.contains_key(name) {
-                        self.set(name, Some(value.unwrap_or_default().to_owned()));
-                    }
-                }
-                Some(true)
-            }
-            "read" => {
-                for name in words.iter().flatten() {
-                    self.variables.insert(name.clone(), None);
-                }
-                None
-            }
-            "command" | "which" | "type" => self.lookup(words),
-            _ => return None,
-        })
-    }
-
-    /// In octal; other spellings are of no package.
-    fn set_umask(&mut self, words: &[Option<String>]) -> Status {
-        let mask = words.first()?.as_deref().and_then(|mask| u32::from_str_radix(mask, 8).ok())?;
-        if self.certainty == Certainty::Certain {
-            *self.programs.umask() = mask & 0o777;
-        }
-        Some(true)
-    }
-
-    /// `command -v NAME` finds what lies in the tree, and functions; `command NAME` is a call like any other.
-    fn lookup(&mut self, words: &[Option<String>]) -> Status {
-        let is_option = |word: &Option<String>| word.as_ref().is_some_and(|word| word.starts_with('-'));
-        let names: Vec<_> = words.iter().filter(|word| !is_option(word)).collect();
-        let [Some(name)] = &names[..] else { return None };
-        Some(self.functions.contains_key(name) || self.programs.find(name).is_some())
-    }
-
-    /// A failure ends the installation, so what comes after it is what happens otherwise.
-    fn end(&mut self, name: &str, words: &[Option<String>]) -> Status {
-        let success = match words.first() {
-            None => Some(true),
-            Some(code) => code.as_deref().map(|code| code == "0"),
-        };
-        let flow = if name == "exit" { Flow::Exit } else { Flow::Return };
-        if self.certainty == Certainty::Certain || success == Some(true) || flow == Flow::Return {
-            self.flow = flow;
-        }
-        success
-    }
-
     /// The file that standard output goes to, unless it is none that stays.
-    fn file_written(&mut self, redirections: &[Redirection]) -> Option<(Option<String>, RedirectionKind)> {
+    fn file_written(&mut self, redirections: &[Redirection]) -> Option<Target> {
         let mut found = None;
         for redirection in redirections.iter().filter(|redirection| redirection.stream == 1) {
             let is_file = matches!(redirection.kind, RedirectionKind::Write | RedirectionKind::Append);
@@ -403,11 +536,11 @@ impl<'a, P: Programs> Run<'a, P> {
         found
     }
 
-    fn write(&mut self, target: &(Option<String>, RedirectionKind), text: Option<String>, shown: &str) {
+    fn write(&mut self, target: &Target, text: Known, shown: &str) {
         let (Some(path), RedirectionKind::Write, Some(text)) = (&target.0, target.1, text) else {
             return self.leave(shown);
         };
-        if self.certainty == Certainty::Possible || !self.programs.write(path, &text) {
+        if !self.is_certain() || !self.programs.write(path, &text) {
             self.leave(shown);
         }
     }
@@ -417,6 +550,20 @@ impl<'a, P: Programs> Run<'a, P> {
             self.undone.push(text.to_owned());
         }
     }
+}
+
+/// A path, and how it is written.
+type Target = (Known, RedirectionKind);
+
+/// Whether standard output goes elsewhere.
+fn is_redirected(simple: &Simple) -> bool {
+    simple.redirections.iter().any(|redirection| redirection.stream == 1)
+}
+
+/// `command NAME …`: a call like any other, but of no function.
+fn names_a_call(words: &[Known]) -> bool {
+    let is_option = |word: &Known| word.as_ref().is_some_and(|word| word.starts_with('-'));
+    words[0].as_deref() == Some("command") && words.get(1).is_some_and(|name| !is_option(name))
 }
 
 impl Called {

@@ -1,5 +1,7 @@
 //! What a shell script consists of.
 
+use std::rc::Rc;
+
 /// Commands, one after the other.
 pub(super) type List = Vec<Command>;
 
@@ -8,10 +10,8 @@ pub(super) enum Command {
     Simple(Simple),
     /// `!`.
     Not(Box<Command>),
-    /// `&&`.
-    And(Box<Command>, Box<Command>),
-    /// `||`.
-    Or(Box<Command>, Box<Command>),
+    /// `&&` and `||`, one after the other.
+    Chain(Box<Command>, Vec<(Join, Command)>),
     /// `|`.
     Pipeline(List),
     /// Each condition with what is done under it, and what is done under none.
@@ -25,9 +25,18 @@ pub(super) enum Command {
     Group(List),
     /// `( )`.
     Subshell(List),
-    Function(String, Box<Command>),
+    Function(String, Rc<Command>),
     /// A compound command whose output goes elsewhere.
     Redirected(Box<Command>, Vec<Redirection>),
+}
+
+/// When the next command of a chain is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Join {
+    /// `&&`.
+    And,
+    /// `||`.
+    Or,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,13 +103,29 @@ pub(super) struct Variable {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
-    /// `-`, `:-`, `=`, `:=`: the word in place of nothing.
-    Default,
+    /// `-`, `:-`: the word in place of nothing.
+    Default(Lack),
+    /// `=`, `:=`: the same, and the variable becomes it.
+    Assign(Lack),
     /// `+`, `:+`: the word in place of something.
-    Alternative,
+    Alternative(Lack),
     /// `#` and `##`, `%` and `%%`: what fits the pattern is cut off; the longest or the shortest.
-    CutFront(Greed),
-    CutBack(Greed),
+    Cut(End, Greed),
+}
+
+/// Which end of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Front,
+    Back,
+}
+
+/// What counts as nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    Unset,
+    /// Behind a colon: an empty value, too.
+    Empty,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,12 @@
 
 use super::{Found, Programs, run::Status};
 
+/// Brackets may stand in each other this deep.
+const DEEPEST: usize = 16;
+
 /// The answer to the expression.
 pub(super) fn test(programs: &impl Programs, words: &[Option<String>]) -> Status {
-    let mut parser = Expression { programs, words, at: 0 };
+    let mut parser = Expression { programs, words, at: 0, depth: 0 };
     let status = parser.or();
     if parser.at == words.len() { status } else { None }
 }
@@ -13,6 +16,7 @@ struct Expression<'a, P> {
     programs: &'a P,
     words: &'a [Option<String>],
     at: usize,
+    depth: usize,
 }
 
 impl<P: Programs> Expression<'_, P> {
@@ -47,17 +51,22 @@ impl<P: Programs> Expression<'_, P> {
     }
 
     fn not(&mut self) -> Status {
-        if self.is_next("!") && self.at + 1 < self.words.len() {
+        let mut expect = true;
+        while self.is_next("!") && self.at + 1 < self.words.len() {
             self.at += 1;
-            return self.not().map(|status| !status);
+            expect = !expect;
         }
-        if self.is_next("(") {
-            self.at += 1;
-            let status = self.or();
-            self.at += usize::from(self.is_next(")"));
-            return status;
-        }
-        self.primary()
+        let status = if self.is_next("(") && self.depth < DEEPEST { self.bracketed() } else { self.primary() };
+        status.map(|status| status == expect)
+    }
+
+    fn bracketed(&mut self) -> Status {
+        self.at += 1;
+        self.depth += 1;
+        let status = self.or();
+        self.depth -= 1;
+        self.at += usize::from(self.is_next(")"));
+        status
     }
 
     fn primary(&mut self) -> Status {

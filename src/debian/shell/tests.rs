@@ -155,3 +155,79 @@ fn what_several_commands_say_is_known_where_each_is() {
     check("one $(echo a | sort; echo b)", &["sort"], &["one $(echo a | sort; echo b)"]);
     check("one $(if cat /x; then echo b; fi)", &[], &["one $(if cat /x; then echo b; fi)"]);
 }
+
+#[test]
+fn loops_are_left_as_the_shell_leaves_them() {
+    check(
+        "for x in a b c; do if [ $x = b ]; then continue; fi; one $x; done\n\
+         for x in a b; do for y in c d; do continue 2; done; two; done; three",
+        &["one a", "one c", "three"],
+        &[],
+    );
+    check("for x in a b; do for y in c d; do break 2; done; two; done; one; break; two", &["one", "two"], &[]);
+    check("for x in a b; do one $x; break 7; done; two; continue 0; three", &["one a", "two", "three"], &[]);
+    check("until [ -d /etc ]; do one; done; until [ -d /gone ]; do two; done", &[], &["two"]);
+    // What may be left ends where that ends.
+    check("for x in a b; do grep y && continue; one $x; done; two $x", &["two b"], &["one $x"]);
+    check("while grep x; do one; break; done; two", &["two"], &["one"]);
+    check("f() { grep x && return; one; }; f; two", &["two"], &["one"]);
+    check("(grep x && exit 0; one); two", &["two"], &["one"]);
+    check("if grep x; then if grep y; then exit 0; fi; fi; one", &[], &["one"]);
+    check("f() { grep x && exit 0; }; f; one", &[], &["one"]);
+    check("case $1 in [a-z]*) one ;; *) two ;; esac; three", &["three"], &["one", "two"]);
+    check("if grep x; then for x in a b; do :; done; fi; one $x", &[], &["one $x"]);
+}
+
+#[test]
+fn builtins_do_what_they_say() {
+    check("A=1; unset A; one x$A ${A-none}; f() { one; }; unset -f f; f", &["one x none", "f"], &[]);
+    check("set -- a b c d; shift 2; one $1 $#; shift 5 || two; set x y; three $2", &["one c 2", "two", "three y"], &[]);
+    check("while grep x; do shift; done; one $1 $#; set -- $(cat x) a; two $1", &[], &["one $1 $#", "two $1"]);
+    check(
+        "command one; one() { two; }; command one; one; command $(cat x)",
+        &["one", "one", "two"],
+        &["command $(cat x)"],
+    );
+    check("f() { local A=2 B; A=3 C=4; }; A=1; f; one $A $C", &["one 1 4"], &[]);
+    check("f() { (local A=2); A=3; }; A=1; f; one $A", &["one 3"], &[]);
+    check("f() { local A=$(cat x); one x$A; }; f; export B=\"$(cat x)\"; two $B", &[], &["one x$A", "two $B"]);
+    check(": ${A:=x}; one $A ${B=}x${B-z}x ${B:+y}", &["one x xx"], &[]);
+    check("A=a:b; B=$IFS; IFS=:; one $A; IFS=$B; two $A", &["two a:b"], &["one $A"]);
+    check(
+        "A=lib/lib.so.1; one ${A#*lib} ${A##*lib} ${A%.*} ${A%%.*} ${A#x}",
+        &["one /lib.so.1 .so.1 lib/lib.so lib/lib lib/lib.so.1"],
+        &[],
+    );
+}
+
+#[test]
+fn what_functions_say_goes_where_it_is_sent() {
+    check("f() { echo a; }; f > /etc/new; one x$(f >/dev/null)x", &["/etc/new <- \"a\\n\"", "one xx"], &[]);
+    check(
+        "one x$(echo a > /dev/null)x; f() { cat x; }; f > /etc/new; true > /etc/x",
+        &["one xx"],
+        &["f > /etc/new", "true > /etc/x"],
+    );
+    check("cat > /etc/new <<EOF\n\\\"$1\\$\nEOF\n", &["/etc/new <- \"\\\\\\\"configure$\\n\""], &[]);
+}
+
+#[test]
+fn no_script_takes_more_than_there_is() {
+    let (commands, texts) = ("more commands than anybody could follow", "longer texts than anybody could follow");
+    check(&format!("true{}", " && true".repeat(30_000)), &[], &[commands]);
+    check(&format!("false{}; one", " || false".repeat(10_000)), &["one"], &[]);
+    check(&format!("if grep x; then one; {}fi", "elif grep x; then one; ".repeat(9_000)), &[], &["one"]);
+    check(&format!("[ {} x ] && one", "! ".repeat(30_000)), &["one"], &[]);
+    check(&format!("[ {} x ] && one", "'(' ".repeat(30_000)), &[], &["one"]);
+    check("f() { : $(f) $(f); }; f; one", &[], &[commands]);
+    let nested = format!("{}$(f){}", "$(: ".repeat(25), ")".repeat(25));
+    check(&format!("f() {{ {nested}; }}; f; one"), &[], &[commands, &nested]);
+    check(&format!("f() {{ {}f{}; }}; f; one", "( ".repeat(25), " )".repeat(25)), &[], &[commands]);
+    check(&format!("x=aaaaaaaa; {}one $x; two", "x=$x$x; ".repeat(40)), &[], &[texts]);
+    check(&format!("{}one", "set -- \"$@\" \"$@\"; ".repeat(40)), &[], &[texts]);
+    check(&format!("f() {{ f {}; }}; f $1", "$1".repeat(9)), &[], &[texts]);
+    let long = "a".repeat(100_000);
+    check(&format!("x={long}; for i in {}; do (:); done; one", "i ".repeat(1000)), &[], &[texts]);
+    check(&format!("x={long}; case $x in *b*) one ;; $x) two ;; esac; three"), &[], &[texts]);
+    check(&format!("x={long}b; one ${{x#*b}} ${{x##a*a}}"), &["one b"], &[]);
+}

@@ -1,8 +1,7 @@
 //! Patterns with `*`.
 
-/// Whether `text` fits `pattern`, in which none stands for any letters.
-pub(super) fn matches(pattern: &[Option<char>], text: &str) -> bool {
-    let text: Vec<char> = text.chars().collect();
+/// Which beginnings of `text`, by their number of letters, fit `pattern`, in which none stands for any letters.
+pub(super) fn beginnings(pattern: &[Option<char>], text: &[char]) -> Vec<bool> {
     // The places of the text that the pattern so far can have come to.
     let mut places = vec![false; text.len() + 1];
     places[0] = true;
@@ -19,5 +18,5 @@ pub(super) fn matches(pattern: &[Option<char>], text: &str) -> bool {
             }
         }
     }
-    places[text.len()]
+    places
 }

@@ -2,7 +2,7 @@
 
 use super::{
     parse::{Malformed, Parsed, Parser},
-    syntax::{Greed, Operation, Piece, Quoting, Variable, Word},
+    syntax::{End, Greed, Lack, Operation, Piece, Quoting, Variable, Word},
 };
 
 pub(super) fn is_name_start(letter: char) -> bool {
@@ -91,7 +91,8 @@ impl Parser<'_> {
                 None => return Err(Malformed),
                 Some('\\') => match self.next() {
                     Some('\n') => {}
-                    Some(letter) if "$`\"\\".contains(letter) => word.push(letter),
+                    // In a here-document a quote is a letter like any other, and a backslash before it stays.
+                    Some(letter) if "$`\\".contains(letter) || Some(letter) == end => word.push(letter),
                     Some(letter) => {
                         word.push('\\');
                         word.push(letter);
@@ -155,16 +156,16 @@ impl Parser<'_> {
             _ => return self.skip_braced(),
         };
         let operations = [
-            ("##", Operation::CutFront(Greed::Longest)),
-            ("#", Operation::CutFront(Greed::Shortest)),
-            ("%%", Operation::CutBack(Greed::Longest)),
-            ("%", Operation::CutBack(Greed::Shortest)),
-            (":-", Operation::Default),
-            ("-", Operation::Default),
-            (":=", Operation::Default),
-            ("=", Operation::Default),
-            (":+", Operation::Alternative),
-            ("+", Operation::Alternative),
+            ("##", Operation::Cut(End::Front, Greed::Longest)),
+            ("#", Operation::Cut(End::Front, Greed::Shortest)),
+            ("%%", Operation::Cut(End::Back, Greed::Longest)),
+            ("%", Operation::Cut(End::Back, Greed::Shortest)),
+            (":-", Operation::Default(Lack::Empty)),
+            ("-", Operation::Default(Lack::Unset)),
+            (":=", Operation::Assign(Lack::Empty)),
+            ("=", Operation::Assign(Lack::Unset)),
+            (":+", Operation::Alternative(Lack::Empty)),
+            ("+", Operation::Alternative(Lack::Unset)),
         ];
         let found = operations.into_iter().find(|(sign, _)| self.take(sign));
         let operation = match found {

@@ -1,10 +1,13 @@
 //! The indexes of an archive, by their checksums.
 
-use std::{io::BufReader, sync::Arc};
+use std::{
+    io::{BufReader, Read},
+    sync::Arc,
+};
 
 use super::{AptError, DEBIAN, Mirrors, Origin, SECURITY, Signatures, Standing, Universe, release::Checked};
 use crate::{
-    debian::{Compression, DebianError, IndexFile, Release, Timestamp, decompress, packages},
+    debian::{Compression, DebianError, IndexFile, Package, Release, Timestamp, decompress, packages},
     http::{Client, HttpError, StatusCode},
     lock::LockedSuite,
     oci::Digest,
@@ -14,6 +17,10 @@ use crate::{
 
 /// Most bytes of a compressed index; Debian's have nine million.
 const INDEX_LIMIT: u64 = 512 << 20;
+/// Most bytes of what is in it; Debian's have fifty million.
+const PLAIN_LIMIT: u64 = 512 << 20;
+/// Bytes that a package takes at least: each counts as so many, that none is too small to count.
+const PACKAGE: u64 = 512;
 /// The forms of an index, the smallest first.
 const FORMS: [&str; 3] = ["Packages.xz", "Packages.gz", "Packages"];
 
@@ -292,22 +299,37 @@ async fn read(
         let stem = file.rfind("Packages").map_or(file.as_str(), |end| &file[..end + "Packages".len()]);
         let compression = Compression::of(&file, stem).map_err(malformed)?;
         let plain = decompress(compression, blob.open().map_err(unreadable)?).map_err(unreadable)?;
-        for package in packages(&file, BufReader::with_capacity(64 << 10, plain)) {
-            let package = package.map_err(malformed)?;
+        let add = |package: Package| {
             if is_one_of(&only_for, &package.name) {
                 universe.add(&origin, package);
             }
-        }
+        };
+        read_plain(&file, plain, PLAIN_LIMIT, add).map_err(malformed)?;
         Ok(universe)
     });
     task.await.map_err(|_| AptError::Interrupted { file: name })?
+}
+
+/// Gives every package of a decompressed index to `add`.
+fn read_plain(file: &str, plain: impl Read, limit: u64, mut add: impl FnMut(Package)) -> Result<(), DebianError> {
+    let too_large = || DebianError::TooLarge { what: file.to_owned(), limit };
+    let mut plain = BufReader::with_capacity(64 << 10, plain.take(limit));
+    let mut counted = 0;
+    for package in packages(file, &mut plain) {
+        add(package?);
+        counted += PACKAGE;
+        if counted > limit {
+            return Err(too_large());
+        }
+    }
+    if plain.get_ref().limit() == 0 { Err(too_large()) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
         collections::BTreeMap,
-        io::{BufRead as _, Read as _, Write as _},
+        io::{BufRead as _, Write as _},
         net::TcpListener,
         sync::Mutex,
     };
@@ -444,6 +466,19 @@ mod tests {
 
         let late = run(online.universe(&query(Some(1_900_000_000)))).unwrap_err();
         assert!(matches!(late, AptError::Expired { .. }), "{late}");
+    }
+
+    #[test]
+    fn an_index_is_bounded_by_what_is_in_it() {
+        let check = |text: &str, limit: u64, expect: Result<usize, &str>| {
+            let mut count = 0;
+            let read = read_plain("it", text.as_bytes(), limit, |_| count += 1);
+            assert_eq!(read.map(|()| count).map_err(|error| error.to_string()), expect.map_err(str::to_owned));
+        };
+        let (small, too_large) = (index(&[("a", "1"); 7]), Err("it has more than 4096 bytes"));
+        check(&small, 4096, Ok(7));
+        check(&small.repeat(2), 4096, too_large);
+        check(&format!("{}\nDescription: {}\n", small.trim_end(), "x".repeat(5000)), 4096, too_large);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::{debian::IndexFile, oci::Digest, store::Bucket};
 
 /// Most bytes of a line; the longest known name some hundred packages.
 const LINE_LIMIT: u64 = 1 << 20;
-/// Most libraries; Debian has some thirty thousand.
-const NAMES_LIMIT: usize = 1_000_000;
+/// Most bytes of lines about libraries; Debian has ten million.
+const LIBRARIES_LIMIT: usize = 128 << 20;
 /// Raised when something else is kept of the same bytes.
 const FORMAT: u32 = 1;
 
@@ -65,14 +65,15 @@ impl Sonames {
 
     /// Reads decompressed `Contents`: a path and the packages that have it, on each line.
     fn read(mut text: impl BufRead) -> std::io::Result<Self> {
-        let (mut found, mut line) = (Self::default(), Vec::new());
+        let (mut found, mut line, mut kept) = (Self::default(), Vec::new(), 0);
         loop {
             line.clear();
             if text.by_ref().take(LINE_LIMIT).read_until(b'\n', &mut line)? == 0 {
                 return Ok(found);
             }
             let Some((soname, packages)) = std::str::from_utf8(&line).ok().and_then(library) else { continue };
-            if found.0.len() >= NAMES_LIMIT {
+            kept += line.len();
+            if kept > LIBRARIES_LIMIT {
                 return Err(std::io::Error::other("there are too many libraries"));
             }
             let names = packages.split(',').filter_map(|place| place.rsplit('/').next());

@@ -62,23 +62,25 @@ impl Origin {
 }
 
 impl Universe {
-    /// Adds a package. Of equal versions, the one that came first stays in front.
+    /// Adds a package. Which version of it counts is not known before [`Universe::complete`].
     pub fn add(&mut self, origin: &Arc<Origin>, package: Package) {
         let same_name = self.by_name.entry(package.name.clone()).or_default();
-        let place = same_name.partition_point(|other| {
-            let standing = other.origin.standing.cmp(&origin.standing);
-            standing.then_with(|| package.version.cmp(&other.package.version)).is_le()
-        });
-        same_name.insert(place, Candidate { origin: Arc::clone(origin), package });
+        same_name.push(Candidate { origin: Arc::clone(origin), package });
     }
 
-    /// Finds out what is provided by whom, once every package is there. Only the candidate of
-    /// each package counts.
+    /// Finds out which version counts and what is provided by whom, once every package is there. Of equal
+    /// versions, the one that came first stays in front. Only the candidate of each package provides.
     ///
     /// # Errors
     /// When a `Provides` field is malformed.
     pub fn complete(&mut self) -> Result<(), DebianError> {
         self.providers.clear();
+        for candidates in self.by_name.values_mut() {
+            candidates.sort_by(|left, right| {
+                let standing = left.origin.standing.cmp(&right.origin.standing);
+                standing.then_with(|| right.package.version.cmp(&left.package.version))
+            });
+        }
         for (name, candidates) in &self.by_name {
             let Some(highest) = candidates.first() else { continue };
             for provided in highest.package.provides()? {

@@ -168,14 +168,13 @@ impl<'a> Work<'a> {
         Ok(taken)
     }
 
-    /// The packages that may be taken for `dependency`, the best first.
+    /// The package that may be taken for `dependency`, and another one if there is any, the best first.
     fn options(&self, dependency: &Dependency, parent: &str) -> Vec<&'a Candidate> {
         let universe = self.universe;
-        let all: Vec<_> = dependency
+        let all = dependency
             .alternatives
             .iter()
-            .flat_map(|wanted| universe.meeting(wanted).into_iter().chain(self.suite_of_parent(parent, wanted)))
-            .collect();
+            .flat_map(|wanted| universe.meeting(wanted).into_iter().chain(self.suite_of_parent(parent, wanted)));
         self.possible(all)
     }
 
@@ -189,7 +188,7 @@ impl<'a> Work<'a> {
     }
 
     /// Nothing that is there already is replaced by another version, unless the request allows it.
-    fn possible(&self, candidates: Vec<&'a Candidate>) -> Vec<&'a Candidate> {
+    fn possible(&self, candidates: impl IntoIterator<Item = &'a Candidate>) -> Vec<&'a Candidate> {
         let is_possible = |candidate: &&Candidate| {
             let package = &candidate.package;
             let free = self.set.get(&package.name).is_none_or(|there| {
@@ -198,7 +197,7 @@ impl<'a> Work<'a> {
             });
             free && !self.request.exclude.contains(&package.name) && !self.refused.contains(&package.name)
         };
-        candidates.into_iter().filter(is_possible).collect()
+        candidates.into_iter().filter(is_possible).take(2).collect()
     }
 
     pub(super) fn may_upgrade(&self, name: &str) -> bool {
@@ -206,6 +205,9 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn is_excluded(&self, dependency: &Dependency) -> bool {
+        if self.request.exclude.is_empty() {
+            return false;
+        }
         let excluded = |name: &String| self.request.exclude.contains(name);
         let excluded_provider = |wanted| self.universe.meeting(wanted).iter().any(|one| excluded(&one.package.name));
         dependency.alternatives.iter().any(|wanted| excluded(&wanted.name) || excluded_provider(wanted))

@@ -24,6 +24,10 @@ use crate::{
 const IN_MEMORY: u64 = 8 << 20;
 /// Most bytes that come out of one .deb.
 const TOTAL_LIMIT: u64 = 64 << 30;
+/// Most bytes of a path, or of the target of a link: `PATH_MAX`.
+const PATH_LIMIT: usize = 4096;
+/// Most bytes of all names of one .deb, targets and attributes among them; the largest in Debian have some million.
+const NAMES_LIMIT: u64 = 256 << 20;
 /// Most entries of one .deb; the largest in Debian have some hundred thousand.
 const ENTRIES_LIMIT: u64 = 2_000_000;
 const BUFFER: usize = 128 << 10;
@@ -104,6 +108,8 @@ struct Packer<'a> {
     package: &'a str,
     ingest: Ingest,
     entries: Vec<Entry>,
+    /// Bytes of names so far.
+    names: u64,
     /// Which of the entries are libraries that have yet to be asked for their names.
     unnamed: Vec<usize>,
     /// One for all files: to set one up takes as long as to compress a small file.
@@ -129,7 +135,7 @@ impl<'a> Packer<'a> {
     fn new(package: &'a str, ingest: Ingest) -> Self {
         let encoder = DeflateEncoder::new(Vec::new(), LEVEL);
         let (entries, unnamed, plain, deflated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { package, ingest, entries, unnamed, encoder, plain, deflated }
+        Self { package, ingest, entries, names: 0, unnamed, encoder, plain, deflated }
     }
 
     fn cannot_read(&self, what: &str) -> impl FnOnce(io::Error) -> UnpackError + use<> {
@@ -156,6 +162,9 @@ impl<'a> Packer<'a> {
         }
         let kind = match header.kind {
             HeaderKind::Directory => Kind::Directory,
+            HeaderKind::Symlink(target) if target.len() >= PATH_LIMIT => {
+                return Err(self.refuse(&header.path, "is a symbolic link to a longer path than Linux takes"));
+            }
             HeaderKind::Symlink(target) if target.is_empty() || target.contains('\0') => {
                 return Err(self.refuse(&header.path, "is a symbolic link to nothing"));
             }
@@ -168,6 +177,11 @@ impl<'a> Packer<'a> {
             HeaderKind::Foreign => return Err(self.refuse(&header.path, "is neither file, directory nor link")),
         };
         let Header { mode, uid, gid, mtime, xattrs, .. } = header;
+        let target = if let Kind::Symlink(target) | Kind::Hardlink(target) = &kind { target.len() } else { 0 };
+        self.names += (path.len() + target + xattrs.values().map(Vec::len).sum::<usize>()) as u64;
+        if self.names > NAMES_LIMIT {
+            return Err(self.too_much(NAMES_LIMIT, "bytes of names"));
+        }
         self.entries.push(Entry { path, mode, uid, gid, mtime, kind, xattrs });
         Ok(())
     }
@@ -259,6 +273,9 @@ impl<'a> Packer<'a> {
 
     /// The path from the root; none for the root itself.
     fn canonical(&self, path: &str) -> Result<Option<String>, UnpackError> {
+        if path.len() >= PATH_LIMIT {
+            return Err(self.refuse(path, "is a longer path than Linux takes"));
+        }
         if path.starts_with('/') || path.contains('\0') || path.split('/').any(|part| part == "..") {
             return Err(self.refuse(path, "leaves the tree"));
         }
@@ -376,6 +393,8 @@ mod tests {
         check(EntryType::Symlink, "./x", "", "demo: `./x` is a symbolic link to nothing");
         check(EntryType::Char, "./dev/x", "", "demo: `./dev/x` is neither file, directory nor link");
         check(EntryType::Fifo, "./x", "", "demo: `./x` is neither file, directory nor link");
+        let long = format!("./{}", "a/".repeat(2048));
+        check(EntryType::Regular, &long, "", &format!("demo: `{}` is a longer path than Linux takes", &long[..512]));
         check(EntryType::GNUSparse, "./x", "", "demo: `./x` is neither file, directory nor link");
     }
 

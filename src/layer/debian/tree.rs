@@ -1,6 +1,6 @@
 //! The tree of all packages together, before it is a list of items.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -9,12 +9,18 @@ use crate::layer::{Body, Item, MTIME, Node};
 
 /// Most bytes of a file that a fixup reads.
 const READ_LIMIT: u64 = 8 << 20;
+/// Most paths that scripts go through, folder by folder, in all.
+const WALK_LIMIT: usize = 10_000_000;
+/// Most letters of the names of directories that no package brings.
+const PARENTS_LIMIT: usize = 64 << 20;
 
 /// Paths and what stands there, in the order of their bytes.
 pub(super) struct Tree {
     nodes: BTreeMap<String, TreeNode>,
     /// Links of a base below, path → target.
     below: BTreeMap<String, String>,
+    /// Paths that were gone through so far.
+    walked: usize,
 }
 
 /// What stands at a path of the tree.
@@ -55,7 +61,7 @@ impl Tree {
 
     /// Nothing yet, over a base with these links.
     pub(super) const fn over(below: BTreeMap<String, String>) -> Self {
-        Self { nodes: BTreeMap::new(), below }
+        Self { nodes: BTreeMap::new(), below, walked: 0 }
     }
 
     pub(super) fn get(&self, path: &str) -> Option<&TreeNode> {
@@ -89,6 +95,13 @@ impl Tree {
         let prefix = format!("{folder}/");
         let from = self.nodes.range(prefix.clone()..);
         from.take_while(move |(path, _)| path.starts_with(&prefix)).map(|(path, node)| (path.as_str(), node))
+    }
+
+    /// The same for who changes what lies there; none where that was done more often than any package does it.
+    pub(super) fn walk(&mut self, folder: &str) -> Option<Vec<String>> {
+        let paths: Vec<String> = self.below(folder).map(|(path, _)| path.to_owned()).collect();
+        self.walked = self.walked.saturating_add(paths.len());
+        (self.walked <= WALK_LIMIT).then_some(paths)
     }
 
     /// Names and nodes right in `folder`.
@@ -181,17 +194,25 @@ impl Tree {
 
     /// Adds the directories that something stands in and that no package brings.
     pub(super) fn add_parents(&mut self) -> Result<(), UnpackError> {
-        let mut missing = Vec::new();
+        let mut missing = BTreeSet::new();
+        let mut letters = 0;
         for path in self.nodes.keys() {
-            for (end, _) in path.match_indices('/') {
-                let parent = &path[..end];
+            for parent in path.match_indices('/').map(|(end, _)| &path[..end]) {
                 match self.nodes.get(parent).map(|node| &node.kind) {
                     Some(TreeKind::Directory) => {}
                     Some(_) => {
                         let reason = "is both a directory and something else";
                         return Err(UnpackError::Tree { path: parent.to_owned(), reason });
                     }
-                    None => missing.push(parent.to_owned()),
+                    None if missing.contains(parent) => {}
+                    None => {
+                        letters += parent.len();
+                        missing.insert(parent.to_owned());
+                    }
+                }
+                if letters > PARENTS_LIMIT {
+                    let (path, reason) = (shortened(path), "lies in more directories than any package has");
+                    return Err(UnpackError::Tree { path, reason });
                 }
             }
         }
@@ -199,5 +220,33 @@ impl Tree {
             self.add_directory(&parent, 0o755);
         }
         Ok(())
+    }
+
+    /// The same for what stands at `path`.
+    pub(super) fn add_parents_of(&mut self, path: &str) {
+        for (end, _) in path.match_indices('/') {
+            self.add_directory(&path[..end], 0o755);
+        }
+    }
+}
+
+fn shortened(path: &str) -> String {
+    path.chars().take(256).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parents_are_bounded() {
+        let deep = |count: usize| {
+            let mut tree = Tree::new();
+            (0..count).for_each(|number| tree.add_file(&format!("{number}/{}x", "a/".repeat(2000)), ""));
+            tree.add_parents().map(|()| tree.nodes.len())
+        };
+        assert_eq!(deep(2).unwrap(), 2 * 2002);
+        let error = deep(20).unwrap_err().to_string();
+        assert!(error.ends_with("` lies in more directories than any package has") && error.len() < 400, "{error}");
     }
 }

@@ -16,6 +16,8 @@ const FOLDER: &str = "etc/alternatives";
 /// What the program remembers, and its name: the one is of no use without the other.
 const MEMORY: &str = "var/lib/dpkg/alternatives";
 const PROGRAM: &str = "usr/bin/update-alternatives";
+/// Most lines that it remembers of one name.
+const MOST: usize = 100_000;
 
 /// Groups by their names.
 #[derive(Debug, Default)]
@@ -48,8 +50,8 @@ pub(super) fn call(machine: &mut Machine<'_>, words: &[&str]) -> Answer {
         ["--install", link, name, path, priority, ref slaves @ ..] => {
             match (priority.parse(), parse_slaves(slaves)) {
                 (Ok(priority), Some(slaves)) if machine.tree.look(path.trim_start_matches('/')).is_some() => {
-                    machine.alternatives.add((link, name), path, priority, slaves);
-                    Called::done()
+                    let added = machine.alternatives.add((link, name), path, priority, slaves);
+                    if added { Called::done() } else { Called::undone() }
                 }
                 // What it would lead to was left out of the image.
                 (Ok(_), Some(_)) => Called::done(),
@@ -73,8 +75,12 @@ fn parse_slaves<'a>(words: &[&'a str]) -> Option<Vec<(&'a str, &'a str, &'a str)
 }
 
 impl Alternatives {
-    fn add(&mut self, (link, name): (&str, &str), path: &str, priority: i64, slaves: Vec<(&str, &str, &str)>) {
+    /// Whether there was room for it.
+    fn add(&mut self, (link, name): (&str, &str), path: &str, priority: i64, slaves: Vec<(&str, &str, &str)>) -> bool {
         let group = self.groups.entry(name.to_owned()).or_default();
+        if (group.slaves.len() + slaves.len() + 1).saturating_mul(group.choices.len() + 1) > MOST {
+            return false;
+        }
         link.clone_into(&mut group.link);
         let mut choice = Choice { priority, slaves: BTreeMap::new() };
         for (name, link, path) in slaves {
@@ -82,6 +88,7 @@ impl Alternatives {
             choice.slaves.insert(name.to_owned(), path.to_owned());
         }
         group.choices.insert(path.to_owned(), choice);
+        true
     }
 
     /// Links to the best of each group.
@@ -131,5 +138,19 @@ impl Group {
         }
         lines.push(String::new());
         lines.join("\n") + "\n"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut all = Alternatives::default();
+        let names: Vec<String> = (0..999).map(|number| number.to_string()).collect();
+        let slaves: Vec<_> = names.iter().map(|name| (name.as_str(), "/link", "/path")).collect();
+        let added = names.iter().filter(|path| all.add(("/link", "name"), path, 1, slaves.clone()));
+        assert_eq!(added.count(), 50);
     }
 }

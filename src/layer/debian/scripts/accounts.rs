@@ -2,6 +2,8 @@
 //! Debian's own as master files; without that package there are root and nobody. `nonroot` is an ordinary
 //! user that every image has, and packages add their own by `adduser` and its kin.
 
+use std::collections::BTreeSet;
+
 use super::{
     super::{
         UnpackError,
@@ -9,6 +11,7 @@ use super::{
     },
     Answer, Machine,
     arguments::Arguments,
+    files,
 };
 use crate::debian::shell::Called;
 
@@ -26,11 +29,16 @@ const NO_HOME: &str = "/nonexistent";
 /// Numbers that Debian gives to users of packages; `adduser` from the one end, sysusers.d(5) from the other.
 const DYNAMIC: std::ops::RangeInclusive<u64> = 100..=999;
 
+/// Most lines of a list of accounts, and most calls and lines that add to them; a large installation has some hundred.
+const MOST: usize = 10_000;
+
 /// Users and groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Accounts {
     users: Vec<User>,
     groups: Vec<Group>,
+    /// Calls and lines so far.
+    lines: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,11 +70,15 @@ enum End {
 impl Accounts {
     /// Those of the tree, before any package adds to them.
     pub(super) fn read(tree: &Tree) -> Result<Self, UnpackError> {
-        let text = |(master, minimal): (&str, &str)| -> Result<_, UnpackError> {
+        let text = |(master, minimal): (&str, &str)| {
             let found = tree.read(master)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            if found.as_ref().is_some_and(|text| text.lines().count() > MOST) {
+                let (path, reason) = (master.to_owned(), "lists more accounts than any system has");
+                return Err(UnpackError::Tree { path, reason });
+            }
             Ok(found.unwrap_or_else(|| minimal.to_owned()))
         };
-        let mut accounts = Self { users: users(&text(PASSWD)?), groups: groups(&text(GROUP)?) };
+        let mut accounts = Self { users: users(&text(PASSWD)?), groups: groups(&text(GROUP)?), lines: 0 };
         let (name, number, home) = ORDINARY;
         accounts.groups.push(Group::new(name, number));
         accounts.users.push(User { comment: name.to_owned(), ..User::new(name, number, number, home) });
@@ -117,14 +129,19 @@ impl Accounts {
     }
 
     fn free(&self, end: End) -> Option<u64> {
-        let taken = |number: &u64| {
-            self.users.iter().any(|user| user.uid == *number) || self.groups.iter().any(|group| group.gid == *number)
-        };
+        let numbers = self.users.iter().map(|user| user.uid).chain(self.groups.iter().map(|group| group.gid));
+        let taken: BTreeSet<u64> = numbers.filter(|number| DYNAMIC.contains(number)).collect();
         let mut numbers = DYNAMIC;
         match end {
-            End::Low => numbers.find(|number| !taken(number)),
-            End::High => numbers.rev().find(|number| !taken(number)),
+            End::Low => numbers.find(|number| !taken.contains(number)),
+            End::High => numbers.rev().find(|number| !taken.contains(number)),
         }
+    }
+
+    /// Whether so many lines may still add to them.
+    fn afford(&mut self, lines: usize) -> bool {
+        self.lines = self.lines.saturating_add(lines);
+        self.lines <= MOST
     }
 
     /// The number of the group, which is made unless it is there.
@@ -197,11 +214,12 @@ fn groups(text: &str) -> Vec<Group> {
 fn add_home(tree: &mut Tree, user: &User, mode: u32) {
     if let Some(path) = user.home.strip_prefix('/').and_then(|path| tree.place(path))
         && tree.get(&path).is_none()
+        && files::is_bounded(&path)
     {
+        // Whatever stands between is root's.
+        tree.add_parents_of(&path);
         let node = TreeNode::made(TreeKind::Directory, mode);
         tree.insert(path, TreeNode { uid: user.uid, gid: user.gid, ..node });
-        // Whatever stands between is root's.
-        let _ = tree.add_parents();
     }
 }
 
@@ -215,7 +233,8 @@ pub(super) fn call(machine: &mut Machine<'_>, words: &[&str]) -> Answer {
         "systemd-sysusers" => sysusers,
         _ => return None,
     };
-    let done = machine.accounts.as_mut().is_some_and(|accounts| act(accounts, machine.tree, words));
+    let done =
+        machine.accounts.as_mut().is_some_and(|accounts| accounts.afford(1) && act(accounts, machine.tree, words));
     Some(if done { Called::done() } else { Called::undone() })
 }
 
@@ -329,7 +348,8 @@ fn sysusers(accounts: &mut Accounts, tree: &mut Tree, words: &[&str]) -> bool {
     arguments.rest.iter().all(|name| {
         let path = name.strip_prefix('/').map_or_else(|| format!("usr/lib/sysusers.d/{name}"), str::to_owned);
         let Ok(Some(text)) = tree.read(&path) else { return false };
-        String::from_utf8_lossy(&text).lines().all(|line| sysusers_line(accounts, line))
+        let text = String::from_utf8_lossy(&text);
+        accounts.afford(text.lines().count()) && text.lines().all(|line| sysusers_line(accounts, line))
     })
 }
 

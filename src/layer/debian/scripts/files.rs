@@ -9,19 +9,29 @@ use super::{
 };
 use crate::{debian::shell::Called, layer::Body};
 
+/// Most letters of a path with all folders on the way to it: as many directories may have to be made.
+const LONGEST: usize = 64 << 10;
+/// Most letters of the target of a link: `PATH_MAX`.
+const LONGEST_TARGET: usize = 4096;
+/// The option that names the folder into which files go.
+const TARGET_FOLDER: &[&str] = &["-t", "--target-directory"];
+
 pub(super) fn call(machine: &mut Machine<'_>, words: &[&str]) -> Answer {
     let (name, words) = words.split_first()?;
     let arguments = |valued: &[&str]| Arguments::parse(words, valued);
     let done = match *name {
-        "install" => install(machine, &arguments(&["-m", "--mode", "-o", "-g", "--owner", "--group"])),
+        "install" => install(
+            machine,
+            &arguments(&["-m", "--mode", "-o", "-g", "--owner", "--group", "-t", "--target-directory"]),
+        ),
         "chown" | "chgrp" => change_owners(machine, name, &arguments(&[])),
         "mkdir" => make_directories(machine, &arguments(&["-m", "--mode"])),
         "ln" => link(machine.tree, &arguments(&[])),
         "touch" => touch(machine, &arguments(&["-r", "-d", "-t"])),
         "rm" => remove(machine.tree, &arguments(&[])),
         "rmdir" => remove_empty(machine.tree, &arguments(&[])),
-        "cp" => copy(machine.tree, &arguments(&[])),
-        "mv" => rename(machine.tree, &arguments(&[])),
+        "cp" => copy(machine, &arguments(TARGET_FOLDER)),
+        "mv" => rename(machine.tree, &arguments(TARGET_FOLDER)),
         "ucf" => keep_configuration(machine.tree, &arguments(&["--src-dir", "-s", "--debconf-template"])),
         "chmod" => change_modes(machine.tree, words),
         _ => return None,
@@ -50,7 +60,7 @@ fn put(tree: &mut Tree, path: &str, body: Body, mode: u32) -> bool {
 
 /// Where an absolute path really is, if its folder is there.
 fn place(tree: &Tree, path: &str) -> Option<String> {
-    let place = tree.place(path.strip_prefix('/')?)?;
+    let place = tree.place(path.strip_prefix('/').filter(|path| !path.ends_with('/'))?)?;
     let parent = place.rsplit_once('/').map_or("", |(parent, _)| parent);
     let fits = parent.is_empty() || matches!(tree.get(parent)?.kind, TreeKind::Directory);
     (fits && !place.is_empty()).then_some(place)
@@ -60,8 +70,19 @@ fn touch(machine: &mut Machine<'_>, arguments: &Arguments<'_>) -> bool {
     arguments.rest.iter().all(|path| exists(machine.tree, path) || write(machine, path, ""))
 }
 
+/// Moves files and links.
 fn rename(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
-    copy(tree, arguments) && remove_all(tree, arguments.rest[0])
+    let known = arguments.only(&["f", "v", "T", "--force", "--verbose", "-t", "--target-directory"]);
+    let Some(pairs) = pairs(tree, arguments).filter(|_| known) else { return false };
+    pairs.iter().all(|(from, to)| {
+        let (Some(from), Some(to)) = (place(tree, from), place(tree, to)) else { return false };
+        let is_folder = |path: &str| tree.get(path).is_some_and(|node| node.kind == TreeKind::Directory);
+        if from == to || is_folder(&from) || is_folder(&to) {
+            return false;
+        }
+        let node = tree.remove(&from);
+        node.map(|node| tree.insert(to, node)).is_some()
+    })
 }
 
 fn exists(tree: &Tree, path: &str) -> bool {
@@ -77,6 +98,9 @@ fn make_directories(machine: &mut Machine<'_>, arguments: &Arguments<'_>) -> boo
 
 fn make_directory(tree: &mut Tree, path: &str, mode: u32) -> bool {
     let Some(relative) = path.strip_prefix('/').map(|path| path.trim_end_matches('/')) else { return false };
+    if !is_bounded(relative) {
+        return false;
+    }
     let ends = relative.match_indices('/').map(|(at, _)| at).chain([relative.len()]);
     for end in ends {
         let Some(place) = tree.resolve(&relative[..end]) else { return false };
@@ -92,27 +116,51 @@ fn make_directory(tree: &mut Tree, path: &str, mode: u32) -> bool {
     true
 }
 
-/// `install -d`, and `install` of one file.
+/// Whether a path has no more folders than can be made.
+pub(super) fn is_bounded(path: &str) -> bool {
+    path.len().saturating_mul(path.matches('/').count()) <= LONGEST
+}
+
+/// `install -d`, and `install` of files.
 fn install(machine: &mut Machine<'_>, arguments: &Arguments<'_>) -> bool {
+    const KNOWN: [&str; 15] = [
+        "d",
+        "D",
+        "p",
+        "v",
+        "T",
+        "--directory",
+        "-m",
+        "--mode",
+        "-o",
+        "-g",
+        "--owner",
+        "--group",
+        "-t",
+        "--target-directory",
+        "--no-target-directory",
+    ];
     let mode = arguments.value(&["-m", "--mode"]).map_or(Some(0o755), octal);
     let owner = arguments.value(&["-o", "--owner"]).map_or(Some(0), |name| machine.uid(name));
     let group = arguments.value(&["-g", "--group"]).map_or(Some(0), |name| machine.gid(name));
-    let known = arguments.only(&["d", "D", "p", "v", "--directory", "-m", "--mode", "-o", "-g", "--owner", "--group"]);
-    let (Some(mode), Some(owner), Some(group), true) = (mode, owner, group, known) else { return false };
-    let tree = &mut *machine.tree;
-    let targets: Vec<&str> = if arguments.has(&["d", "--directory"]) {
-        if !arguments.rest.iter().all(|path| make_directory(tree, path, mode)) {
-            return false;
-        }
-        arguments.rest.clone()
-    } else {
-        let [_, target] = arguments.rest[..] else { return false };
-        if !copy(tree, arguments) {
-            return false;
-        }
-        vec![target]
+    let (Some(mode), Some(owner), Some(group), true) = (mode, owner, group, arguments.only(&KNOWN)) else {
+        return false;
     };
-    targets.iter().all(|path| set(tree, path, |node| (node.mode, node.uid, node.gid) = (mode, owner, group)))
+    let tree = &mut *machine.tree;
+    let written = if arguments.has(&["d", "--directory"]) {
+        let all = arguments.rest.iter().all(|path| make_directory(tree, path, mode));
+        all.then(|| arguments.rest.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>())
+    } else {
+        make_ancestors(tree, arguments).then(|| write_copies(tree, arguments, |_| mode)).flatten()
+    };
+    let attributes = |node: &mut TreeNode| (node.mode, node.uid, node.gid) = (mode, owner, group);
+    written.is_some_and(|written| written.iter().all(|path| set(tree, path, attributes)))
+}
+
+/// The folders that `install -D` makes for what it installs.
+fn make_ancestors(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
+    let folder = arguments.value(TARGET_FOLDER).or_else(|| Some(arguments.rest.last()?.rsplit_once('/')?.0));
+    !arguments.has(&["D"]) || folder.is_some_and(|folder| folder.is_empty() || make_directory(tree, folder, 0o755))
 }
 
 fn link(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
@@ -120,9 +168,13 @@ fn link(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
     let ([target, path], true, true) = (&arguments.rest[..], known, arguments.has(&["s", "--symbolic"])) else {
         return false;
     };
-    let Some(place) = place(tree, path) else { return false };
+    let Some(place) = place(tree, path).filter(|_| target.len() < LONGEST_TARGET) else { return false };
+    // A link to a folder is gone through, unless it is said not to be.
+    let is_followed = !arguments.has(&["n", "T", "--no-dereference"]);
     match tree.get(&place).map(|node| &node.kind) {
         Some(TreeKind::Directory) => return false,
+        Some(TreeKind::Symlink(_)) if is_followed && is_folder(tree, path) => return false,
+        None if is_followed && tree.link(&place).is_some() => return false,
         Some(_) if !arguments.has(&["f", "--force"]) => return false,
         _ => {}
     }
@@ -144,7 +196,7 @@ fn remove(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
 
 fn remove_all(tree: &mut Tree, path: &str) -> bool {
     let Some(place) = path.strip_prefix('/').and_then(|path| tree.place(path)) else { return false };
-    let below: Vec<String> = tree.below(&place).map(|(path, _)| path.to_owned()).collect();
+    let Some(below) = tree.walk(&place) else { return false };
     for path in below {
         tree.remove(&path);
     }
@@ -165,18 +217,79 @@ fn remove_empty(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
     true
 }
 
-/// One file to another name, or into a folder.
-fn copy(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
-    let [from, to] = arguments.rest[..] else { return false };
-    let (body, mode) = match from.strip_prefix('/').and_then(|from| tree.look(from)) {
+/// Copies files.
+fn copy(machine: &mut Machine<'_>, arguments: &Arguments<'_>) -> bool {
+    let known = arguments.only(&[
+        "f",
+        "v",
+        "n",
+        "p",
+        "a",
+        "r",
+        "R",
+        "T",
+        "--force",
+        "--verbose",
+        "--no-clobber",
+        "--archive",
+        "--recursive",
+        "--no-target-directory",
+        "-t",
+        "--target-directory",
+    ]);
+    let tree = &mut *machine.tree;
+    let Some(pairs) = pairs(tree, arguments).filter(|_| known) else { return false };
+    let keeps_links = arguments.has(&["a", "--archive"]);
+    let keeps_owners = keeps_links || arguments.has(&["p"]);
+    let rights = if keeps_owners { 0o7777 } else { 0o777 & !machine.umask };
+    pairs.iter().all(|(from, to)| {
+        if arguments.has(&["n", "--no-clobber"]) && exists(tree, to) {
+            return true;
+        }
+        let is_link = || tree.place(from).is_some_and(|place| tree.link(&place).is_some());
+        if keeps_links && is_link() {
+            return false;
+        }
+        let owner = tree.look(from.trim_start_matches('/')).map(|node| (node.mode, node.uid, node.gid));
+        let kept = |node: &mut TreeNode| (node.mode, node.uid, node.gid) = owner.unwrap_or((node.mode, 0, 0));
+        write_copy(tree, (*from, to.as_str()), |mode| mode & rights) && (!keeps_owners || set(tree, to, kept))
+    })
+}
+
+/// Copies of files, and where they came to lie; none where one could not be made.
+fn write_copies(tree: &mut Tree, arguments: &Arguments<'_>, mode: impl Fn(u32) -> u32) -> Option<Vec<String>> {
+    let pairs = pairs(tree, arguments)?;
+    pairs.into_iter().map(|(from, to)| write_copy(tree, (from, &to), &mode).then_some(to)).collect()
+}
+
+fn write_copy(tree: &mut Tree, (from, to): (&str, &str), mode: impl Fn(u32) -> u32) -> bool {
+    let (body, rights) = match from.strip_prefix('/').and_then(|from| tree.look(from)) {
         Some(TreeNode { kind: TreeKind::File { body, .. }, mode, .. }) => (body.clone(), *mode),
         None if from == "/dev/null" => (Body::Literal(Bytes::new()), 0o644),
         _ => return false,
     };
-    let into = to.strip_prefix('/').and_then(|to| tree.look(to)).is_some_and(|node| node.kind == TreeKind::Directory);
-    let name = from.rsplit('/').next().unwrap_or(from);
-    let to = if into { format!("{}/{name}", to.trim_end_matches('/')) } else { to.to_owned() };
-    put(tree, &to, body, mode)
+    put(tree, to, body, mode(rights))
+}
+
+/// Each file of a command line, and where it goes: to the last name, or into the folder that goes by it. None where
+/// there is no telling.
+fn pairs<'a>(tree: &Tree, arguments: &Arguments<'a>) -> Option<Vec<(&'a str, String)>> {
+    let named = arguments.value(TARGET_FOLDER);
+    let (to, files) = match named {
+        Some(folder) => (folder, &arguments.rest[..]),
+        None => arguments.rest.split_last().map(|(to, files)| (*to, files))?,
+    };
+    let goes_into = !arguments.has(&["T", "--no-target-directory"]) && is_folder(tree, to);
+    if files.is_empty() || !goes_into && (named.is_some() || files.len() > 1) {
+        return None;
+    }
+    let inside = |from: &str| format!("{}/{}", to.trim_end_matches('/'), from.rsplit('/').next().unwrap_or(from));
+    Some(files.iter().map(|from| (*from, if goes_into { inside(from) } else { to.to_owned() })).collect())
+}
+
+fn is_folder(tree: &Tree, path: &str) -> bool {
+    let node = path.strip_prefix('/').and_then(|path| tree.look(path));
+    path == "/" || node.is_some_and(|node| node.kind == TreeKind::Directory)
 }
 
 /// `ucf NEW TARGET`: the administrator's file stays; a new image has none.
@@ -184,8 +297,8 @@ fn keep_configuration(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
     if arguments.has(&["p", "--purge"]) {
         return true;
     }
-    let [_, target] = arguments.rest[..] else { return false };
-    exists(tree, target) || copy(tree, arguments)
+    let [from, target] = arguments.rest[..] else { return false };
+    exists(tree, target) || write_copy(tree, (from, target), |mode| mode)
 }
 
 fn change_modes(tree: &mut Tree, words: &[&str]) -> bool {
@@ -224,11 +337,8 @@ fn each(tree: &mut Tree, path: &str, recursive: bool, change: impl Fn(&mut TreeN
     let Some(place) = path.strip_prefix('/').and_then(|path| tree.resolve(path)) else { return false };
     let mut paths = vec![place.clone()];
     if recursive {
-        paths.extend(
-            tree.below(&place)
-                .filter(|(_, node)| !matches!(node.kind, TreeKind::Symlink(_)))
-                .map(|(path, _)| path.to_owned()),
-        );
+        let Some(below) = tree.walk(&place) else { return false };
+        paths.extend(below.into_iter().filter(|path| tree.link(path).is_none()));
     }
     tree.get(&place).is_some() && paths.iter().all(|path| tree.get_mut(path).map(&change).is_some())
 }

@@ -172,10 +172,10 @@ impl<'a> Machine<'a> {
     /// Questions, and what is said: without effect, so that they may be answered at any time.
     fn ask(&self, words: &[&str]) -> Answer {
         Some(match words {
-            ["echo", rest @ ..] => Called::said(format!("{}\n", rest.join(" "))),
+            ["echo", rest @ ..] => echo(rest),
             ["printf", text] if !text.contains(['%', '\\']) => Called::said((*text).to_owned()),
-            ["basename", path] => Called::said(path.rsplit('/').next().unwrap_or(path).to_owned()),
-            ["dirname", path] => Called::said(path.rsplit_once('/').map_or(".", |(parent, _)| parent).to_owned()),
+            ["basename", path] => Called::said(halves(path).1.to_owned()),
+            ["dirname", path] => Called::said(halves(path).0.to_owned()),
             ["uname"] | ["uname", "-s"] => Called::said("Linux".to_owned()),
             ["db_get", question] => self.answers.get(*question).cloned().map_or(Called::harmless(), Called::said),
             ["dpkg", "--print-architecture"] => Called::said(self.architecture.clone()),
@@ -257,6 +257,25 @@ impl Programs for Machine<'_> {
 
     fn umask(&mut self) -> &mut u32 {
         &mut self.umask
+    }
+}
+
+/// `echo`, as all shells have it: Debian Policy, 10.4 "Scripts", knows one option, and shells differ in what they make
+/// of others and of backslashes.
+fn echo(words: &[&str]) -> Called {
+    let (words, end) = words.strip_prefix(&["-n"]).map_or((words, "\n"), |rest| (rest, ""));
+    let is_option = |word: &&str| word.len() > 1 && word.trim_start_matches(['n', 'e', 'E', '-']).is_empty();
+    let differs = words.first().is_some_and(is_option) || words.iter().any(|word| word.contains('\\'));
+    if differs { Called::harmless() } else { Called::said(words.join(" ") + end) }
+}
+
+/// What `dirname` and `basename` make of a path.
+fn halves(path: &str) -> (&str, &str) {
+    let plain = path.trim_end_matches('/');
+    match plain.rsplit_once('/') {
+        _ if plain.is_empty() && !path.is_empty() => ("/", "/"),
+        Some((parent, name)) => (Some(parent.trim_end_matches('/')).filter(|it| !it.is_empty()).unwrap_or("/"), name),
+        None => (".", plain),
     }
 }
 

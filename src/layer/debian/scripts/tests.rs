@@ -254,3 +254,80 @@ fn profiles_are_no_business_of_an_image() {
     assert_eq!(undone(&laid), [""; 0]);
     assert_eq!(shown(&laid, &["etc/apparmor.d/local/app"]), ["etc/apparmor.d/local/app \"\" 644 0:0"]);
 }
+
+#[test]
+fn what_is_installed_gets_its_rights_and_nothing_else_does() {
+    let text = "cd /usr/share/x\ninstall -m 0640 -g 8 /usr/share/x/x.conf /etc/\n\
+                install -D -m 600 -t /var/lib/x /usr/share/x/x.conf /usr/share/x/y.conf\n\
+                install -D /usr/share/x/x.conf /opt/a/b.conf\nchown 7:7 /usr/share/x/y.conf\n\
+                cp -a /usr/share/x/y.conf /opt/a\ncp /usr/share/x/x.conf /usr/share/x/y.conf /srv\n\
+                ln -s /opt/a /opt/b\nmv /opt/b /opt/c\nmv /srv/x.conf /srv/z.conf\ncp -n /usr/share/x/x.conf /srv/y.conf\n\
+                install -m 644 /usr/share/x/x.conf /gone/\ninstall -m 1 /usr/share/x/x.conf /usr/share/x/y.conf /gone\n\
+                cp -a /opt/c /opt/d\nln -sf /x /opt/c";
+    let own = FakeDeb::new("x").file("./usr/share/x/x.conf", b"x").file("./usr/share/x/y.conf", b"y");
+    let laid = laid_out(vec![own.directory("./etc/").directory("./srv/").script("postinst", text)]);
+    assert_eq!(
+        undone(&laid),
+        ["x: install -m 644 /usr/share/x/x.conf /gone/; install -m 1 /usr/share/x/x.conf /usr/share/x/y.conf /gone; \
+          cp -a /opt/c /opt/d; ln -sf /x /opt/c"]
+    );
+    let wanted = [
+        "etc",
+        "etc/x.conf",
+        "var/lib/x",
+        "var/lib/x/x.conf",
+        "var/lib/x/y.conf",
+        "opt/a/b.conf",
+        "opt/a/y.conf",
+        "opt/b",
+        "opt/c",
+        "srv",
+        "srv/x.conf",
+        "srv/y.conf",
+        "srv/z.conf",
+        "gone",
+    ];
+    assert_eq!(
+        shown(&laid, &wanted),
+        [
+            "etc/ 755 0:0",
+            "etc/x.conf \"x\" 640 0:8",
+            "var/lib/x/ 755 0:0",
+            "var/lib/x/x.conf \"x\" 600 0:0",
+            "var/lib/x/y.conf \"y\" 600 0:0",
+            "opt/a/b.conf \"x\" 755 0:0",
+            "opt/a/y.conf \"y\" 644 7:7",
+            "opt/b is not there",
+            "opt/c -> /opt/a 777 0:0",
+            "srv/ 755 0:0",
+            "srv/x.conf is not there",
+            "srv/y.conf \"y\" 644 0:0",
+            "srv/z.conf \"x\" 644 0:0",
+            "gone is not there",
+        ]
+    );
+}
+
+#[test]
+fn what_shells_say_differently_is_named() {
+    let text = "echo -n foo > /etc/f\n[ \"$(echo -n a)\" = a ] && echo --x - > /etc/g\necho -e x > /etc/h\n\
+                echo 'a\\nb' > /etc/i\nln -s \"$(dirname /a)$(basename /b/c/)$(dirname /d/e/)\" /etc/j";
+    let laid = laid_out(vec![FakeDeb::new("x").directory("./etc/").script("postinst", text)]);
+    assert_eq!(undone(&laid), ["x: echo -e x > /etc/h; echo 'a\\nb' > /etc/i"]);
+    assert_eq!(
+        shown(&laid, &["etc/f", "etc/g", "etc/h", "etc/j"]),
+        ["etc/f \"foo\" 644 0:0", "etc/g \"--x -\\n\" 644 0:0", "etc/h is not there", "etc/j -> /c/d 777 0:0"]
+    );
+}
+
+#[test]
+fn what_no_package_does_is_named() {
+    let deep = "/a".repeat(2000);
+    let text = format!("systemd-sysusers x.conf\nmkdir -p {deep}\nadduser --system --home {deep} user");
+    let lines = "g group -\n".repeat(10_001);
+    let own = FakeDeb::new("x").file("./usr/lib/sysusers.d/x.conf", lines.as_bytes()).script("postinst", &text);
+    let laid = laid_out(vec![own]);
+    let adduser = "adduser --system --home ";
+    assert_eq!(undone(&laid), [format!("x: systemd-sysusers x.conf; mkdir -p {deep}; {adduser}{deep} user")]);
+    assert_eq!(shown(&laid, &["a"]), ["a is not there"]);
+}

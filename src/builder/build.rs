@@ -11,6 +11,7 @@ use super::{
     kept_documents::KeptDocuments,
     make::{Finished, Site, created_by},
     memo::MadeLayer,
+    over,
     undone::certificate_digests,
     why::Why,
 };
@@ -234,6 +235,8 @@ impl<'s> Framing<'s> {
     pub(super) fn of(site: Site<'s>, variant: &Variant, below: usize) -> Result<Self, BuildError> {
         let recipe = &site.project.recipe;
         let debian = recipe.debian.as_ref();
+        // The lock may be older than what the recipe says of these.
+        over::check_settings(recipe, site.below)?;
         Ok(Self {
             encoding: site.encoding,
             others: below + usize::from(!variant.scripts.is_empty()),

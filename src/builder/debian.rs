@@ -159,6 +159,7 @@ impl Builder {
         if !cfg!(feature = "debian") {
             return Err(BuildError::NoDebian);
         }
+        over::check_settings(&project.recipe, locked)?;
         let packed = self.packed(project, locked).await?;
         let Some(tree) = base else { return Ok(self.lay_out(project, packed, locked).await?.items) };
         let directories: BTreeSet<&str> = packed.iter().flat_map(|package| over::directories(&package.index)).collect();

@@ -8,18 +8,47 @@ use crate::{
     apt::Universe,
     base::{Kind, Tree},
     debian::{Package, Version},
+    hint::Hint,
     layer::{
         Item, Node,
         debian::{Index, Kind as Packaged},
     },
-    lock::{Below, Directory, Facts},
+    lock::{Below, Directory, Facts, LockedPlatform},
     oci::Platform,
+    recipe::Recipe,
 };
 
 /// Names that Debian gives to a release for a time, or to none: they say nothing about a base.
 const MOVING: [&str; 6] = ["stable", "oldstable", "oldoldstable", "testing", "unstable", "sid"];
 /// Whose version is that of a release.
 const LIBC: &str = "libc6";
+
+/// Makes sure that what `[debian]` says of the local time and of certificates can be done. Over a base that takes
+/// packages which bring zones and certificates, because the base's own files are not at hand; without any package
+/// there is no layer that could hold them.
+pub(super) fn check_settings(recipe: &Recipe, locked: &LockedPlatform) -> Result<(), BuildError> {
+    let Some(debian) = recipe.debian.as_ref().filter(|_| locked.base.is_some() || locked.debian.is_empty()) else {
+        return Ok(());
+    };
+    let brings = |names: &[&str]| locked.debian.iter().any(|package| names.contains(&package.name.as_str()));
+    let lacks = |span, (key, package): (&str, &str), there: &str| {
+        let message = format!("`{key}` needs `{package}` among the packages that are brought for {}", locked.platform);
+        let hint = format!("add `{package}` to `debian.packages`; where the base has it already, {there}");
+        Err(recipe.problem_at(span, message, Some(Hint::new(hint))).into())
+    };
+    if let Some(zone) = debian.time_zone.as_ref().filter(|_| !brings(&["tzdata", "tzdata-legacy"])) {
+        let there = format!("say `TZ = \"{}\"` in `image.env`", zone.get_ref());
+        return lacks(zone.span(), ("timezone", "tzdata"), &there);
+    }
+    match debian.certificates.first().filter(|_| !brings(&["ca-certificates"])) {
+        None => Ok(()),
+        Some(file) => lacks(
+            file.span(),
+            ("certificates", "ca-certificates"),
+            "lay the whole bundle over `/etc/ssl/certs/ca-certificates.crt` with `[[scripts]]`",
+        ),
+    }
+}
 
 /// The packages of the base, which must be of the release `suite`, for `architecture`.
 pub(super) fn installed(
@@ -125,4 +154,50 @@ pub(super) fn settled(tree: &Tree, items: &[Item], platform: &Platform) -> Resul
 /// What layers need to know of the base.
 pub(super) fn facts(below: Below) -> Facts {
     Facts { directories: below.directories, symlinks: below.symlinks, ..Facts::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{lock::LockedPackage, oci::Digest};
+
+    #[test]
+    fn what_packages_do_not_bring_is_not_ignored() {
+        let check = |base: &str, keys: &str, packages: &[&str], expect: &str| {
+            let text = format!(
+                "name = \"a\"\nbase = \"{base}\"\nplatforms = [\"linux/amd64\"]\n[debian]\nsuite = \"demo\"\npackages = [\"tool\"]\n{keys}"
+            );
+            let recipe = Recipe::parse("app.toml", &text).unwrap_or_else(|error| panic!("{error}"));
+            let digest = (base != "scratch").then(|| Digest::of(b"base"));
+            let package = |name: &&str| LockedPackage {
+                name: (*name).to_owned(),
+                version: "1".to_owned(),
+                archive: "debian".to_owned(),
+                suite: None,
+                path: String::new(),
+                sha256: Digest::of(name.as_bytes()),
+                size: 0,
+                why: Vec::new(),
+            };
+            let platform = LockedPlatform::new("linux/amd64".parse().unwrap(), digest, Facts::default());
+            let locked = LockedPlatform { debian: packages.iter().map(package).collect(), ..platform };
+            let found = check_settings(&recipe, &locked).map_or_else(|error| error.to_string(), |()| String::new());
+            assert_eq!(found, expect, "{base} {keys}");
+        };
+        let (zone, own) = ("timezone = \"Europe/Berlin\"", "certificates = [\"company.crt\"]");
+        let needs = |at: &str, key: &str, package: &str| {
+            format!("app.toml:7:{at}: `{key}` needs `{package}` among the packages that are brought for linux/amd64")
+        };
+        let (no_zone, no_bundle) = (needs("12", "timezone", "tzdata"), needs("17", "certificates", "ca-certificates"));
+        let base = "docker.io/library/python:3.12-slim";
+        check(base, zone, &["libgl1"], &no_zone);
+        check(base, zone, &["tzdata-legacy"], "");
+        check(base, own, &[], &no_bundle);
+        check(base, own, &["libgl1"], &no_bundle);
+        check(base, own, &["ca-certificates", "libgl1"], "");
+        check(base, "", &[], "");
+        check("scratch", zone, &[], &no_zone);
+        check("scratch", own, &[], &no_bundle);
+        check("scratch", own, &["libgl1"], "");
+    }
 }

@@ -1,5 +1,7 @@
 //! The table `[debian]`.
 
+use std::{ffi::OsStr, path::Path};
+
 use toml::{Spanned, de::DeValue};
 
 use super::{
@@ -249,6 +251,8 @@ impl Debian {
         let archives: Vec<_> = table.tables("archive").into_iter().filter_map(OtherArchive::read).collect();
         refuse_same(&table, &archives);
         refuse_other_suites(&table, &packages, suite.as_ref(), &archives);
+        let certificates = table.parsed_list("certificates", file);
+        refuse_same_names(&table, &certificates);
         let debian = Self {
             suite: suite.unwrap_or_else(|| Spanned::new(table.span(), String::new())),
             components: table.parsed_list("components", component),
@@ -264,7 +268,7 @@ impl Debian {
             auto: table.parsed("auto", auto).map(Spanned::into_inner).unwrap_or_default(),
             time_zone: table.parsed("timezone", time_zone),
             shell: if switch(&table, "shell") { Shell::Asked } else { Shell::Unasked },
-            certificates: table.parsed_list("certificates", file),
+            certificates,
             scripts: table.table("scripts").map(scripts).unwrap_or_default(),
             strip: table.parsed_list("strip", strip),
             exclude: table.parsed_list("exclude", bare_package),
@@ -499,6 +503,18 @@ fn refuse_other_suites(
             let fault = Fault::new(format!("`{suite}` is no suite of {release}")).labelled("another release");
             table
                 .fault(fault.advised(format!("name `{release}-backports`, or another `debian.suite`")), package.span());
+        }
+    }
+}
+
+/// Certificates go by the names of their files, without folder and ending.
+fn refuse_same_names(table: &Reader<'_>, certificates: &[Spanned<String>]) {
+    let stem = |file: &Spanned<String>| Path::new(file.get_ref()).file_stem().map(OsStr::to_owned);
+    for (position, file) in certificates.iter().enumerate() {
+        if let Some(other) = certificates[..position].iter().find(|other| stem(other) == stem(file)) {
+            let message = format!("`{}` and `{}` go by one name in the image", other.get_ref(), file.get_ref());
+            let problem = Problem::new(ProblemKind::Duplicate, file.span(), message).labelled("the same name");
+            table.add(problem.hinted(Hint::new("rename one of the two files")));
         }
     }
 }

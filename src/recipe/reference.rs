@@ -242,8 +242,14 @@ const TABLES: &[Table] = &[
             Key("exclude", "list of packages", "none", "Left out, whoever depends on them."),
             Key("strip", "list", "nothing", "`doc` (licences stay), `man`, `locale`, and paths with all below them."),
             Key("shell", "`true` or `false`", "`false`", "`dash` as `/bin/sh`, and `coreutils`."),
-            Key("timezone", "string", "UTC", "The local time; needs `tzdata` among the packages."),
-            Key("certificates", "list of files", "none", "Authorities to trust besides Debian's."),
+            Key("timezone", "string", "UTC", "The local time; needs `tzdata` among the packages that are brought."),
+            Key(
+                "certificates",
+                "list of files",
+                "none",
+                "Authorities to trust besides Debian's; over a base, `ca-certificates` must be among the packages that \
+                are brought.",
+            ),
             Key("scripts", "table", "named", "`[debian.scripts]`."),
             Key("allow-upgrade", "list of packages", "none", "Packages of the base that later versions may replace."),
             Key("mirror", "URL", "the public one", "One mirror; `mirrors` has several."),

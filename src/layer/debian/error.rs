@@ -96,6 +96,12 @@ pub enum UnpackError {
         /// The file's name.
         name: String,
     },
+    /// A certificate of the user's would be all that the image trusts.
+    #[error("`{name}` cannot be added to the certificates of the base, which are not at hand")]
+    Authorities {
+        /// The file's name.
+        name: String,
+    },
     /// Something of the laid-out tree has the wrong form.
     #[error("`/{path}` {reason}")]
     Tree {
@@ -118,6 +124,10 @@ impl Advise for UnpackError {
                 "add `tzdata` (for old names `tzdata-legacy`) to `debian.packages`, or mend `debian.timezone`",
             )),
             Self::Certificate { .. } => Some(Hint::new("convert it: `openssl x509 -in FILE -out FILE.pem`")),
+            Self::Authorities { .. } => Some(Hint::new(
+                "add `ca-certificates` to `debian.packages`; where the base has it already, lay the whole bundle over \
+                 `/etc/ssl/certs/ca-certificates.crt` with `[[scripts]]`",
+            )),
             Self::Entry { .. } | Self::TooMuch { .. } => Some(Hint::new("leave the package out of `debian.packages`")),
             Self::Twice { .. } => Some(Hint::new("choose the packages anew with `lock --upgrade`")),
             Self::Read { .. } => Some(Hint::new("run again: what the store lost is fetched anew")),

@@ -444,6 +444,25 @@ mod tests {
     }
 
     #[test]
+    fn the_local_time_is_that_of_the_base_unless_another_is_wanted() {
+        let facts = Facts::default();
+        let check = |over: Over<'_>, zone: Option<&str>, expect: &[&str]| {
+            let zones = FakeDeb::new("tzdata")
+                .file("./usr/share/zoneinfo/Europe/Berlin", b"zone")
+                .file("./usr/share/zoneinfo/Etc/UTC", b"utc");
+            let options = Options { over, time_zone: zone.map(str::to_owned), ..Options::default() };
+            let found = items(vec![zones], &options).map(|all| shown(&all, &["etc/localtime", "etc/timezone"]));
+            assert_eq!(found.unwrap_or_else(|error| vec![error.to_string()]), expect, "{zone:?}");
+        };
+        let utc = ["etc/localtime -> /usr/share/zoneinfo/Etc/UTC", "etc/timezone literal 8"];
+        let berlin = ["etc/localtime -> /usr/share/zoneinfo/Europe/Berlin", "etc/timezone literal 14"];
+        check(Over::Scratch, None, &utc);
+        check(Over::Base(&facts), None, &[]);
+        check(Over::Base(&facts), Some("Europe/Berlin"), &berlin);
+        check(Over::Base(&facts), Some("Europe/Rome"), &["no package has the time zone `Europe/Rome`"]);
+    }
+
+    #[test]
     fn over_a_base_its_links_and_directories_hold() {
         let directory = |path: &str| Directory { path: path.to_owned(), mode: 0o755, uid: 0, gid: 0 };
         let facts = Facts {

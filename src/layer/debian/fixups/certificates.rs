@@ -5,11 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 
-use super::{Tree, UnpackError, subject};
+use super::{
+    super::tree::{TreeKind, TreeNode},
+    Options, Over, Packed, Tree, Undone, UnpackError, subject,
+};
 use crate::oci::Digest;
 
+/// The package that knows all certificates of Debian's.
+const PACKAGE: &str = "ca-certificates";
+/// Most bytes of all certificates; Debian's have a quarter of a million.
+const LIMIT: usize = 16 << 20;
 const SOURCE: &str = "usr/share/ca-certificates";
 /// Where update-ca-certificates(8) looks for certificates of the administrator's.
 const LOCAL: &str = "usr/local/share/ca-certificates";
@@ -30,13 +36,42 @@ const CONFIGURATION_HEAD: &str = "\
 #
 ";
 
-pub(super) fn apply(tree: &mut Tree, own: &[(String, Bytes)]) -> Result<(), UnpackError> {
-    for (name, pem) in own {
+/// Writes them. Over a base, whose own certificates are not at hand, only where all of Debian's come along: a bundle
+/// takes the place of the base's. Otherwise says which packages would have added to it.
+pub(super) fn apply(tree: &mut Tree, packages: &[&Packed], options: &Options<'_>) -> Result<Vec<Undone>, UnpackError> {
+    let whole = packages.iter().any(|package| package.index.package == PACKAGE);
+    if !whole && matches!(options.over, Over::Base(_)) {
+        return match options.certificates.first() {
+            Some((name, _)) => Err(UnpackError::Authorities { name: name.clone() }),
+            None => Ok(left(tree, packages)),
+        };
+    }
+    for (name, pem) in &options.certificates {
         if der(pem).and_then(|der| subject::hash(&der)).is_none() {
             return Err(UnpackError::Certificate { name: name.clone() });
         }
-        tree.add_file(&format!("{LOCAL}/{name}.crt"), pem.clone());
+        let path = format!("{LOCAL}/{name}.crt");
+        // The user's counts, whatever a package has by this name.
+        tree.remove(&path);
+        tree.add_file(&path, pem.clone());
     }
+    write(tree)?;
+    Ok(Vec::new())
+}
+
+/// Who has certificates that no bundle gets.
+fn left(tree: &Tree, packages: &[&Packed]) -> Vec<Undone> {
+    let found = [SOURCE, LOCAL].into_iter().flat_map(|folder| certificates(tree, folder));
+    let owners: BTreeSet<usize> = found.filter_map(|path| tree.get(&path)?.owner).collect();
+    let undone = |owner: usize| Undone {
+        package: packages[owner].index.package.clone(),
+        commands: vec!["update-ca-certificates".to_owned()],
+    };
+    owners.into_iter().map(undone).collect()
+}
+
+/// Bundle, links and configuration for the certificates of the tree; nothing where there are none.
+fn write(tree: &mut Tree) -> Result<(), UnpackError> {
     let debians = certificates(tree, SOURCE);
     let all: Vec<String> = debians.iter().cloned().chain(certificates(tree, LOCAL)).collect();
     if all.is_empty() {
@@ -51,8 +86,13 @@ pub(super) fn apply(tree: &mut Tree, own: &[(String, Bytes)]) -> Result<(), Unpa
         if bytes.last() != Some(&b'\n') {
             bundle.push(b'\n');
         }
+        if bundle.len() > LIMIT {
+            return Err(UnpackError::Tree { path: path.clone(), reason: "is one certificate too many for any system" });
+        }
+        // As `ln -sf` does it: of two with one name the later one has the link.
         let name = link_name(path);
-        tree.add_symlink(&format!("{FOLDER}/{name}"), &format!("/{path}"));
+        let link = TreeNode::made(TreeKind::Symlink(format!("/{path}")), 0o777);
+        tree.insert(format!("{FOLDER}/{name}"), link);
         links.insert(name, der(&bytes));
     }
     tree.add_file(BUNDLE, bundle);
@@ -111,7 +151,10 @@ fn link_name(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::{layer::debian::fixture::FakeDeb, lock::Facts, store::Store};
 
     #[test]
     fn the_bundle_is_in_the_order_of_names() {
@@ -119,12 +162,46 @@ mod tests {
         tree.add_file("usr/share/ca-certificates/mozilla/B.crt", "b\n");
         tree.add_file("usr/share/ca-certificates/mozilla/A (x).crt", "a");
         tree.add_file("usr/share/ca-certificates/mozilla/README", "no");
-        apply(&mut tree, &[]).unwrap();
+        let mut options = Options::default();
+        apply(&mut tree, &[], &options).unwrap();
         assert_eq!(tree.read(BUNDLE).unwrap().unwrap(), b"a\nb\n");
         assert_eq!(tree.resolve("etc/ssl/certs/A_=x=.pem").unwrap(), "usr/share/ca-certificates/mozilla/A (x).crt");
         let conf = tree.read(CONFIGURATION).unwrap().unwrap();
         assert!(conf.ends_with(b"\n#\nmozilla/A (x).crt\nmozilla/B.crt\n"));
-        let none = apply(&mut tree, &[("mine".to_owned(), Bytes::from("no certificate"))]).unwrap_err();
+        options.certificates = vec![("mine".to_owned(), Bytes::from("no certificate"))];
+        let none = apply(&mut tree, &[], &options).unwrap_err();
         assert_eq!(none.to_string(), "`mine` is not a certificate in PEM");
+    }
+
+    #[test]
+    fn the_bundle_of_a_base_is_not_replaced_by_a_smaller_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let facts = Facts::default();
+        // As little as has a subject: an empty one.
+        let der = [0x30, 16, 0x30, 14, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 0x30, 0];
+        let lines = BASE64_STANDARD.encode(der);
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n");
+        let check = |debs: &[&str], own: &[&str]| {
+            let deb = |name: &&str| {
+                let deb = FakeDeb::new(name).file(&format!("./{SOURCE}/{name}.crt"), name.as_bytes());
+                deb.pack(&store).unwrap()
+            };
+            let packed: Vec<_> = debs.iter().map(deb).collect();
+            let pem = Bytes::from(pem.clone());
+            let certificates = own.iter().map(|name| ((*name).to_owned(), pem.clone())).collect();
+            let options = Options { over: Over::Base(&facts), certificates, ..Options::default() };
+            crate::layer::debian::lay_out(&packed, &options).map(|laid| {
+                let has_bundle = laid.items.iter().any(|item| item.path == BUNDLE);
+                let undone = laid.undone.into_iter().map(|undone| format!("{} {:?}", undone.package, undone.commands));
+                (has_bundle, undone.collect::<Vec<_>>().join(" "))
+            })
+        };
+        let whole = (true, String::new());
+        assert_eq!(check(&["ca-certificates", "corp-ca"], &["own"]).unwrap(), whole);
+        let left = (false, "corp-ca [\"update-ca-certificates\"]".to_owned());
+        assert_eq!(check(&["corp-ca"], &[]).unwrap(), left);
+        let error = check(&["corp-ca"], &["own"]).unwrap_err();
+        assert_eq!(error.to_string(), "`own` cannot be added to the certificates of the base, which are not at hand");
     }
 }

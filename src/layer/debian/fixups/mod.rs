@@ -13,16 +13,17 @@ mod time_zone;
 use super::{Options, Over, Packed, Undone, UnpackError, scripts, tree::Tree};
 
 /// Applies them all, and says what scripts would have done besides. Over a base, only those that concern the
-/// packages themselves: the base has its own directories, accounts and configuration.
+/// packages themselves and what is asked for: the base has its own directories, accounts and configuration.
 pub(super) fn apply(tree: &mut Tree, packages: &[&Packed], options: &Options<'_>) -> Result<Vec<Undone>, UnpackError> {
     if matches!(options.over, Over::Scratch) {
         directories::apply(tree)?;
         name_service::apply(tree)?;
-        time_zone::apply(tree, options.time_zone.as_deref())?;
     }
-    let undone = scripts::apply(tree, packages, options.over)?;
+    time_zone::apply(tree, options)?;
+    let mut undone = scripts::apply(tree, packages, options.over)?;
     python::apply(tree);
-    certificates::apply(tree, &options.certificates)?;
+    undone.extend(certificates::apply(tree, packages, options)?);
+    undone.sort_by(|left, right| left.package.cmp(&right.package));
     status::apply(tree, packages);
     if matches!(options.over, Over::Scratch) {
         ld_cache::apply(tree)?;

@@ -1,11 +1,14 @@
-//! The local time: `tzdata` asks for it and defaults to UTC.
+//! The local time: `tzdata` asks for it and defaults to UTC. A base keeps its own, unless another is wanted.
 
-use super::{Tree, UnpackError};
+use super::{Options, Over, Tree, UnpackError};
 
 const ZONES: &str = "usr/share/zoneinfo";
 
-pub(super) fn apply(tree: &mut Tree, wanted: Option<&str>) -> Result<(), UnpackError> {
-    let zone = wanted.unwrap_or("Etc/UTC");
+pub(super) fn apply(tree: &mut Tree, options: &Options<'_>) -> Result<(), UnpackError> {
+    let wanted = options.time_zone.as_deref();
+    let Some(zone) = wanted.or_else(|| matches!(options.over, Over::Scratch).then_some("Etc/UTC")) else {
+        return Ok(());
+    };
     if tree.look(&format!("{ZONES}/{zone}")).is_some() {
         tree.add_symlink("etc/localtime", &format!("/{ZONES}/{zone}"));
         tree.add_file("etc/timezone", format!("{zone}\n"));

@@ -51,7 +51,10 @@ async fn an_empty_machine_needs_no_wheel() {
     let run = other.run(&format!("build app.toml --locked --progress off --push {}/app:1", world.host()));
     assert_eq!(digest(&run), built);
     assert!(run.stdout.contains(" remote "), "{run}");
-    assert!(run.stderr.contains("warning: not checked: libraries, python, image on linux/amd64, linux/arm64: "), "{run}");
+    assert!(
+        run.stderr.contains("warning: not checked: libraries, python, image on linux/amd64, linux/arm64: "),
+        "{run}"
+    );
     let seen = world.seen()[before..].to_vec();
     // Of the base its documents; of the image nothing, for it is there.
     let bytes = seen.iter().filter(|seen| seen.method == "GET" && seen.path.contains("/blobs/")).count();

@@ -51,7 +51,7 @@ fn every_error_names_the_thing_the_place_and_the_way_out() {
     for number in 0..=200 {
         let _ = write!(many, "[variants.v{number}]\nrequire = [\"a\"]\n");
     }
-    let tables = WRONG.iter().chain(super::debian::WRONG).map(|(rest, _)| *rest).chain(TABLES.iter().copied());
+    let tables = tables::WRONG.iter().chain(super::debian::WRONG).map(|(rest, _)| *rest).chain(TABLES.iter().copied());
     let tables = tables.chain([many.as_str()]).map(|rest| format!("{HEAD}{rest}"));
     let documents = documents::WRONG.iter().map(|(text, _)| *text).chain(DOCUMENTS.iter().copied()).map(str::to_owned);
     let mut told = BTreeSet::new();

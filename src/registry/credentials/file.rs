@@ -11,7 +11,7 @@ use super::Credential;
 pub(super) struct File {
     helpers: BTreeMap<String, String>,
     store: Option<String>,
-    auths: BTreeMap<String, Map<String, Value>>,
+    auths: BTreeMap<String, Credential>,
 }
 
 /// What a file says about a repository.
@@ -30,7 +30,11 @@ impl File {
         let object = value.as_object()?;
         let mut auths = BTreeMap::new();
         for (key, entry) in section(object, "auths")? {
-            auths.insert(normal(key), entry.as_object()?.clone());
+            // Docker leaves empty entries where a helper keeps the secret, under whichever name it was told.
+            match credential(entry.as_object()?) {
+                Credential::Anonymous => {}
+                found => drop(auths.insert(normal(key), found)),
+            }
         }
         let mut helpers = BTreeMap::new();
         for (key, name) in section(object, "credHelpers")? {
@@ -42,12 +46,7 @@ impl File {
 
     pub(super) fn entry(&self, registry: &str, repository: &str) -> Entry {
         let keys = keys(registry, repository);
-        let stored = keys
-            .iter()
-            .filter_map(|key| self.auths.get(key))
-            .map(credential)
-            .find(|credential| *credential != Credential::Anonymous)
-            .unwrap_or(Credential::Anonymous);
+        let stored = keys.iter().find_map(|key| self.auths.get(key)).cloned().unwrap_or(Credential::Anonymous);
         match keys.iter().find_map(|key| self.helpers.get(key)).or(self.store.as_ref()) {
             Some(name) => Entry::Helper { name: name.clone(), otherwise: stored },
             None => Entry::Stored(stored),
@@ -66,20 +65,19 @@ fn keys(registry: &str, repository: &str) -> Vec<String> {
     keys
 }
 
-/// Keys are hosts, hosts with a path, or URLs of long-gone interfaces; Docker Hub has three names.
+/// Keys are hosts, hosts with a path, or URLs of long-gone interfaces; Docker Hub has three names. What a URL has behind
+/// such an interface is kept: Docker files tokens of its own there, beside the credential.
 fn normal(key: &str) -> String {
-    let host = match key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")) {
-        Some(rest) => rest.split('/').next().unwrap_or(rest),
-        None => key.trim_end_matches('/'),
-    };
-    let (name, path) = host.split_once('/').map_or((host, None), |(name, path)| (name, Some(path)));
+    let url = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
+    let place = url.unwrap_or(key).trim_end_matches('/');
+    let (name, path) = place.split_once('/').map_or((place, None), |(name, path)| (name, Some(path)));
     let name = match name {
         "index.docker.io" | "registry-1.docker.io" => "docker.io",
         other => other,
     };
     match path {
         None => name.to_owned(),
-        Some("v1" | "v2") if name == "docker.io" => name.to_owned(),
+        Some("v1" | "v2") if url.is_some() || name == "docker.io" => name.to_owned(),
         Some(path) => format!("{name}/{path}"),
     }
 }
@@ -162,6 +160,24 @@ mod tests {
         stored("docker.io", "library/python", "e", "5");
         check(text, "q.example:5000", "x", &Entry::Stored(Credential::Anonymous));
         check(text, "evil-q.example", "x", &Entry::Stored(Credential::Anonymous));
+    }
+
+    #[test]
+    fn what_docker_keeps_beside_a_credential_does_not_hide_it() {
+        // As a login by the browser leaves it.
+        let text = r#"{"auths":{
+            "https://index.docker.io/v1/":{"auth":"dTpwYXNz"},
+            "https://index.docker.io/v1/access-token":{"auth":"dTphY2Nlc3M="},
+            "https://index.docker.io/v1/refresh-token":{"auth":"dTpyZWZyZXNo"}}}"#;
+        for repository in ["library/python", "v1", "me/refresh-token"] {
+            check(text, "docker.io", repository, &Entry::Stored(basic("u", "pass")));
+        }
+        let text = r#"{"auths":{
+            "docker.io":{"auth":"YTox"}, "https://index.docker.io/v1/":{},
+            "http://r.example/v2":{"auth":"Yjoy"}, "r.example":{"auth":""}, "https://r.example/team/":{"auth":"Yzoz"}}}"#;
+        check(text, "docker.io", "library/python", &Entry::Stored(basic("a", "1")));
+        check(text, "r.example", "other/app", &Entry::Stored(basic("b", "2")));
+        check(text, "r.example", "team/app", &Entry::Stored(basic("c", "3")));
     }
 
     #[test]

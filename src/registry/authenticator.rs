@@ -1,5 +1,5 @@
 //! Which `Authorization` a request gets. Tokens are fetched once, however many requests wait for
-//! one, and kept until they expire or are refused.
+//! one, and kept until they expire or are refused. So are credentials: a helper is a program that is started for each.
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,9 @@ pub(super) struct Authenticator {
     known: Mutex<BTreeMap<String, Challenge>>,
     /// Scopes that a registry wanted beyond those we knew to ask for.
     wider: Mutex<BTreeMap<(String, Scopes), Scopes>>,
-    tokens: Mutex<BTreeMap<Key, Slot>>,
+    tokens: Mutex<BTreeMap<Key, Slot<Token>>>,
+    /// By registry and repository.
+    credentials: Mutex<BTreeMap<(String, String), Slot<Credential>>>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +41,8 @@ struct Key {
 
 type Scopes = Vec<String>;
 
-/// Locked while a token is fetched, so that only one request does it.
-type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
+/// Locked while what belongs there is fetched, so that only one request does it.
+type Slot<T> = Arc<tokio::sync::Mutex<Option<T>>>;
 
 /// Who asks, and for what.
 #[derive(Clone, Copy)]
@@ -54,8 +56,9 @@ pub(super) struct Asking<'a> {
 
 impl Authenticator {
     pub(super) fn new(http: Client, provider: Arc<dyn CredentialProvider>) -> Self {
-        let (known, wider, tokens) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { http, provider, known, wider, tokens }
+        let (known, wider) = (Mutex::default(), Mutex::default());
+        let (tokens, credentials) = (Mutex::default(), Mutex::default());
+        Self { http, provider, known, wider, tokens, credentials }
     }
 
     /// What a request gets before the registry has complained about it.
@@ -95,10 +98,10 @@ impl Authenticator {
         refused: Option<&Authorization>,
     ) -> Result<Option<Authorization>, RegistryError> {
         match challenge {
-            Challenge::Basic => match self.credential(asking).await? {
-                Credential::Basic { user, password } => Ok(Some(Authorization::Basic { user, password })),
-                _ => Ok(None),
-            },
+            Challenge::Basic => {
+                let still_good = |known: &Credential| refused.is_none() || basic(known).as_ref() != refused;
+                Ok(basic(&self.credential(asking, still_good).await?))
+            }
             Challenge::Bearer { realm, service, .. } => {
                 self.token(asking, realm, service.as_deref(), refused).await.map(Some)
             }
@@ -128,21 +131,47 @@ impl Authenticator {
         {
             return Ok(token.authorization.clone());
         }
-        let credential = self.credential(asking).await?;
+        // A token may be refused because that is worth nothing any more of which it was made.
+        let credential = self.credential(asking, |_| refused.is_none()).await?;
         if let Credential::Bearer(token) = credential {
             return Ok(Authorization::Bearer(token));
         }
         let realm = asking.realm(realm)?;
         let wanted = Wanted { realm: &realm, service, scopes: &scopes };
-        let token = fetch(&self.http, &wanted, &credential, &asking.subject()).await?;
+        let token = match fetch(&self.http, &wanted, &credential, &asking.subject()).await {
+            Err(error) if is_refusal(&error) => {
+                let another = self.credential(asking, |known| *known != credential).await?;
+                if another == credential {
+                    return Err(error);
+                }
+                fetch(&self.http, &wanted, &another, &asking.subject()).await?
+            }
+            fetched => fetched?,
+        };
         let authorization = token.authorization.clone();
         *slot = Some(token);
         Ok(authorization)
     }
 
-    async fn credential(&self, asking: Asking<'_>) -> Result<Credential, RegistryError> {
+    /// Who we are. The provider is asked once, and again when what it said is not `still_good`; as long as it knows
+    /// nothing it is asked each time.
+    async fn credential(
+        &self,
+        asking: Asking<'_>,
+        still_good: impl Fn(&Credential) -> bool + Send,
+    ) -> Result<Credential, RegistryError> {
+        let key = (asking.registry.to_owned(), asking.repository.to_owned());
+        let slot = Arc::clone(lock(&self.credentials).entry(key).or_default());
+        let mut slot = slot.lock().await;
+        if let Some(known) = &*slot
+            && still_good(known)
+        {
+            return Ok(known.clone());
+        }
         let found = self.provider.credential(asking.registry, asking.repository).await;
-        found.map_err(|source| RegistryError::Credentials { repository: asking.subject(), source })
+        let found = found.map_err(|source| RegistryError::Credentials { repository: asking.subject(), source })?;
+        *slot = Some(found.clone()).filter(|found| *found != Credential::Anonymous);
+        Ok(found)
     }
 
     /// Remembers a scope that the registry names and that our own do not cover. It goes first.
@@ -168,6 +197,19 @@ impl Asking<'_> {
     fn subject(&self) -> String {
         format!("{}/{}", self.registry, self.repository)
     }
+}
+
+fn basic(credential: &Credential) -> Option<Authorization> {
+    match credential.clone() {
+        Credential::Basic { user, password } => Some(Authorization::Basic { user, password }),
+        _ => None,
+    }
+}
+
+/// Whether a token server does not take who we say we are.
+fn is_refusal(error: &RegistryError) -> bool {
+    let RegistryError::Token { source, .. } = error else { return false };
+    source.status().is_some_and(|status| matches!(status.as_u16(), 401 | 403))
 }
 
 /// Whether `own` names the same resource as `other` and at least its actions.

@@ -6,10 +6,12 @@ use std::sync::{
 };
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use wheelwright::{
     hint::Advise as _,
+    http::Authorization,
     image::{BlobSource as _, Moved},
-    registry::Credential,
+    registry::{Credential, CredentialError, CredentialProvider},
     serve::faults::{Fault, Seen},
 };
 
@@ -190,6 +192,62 @@ async fn basic_is_spoken_where_it_is_asked_for() {
     let repository = client_as(basic("u", "p:q")).to_write(&world.reference("a")).unwrap();
     repository.put_blob(&blob(1, 1000)).await.unwrap();
     assert_eq!(world.seen().iter().filter(|seen| !seen.headers.contains_key("authorization")).count(), 1);
+}
+
+/// A helper that says another password each time it is started.
+#[derive(Default)]
+struct Helper(AtomicUsize);
+
+impl CredentialProvider for Helper {
+    fn credential<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Credential, CredentialError>> {
+        let password = format!("p{}", self.0.fetch_add(1, Ordering::SeqCst) + 1);
+        Box::pin(std::future::ready(Ok(Credential::Basic { user: "u".to_owned(), password })))
+    }
+}
+
+#[tokio::test]
+async fn helpers_are_started_once_and_again_when_what_they_said_is_refused() {
+    for scheme in ["Basic", "Bearer"] {
+        let (world, helper, valid) = (World::new().await, Arc::<Helper>::default(), Arc::new(AtomicUsize::new(1)));
+        let (realm, number) = (format!("{}/token", world.url()), Arc::clone(&valid));
+        world.rule(move |seen| {
+            let number = number.load(Ordering::SeqCst);
+            let password = Authorization::Basic { user: "u".to_owned(), password: format!("p{number}") };
+            let token = Authorization::Bearer(format!("t{number}"));
+            let has = |wanted: &Authorization| seen.headers.get("authorization") == wanted.header_value().as_ref();
+            let answer = |status, body: String| Some(Fault::Answer { status, headers: Vec::new(), body: body.into() });
+            match (seen.path.as_str(), scheme) {
+                ("/token", _) if has(&password) => answer(200, format!(r#"{{"token":"t{number}"}}"#)),
+                ("/token", _) => answer(401, String::new()),
+                (_, "Basic") if has(&password) => None,
+                (_, "Basic") => Some(challenge("Basic realm=\"x\"")),
+                _ if has(&token) => None,
+                _ => Some(challenge(&format!("Bearer realm=\"{realm}\""))),
+            }
+        });
+        let client = client_as(Arc::clone(&helper) as Arc<dyn CredentialProvider>);
+        let put = async |name: &str, seeds: std::ops::Range<u8>| {
+            let repository = client.to_write(&world.reference(name)).unwrap();
+            let blobs: Vec<_> = seeds.map(|seed| blob(seed, 1000)).collect();
+            let all = blobs.iter().map(|blob| repository.put_blob(blob));
+            futures_util::future::try_join_all(all).await.unwrap();
+        };
+        let started = || helper.0.load(Ordering::SeqCst);
+        put("a", 0..8).await;
+        assert_eq!(started(), 1, "{scheme}");
+        valid.store(2, Ordering::SeqCst);
+        put("a", 8..16).await;
+        assert_eq!(started(), 2, "{scheme}");
+        // Another scope, for which there is no token yet.
+        valid.store(3, Ordering::SeqCst);
+        let reading = client.to_read(&world.reference("a")).unwrap();
+        assert!(reading.has_blob(blob(1, 1000).descriptor()).await.unwrap());
+        assert_eq!(started(), 3, "{scheme}");
+        // In another repository we may be somebody else.
+        valid.store(4, Ordering::SeqCst);
+        put("b", 0..8).await;
+        assert_eq!(started(), 4, "{scheme}");
+    }
 }
 
 #[tokio::test]

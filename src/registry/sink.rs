@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join_all};
 
 use super::{RegistryError, Repository, lock};
 use crate::{
@@ -86,10 +86,15 @@ impl RegistrySink {
                 }
             }
         }
-        for image in root.manifests().unwrap_or_default() {
-            standing.same = standing.same && self.repository.has_manifest(&image).await?;
-        }
         Ok(standing)
+    }
+
+    /// Whether the repository has everything that the index `root` lists: a registry can lose an image and keep the
+    /// index.
+    async fn has_images(&self, root: &Manifest) -> Result<bool, RegistryError> {
+        let images = root.manifests().unwrap_or_default();
+        let there = try_join_all(images.iter().map(|image| self.repository.has_manifest(image))).await?;
+        Ok(there.into_iter().all(|there| there))
     }
 
     /// The blobs of an image, or of the images of an index.
@@ -121,13 +126,15 @@ impl Sink for RegistrySink {
 
     fn prepare<'a>(&'a self, root: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
         Box::pin(async move {
-            let standing = self.look(root).await.unwrap_or_else(|error| {
+            let mut standing = self.look(root).await.unwrap_or_else(|error| {
                 tracing::debug!(%error, "what the tags point to is not known");
                 Standing::default()
             });
             // Manifests that name blobs which were not asked for are sent in any case: the registry looks.
-            let there =
+            let listed =
                 standing.same || standing.blobs.is_empty() && self.repository.has_manifest(root.descriptor()).await?;
+            let there = listed && self.has_images(root).await?;
+            standing.same &= there;
             *self.standing() = standing;
             self.complete.store(there, Ordering::Release);
             Ok(())

@@ -246,10 +246,10 @@ async fn what_is_there_costs_one_question_a_blob() {
     push("a:1").await;
     let (platforms, layers) = (index.images.len(), index.images[0].layers.len());
     let asked = |seen: &[Seen]| seen.iter().map(|seen| seen.method.to_string()).collect::<Vec<_>>();
-    // Another name: what it points to, the index, each distinct blob, and the name.
+    // Another name: what it points to, the index and its images, each distinct blob, and the name.
     let (bytes, seen) = push("a:2").await;
     assert!(bytes == 0 && seen.len() <= platforms * (3 + layers + platforms), "{seen:#?}");
-    assert_eq!(asked(&seen), [vec!["HEAD"; 1 + 1 + 5], vec!["PUT"]].concat());
+    assert_eq!(asked(&seen), [vec!["HEAD"; 1 + 1 + 2 + 5], vec!["PUT"]].concat());
     // The same name: what it points to, and the images.
     let (bytes, seen) = push("a:1").await;
     assert_eq!((bytes, asked(&seen)), (0, vec!["HEAD".to_owned(); 1 + 2]));
@@ -308,6 +308,21 @@ async fn an_index_that_is_there_does_not_hide_a_blob_that_is_not() {
     let put = |seen: &&Seen| seen.method == "PUT" && seen.path.contains("/manifests/sha256");
     let again: BTreeSet<String> = world.seen()[before..].iter().filter(put).map(|seen| seen.path.clone()).collect();
     assert_eq!(again.len(), 3, "the manifests were not put again");
+}
+
+#[tokio::test]
+async fn an_index_that_is_there_does_not_hide_an_image_that_is_not() {
+    for reference in ["a:1", "a:2"] {
+        let (world, index) = (World::new().await, index());
+        deliver(&index, &client().sink(&world.reference("a:1"), &[]).unwrap()).await.unwrap();
+        let repository = client().to_write(&world.reference("a")).unwrap();
+        let lost = index.images[1].manifest.descriptor();
+        repository.delete(&lost.digest).await.unwrap();
+        let again = deliver(&index, &client().sink(&world.reference(reference), &[]).unwrap()).await.unwrap();
+        assert_eq!(again.bytes_sent(), 0);
+        assert!(repository.has_manifest(lost).await.unwrap(), "{reference}");
+        assert_eq!(repository.pointed_to(&reference[2..]).await.unwrap(), Some(index.manifest.descriptor().digest));
+    }
 }
 
 #[tokio::test]

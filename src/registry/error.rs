@@ -109,10 +109,16 @@ pub enum RegistryError {
     Address {
         /// Registry and repository.
         repository: String,
-        /// An upload, a token.
+        /// An upload, a token, the rest of a list.
         subject: &'static str,
         /// Why not.
         source: Refusal,
+    },
+    /// What came in place of the list of tags is none.
+    #[error("{repository}: the list of tags is malformed")]
+    NoTags {
+        /// Registry and repository.
+        repository: String,
     },
     /// The token server refused, or could not be reached.
     #[error("no token for {repository}")]
@@ -253,7 +259,9 @@ impl Advise for RegistryError {
             Self::Offline { .. } => "run once without `--offline` to fill the store",
             Self::Stalled { .. } | Self::Cut { .. } => "run again, and see what stands between here and the registry",
             Self::Mismatch { .. } => "leave out `--registry-mirror`, or push the image anew from where it was made",
-            Self::TooLarge { .. } | Self::NoToken { .. } => "check the address: this is not how a registry answers",
+            Self::TooLarge { .. } | Self::NoToken { .. } | Self::NoTags { .. } => {
+                "check the address: this is not how a registry answers"
+            }
             Self::Address { .. } => "let the registry name itself as it is reached, in its own settings",
             Self::Name { .. } => "write it as `HOST[:PORT]/REPOSITORY:TAG`",
             Self::Tag { .. } => "use letters, digits, `_`, `.` and `-`, at most 128 of them",

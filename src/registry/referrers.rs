@@ -9,18 +9,12 @@ use std::{
 };
 
 use reqwest::{
-    Method, Response,
-    header::{ACCEPT, HeaderName, LINK},
+    Method,
+    header::{ACCEPT, HeaderName},
 };
 use serde_json::{Value, json};
 
-use super::{
-    RegistryError, Repository,
-    call::Call,
-    location::{follow, same_server},
-    lock,
-    repository::LARGEST_MANIFEST,
-};
+use super::{RegistryError, Repository, call::Call, lock, repository::LARGEST_MANIFEST};
 use crate::{
     http::pause,
     image::{Attachment, Manifest},
@@ -117,17 +111,15 @@ impl Repository {
                 }
                 Err(error) => return Err(error),
             };
-            let next = next_page(&response);
+            let next = self.next_page(&call, &response)?;
             let bytes = self.read(response, &call.subject, LARGEST_MANIFEST).await?;
             let index = Manifest::parse(bytes, Some(&MediaType::ImageIndex))
                 .map_err(|source| RegistryError::Manifest { repository: self.to_string(), source })?;
             found.extend(entries(Some(&index)));
-            match next.filter(|next| same_server(next, self.root())) {
-                Some(next) => url = next,
-                None => break,
-            }
+            let Some(next) = next else { return Ok(Some(found)) };
+            url = next;
         }
-        Ok(Some(found))
+        Err(self.mismatch(&format!("at most {MOST_PAGES} pages of what is attached"), &"more"))
     }
 
     /// Lists `artifact` under `tag`. The protocol knows no change that depends on what was there, so
@@ -175,12 +167,4 @@ fn with(mut list: Vec<Value>, artifact: &Manifest) -> Manifest {
         "manifests": sorted.into_values().collect::<Vec<_>>(),
     });
     Manifest::of_value(MediaType::ImageIndex, index)
-}
-
-/// Where a list goes on: `Link: <…>; rel="next"`.
-pub(super) fn next_page(response: &Response) -> Option<url::Url> {
-    let link = response.headers().get(LINK)?.to_str().ok()?;
-    let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-    let is_next = parameters.split(';').any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next"));
-    follow(response.url(), target).ok().filter(|_| is_next)
 }

@@ -1,13 +1,13 @@
 //! Tags of a repository: what one points to, which there are, and how they go.
 
-use reqwest::{Method, header::ACCEPT};
+use reqwest::{Method, Response, header::ACCEPT};
 use serde_json::Value;
+use url::Url;
 
 use super::{
     RegistryError, Repository,
     call::Call,
-    location::same_server,
-    referrers::next_page,
+    location::next_page,
     repository::{MANIFEST_TYPES, read_head},
 };
 use crate::{image::Manifest, oci::Digest};
@@ -52,22 +52,21 @@ impl Repository {
     /// Every tag, sorted.
     ///
     /// # Errors
-    /// When the registry cannot be reached, does not tell, or has more than a million.
+    /// When the registry cannot be reached or does not tell all of them, and when it has more than a million.
     pub async fn tags(&self) -> Result<Vec<String>, RegistryError> {
         let mut url = self.url("tags/list")?;
         url.query_pairs_mut().append_pair("n", PAGE);
         let mut tags = Vec::new();
         for _ in 0..MOST_PAGES {
-            let response = match self.send(&Call::new(Method::GET, url, &"tags"), &[200]).await {
+            let call = Call::new(Method::GET, url, &"tags");
+            let response = match self.send(&call, &[200]).await {
                 Ok(response) => response,
                 Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => return Ok(Vec::new()),
                 Err(error) => return Err(error),
             };
-            let next = next_page(&response).filter(|next| same_server(next, self.root()));
+            let next = self.next_page(&call, &response)?;
             let page = self.read(response, "tags", LARGEST_PAGE).await?;
-            let page: Value = serde_json::from_slice(&page).unwrap_or_default();
-            let listed = page.get("tags").and_then(Value::as_array).into_iter().flatten();
-            tags.extend(listed.filter_map(Value::as_str).map(str::to_owned));
+            tags.extend(listed(&page).ok_or_else(|| RegistryError::NoTags { repository: self.to_string() })?);
             let Some(next) = next else {
                 tags.sort();
                 return Ok(tags);
@@ -77,6 +76,17 @@ impl Repository {
         Err(self.mismatch(&"at most a million tags", &"more"))
     }
 
+    /// Where the list goes on of which `response` is a page. A page that cannot be had would leave a list that looks
+    /// whole.
+    pub(super) fn next_page(&self, call: &Call<'_>, response: &Response) -> Result<Option<Url>, RegistryError> {
+        let (repository, subject) = (self.to_string(), "the rest of a list");
+        next_page(&call.url, response.headers()).map_err(|source| RegistryError::Address {
+            repository,
+            subject,
+            source,
+        })
+    }
+
     /// Removes a manifest with its tags. One that is gone already is no failure.
     ///
     /// # Errors
@@ -84,5 +94,14 @@ impl Repository {
     pub async fn delete(&self, digest: &Digest) -> Result<(), RegistryError> {
         let call = Call::new(Method::DELETE, self.url(&format!("manifests/{digest}"))?, digest);
         self.send(&call, &[200, 202, 204, 404]).await.map(drop)
+    }
+}
+
+/// The tags of a page; nothing where it is none. A repository without any may say `null`.
+fn listed(page: &[u8]) -> Option<Vec<String>> {
+    let page: Value = serde_json::from_slice(page).ok()?;
+    match page.get("tags")? {
+        Value::Null => Some(Vec::new()),
+        tags => tags.as_array()?.iter().map(|tag| tag.as_str().map(str::to_owned)).collect(),
     }
 }

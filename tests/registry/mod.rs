@@ -33,6 +33,7 @@ mod mirrors;
 mod pull;
 mod push;
 mod referrers;
+mod tags;
 mod trust;
 mod weather;
 pub(crate) mod world;

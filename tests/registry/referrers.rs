@@ -122,6 +122,16 @@ async fn lists_go_on_over_pages() {
 }
 
 #[tokio::test]
+async fn a_list_that_breaks_off_is_none() {
+    let (world, subject) = world(true).await;
+    let headers = vec![("link", "<https://elsewhere.example/v2/a/referrers/x>; rel=\"next\"".to_owned())];
+    let body = r#"{"schemaVersion":2,"manifests":[]}"#.into();
+    world.fail(1, "GET", "/referrers/", Fault::Answer { status: 200, headers, body });
+    let error = opened(&client(), &world).referrers(&subject, None).await.unwrap_err();
+    assert!(error.to_string().ends_with("the registry's address for the rest of a list is not followed"), "{error}");
+}
+
+#[tokio::test]
 async fn what_has_no_subject_is_attached_to_nothing() {
     let (world, _) = world(true).await;
     let error = opened(&client(), &world).attach(&index().manifest).await.unwrap_err();

@@ -172,6 +172,14 @@ pub enum RegistryError {
         /// The digest of the artifact's manifest.
         subject: Digest,
     },
+    /// Something else lies under the tag that shall list an image's referrers.
+    #[error("{repository}: `{tag}` is no list of what is attached to an image, and stays as it is")]
+    Taken {
+        /// Registry and repository.
+        repository: String,
+        /// The tag.
+        tag: String,
+    },
     /// Others kept changing the tag that lists an image's referrers.
     #[error("{repository}: `{tag}` lost what was added to it, again and again")]
     Contended {
@@ -265,6 +273,7 @@ impl Advise for RegistryError {
             Self::Address { .. } => "let the registry name itself as it is reached, in its own settings",
             Self::Name { .. } => "write it as `HOST[:PORT]/REPOSITORY:TAG`",
             Self::Tag { .. } => "use letters, digits, `_`, `.` and `-`, at most 128 of them",
+            Self::Taken { .. } => "remove that tag, or attach nothing, with `--attest none`",
             Self::Contended { .. } => "try again when nobody else attaches to this image",
             Self::NoRanges { .. } => "take the image from another registry: this one gives blobs only whole",
             Self::NoSubject { .. } => "give the manifest a `subject` before it is attached",

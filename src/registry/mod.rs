@@ -25,7 +25,7 @@ mod token;
 mod upload;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -64,6 +64,8 @@ struct Shared {
     placed: Mutex<BTreeMap<(String, Digest), String>>,
     /// Held by whoever changes a tag that lists referrers.
     lists: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Registries that were seen to list referrers themselves.
+    listing: Mutex<BTreeSet<String>>,
 }
 
 impl Registry {
@@ -72,8 +74,9 @@ impl Registry {
     pub fn new(http: Client, credentials: Arc<dyn CredentialProvider>, options: Options) -> Self {
         let authenticator = Authenticator::new(http.clone(), credentials);
         let gates = Gates::new(options.requests, options.uploads);
-        let (abandoned, placed, lists) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { shared: Arc::new(Shared { http, options, authenticator, gates, abandoned, placed, lists }) }
+        let (abandoned, placed) = (Mutex::default(), Mutex::default());
+        let (lists, listing) = (Mutex::default(), Mutex::default());
+        Self { shared: Arc::new(Shared { http, options, authenticator, gates, abandoned, placed, lists, listing }) }
     }
 
     /// Cancels the uploads whose futures were dropped before they ended, so that no half of a blob

@@ -68,8 +68,9 @@ impl Repository {
         artifact_type: Option<&str>,
     ) -> Result<Vec<Attachment>, RegistryError> {
         let entries = match self.listed(subject, artifact_type).await? {
-            Some(entries) => entries,
-            None => entries(self.tagged(&tag_of(subject)).await?.as_ref()),
+            Some(entries) if !entries.is_empty() || self.lists() => entries,
+            // Not all that answer do list: then clients keep the tag.
+            _ => entries(self.under_tag(subject).await?.as_ref()),
         };
         let wanted = |entry: &&Value| {
             artifact_type.is_none_or(|wanted| entry.get("artifactType").and_then(Value::as_str) == Some(wanted))
@@ -87,11 +88,27 @@ impl Repository {
         let nothing = || RegistryError::NoSubject { repository: self.to_string(), subject: digest };
         let subject = artifact.value().get("subject").and_then(Descriptor::from_json).ok_or_else(nothing)?.digest;
         let response = self.store_manifest(artifact, &digest.to_string()).await?;
-        if response.headers().contains_key(SUBJECT) || self.listed(&subject, None).await?.is_some() {
+        let is_ours = |entry: &Value| digest_of(entry) == Some(digest);
+        if response.headers().contains_key(SUBJECT)
+            || self.listed(&subject, None).await?.is_some_and(|list| list.iter().any(is_ours))
+        {
+            lock(&self.registry().shared.listing).insert(self.registry_name().to_owned());
             return Ok(Attached::Native);
         }
-        self.add_to_tag(&tag_of(&subject), artifact).await?;
+        self.add_to_tag(&subject, artifact).await?;
         Ok(Attached::Tag)
+    }
+
+    /// Whether the registry is known to list what is attached.
+    fn lists(&self) -> bool {
+        lock(&self.registry().shared.listing).contains(self.registry_name())
+    }
+
+    /// What lies under the tag that lists what is attached to `subject`. Some registries read the tag as a digest, and
+    /// give the subject itself.
+    async fn under_tag(&self, subject: &Digest) -> Result<Option<Manifest>, RegistryError> {
+        let found = self.tagged(&tag_of(subject)).await?;
+        Ok(found.filter(|found| found.descriptor().digest != *subject))
     }
 
     /// The registry's own list; nothing where it keeps none.
@@ -106,9 +123,7 @@ impl Repository {
             let response = match self.send(&call, &[200]).await {
                 Ok(response) => response,
                 // No repository, or no such end point: neither lists anything.
-                Err(error) if matches!(error.status().map(|status| status.as_u16()), Some(400 | 404 | 405)) => {
-                    return Ok(None);
-                }
+                Err(error) if error.status().is_some_and(|status| is_unknown(status.as_u16())) => return Ok(None),
                 Err(error) => return Err(error),
             };
             let next = self.next_page(&call, &response)?;
@@ -116,30 +131,45 @@ impl Repository {
             let index = Manifest::parse(bytes, Some(&MediaType::ImageIndex))
                 .map_err(|source| RegistryError::Manifest { repository: self.to_string(), source })?;
             found.extend(entries(Some(&index)));
-            let Some(next) = next else { return Ok(Some(found)) };
+            let Some(next) = next else {
+                if !found.is_empty() {
+                    lock(&self.registry().shared.listing).insert(self.registry_name().to_owned());
+                }
+                return Ok(Some(found));
+            };
             url = next;
         }
         Err(self.mismatch(&format!("at most {MOST_PAGES} pages of what is attached"), &"more"))
     }
 
-    /// Lists `artifact` under `tag`. The protocol knows no change that depends on what was there, so
+    /// Lists `artifact` under the tag of `subject`. The protocol knows no change that depends on what was there, so
     /// it is read again after each attempt whether somebody else overwrote it.
-    async fn add_to_tag(&self, tag: &str, artifact: &Manifest) -> Result<(), RegistryError> {
+    async fn add_to_tag(&self, subject: &Digest, artifact: &Manifest) -> Result<(), RegistryError> {
+        let tag = tag_of(subject);
         let turns = Arc::clone(lock(&self.registry().shared.lists).entry(format!("{self}:{tag}")).or_default());
         for attempt in 1..=MOST_ATTEMPTS {
             // Held while the list is changed. Who waits to see what became of it lets others change it.
             let (turn, begun) = (turns.lock().await, Instant::now());
-            let list = entries(self.tagged(tag).await?.as_ref());
+            let found = self.under_tag(subject).await?;
+            if found.as_ref().is_some_and(|found| !found.is_index()) {
+                return Err(RegistryError::Taken { repository: self.to_string(), tag });
+            }
+            let list = entries(found.as_ref());
             if list.iter().any(|entry| digest_of(entry) == Some(artifact.descriptor().digest)) {
                 return Ok(());
             }
-            self.put_manifest(&with(list, artifact), tag).await?;
+            self.put_manifest(&with(list, artifact), &tag).await?;
             drop(turn);
             let settle = (begun.elapsed() * SETTLE).max(SHORTEST_SETTLE).min(self.http().options().pause);
             tokio::time::sleep(settle + pause(attempt, settle)).await;
         }
-        Err(RegistryError::Contended { repository: self.to_string(), tag: tag.to_owned() })
+        Err(RegistryError::Contended { repository: self.to_string(), tag })
     }
+}
+
+/// Whether this is how a registry answers that knows of no lists: some look at nothing but the type that is asked for.
+const fn is_unknown(status: u16) -> bool {
+    matches!(status, 400 | 404 | 405 | 406 | 501)
 }
 
 /// The tag that lists what is attached to `subject` where the registry does not.

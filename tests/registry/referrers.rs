@@ -75,6 +75,60 @@ async fn a_registry_that_says_nothing_may_list_all_the_same() {
 }
 
 #[tokio::test]
+async fn registries_that_know_of_no_lists_say_so_in_many_ways() {
+    for status in [200, 400, 404, 405, 406, 501] {
+        let (world, subject) = world(true).await;
+        let empty = if status == 200 { r#"{"schemaVersion":2,"manifests":[]}"# } else { "" };
+        let answer = Fault::Answer { status, headers: Vec::new(), body: empty.into() };
+        world.fail(usize::MAX, "GET", "/referrers/", answer);
+        world.fail(usize::MAX, "PUT", "/manifests/", Fault::WithoutHeader("oci-subject"));
+        let repository = opened(&client(), &world);
+        let sbom = artifact(&repository, &subject, SBOM, "1").await;
+        assert_eq!(repository.attach(&sbom).await.unwrap(), Attached::Tag, "{status}");
+        for kind in [None, Some(SBOM)] {
+            let found = repository.referrers(&subject, kind).await.unwrap();
+            assert_eq!(found.len(), 1, "{status}");
+        }
+        assert!(repository.referrers(&subject, Some("text/x")).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_empty_list_of_a_registry_that_lists_is_believed() {
+    let (world, subject) = world(true).await;
+    let repository = opened(&client(), &world);
+    let sbom = artifact(&repository, &subject, SBOM, "1").await;
+    repository.attach(&sbom).await.unwrap();
+    assert!(repository.referrers(&sbom.descriptor().digest, None).await.unwrap().is_empty());
+    assert_eq!(world.count("GET", "/manifests/sha256-"), 0);
+}
+
+#[tokio::test]
+async fn what_lies_under_the_tag_is_looked_at() {
+    // As GitLab does it: until there is such a tag, it is read as a digest.
+    let (world, subject) = world(false).await;
+    let repository = opened(&client(), &world);
+    let index = index().manifest;
+    let headers = vec![("content-type", index.descriptor().media_type.to_string())];
+    world.fail(2, "GET", "/manifests/sha256-", Fault::Answer { status: 200, headers, body: index.bytes().clone() });
+    assert!(repository.referrers(&subject, None).await.unwrap().is_empty());
+    let sbom = artifact(&repository, &subject, SBOM, "1").await;
+    assert_eq!(repository.attach(&sbom).await.unwrap(), Attached::Tag);
+    assert_eq!(repository.referrers(&subject, None).await.unwrap().len(), 1);
+    // An image under such a name is nobody's list, and is not written over.
+    let (world, subject) = self::world(false).await;
+    let repository = opened(&client(), &world);
+    let tag = format!("sha256-{}", subject.hex());
+    let image = self::index().images[0].manifest.clone();
+    repository.put_manifest(&image, &tag).await.unwrap();
+    assert!(repository.referrers(&subject, None).await.unwrap().is_empty());
+    let sbom = artifact(&repository, &subject, SBOM, "1").await;
+    let error = repository.attach(&sbom).await.unwrap_err();
+    assert!(error.to_string().contains(&format!("`{tag}` is no list of what is attached")), "{error}");
+    assert_eq!(repository.pointed_to(&tag).await.unwrap(), Some(image.descriptor().digest));
+}
+
+#[tokio::test]
 async fn the_tag_keeps_what_others_wrote() {
     let (world, subject) = world(false).await;
     let repository = opened(&client(), &world);

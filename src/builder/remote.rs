@@ -211,17 +211,22 @@ struct Telling<'a> {
 impl Telling<'_> {
     /// Layers first, then receipts, then records: who prunes sees no record that nobody seems to need.
     async fn tell(&self, built: &Built, made: &BTreeMap<Digest, Told>) -> Result<Recorded, BuildError> {
-        let new: Vec<&Told> = made.values().filter(|told| !self.is_noted(&self.record_note(told))).collect();
+        let Some(beside) = made.values().next().map(|told| &told.record) else { return Ok(Recorded::default()) };
+        let (held, receipts) = self.held(self.receipts(built, made), beside).await?;
+        let is_known = |note: &(String, String)| held.contains(&note.0) && self.is_noted(note);
+        let new: Vec<&Told> = made.values().filter(|told| !is_known(&self.record_note(told))).collect();
         for told in &new {
             self.bring(told).await?;
         }
-        self.leave_receipts(built, made).await?;
+        for receipt in &receipts {
+            write_receipt(self.place, receipt, beside).await?;
+        }
         let written = stream::iter(&new).map(|told| self.write(told)).buffer_unordered(WIDTH);
         let written: Vec<bool> = written.try_collect().await?;
         for check in &built.checks {
             let Some(beside) = made.get(&check.beside) else { continue };
             let note = (Check::tag(&check.check.of), digest_of(&check.check.warnings));
-            if !self.is_noted(&note) {
+            if !is_known(&note) {
                 let key = self.builder.settings.remote.key.as_deref();
                 write_check(self.place, &check.check, (&beside.record, key)).await?;
                 self.note(&note)?;
@@ -229,6 +234,36 @@ impl Telling<'_> {
         }
         let written = written.into_iter().filter(|new| *new).count();
         Ok(Recorded { written, there: made.len() - written })
+    }
+
+    /// What the image needs, for each of its names.
+    fn receipts(&self, built: &Built, made: &BTreeMap<Digest, Told>) -> Vec<Receipt> {
+        let checks = built.checks.iter().map(|check| Check::tag(&check.check.of));
+        let uses: BTreeSet<String> = made.keys().map(LayerRecord::tag).chain(checks).collect();
+        let receipt =
+            |name: &Reference| Receipt { name: name.to_string(), part: self.part.cloned(), uses: uses.clone() };
+        self.names.iter().map(receipt).collect()
+    }
+
+    /// Which records and checks the receipts name that lie there for the same names, and those of `receipts` that do not
+    /// lie there. What no receipt names may have been pruned since it was noted here.
+    async fn held(
+        &self,
+        receipts: Vec<Receipt>,
+        beside: &LayerRecord,
+    ) -> Result<(BTreeSet<String>, Vec<Receipt>), BuildError> {
+        let (mut held, mut missing) = (BTreeSet::new(), Vec::new());
+        for receipt in receipts {
+            let tag = receipt.tag();
+            if self.place.pointed_to(&tag).await? == Some(receipt.to_manifest(beside).descriptor().digest) {
+                held.extend(receipt.uses);
+                continue;
+            }
+            let older = self.place.tagged(&tag).await?.and_then(|older| Receipt::read(&older).ok());
+            held.extend(older.into_iter().flat_map(|older| older.uses));
+            missing.push(receipt);
+        }
+        Ok((held, missing))
     }
 
     /// Has the layer's bytes in the repository: whoever pushed there has.
@@ -261,21 +296,6 @@ impl Telling<'_> {
         }
         self.note(&self.record_note(told))?;
         Ok(written == Written::New)
-    }
-
-    async fn leave_receipts(&self, built: &Built, made: &BTreeMap<Digest, Told>) -> Result<(), BuildError> {
-        let Some(beside) = made.values().next() else { return Ok(()) };
-        let checks = built.checks.iter().map(|check| Check::tag(&check.check.of));
-        let uses: BTreeSet<String> = made.keys().map(LayerRecord::tag).chain(checks).collect();
-        for name in self.names {
-            let receipt = Receipt { name: name.to_string(), part: self.part.cloned(), uses: uses.clone() };
-            let note = (receipt.tag(), digest_of(&receipt.uses));
-            if !self.is_noted(&note) {
-                write_receipt(self.place, &receipt, &beside.record).await?;
-                self.note(&note)?;
-            }
-        }
-        Ok(())
     }
 
     /// What is remembered of a record that was written: its tag, and what it says.

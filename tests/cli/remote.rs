@@ -85,8 +85,8 @@ async fn what_did_not_change_is_not_asked_for() {
     assert_eq!(digest(&bench.run(&push)), built);
     let asked: Vec<String> =
         world.seen()[before..].iter().map(|seen| format!("{} {}", seen.method, seen.path)).collect();
-    // The name, and the images of its index.
-    assert_eq!(asked.len(), 3, "{asked:#?}");
+    // The name, the images of its index, and the receipt that keeps their records.
+    assert_eq!(asked.len(), 4, "{asked:#?}");
     // Of another script: one layer, the configs, the manifests, the index.
     bench.write("hello.txt", b"hello again\n");
     let before = world.seen().len();
@@ -174,6 +174,35 @@ async fn records_that_no_image_needs_are_pruned() {
     prune("removed 0 records of layers; 2 left\n");
     let other = elsewhere(&bench);
     digest(&other.run(&format!("build app.toml --locked --progress off --push {host}/app:2")));
+}
+
+/// Removes what lies under tags that begin like this.
+async fn remove(world: &World, prefix: &str) {
+    let repository = client().to_write(&world.reference("app:1")).unwrap();
+    for tag in repository.tags().await.unwrap().into_iter().filter(|tag| tag.starts_with(prefix)) {
+        let digest = repository.pointed_to(&tag).await.unwrap().unwrap();
+        repository.delete(&digest).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_told_and_is_gone_is_told_again() {
+    let world = World::new().await;
+    let (bench, built) = pushed(&world, "").await;
+    let told = tags(&world, "app:1");
+    let push = |tag: &str| {
+        let line = format!("build app.toml --locked --progress off --push {}/app:{tag}", world.host());
+        assert_eq!(digest(&bench.run(&line)), built);
+    };
+    for gone in ["ww", "wwr1-"] {
+        remove(&world, gone).await;
+        push("1");
+        assert_eq!(tags(&world, "app:1"), told, "{gone}");
+    }
+    // Whoever pruned saw no receipt of this name.
+    remove(&world, "ww1-").await;
+    push("2");
+    assert!(tags(&world, "app:1").is_superset(&told));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    BuildError, Builder, Built, Destination, Origin, Project, Selection,
+    BuildError, Builder, Built, BuiltLayer, Destination, Made, Origin, Project, Selection,
     carried::{self, Own},
     inventory::Listed,
     opened::Seen,
@@ -19,7 +19,9 @@ use crate::{
     attest::{self, Build, LayerPaths, OwnFile, Statement, path_map, provenance, with_listed},
     base::{Kind, Tree},
     hint::{Advise as _, Hint},
-    image::{Artifact, Attachment, Bytes, Delivery, Graph, Image, Layer, Manifest, TransferError, read_whole},
+    image::{
+        Artifact, Attachment, Bytes, Delivery, Graph, Image, Layer, Manifest, ManifestError, TransferError, read_whole,
+    },
     layer::{FORMAT, MTIME},
     lock::{Lock, LockedImage, LockedPlatform},
     oci::{Descriptor, Digest, Platform, Reference},
@@ -27,7 +29,6 @@ use crate::{
     recipe::Base,
     sbom,
     store::Bucket,
-    verify::base_layers,
 };
 
 /// Bytes of a config.
@@ -78,35 +79,44 @@ pub(super) struct Described {
     pub(super) manifest: Manifest,
     pub(super) config: Value,
     pub(super) layers: Vec<Layer>,
+    /// How many of them are the base's.
+    base: usize,
 }
 
-impl From<&Image> for Described {
-    fn from(image: &Image) -> Self {
-        Self {
+impl Described {
+    /// The images of an index that was built here.
+    fn of_built(built: &Built) -> Vec<Self> {
+        let is_below = |row: &&BuiltLayer, image: &Image| row.made == Made::Base && row.platform == image.platform;
+        let described = |image: &Image| Self {
             platform: image.platform.clone(),
             manifest: image.manifest.clone(),
             config: serde_json::from_slice(image.config.bytes()).unwrap_or_default(),
             layers: image.layers.clone(),
-        }
+            base: built.layers.iter().filter(|row| is_below(row, image)).count(),
+        };
+        built.index.images.iter().map(described).collect()
     }
-}
 
-impl Described {
-    /// The images of a graph.
-    async fn of_graph(graph: &Graph) -> Result<Vec<Self>, TransferError> {
+    /// The images of a graph, which were made of `evidence`.
+    async fn of_graph(graph: &Graph, evidence: &Evidence<'_>) -> Result<Vec<Self>, BuildError> {
+        let fail = |source: TransferError| BuildError::Fetch { source };
+        let malformed = |source: ManifestError| fail(source.into());
         let blob = |digest: &Digest| graph.blobs().iter().find(|blob| blob.descriptor().digest == *digest);
         let mut images = Vec::new();
-        for (platform, manifest) in graph.images()? {
-            let (Some(platform), Some(config)) = (platform, blob(&manifest.config()?.digest)) else { continue };
-            let config: Value =
-                serde_json::from_slice(&read_whole(&**config, LARGEST_CONFIG).await?).unwrap_or_default();
+        for (platform, manifest) in graph.images().map_err(malformed)? {
+            let config = manifest.config().map_err(malformed)?;
+            let (Some(platform), Some(config)) = (platform, blob(&config.digest)) else { continue };
+            let config = read_whole(&**config, LARGEST_CONFIG).await.map_err(fail)?;
+            let config: Value = serde_json::from_slice(&config).unwrap_or_default();
             let diff_ids = config.pointer("/rootfs/diff_ids").and_then(Value::as_array).cloned().unwrap_or_default();
-            let layers = manifest.layers()?.into_iter().zip(diff_ids).filter_map(|(layer, diff_id)| {
+            let layers = manifest.layers().map_err(malformed)?;
+            let layers = layers.into_iter().zip(diff_ids).filter_map(|(layer, diff_id)| {
                 let diff_id = serde_json::from_value(diff_id).ok()?;
                 Some(Layer { diff_id, blob: Arc::clone(blob(&layer.digest)?) })
             });
-            let layers = layers.collect();
-            images.push(Self { platform, manifest: manifest.clone(), config, layers });
+            let layers: Vec<Layer> = layers.collect();
+            let base = layers.len().saturating_sub(evidence.origin().own_layers(&platform)?);
+            images.push(Self { platform, manifest: manifest.clone(), config, layers, base });
         }
         Ok(images)
     }
@@ -180,7 +190,7 @@ impl Builder {
         effort: Effort,
     ) -> Result<Built, BuildError> {
         let evidence = Evidence::of(origin, self.settings.epoch)?;
-        let images: Vec<Described> = built.index.images.iter().map(Described::from).collect();
+        let images = Described::of_built(&built);
         let own = self.own_files(&evidence, &images)?;
         let (origin, archive, _) = self.recipe_archive(&evidence, &images, &own)?;
         for image in &images {
@@ -199,7 +209,7 @@ impl Builder {
         (to, effort): (&Destination, Effort),
     ) -> Result<Vec<Artifact>, BuildError> {
         let evidence = Evidence::of(origin, self.settings.epoch)?;
-        let images: Vec<Described> = built.index.images.iter().map(Described::from).collect();
+        let images = Described::of_built(built);
         self.attachments(&evidence, (built.index.manifest.descriptor(), &images), (to, effort)).await
     }
 
@@ -214,7 +224,7 @@ impl Builder {
         (to, effort): (&Destination, Effort),
     ) -> Result<Graph, BuildError> {
         let evidence = Evidence::of(origin, self.settings.epoch)?;
-        let images = Described::of_graph(&graph).await.map_err(|source| BuildError::Fetch { source })?;
+        let images = Described::of_graph(&graph, &evidence).await?;
         let artifacts = self.attachments(&evidence, (graph.root().descriptor(), &images), (to, effort)).await?;
         Ok(graph.attaching(artifacts))
     }
@@ -294,7 +304,7 @@ impl Builder {
         let digest = image.manifest.descriptor().digest;
         let mut statements = vec![provenance(digest, &build)];
         let Some((seen, layers)) = self.look(image, effort).await? else { return Ok(statements) };
-        let listed = Listed::of(seen);
+        let listed = Listed::of(seen, Some(image.base));
         match listed.inventory(build.name, Some(evidence.origin())) {
             Ok(inventory) => statements.push(Statement {
                 name: build.name.to_owned(),
@@ -329,13 +339,12 @@ impl Builder {
         if unread > 0 {
             self.stage("reading", &image.platform);
         }
-        let below = base_layers(&image.config, image.layers.len()).unwrap_or(image.layers.len());
         let names = crate::verify::layer_names(&image.config, image.layers.len());
         let (mut tree, mut layers) = (Tree::new(), Vec::new());
         for ((number, layer), name) in image.layers.iter().enumerate().zip(names) {
             let Some(entries) = self.entries(layer, Reading::Needed).await.map_err(wrong)? else { continue };
             let stands = entries.iter().filter(|(_, entry)| entry.kind != Kind::Directory);
-            let paths = (number >= below).then(|| stands.map(|(path, _)| path.to_owned()).collect());
+            let paths = (number >= image.base).then(|| stands.map(|(path, _)| path.to_owned()).collect());
             layers.push(LayerPaths { digest: layer.blob.descriptor().digest, name, paths });
             tree.merge(entries);
         }

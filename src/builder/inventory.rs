@@ -9,8 +9,11 @@ use super::{
 };
 use crate::{
     image::Manifest,
+    layer::FORMAT,
     lock::{Facts, Lock, LockedImage, LockedPlatform},
     oci::Platform,
+    plan::{Encoding, Frame, plan},
+    python::NamePattern,
     recipe::{Base, Location},
     sbom::{Inventory, Known},
     verify::{Report, Subject, SubjectLayer, base_layers, layer_names},
@@ -56,7 +59,11 @@ impl Builder {
         if let Some(platform) = platform.filter(|platform| **platform != candidate.platform) {
             return Err(BuildError::OtherPlatforms { platform: platform.clone(), available: vec![candidate.platform] });
         }
-        Listed::of(self.look_at(candidate).await?).inventory(name, origin)
+        let seen = self.look_at(candidate).await?;
+        let count = seen.layers.len();
+        let own = origin.map(|origin| origin.own_layers(&seen.platform)).transpose()?;
+        let below = own.map_or_else(|| base_layers(&seen.config, count), |own| Some(count.saturating_sub(own)));
+        Listed::of(seen, below).inventory(name, origin)
     }
 }
 
@@ -84,12 +91,12 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    pub(super) fn of(seen: Seen) -> Self {
+    /// The image whose lowest layers, so many where that is known, are the base's.
+    pub(super) fn of(seen: Seen, base_layers: Option<usize>) -> Self {
         let Seen { platform, manifest, config, layers, tree, facts } = seen;
         let names = layer_names(&config, layers.len());
         let described = names.into_iter().zip(&layers);
         let described = described.map(|(name, layer)| SubjectLayer { name, digest: layer.digest, size: layer.size });
-        let base_layers = base_layers(&config, layers.len());
         let subject = Subject::new(platform, config, described.collect(), tree);
         Self { subject, manifest, facts, base_layers }
     }
@@ -127,6 +134,28 @@ impl Origin<'_> {
         Ok((below, image))
     }
 
+    /// How many layers of the image for `platform` are not the base's. Its own history cannot tell where the base has
+    /// none, or was built by this program too.
+    pub(super) fn own_layers(&self, platform: &Platform) -> Result<usize, BuildError> {
+        let recipe = &self.project.recipe;
+        let (below, image) = self.locked(platform)?;
+        let scripts = usize::from(!recipe.variant(self.variant)?.scripts.is_empty());
+        let beside: Vec<&LockedImage> = self.lock.images.iter().filter(|image| image.platform == *platform).collect();
+        let own: Vec<NamePattern> = recipe.layers.own.iter().map(|pattern| pattern.get_ref().clone()).collect();
+        let frame = Frame {
+            encoding: Encoding { format: FORMAT, compression: recipe.layers.compression },
+            // The base's count only where all together have hardly room.
+            others: scripts,
+            beside: &beside,
+            own: &own,
+            // Of these only keys are made.
+            strip: &[],
+            time_zone: None,
+            certificates: &[],
+        };
+        Ok(plan(&below.under(image), image, frame)?.len() + scripts)
+    }
+
     /// The URLs of the recipe's package indexes, by their names.
     pub(super) fn indexes(&self) -> BTreeMap<String, String> {
         let indexes = self.project.recipe.wheels.index.iter();
@@ -135,5 +164,29 @@ impl Origin<'_> {
             Location::Folder(_) => None,
         });
         urls.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{builder::testing::Bench, pypi::testing::Wheel};
+
+    #[tokio::test]
+    async fn layers_of_ones_own_are_counted_without_the_base() {
+        let bench = Bench::new(&[("run.py", "")]);
+        let wheels = [Wheel::new("app", "1.0").requires(&["lib"]), Wheel::new("lib", "1.0")];
+        let check = async |rest: &str, expect: usize| {
+            let recipe = format!("[wheels]\nrequire = [\"app\"]\n{rest}");
+            let (project, lock) = (bench.project(&recipe), bench.lock(&wheels, &recipe, None, &[]).await.unwrap());
+            let origin = Origin { project: &project, lock: &lock, variant: None };
+            for platform in ["linux/amd64", "linux/arm64"] {
+                assert_eq!(origin.own_layers(&platform.parse().unwrap()).unwrap(), expect, "{recipe}");
+            }
+            assert!(origin.own_layers(&"linux/s390x".parse().unwrap()).is_err());
+        };
+        check("", 1).await;
+        check("[layers]\nown = [\"lib\"]\n", 2).await;
+        check("[layers]\nown = [\"lib\"]\n[[scripts]]\nfrom = \"run.py\"\nto = \"/run.py\"\n", 3).await;
     }
 }

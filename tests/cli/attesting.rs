@@ -1,6 +1,6 @@
 //! What is said of images goes with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use wheelwright::{
@@ -98,6 +98,59 @@ async fn statements_and_the_recipe_go_with_a_push() {
         let inspected = bench.run(&format!("inspect {}/app:1 --json", world.host()));
         let inspected: Value = serde_json::from_str(&inspected.stdout).unwrap();
         assert_eq!(inspected["attached"].as_array().unwrap().len(), 7);
+    }
+}
+
+/// Where each layer of the image for a platform comes from, as the map of its paths has it.
+async fn origins(world: &World, root: &Digest) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (_, one) in attached(world, root).await {
+        if one.predicate() == Some(wheelwright::attest::PATHS) {
+            let said = statement(world, &one).await;
+            let layers = said["predicate"]["layers"].as_array().unwrap();
+            let origins: Vec<&str> = layers.iter().map(|layer| layer["origin"].as_str().unwrap()).collect();
+            found.insert(origins.join(" "));
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn layers_are_the_bases_whatever_history_that_has() {
+    let world = world(true).await;
+    let host = world.host();
+    // A base without history.
+    let bench = project(&host);
+    let below = digest(&push(&bench, &world, ""));
+    assert_eq!(origins(&world, &below).await, ["base recipe recipe".to_owned()].into());
+    // A base that was built here.
+    let wheel = wheelwright::testing::Wheel::new("more", "1.0").file("more.py", b"");
+    bench.write("more-1.0-py3-none-any.whl", &wheel.build());
+    let recipe = format!(
+        "name = \"app\"\nbase = \"{host}/app:1\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\n\
+         [wheels]\nrequire = [\"./more-1.0-py3-none-any.whl\"]\n"
+    );
+    bench.write("over.toml", recipe.as_bytes());
+    let above = digest(&bench.run(&format!("build over.toml --progress off --push {host}/app:2")));
+    assert_eq!(origins(&world, &above).await, ["base base base recipe".to_owned()].into());
+    let listed = bench.run(&format!("sbom {host}/app:2 --of over.toml --platform linux/amd64"));
+    assert!(listed.stdout.contains("more"), "{listed}");
+    // The same of parts that are joined elsewhere.
+    let whole = attached(&world, &above).await;
+    for shard in 1..=2 {
+        let run = bench.run(&format!("build over.toml --progress off --push {host}/parts:1 --shard {shard}/2"));
+        assert_eq!(run.code, Some(0), "{run}");
+    }
+    let elsewhere = project(&host);
+    for file in ["over.toml", "over.lock", "more-1.0-py3-none-any.whl"] {
+        elsewhere.write(file, &std::fs::read(bench.project().join(file)).unwrap());
+    }
+    let joined = elsewhere.run(&format!("index create {host}/parts:1 --of over.toml --progress off"));
+    assert_eq!(joined.code, Some(0), "{joined}");
+    let parts = client().to_read(&world.reference("parts:1")).unwrap();
+    for (subject, one) in &whole {
+        let there = parts.attachments(subject, None).await.unwrap();
+        assert!(there.contains(one), "{one:?}");
     }
 }
 

@@ -72,6 +72,13 @@ pub(super) struct Evidence<'e> {
     epoch: u64,
 }
 
+/// What is to be attached to an image.
+struct Missing {
+    artifacts: Vec<Artifact>,
+    /// Nothing was left out because too much would have to be read for it.
+    whole: bool,
+}
+
 /// One platform's image of which something is said.
 #[derive(Clone)]
 pub(super) struct Described {
@@ -201,13 +208,13 @@ impl Builder {
         Ok(built)
     }
 
-    /// The graph of `built` with what is to be attached to it at `to`; nothing where it is known to be attached.
-    pub(super) async fn attaching(
+    /// What is to be attached to `built` at `to`, as far as it is not there.
+    async fn attaching(
         &self,
         origin: (&Project, &Lock, &Selection),
         built: &Built,
         (to, effort): (&Destination, Effort),
-    ) -> Result<Vec<Artifact>, BuildError> {
+    ) -> Result<Missing, BuildError> {
         let evidence = Evidence::of(origin, self.settings.epoch)?;
         let images = Described::of_built(built);
         self.attachments(&evidence, (built.index.manifest.descriptor(), &images), (to, effort)).await
@@ -225,17 +232,17 @@ impl Builder {
     ) -> Result<Graph, BuildError> {
         let evidence = Evidence::of(origin, self.settings.epoch)?;
         let images = Described::of_graph(&graph, &evidence).await?;
-        let artifacts = self.attachments(&evidence, (graph.root().descriptor(), &images), (to, effort)).await?;
-        Ok(graph.attaching(artifacts))
+        let missing = self.attachments(&evidence, (graph.root().descriptor(), &images), (to, effort)).await?;
+        Ok(graph.attaching(missing.artifacts))
     }
 
     /// What is to be attached to `images` and to the index `root` at `to`, as far as it is not there.
-    pub(super) async fn attachments(
+    async fn attachments(
         &self,
         evidence: &Evidence<'_>,
         (root, images): (&Descriptor, &[Described]),
         (to, effort): (&Destination, Effort),
-    ) -> Result<Vec<Artifact>, BuildError> {
+    ) -> Result<Missing, BuildError> {
         let there = match to {
             Destination::Registry(reference) => self.attached_there(reference, root, images).await?,
             _ => BTreeMap::new(),
@@ -245,7 +252,7 @@ impl Builder {
             there.get(subject).is_some_and(|list| list.iter().any(|found| found.manifest.digest == digest))
         };
         let own = self.own_files(evidence, images)?;
-        let mut artifacts = Vec::new();
+        let (mut artifacts, mut whole) = (Vec::new(), true);
         for image in images {
             let subject = image.manifest.descriptor();
             let said = |predicate: &str| {
@@ -254,11 +261,11 @@ impl Builder {
             };
             let made = provenance(subject.digest, &evidence.build(&image.platform, own.of(&image.platform))?);
             let made = made.to_artifact(subject);
-            let statements = if is_there(&subject.digest, &made) && said(attest::SPDX) && said(attest::PATHS) {
-                Vec::new()
-            } else {
-                self.statements(evidence, image, (&own, effort)).await?
-            };
+            if is_there(&subject.digest, &made) && said(attest::SPDX) && said(attest::PATHS) {
+                continue;
+            }
+            let statements = self.statements(evidence, image, (&own, effort)).await?;
+            whole &= statements.iter().any(|statement| statement.predicate_type == attest::PATHS);
             artifacts.extend(statements.iter().map(|statement| statement.to_artifact(subject)));
         }
         let carried = there.get(&root.digest).into_iter().flatten();
@@ -271,7 +278,7 @@ impl Builder {
             let subject = Artifact::subject_of(&artifact.manifest).map(|subject| subject.digest);
             subject.is_none_or(|subject| !is_there(&subject, artifact))
         });
-        Ok(artifacts)
+        Ok(Missing { artifacts, whole })
     }
 
     /// What is attached already, by subject; nothing where the image is not there.
@@ -434,20 +441,26 @@ impl Builder {
         let place = match to {
             Destination::Registry(reference) if attest == Attest::Referrers => reference,
             Destination::Layout { .. } if attest == Attest::Referrers && effort == Effort::All => {
-                let artifacts = self.attaching(origin, built, (to, effort)).await?;
-                return self.deliver_mended(origin, (built, artifacts), to).await;
+                let missing = self.attaching(origin, built, (to, effort)).await?;
+                return self.deliver_mended(origin, (built, missing.artifacts), to).await;
             }
             _ => return self.deliver_mended(origin, (built, Vec::new()), to).await,
         };
-        let known = self.is_attached(origin, built, place)?;
-        let artifacts = if known { Vec::new() } else { self.attaching(origin, built, (to, effort)).await? };
-        let mut delivery = self.deliver_mended(origin, (built, artifacts), to).await?;
-        // What the registry has lost it has lost with all that was attached to it.
-        if known && delivery.bytes_sent() > 0 {
-            let artifacts = self.attaching(origin, built, (to, effort)).await?;
-            delivery.attached = self.attach(&artifacts, to).await?;
+        // Who asks for all of it has it looked at: registries lose what no tag leads to.
+        if effort == Effort::All || !self.is_attached(origin, built, place)? {
+            let Missing { artifacts, whole } = self.attaching(origin, built, (to, effort)).await?;
+            let delivery = self.deliver_mended(origin, (built, artifacts), to).await?;
+            if whole {
+                self.note_attached(origin, built, place)?;
+            }
+            return Ok(delivery);
         }
-        self.note_attached(origin, built, place)?;
+        let mut delivery = self.deliver_mended(origin, (built, Vec::new()), to).await?;
+        // What the registry has lost it has lost with all that was attached to it.
+        if delivery.bytes_sent() > 0 {
+            let missing = self.attaching(origin, built, (to, effort)).await?;
+            delivery.attached = self.attach(&missing.artifacts, to).await?;
+        }
         Ok(delivery)
     }
 }
@@ -457,4 +470,54 @@ fn note_of(built: &Built, to: &Reference) -> String {
     let place = format!("{}/{}", to.registry(), to.repository());
     let root = built.index.manifest.descriptor().digest;
     format!("attached-{}-{}", &root.hex()[..32], &Digest::of(place.as_bytes()).hex()[..32])
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::BoxFuture;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        builder::testing::Bench,
+        image::{BlobSource, ByteStream},
+        oci::{DiffId, MediaType},
+        pypi::testing::Wheel,
+    };
+
+    /// A layer of which only a descriptor is there.
+    struct Promised(Descriptor);
+
+    impl BlobSource for Promised {
+        fn descriptor(&self) -> &Descriptor {
+            &self.0
+        }
+
+        fn open(&self, _: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
+            panic!("it is not to be read");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_left_out_is_not_all() {
+        let (bench, recipe) = (Bench::new(&[]), "[wheels]\nrequire = [\"demo\"]\n");
+        let wheels = [Wheel::new("demo", "1.0")];
+        let (project, lock) = (bench.project(recipe), bench.lock(&wheels, recipe, None, &[]).await.unwrap());
+        let (builder, _index) = bench.builder(&wheels).await;
+        let selection = Selection::default();
+        let evidence = Evidence::of((&project, &lock, &selection), None).unwrap();
+        let layer = Descriptor { size: 1 << 40, ..Descriptor::of(MediaType::ImageLayer, b"layer") };
+        let config = Descriptor::of(MediaType::ImageConfig, b"{}");
+        let manifest = Manifest::of_image(&config, std::slice::from_ref(&layer), &json!({}));
+        let layers = vec![Layer { diff_id: DiffId(layer.digest), blob: Arc::new(Promised(layer)) }];
+        let (platform, config) = ("linux/amd64".parse().unwrap(), json!({}));
+        let images = [Described { platform, manifest: manifest.clone(), config, layers, base: 1 }];
+        let to = Destination::Layout { folder: bench.folder.path().join("dist"), name: None };
+        let what = (manifest.descriptor(), &images[..]);
+        let missing = builder.attachments(&evidence, what, (&to, Effort::Some)).await.unwrap();
+        // The provenance, and the recipe with its lock.
+        assert_eq!((missing.artifacts.len(), missing.whole), (2, false));
+        let warnings = bench.warnings();
+        assert!(warnings.iter().any(|warning| warning.contains("neither an SBOM nor a map of paths")), "{warnings:?}");
+    }
 }

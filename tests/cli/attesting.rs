@@ -101,6 +101,19 @@ async fn statements_and_the_recipe_go_with_a_push() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_attached_and_is_gone_comes_back_when_it_is_asked_for() {
+    let world = world(true).await;
+    let bench = project(&world.host());
+    let root = digest(&push(&bench, &world, ""));
+    for (_, one) in attached(&world, &root).await.into_iter().take(2) {
+        repository(&world).delete(&one.manifest.digest).await.unwrap();
+    }
+    let again = push(&bench, &world, " --attest referrers");
+    assert!(again.stdout.contains(", 2 artifacts attached\n"), "{again}");
+    assert_eq!(attached(&world, &root).await.len(), 7);
+}
+
 /// Where each layer of the image for a platform comes from, as the map of its paths has it.
 async fn origins(world: &World, root: &Digest) -> BTreeSet<String> {
     let mut found = BTreeSet::new();

@@ -65,7 +65,7 @@ impl Advise for ProofError {
             Self::Nothing { .. } => {
                 "name the image by the tag that it was pushed to; `wheelwright inspect` lists what is attached"
             }
-            Self::NoProvenance { .. } => "push the image again from where it was made",
+            Self::NoProvenance { .. } => "push the image again from where it was made, with `--attest referrers`",
             Self::Swapped { .. } | Self::Forged { .. } | Self::Attached { .. } => {
                 "somebody attached what is not so: see who may write there, and push the image again"
             }

@@ -90,7 +90,7 @@ fn in_table(table: &mut DeTable<'_>, folder: &str) {
             "base" | "image" => is_local_base,
             "require" | "constraints" | "overrides" | "any-of" => is_file_of_demands,
             "files" | "file" | "from-lock" | "from" | "keyring" | "certificates" => |_| true,
-            "url" | "mirror" | "mirrors" | "security" => |text| !text.contains("://"),
+            "url" => |text| !text.contains("://"),
             // A name alone is an error, and stays one.
             "bytecode" => |text| text.contains('/'),
             "wheels" | "debian" | "scripts" | "index" | "archive" | "choice" => |_| false,
@@ -217,9 +217,7 @@ mod tests {
             }
         }
         assert!(is_moved("[variants.env]\nrequire = [\"./x.whl\"]\n[variants.labels.scripts]\nfrom = \"x\"\n"));
-        for other in
-            ["bytecode = \"python3\"", "bytecode = true", "from = \"\"", "from = \"/x\"", "mirrors = [\"a://b\"]"]
-        {
+        for other in ["bytecode = \"python3\"", "bytecode = true", "from = \"\"", "from = \"/x\"", "url = \"a://b\""] {
             assert!(!is_moved(other), "{other}");
         }
     }

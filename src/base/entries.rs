@@ -21,6 +21,8 @@ pub(super) const ENTRY_LIMIT: usize = 4_000_000;
 const PATH_LIMIT: usize = 4096;
 /// Bytes of evidence that one layer's files may leave in memory.
 pub(super) const EVIDENCE_LIMIT: usize = 256 << 20;
+/// Bytes of the paths of a layer, and of directories that nothing but such a path makes.
+const NAMES_LIMIT: usize = 512 << 20;
 /// Bytes of headers, long names and attributes of one entry.
 pub(super) const HEADER_LIMIT: u64 = 8 << 20;
 
@@ -98,7 +100,7 @@ impl LayerEntries {
         let mut archive = tar::Archive::new(Guarded { inner: tar, allowed: Rc::clone(&allowed) });
         let mut layer = Self::default();
         let mut stream = archive.entries()?;
-        let mut evidence = 0;
+        let (mut evidence, mut names, mut before) = (0, 0, String::new());
         let mut collector = Collector::new(Detail::Symbols);
         for count in 0.. {
             let Some(entry) = stream.next() else { break };
@@ -110,7 +112,13 @@ impl LayerEntries {
             let stored =
                 if entry.header().entry_type().is_gnu_sparse() { entry.header().entry_size()? } else { entry.size() };
             allowed.set(stored.saturating_add(HEADER_LIMIT));
-            evidence += layer.add(&mut entry, &mut collector)?;
+            let Some(path) = clean_path(&entry.path_bytes())? else { continue };
+            names += spread(&before, &path);
+            if names > NAMES_LIMIT {
+                return Err(LayerError::TooManyNames { limit: NAMES_LIMIT });
+            }
+            before.clone_from(&path);
+            evidence += layer.add(path, &mut entry, &mut collector)?;
             if evidence > EVIDENCE_LIMIT {
                 return Err(LayerError::TooMuchText { limit: EVIDENCE_LIMIT });
             }
@@ -133,9 +141,13 @@ impl LayerEntries {
         self.opaque.iter().map(String::as_str)
     }
 
-    /// Adds an entry, and says how many bytes of evidence it left.
-    fn add<R: Read>(&mut self, source: &mut tar::Entry<'_, R>, collector: &mut Collector) -> Result<usize, LayerError> {
-        let Some(path) = clean_path(&source.path_bytes())? else { return Ok(0) };
+    /// Adds the entry that stands at `path`, and says how many bytes of evidence it left.
+    fn add<R: Read>(
+        &mut self,
+        path: String,
+        source: &mut tar::Entry<'_, R>,
+        collector: &mut Collector,
+    ) -> Result<usize, LayerError> {
         if self.take_mark(&path) {
             return Ok(0);
         }
@@ -229,6 +241,14 @@ impl<R: Read> Read for Guarded<R> {
     }
 }
 
+/// Bytes of the names that `path` and the directories on the way to it may have to themselves, where `before` is the
+/// entry in front of it.
+fn spread(before: &str, path: &str) -> usize {
+    let shared = before.bytes().zip(path.bytes()).take_while(|(one, other)| one == other).count();
+    let directories = path.bytes().skip(shared).filter(|byte| *byte == b'/').count();
+    path.len() * (1 + directories)
+}
+
 /// `name` in the directory `parent`, which may be the root.
 pub(super) fn join(parent: &str, name: &str) -> String {
     if parent.is_empty() { name.to_owned() } else { format!("{parent}/{name}") }
@@ -302,6 +322,22 @@ mod tests {
         let tar = io::Cursor::new(header.as_bytes().to_vec()).chain(io::repeat(b'x'));
         let error = LayerEntries::read(tar).unwrap_err();
         assert!(matches!(error, LayerError::Read { .. }), "{error}");
+    }
+
+    #[test]
+    fn deep_directories_are_counted() {
+        assert_eq!([spread("", "a/b"), spread("a/b", "a/c"), spread("a/b", "c/d/e")], [6, 3, 15]);
+        let mut tar = tar::Builder::new(Vec::new());
+        for number in 0..100 {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(0);
+            header.set_mode(0o644);
+            header.set_uid(0);
+            header.set_gid(0);
+            tar.append_data(&mut header, format!("{number}/{}x", "a/".repeat(2000)), io::empty()).unwrap();
+        }
+        let error = LayerEntries::read(&tar.into_inner().unwrap()[..]).unwrap_err();
+        assert!(matches!(error, LayerError::TooManyNames { .. }), "{error}");
     }
 
     #[test]

@@ -160,6 +160,12 @@ pub enum LayerError {
         /// How many are kept.
         limit: usize,
     },
+    /// Its paths are longer, or lead deeper, than those of any image.
+    #[error("its paths take more than {limit} bytes")]
+    TooManyNames {
+        /// How many are kept.
+        limit: usize,
+    },
     /// There are more entries than an image could need.
     #[error("it has more than {limit} entries")]
     TooManyEntries {

@@ -2,7 +2,7 @@
 
 use super::{
     Programs,
-    run::{Flow, Known, Run, Status},
+    run::{Flow, Known, Run, Status, is_option},
     syntax::{Piece, Word},
     test,
 };
@@ -131,7 +131,6 @@ impl<P: Programs> Run<'_, P> {
 
     /// `command -v NAME` finds what lies in the tree, and functions.
     fn lookup(&mut self, words: &[Known]) -> Status {
-        let is_option = |word: &Known| word.as_ref().is_some_and(|word| word.starts_with('-'));
         let names: Vec<_> = words.iter().filter(|word| !is_option(word)).collect();
         let [Some(name)] = &names[..] else { return None };
         Some(self.has_function(name) || self.programs.find(name).is_some())

@@ -2,7 +2,7 @@
 
 use super::{
     Programs,
-    run::{Known, Run},
+    run::{Known, Run, is_redirected},
     syntax::{Command, End, Greed, Lack, List, Operation, Piece, Quoting, Variable, Word},
     wildcard::beginnings,
 };
@@ -209,7 +209,7 @@ impl<P: Programs> Run<'_, P> {
     /// What commands say, where that can be told.
     fn output(&mut self, list: &List) -> Known {
         let [Command::Simple(simple)] = &list[..] else { return self.said(list) };
-        if simple.redirections.iter().any(|redirection| redirection.stream == 1) {
+        if is_redirected(simple) {
             return self.said(list);
         }
         let words: Option<Vec<String>> = self.words(&simple.words).into_iter().collect();

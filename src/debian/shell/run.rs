@@ -158,7 +158,7 @@ impl<'a, P: Programs> Run<'a, P> {
                 self.say(None);
                 None
             }
-            Command::If(arms, otherwise) => self.conditional(arms, otherwise),
+            Command::If(arms, otherwise) => self.conditional(arms, otherwise, false),
             Command::Case(subject, arms) => self.case(subject, arms),
             Command::For(name, words, body) => self.for_loop(name, words.as_deref(), body),
             Command::Loop(condition, body) => self.in_loop(|run| {
@@ -331,28 +331,17 @@ impl<'a, P: Programs> Run<'a, P> {
         self.functions.contains_key(name)
     }
 
-    fn conditional(&mut self, arms: &[(List, List)], otherwise: &List) -> Status {
+    /// The arms of an `if`; `is_open` where one before them is perhaps taken.
+    fn conditional(&mut self, arms: &[(List, List)], otherwise: &List, is_open: bool) -> Status {
         for (at, (condition, body)) in arms.iter().enumerate() {
             match self.list(condition) {
                 Some(true) => return self.list(body),
                 Some(false) => {}
                 None => {
                     self.perhaps(|run| run.list(body));
-                    return self.perhaps(|run| run.other_arms(&arms[at + 1..], otherwise));
-                }
-            }
-        }
-        self.list(otherwise)
-    }
-
-    /// Arms after one that is perhaps taken.
-    fn other_arms(&mut self, arms: &[(List, List)], otherwise: &List) -> Status {
-        for (condition, body) in arms {
-            match self.list(condition) {
-                Some(true) => return self.list(body),
-                Some(false) => {}
-                None => {
-                    self.perhaps(|run| run.list(body));
+                    if !is_open {
+                        return self.perhaps(|run| run.conditional(&arms[at + 1..], otherwise, true));
+                    }
                 }
             }
         }
@@ -556,13 +545,17 @@ impl<'a, P: Programs> Run<'a, P> {
 type Target = (Known, RedirectionKind);
 
 /// Whether standard output goes elsewhere.
-fn is_redirected(simple: &Simple) -> bool {
+pub(super) fn is_redirected(simple: &Simple) -> bool {
     simple.redirections.iter().any(|redirection| redirection.stream == 1)
+}
+
+/// Whether a word is an option; one that is not known is none.
+pub(super) fn is_option(word: &Known) -> bool {
+    word.as_ref().is_some_and(|word| word.starts_with('-'))
 }
 
 /// `command NAME …`: a call like any other, but of no function.
 fn names_a_call(words: &[Known]) -> bool {
-    let is_option = |word: &Known| word.as_ref().is_some_and(|word| word.starts_with('-'));
     words[0].as_deref() == Some("command") && words.get(1).is_some_and(|name| !is_option(name))
 }
 

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::{error::CliError, platform, report::visible, session::Session};
 use crate::{
-    fs::{sorted_entries, write_atomic},
+    fs::{folder_of, sorted_entries, write_atomic},
     hint::Advise as _,
     init::{Around, Draft, Found, Origin, Remark, Wishes, draft},
     oci::Platform,
@@ -86,7 +86,7 @@ pub(super) fn run(session: &Session, arguments: &Init) -> Result<String, CliErro
     if !prints && !arguments.force && path.exists() {
         return Err(CliError::RecipeExists { path });
     }
-    let folder = Beside(folder_of(&path));
+    let folder = Beside(folder_of(&path).to_owned());
     let file =
         below(&from, &folder.0).ok_or_else(|| CliError::OutsideRecipe { from: from.clone(), recipe: path.clone() })?;
     let wishes = Wishes {
@@ -144,11 +144,6 @@ fn is_dockerfile(text: &str) -> bool {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     let word = first.and_then(|line| line.split_whitespace().next()).unwrap_or_default().to_uppercase();
     word == "FROM" || word == "ARG"
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    let parent = path.parent().filter(|parent| *parent != Path::new(""));
-    parent.unwrap_or(Path::new(".")).to_owned()
 }
 
 /// The path of `file` from `folder` on.

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::error::CliError;
-use crate::{builder::Destination, fs::refuse_others};
+use crate::{
+    builder::Destination,
+    fs::{folder_of, refuse_others},
+};
 
 /// What an image takes up: a file, or a name in a layout, an engine or a registry.
 type Place = (PathBuf, Option<String>);
@@ -25,7 +28,7 @@ impl Places {
             Destination::Archive { file, .. } | Destination::DockerArchive { file, .. } => {
                 refuse_others(file).map_err(|source| CliError::Write { path: file.clone(), source })?;
                 // A link is replaced itself.
-                let folder = real(file.parent().unwrap_or(Path::new("")));
+                let folder = real(folder_of(file));
                 ((folder.join(file.file_name().unwrap_or_default()), None), file.display().to_string())
             }
             Destination::Layout { folder, name } => {
@@ -63,10 +66,9 @@ pub(super) fn apart(destinations: &[Destination]) -> Result<(), CliError> {
 
 /// The path of something that need not be there, without links on the way.
 fn real(path: &Path) -> PathBuf {
-    let path = if path == Path::new("") { Path::new(".") } else { path };
-    match (path.canonicalize(), path.parent(), path.file_name()) {
-        (Ok(found), ..) => found,
-        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
+    match (path.canonicalize(), path.file_name()) {
+        (Ok(found), _) => found,
+        (Err(_), Some(name)) => real(folder_of(path)).join(name),
         _ => path.to_owned(),
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use super::{environment::read_if_there, error::CliError};
 use crate::{
     builder::Project,
-    fs::{sweep, write_atomic},
+    fs::{folder_of, sweep, write_atomic},
     lock::Lock,
     recipe::{Base, Recipe},
 };
@@ -27,8 +27,7 @@ impl ProjectFile {
     pub(super) fn open(named: Option<&Path>, folder: &Path) -> Result<Self, CliError> {
         let path = named.map_or_else(|| find(folder), |path| Ok(path.to_owned()))?;
         let text = fs::read_to_string(&path).map_err(|source| CliError::RecipeFile { path: path.clone(), source })?;
-        let parent = path.parent().filter(|parent| *parent != Path::new(""));
-        let folder = parent.unwrap_or(Path::new(".")).to_owned();
+        let folder = folder_of(&path).to_owned();
         let open = |extended: &str| fs::read_to_string(folder.join(extended));
         let recipe = Recipe::read(&path.to_string_lossy(), &text, &open)?;
         // A run that was killed while it wrote the lock leaves a piece of it.

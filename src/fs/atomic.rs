@@ -30,10 +30,7 @@ impl AtomicFile {
     pub fn create(target: impl Into<PathBuf>) -> io::Result<Self> {
         let target = target.into();
         refuse_others(&target)?;
-        let folder = match target.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(&target);
         fs::create_dir_all(folder)?;
         Ok(Self { file: temporary_file(folder)?, target })
     }
@@ -105,6 +102,12 @@ impl Write for AtomicFile {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// The folder in which `file` lies or shall lie.
+#[must_use]
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 /// Refuses a place where something else than a file stands, which a file would take the place of: a folder, a device, a

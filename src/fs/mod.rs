@@ -8,8 +8,8 @@ mod listing;
 mod lock;
 mod temporary;
 
-pub(crate) use atomic::refuse_others;
 pub use atomic::{AtomicFile, SealedFile, write_atomic};
+pub(crate) use atomic::{folder_of, refuse_others};
 pub use beneath::{Folder, Kind};
 pub(crate) use guarded::Guarded;
 pub use listing::sorted_entries;

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use super::sorted_entries;
+use super::{folder_of, sorted_entries};
 
 /// What the names of temporary files begin with, wherever they lie. They lie in folders of users too, who may call
 /// files of their own `.wheelwright-…`: nobody chooses this.
@@ -46,7 +46,7 @@ pub fn sweep(folder: &Path) {
 
 /// Removes the temporary files beside `file` that no running process writes.
 pub(crate) fn sweep_beside(file: &Path) {
-    sweep(file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new(".")));
+    sweep(folder_of(file));
 }
 
 /// Removes the files in `folder` of whatever name that no running process holds.

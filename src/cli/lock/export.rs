@@ -1,13 +1,13 @@
 //! `wheelwright lock --export`: the wheels of the lock for pip, uv and their like.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use crate::{
     builder::{Builder, Selection},
     cli::{error::CliError, platform, project::ProjectFile},
-    fs::write_atomic,
+    fs::{folder_of, write_atomic},
     lock::Lock,
     oci::Platform,
 };
@@ -49,11 +49,7 @@ pub(super) async fn run(
     arguments: &Export,
 ) -> Result<String, CliError> {
     let selection = Selection { platforms: arguments.platform.clone(), variant: arguments.variant.clone() };
-    let beside = arguments.output.as_deref().and_then(Path::parent).filter(|folder| *folder != Path::new(""));
-    let folder = match &arguments.output {
-        None => file.project.folder.as_path(),
-        Some(_) => beside.unwrap_or(Path::new(".")),
-    };
+    let folder = arguments.output.as_deref().map_or(file.project.folder.as_path(), folder_of);
     let project = &file.project;
     let text = match arguments.format {
         None | Some(Format::Requirements) => builder.requirements(project, lock, &selection, folder)?,

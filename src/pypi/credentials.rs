@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, fmt, io, process::Command, time::Duration};
 use url::Url;
 
 use super::{IndexError, Location, Netrc, PackageIndex, settings::Asked};
-use crate::http::{self, Authorization, Request};
+use crate::{
+    http::{self, Authorization, Request},
+    python::without_login,
+};
 
 /// What package indexes may learn about us, beside what their URLs carry. Debug output shows no secret.
 #[derive(Clone, Default)]
@@ -161,10 +164,7 @@ async fn ask(keyring: Keyring, service: Url, user: String) -> Result<Option<Stri
 
 /// `url` without credentials.
 fn bare(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.to_string()
+    without_login(url).to_string()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::{IndexError, PackageIndex, client::cell};
 use crate::{
     http::{Fetched, HttpError, Request, redacted},
     oci::Digest,
-    python::{IndexFile, PackageName, ProjectPage, WheelName},
+    python::{IndexFile, PackageName, ProjectPage, WheelName, without_login},
     store::Bucket,
 };
 
@@ -126,9 +126,7 @@ impl PackageIndex {
 
     fn describe(&self, answer: &Fetched) -> Kept {
         let text = |name| answer.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        let mut url = answer.url.clone();
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
+        let mut url = without_login(&answer.url);
         url.set_query(None);
         Kept {
             url,

@@ -138,8 +138,10 @@ pub fn redacted(url: &Url) -> String {
     shown.set_query(None);
     shown.set_fragment(None);
     match shown.as_str().rsplit_once('@') {
-        // `scheme:user:password@host`, which nobody takes apart.
-        Some((_, rest)) if shown.cannot_be_a_base() => format!("{}:***@{rest}", shown.scheme()),
+        // `scheme:user:password@host`, with any slashes but two: no parser finds the password there.
+        Some((_, rest)) if shown.host_str().is_none_or(str::is_empty) && shown.scheme() != "file" => {
+            format!("{}:***@{rest}", shown.scheme())
+        }
         _ => shown.to_string(),
     }
 }

@@ -273,7 +273,10 @@ mod tests {
 
     #[test]
     fn no_password_shows_of_what_is_no_url() {
-        let error = pip_conf("[global]\nindex-url = hte:me:secret@host/simple\n").unwrap_err().to_string();
-        assert!(error.contains("hte:***@host") && !error.contains("secret"), "{error}");
+        for slashes in ["", "/", "///", "////"] {
+            let error = pip_conf(&format!("[global]\nindex-url = hte:{slashes}me:secret@host/simple\n"));
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("hte:***@host") && !error.contains("secret"), "{error}");
+        }
     }
 }

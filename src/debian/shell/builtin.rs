@@ -87,8 +87,7 @@ impl<P: Programs> Run<'_, P> {
         let functions = words.first().is_some_and(|word| word.as_deref() == Some("-f"));
         for name in words.iter().flatten().filter(|word| !word.starts_with('-')) {
             match (functions, self.is_certain()) {
-                (true, true) => drop(self.functions.remove(name)),
-                (true, false) => {}
+                (true, _) => self.define(name, None),
                 (false, true) => drop(self.variables.remove(name)),
                 (false, false) => drop(self.variables.insert(name.clone(), None)),
             }
@@ -133,17 +132,20 @@ impl<P: Programs> Run<'_, P> {
     fn lookup(&mut self, words: &[Known]) -> Status {
         let names: Vec<_> = words.iter().filter(|word| !is_option(word)).collect();
         let [Some(name)] = &names[..] else { return None };
-        Some(self.has_function(name) || self.programs.find(name).is_some())
+        match self.has_function(name) {
+            Some(false) => Some(self.programs.find(name).is_some()),
+            defined => defined,
+        }
     }
 
-    /// A failure ends the installation, so what comes after it is what happens otherwise.
+    /// A failure of the script ends the installation, so what comes after it is what happens otherwise.
     fn end(&mut self, name: &str, words: &[Known]) -> Status {
         let success = match words.first() {
             None => Some(true),
             Some(code) => code.as_deref().map(|code| code == "0"),
         };
         let flow = if name == "exit" { Flow::Exit } else { Flow::Return };
-        if self.is_certain() || success == Some(true) || flow == Flow::Return {
+        if self.is_certain() || success == Some(true) || flow == Flow::Return || self.is_inner {
             self.flow = flow;
         }
         success

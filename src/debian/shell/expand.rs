@@ -142,6 +142,7 @@ impl<P: Programs> Run<'_, P> {
     fn parameter(&self, name: &str) -> Option<Known> {
         match (name, &self.arguments) {
             ("?" | "$" | "!" | "-", _) | ("@" | "*" | "#", None) => Some(None),
+            ("*", _) if !self.divides_at_blanks() => Some(None),
             ("@" | "*", Some(all)) => Some(all.iter().cloned().collect::<Option<Vec<_>>>().map(|all| all.join(" "))),
             ("#", Some(all)) => Some(Some(all.len().to_string())),
             ("0", _) => Some(Some("script".to_owned())),
@@ -217,7 +218,7 @@ impl<P: Programs> Run<'_, P> {
         match words[..] {
             // Nothing is called: variables are set, or files are made.
             [] => self.said(list),
-            [name, ..] if self.has_function(name) => self.said(list),
+            [name, ..] if self.has_function(name) != Some(false) => self.said(list),
             ["command", "-v", name] | ["which", name] => Some(self.programs.find(name).unwrap_or_default()),
             _ => {
                 let words: Vec<_> = words.iter().map(|word| Some((*word).to_owned())).collect();

@@ -74,7 +74,9 @@ pub fn follow(
     if !["/bin/sh", "/bin/bash", "/usr/bin/sh", "/usr/bin/bash", "/bin/dash"].contains(&program) {
         return vec![format!("a script for {}", program.rsplit('/').next().unwrap_or(program))];
     }
-    let Ok(list) = parse::parse(script) else { return vec!["a script that cannot be read".to_owned()] };
+    // Shells pass over it.
+    let script = script.replace('\0', "");
+    let Ok(list) = parse::parse(&script) else { return vec!["a script that cannot be read".to_owned()] };
     let mut run = run::Run::new(programs, arguments, variables);
     run.list(&list);
     run.undone

@@ -78,12 +78,17 @@ pub(super) struct Run<'a, P> {
     pub(super) variables: BTreeMap<String, Known>,
     /// None where their number is not known.
     pub(super) arguments: Option<Vec<Known>>,
-    pub(super) functions: BTreeMap<String, Rc<Command>>,
+    /// What each may be; none among them where it is perhaps not there.
+    functions: BTreeMap<String, Vec<Option<Rc<Command>>>>,
     /// Variables of the function at hand alone, and what they were before it.
     pub(super) locals: Vec<(String, Option<Known>)>,
     pub(super) flow: Flow,
     /// Loops around the command at hand, within the same function.
     pub(super) loops: usize,
+    /// Whether the command at hand stands in a subshell, where `exit` ends no script.
+    pub(super) is_inner: bool,
+    /// Loops that were perhaps broken off, from the innermost.
+    broken: usize,
     certainty: Certainty,
     doubt: Doubt,
     steps: usize,
@@ -115,6 +120,8 @@ impl<'a, P: Programs> Run<'a, P> {
             locals: Vec::new(),
             flow: Flow::Next,
             loops: 0,
+            is_inner: false,
+            broken: 0,
             certainty: Certainty::Certain,
             doubt: Doubt::None,
             steps: 0,
@@ -171,7 +178,7 @@ impl<'a, P: Programs> Run<'a, P> {
             Command::Group(list) => self.list(list),
             Command::Subshell(list) => self.subshell(|run| run.list(list)),
             Command::Function(name, body) => {
-                self.functions.insert(name.clone(), Rc::clone(body));
+                self.define(name, Some(body));
                 Some(true)
             }
             Command::Redirected(inner, redirections) => {
@@ -241,6 +248,9 @@ impl<'a, P: Programs> Run<'a, P> {
         let certainty = replace(&mut self.certainty, Certainty::Possible);
         follow(self);
         self.certainty = certainty;
+        if let Flow::Break(loops) = self.flow {
+            self.broken = self.broken.max(loops);
+        }
         // Whether anything comes after it is as open as whether it happens.
         let left = match replace(&mut self.flow, Flow::Next) {
             Flow::Next => Doubt::None,
@@ -252,13 +262,14 @@ impl<'a, P: Programs> Run<'a, P> {
         None
     }
 
-    /// Follows what can be left by itself; `behind` says what of a doubt there is left when it is over.
+    /// Follows what can be left by itself; `behind` says what of a doubt there is left when it is over. Nobody knows
+    /// whether what was perhaps left succeeds.
     fn within(&mut self, behind: fn(Doubt) -> Doubt, follow: impl FnOnce(&mut Self) -> Status) -> Status {
         let (certainty, doubt) = (self.certainty, take(&mut self.doubt));
         if doubt != Doubt::None {
             self.certainty = Certainty::Possible;
         }
-        let status = follow(self);
+        let status = follow(self).filter(|_| self.doubt == Doubt::None);
         self.certainty = certainty;
         self.doubt = doubt.max(behind(self.doubt));
         status
@@ -266,7 +277,9 @@ impl<'a, P: Programs> Run<'a, P> {
 
     fn in_loop(&mut self, follow: impl FnOnce(&mut Self) -> Status) -> Status {
         self.loops += 1;
+        let before = take(&mut self.broken);
         let status = self.within(Doubt::behind_loop, follow);
+        self.broken = before.max(self.broken.saturating_sub(1));
         self.loops -= 1;
         status
     }
@@ -294,7 +307,9 @@ impl<'a, P: Programs> Run<'a, P> {
         }
         let (variables, arguments) = (self.variables.clone(), self.arguments.clone());
         let (umask, locals) = (*self.programs.umask(), self.locals.len());
+        let is_inner = replace(&mut self.is_inner, true);
         let status = self.within(|_| Doubt::None, follow);
+        self.is_inner = is_inner;
         (self.variables, self.arguments) = (variables, arguments);
         self.locals.truncate(locals);
         *self.programs.umask() = umask;
@@ -327,8 +342,27 @@ impl<'a, P: Programs> Run<'a, P> {
         }
     }
 
-    pub(super) fn has_function(&self, name: &str) -> bool {
-        self.functions.contains_key(name)
+    /// Whether there is such a function; none where it is perhaps there.
+    pub(super) fn has_function(&self, name: &str) -> Status {
+        match self.functions.get(name) {
+            None => Some(false),
+            Some(bodies) => bodies.iter().all(Option::is_some).then_some(true),
+        }
+    }
+
+    /// From here on `name` is this function, or none.
+    pub(super) fn define(&mut self, name: &str, body: Option<&Rc<Command>>) {
+        let is_certain = self.is_certain();
+        let bodies = self.functions.entry(name.to_owned()).or_insert_with(|| vec![None]);
+        if is_certain {
+            bodies.clear();
+        }
+        if !bodies.iter().any(|known| known.as_ref() == body) {
+            bodies.push(body.cloned());
+        }
+        if bodies[..] == [None] {
+            self.functions.remove(name);
+        }
     }
 
     /// The arms of an `if`; `is_open` where one before them is perhaps taken.
@@ -366,7 +400,7 @@ impl<'a, P: Programs> Run<'a, P> {
                 return None;
             }
         }
-        subject.map(|_| true)
+        (!is_open).then_some(true)
     }
 
     fn for_loop(&mut self, name: &str, words: Option<&[Word]>, body: &List) -> Status {
@@ -383,6 +417,9 @@ impl<'a, P: Programs> Run<'a, P> {
                 if !run.goes_on() {
                     break;
                 }
+            }
+            if run.broken > 0 {
+                run.variables.insert(name.to_owned(), None);
             }
             status
         });
@@ -416,8 +453,8 @@ impl<'a, P: Programs> Run<'a, P> {
             self.leave(&simple.text);
             return None;
         };
-        if let Some(body) = self.functions.get(&program).filter(|_| !is_plain).cloned() {
-            return self.redirected_call(&body, words.split_off(1), (simple, target));
+        if let Some(bodies) = self.functions.get(&program).filter(|_| !is_plain).cloned() {
+            return self.redirected_call(&bodies, words.split_off(1), (simple, target));
         }
         if let Some(status) = self.builtin(&program, &words[1..]) {
             if ["command", "which", "type", "umask"].contains(&program.as_str()) {
@@ -438,7 +475,7 @@ impl<'a, P: Programs> Run<'a, P> {
         let called = self.programs.call(words, certain);
         if program == "db_get" {
             // debconf(7): the answer is in this variable.
-            self.variables.insert("RET".to_owned(), called.output.clone());
+            self.set("RET", called.output.clone());
         }
         if !is_redirected(simple) {
             // What went well and is known to say nothing, says nothing.
@@ -480,20 +517,31 @@ impl<'a, P: Programs> Run<'a, P> {
     /// A call of a function, whose output may go to a file.
     fn redirected_call(
         &mut self,
-        body: &Command,
+        bodies: &[Option<Rc<Command>>],
         arguments: Vec<Known>,
         (simple, target): (&Simple, Option<Target>),
     ) -> Status {
         if !is_redirected(simple) {
-            return self.call_function(body, arguments);
+            return self.call_any(bodies, arguments);
         }
         let before = self.said.replace(Said::Text(String::new()));
-        let status = self.call_function(body, arguments);
+        let status = self.call_any(bodies, arguments);
         let said = self.heard(before);
         if let Some(target) = target {
             self.write(&target, said, &simple.text);
         }
         status
+    }
+
+    /// A call of a function that may be any of these.
+    fn call_any(&mut self, bodies: &[Option<Rc<Command>>], arguments: Vec<Known>) -> Status {
+        if let [Some(body)] = bodies {
+            return self.call_function(body, arguments);
+        }
+        for body in bodies.iter().flatten() {
+            self.perhaps(|run| run.call_function(body, arguments.clone()));
+        }
+        None
     }
 
     fn call_function(&mut self, body: &Command, arguments: Vec<Known>) -> Status {

@@ -176,6 +176,29 @@ fn loops_are_left_as_the_shell_leaves_them() {
     check("f() { grep x && exit 0; }; f; one", &[], &["one"]);
     check("case $1 in [a-z]*) one ;; *) two ;; esac; three", &["three"], &["one", "two"]);
     check("if grep x; then for x in a b; do :; done; fi; one $x", &[], &["one $x"]);
+    // Where a loop was perhaps broken off, its variable may stand anywhere.
+    check("for x in a b; do grep y && break; done; one $x", &[], &["one $x"]);
+    check("for x in a b; do for y in c d; do grep y && break 2; done; done; one $x", &[], &["one $x"]);
+    check("for x in a b; do for y in c d; do grep y && break; done; done; one $x; two $y", &["one b"], &["two $y"]);
+    check("for x in $(cat l) z; do break; done; one $x", &[], &["one $x"]);
+}
+
+#[test]
+fn whether_what_was_perhaps_left_succeeds_is_not_known() {
+    check("f() { grep x && return 1; return 0; }; if f; then one; fi", &[], &["one"]);
+    check("f() { if grep x; then return 0; fi; return 1; }; if f; then one; else two; fi", &[], &["one", "two"]);
+    check("(grep x && exit 1; true) && one", &[], &["one"]);
+    check("for x in a b; do grep y && break; [ -e /gone ]; done && one", &[], &["one"]);
+    check("case $1 in [a-z]*) false ;; esac && one", &[], &["one"]);
+    check("case $1 in b) false ;; esac && one", &["one"], &[]);
+}
+
+#[test]
+fn functions_that_are_perhaps_defined_may_be_either() {
+    check("if grep x; then f() { one; }; else f() { two; }; fi; f; three", &["three"], &["one", "two"]);
+    check("f() { one; }; grep x && f() { two; }; f && three", &[], &["one", "two", "three"]);
+    check("grep x && f() { one; }; command -v f && two; f() { three; }; f", &["three"], &["two"]);
+    check("f() { one; }; grep x && unset -f f; f; grep x && exit 0; g() { quiet; }; g", &[], &["one", "quiet"]);
 }
 
 #[test]
@@ -193,6 +216,8 @@ fn builtins_do_what_they_say() {
     check("f() { local A=$(cat x); one x$A; }; f; export B=\"$(cat x)\"; two $B", &[], &["one x$A", "two $B"]);
     check(": ${A:=x}; one $A ${B=}x${B-z}x ${B:+y}", &["one x xx"], &[]);
     check("A=a:b; B=$IFS; IFS=:; one $A; IFS=$B; two $A", &["two a:b"], &["one $A"]);
+    check("one a\0b", &["one ab"], &[]);
+    check("set a b; one \"$*\"; IFS=,; two \"$*\"", &["one a b"], &["two \"$*\""]);
     check(
         "A=lib/lib.so.1; one ${A#*lib} ${A##*lib} ${A%.*} ${A%%.*} ${A#x}",
         &["one /lib.so.1 .so.1 lib/lib.so lib/lib lib/lib.so.1"],

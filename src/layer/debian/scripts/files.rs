@@ -72,9 +72,23 @@ fn touch(machine: &mut Machine<'_>, arguments: &Arguments<'_>) -> bool {
 
 /// Moves files and links.
 fn rename(tree: &mut Tree, arguments: &Arguments<'_>) -> bool {
-    let known = arguments.only(&["f", "v", "T", "--force", "--verbose", "-t", "--target-directory"]);
+    let known = arguments.only(&[
+        "f",
+        "v",
+        "n",
+        "T",
+        "--force",
+        "--verbose",
+        "--no-clobber",
+        "--no-target-directory",
+        "-t",
+        "--target-directory",
+    ]);
     let Some(pairs) = pairs(tree, arguments).filter(|_| known) else { return false };
     pairs.iter().all(|(from, to)| {
+        if arguments.has(&["n", "--no-clobber"]) && exists(tree, to) {
+            return true;
+        }
         let (Some(from), Some(to)) = (place(tree, from), place(tree, to)) else { return false };
         let is_folder = |path: &str| tree.get(path).is_some_and(|node| node.kind == TreeKind::Directory);
         if from == to || is_folder(&from) || is_folder(&to) {
@@ -227,10 +241,15 @@ fn copy(machine: &mut Machine<'_>, arguments: &Arguments<'_>) -> bool {
         "a",
         "r",
         "R",
+        "L",
+        "P",
+        "d",
         "T",
         "--force",
         "--verbose",
         "--no-clobber",
+        "--dereference",
+        "--no-dereference",
         "--archive",
         "--recursive",
         "--no-target-directory",
@@ -239,8 +258,9 @@ fn copy(machine: &mut Machine<'_>, arguments: &Arguments<'_>) -> bool {
     ]);
     let tree = &mut *machine.tree;
     let Some(pairs) = pairs(tree, arguments).filter(|_| known) else { return false };
-    let keeps_links = arguments.has(&["a", "--archive"]);
-    let keeps_owners = keeps_links || arguments.has(&["p"]);
+    let is_archive = arguments.has(&["a", "--archive"]);
+    let keeps_links = is_archive || arguments.has(&["d", "P", "--no-dereference"]);
+    let keeps_owners = is_archive || arguments.has(&["p"]);
     let rights = if keeps_owners { 0o7777 } else { 0o777 & !machine.umask };
     pairs.iter().all(|(from, to)| {
         if arguments.has(&["n", "--no-clobber"]) && exists(tree, to) {

@@ -262,14 +262,15 @@ fn what_is_installed_gets_its_rights_and_nothing_else_does() {
                 install -D /usr/share/x/x.conf /opt/a/b.conf\nchown 7:7 /usr/share/x/y.conf\n\
                 cp -a /usr/share/x/y.conf /opt/a\ncp /usr/share/x/x.conf /usr/share/x/y.conf /srv\n\
                 ln -s /opt/a /opt/b\nmv /opt/b /opt/c\nmv /srv/x.conf /srv/z.conf\ncp -n /usr/share/x/x.conf /srv/y.conf\n\
+                mv -n /srv/z.conf /srv/y.conf\ncp -dp /srv/z.conf /srv/p.conf\ncp -d /opt/c /opt/e\n\
                 install -m 644 /usr/share/x/x.conf /gone/\ninstall -m 1 /usr/share/x/x.conf /usr/share/x/y.conf /gone\n\
                 cp -a /opt/c /opt/d\nln -sf /x /opt/c";
     let own = FakeDeb::new("x").file("./usr/share/x/x.conf", b"x").file("./usr/share/x/y.conf", b"y");
     let laid = laid_out(vec![own.directory("./etc/").directory("./srv/").script("postinst", text)]);
     assert_eq!(
         undone(&laid),
-        ["x: install -m 644 /usr/share/x/x.conf /gone/; install -m 1 /usr/share/x/x.conf /usr/share/x/y.conf /gone; \
-          cp -a /opt/c /opt/d; ln -sf /x /opt/c"]
+        ["x: cp -d /opt/c /opt/e; install -m 644 /usr/share/x/x.conf /gone/; \
+          install -m 1 /usr/share/x/x.conf /usr/share/x/y.conf /gone; cp -a /opt/c /opt/d; ln -sf /x /opt/c"]
     );
     let wanted = [
         "etc",

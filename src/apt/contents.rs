@@ -13,8 +13,9 @@ use crate::{debian::IndexFile, oci::Digest, store::Bucket};
 
 /// Most bytes of a line; the longest known name some hundred packages.
 const LINE_LIMIT: u64 = 1 << 20;
-/// Most bytes of lines about libraries; Debian has ten million.
-const LIBRARIES_LIMIT: usize = 128 << 20;
+/// Most bytes that are kept of lines about libraries, and what each weighs besides its text.
+const LIBRARIES_LIMIT: usize = 256 << 20;
+const LIBRARY: usize = 512;
 /// Raised when something else is kept of the same bytes.
 const FORMAT: u32 = 1;
 
@@ -72,7 +73,7 @@ impl Sonames {
                 return Ok(found);
             }
             let Some((soname, packages)) = std::str::from_utf8(&line).ok().and_then(library) else { continue };
-            kept += line.len();
+            kept += line.len() + LIBRARY;
             if kept > LIBRARIES_LIMIT {
                 return Err(std::io::Error::other("there are too many libraries"));
             }

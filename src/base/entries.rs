@@ -22,7 +22,7 @@ const PATH_LIMIT: usize = 4096;
 /// Bytes of evidence that one layer's files may leave in memory.
 pub(super) const EVIDENCE_LIMIT: usize = 256 << 20;
 /// Bytes of the paths of a layer, and of directories that nothing but such a path makes.
-const NAMES_LIMIT: usize = 512 << 20;
+pub(super) const NAMES_LIMIT: usize = 512 << 20;
 /// Bytes of headers, long names and attributes of one entry.
 pub(super) const HEADER_LIMIT: u64 = 8 << 20;
 
@@ -113,7 +113,7 @@ impl LayerEntries {
                 if entry.header().entry_type().is_gnu_sparse() { entry.header().entry_size()? } else { entry.size() };
             allowed.set(stored.saturating_add(HEADER_LIMIT));
             let Some(path) = clean_path(&entry.path_bytes())? else { continue };
-            names += spread(&before, &path);
+            names += spread(&before, &path) + entry.link_name_bytes().map_or(0, |target| target.len());
             if names > NAMES_LIMIT {
                 return Err(LayerError::TooManyNames { limit: NAMES_LIMIT });
             }
@@ -243,7 +243,7 @@ impl<R: Read> Read for Guarded<R> {
 
 /// Bytes of the names that `path` and the directories on the way to it may have to themselves, where `before` is the
 /// entry in front of it.
-fn spread(before: &str, path: &str) -> usize {
+pub(super) fn spread(before: &str, path: &str) -> usize {
     let shared = before.bytes().zip(path.bytes()).take_while(|(one, other)| one == other).count();
     let directories = path.bytes().skip(shared).filter(|byte| *byte == b'/').count();
     path.len() * (1 + directories)

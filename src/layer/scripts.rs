@@ -246,7 +246,12 @@ fn collected(
         Node::Directory => files.paths.canonical_directory(&place),
         _ => files.paths.canonical(&place),
     };
-    if node != Node::Directory && files.paths.is_directory(&path) {
+    // A link to a directory of the base's may be replaced by a link, and is no less a directory to a file.
+    let replaced = match node {
+        Node::File(_) => files.paths.canonical_directory(&place),
+        _ => path.clone(),
+    };
+    if node != Node::Directory && files.paths.is_directory(&replaced) {
         return Err(match inside {
             "" => LayerError::OnDirectory { from: files.shown.to_owned(), to: files.to.to_owned() },
             _ => LayerError::Path { path, reason: "the base has a directory there" },
@@ -350,13 +355,17 @@ mod tests {
         let from = folder.path().join("app.py");
         write_atomic(&from, b"x").unwrap();
         let store = Store::open(folder.path().join("store")).unwrap();
-        for (to, better) in [("/usr/bin", "/usr/bin/app.py"), ("/", "/app.py")] {
+        for (to, better) in [("/usr/bin", "/usr/bin/app.py"), ("/bin", "/bin/app.py"), ("/", "/app.py")] {
             let error = collect(files(&from, ("src/app.py", to), &below()), &mut Reading::Whole(&store)).unwrap_err();
             assert_eq!(error.to_string(), format!("`src/app.py` cannot go to `{to}`: the image has a directory there"));
             assert_eq!(error.hint().unwrap().to_string(), format!("write `to = \"{better}\"`"));
         }
         let error = collected_at("/usr", |from| write_atomic(&from.join("bin"), b"x").unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "`usr/bin` cannot stand in a layer: the base has a directory there");
+        let error = collected_at("/", |from| write_atomic(&from.join("bin"), b"x").unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "`bin` cannot stand in a layer: the base has a directory there");
+        let linked = collected_at("/", |from| std::os::unix::fs::symlink("usr/bin", from.join("bin")).unwrap());
+        assert!(linked.unwrap().iter().any(|(path, ..)| path == "bin"), "a link in place of the same link");
     }
 
     #[test]

@@ -58,6 +58,12 @@ impl EntryPoints {
         }
         Ok(points)
     }
+
+    /// Whether one of the commands is called `name`.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let sorted = |list: &[EntryPoint]| list.binary_search_by(|point| point.name.as_str().cmp(name)).is_ok();
+        sorted(&self.console) || sorted(&self.gui)
+    }
 }
 
 fn read(line: &str) -> Result<EntryPoint, String> {
@@ -98,6 +104,7 @@ mod tests {
         };
         assert_eq!(shown(&points.console), ["alpha=pkg:App.run", "zed=pkg.cli:main"]);
         assert_eq!(shown(&points.gui), ["win=pkg:win"]);
+        assert_eq!(["alpha", "zed", "win", "main"].map(|name| points.has(name)), [true, true, true, false]);
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Index {
             Self::ZstdChunked(place) => (place.read(blob).await?, Codec::Zstd),
             Self::Soci(table) => soci::read(&**table, blob.descriptor().size).await?,
         };
-        let Table { mut entries, files } = table;
+        let Table { mut entries, files, .. } = table;
         let runs = runs(files);
         let wanted: u64 = runs.iter().map(|run| run.end - run.start).sum();
         if wanted > blob.descriptor().size / 2 {

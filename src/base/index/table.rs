@@ -7,7 +7,7 @@ use super::IndexError;
 use crate::{
     base::{
         Entry, Kind, LayerEntries,
-        entries::{Recorded, clean_path},
+        entries::{NAMES_LIMIT, Recorded, clean_path, spread},
         evidence::tells_of_base,
     },
     oci::Digest,
@@ -17,11 +17,15 @@ use crate::{
 pub(super) const ENTRY_LIMIT: usize = 4_000_000;
 
 /// What a table says.
+#[derive(Default)]
 pub(super) struct Table {
     /// Without any evidence yet.
     pub(super) entries: LayerEntries,
     /// The files whose bytes say what a base is.
     pub(super) files: Vec<File>,
+    /// Bytes of what is kept of names, and the path that was entered last.
+    names: usize,
+    before: String,
 }
 
 /// Where the bytes of a file lie.
@@ -125,7 +129,7 @@ impl Table {
         let mut offsets: Vec<u64> = document.entries.iter().map(|row| row.offset).chain([end]).collect();
         offsets.sort_unstable();
         offsets.dedup();
-        let mut table = Self { entries: LayerEntries::default(), files: Vec::new() };
+        let mut table = Self::default();
         for rows in document.entries.chunk_by(|_, next| next.kind == "chunk") {
             table.add(rows, &offsets, end)?;
         }
@@ -157,6 +161,11 @@ impl Table {
     pub(super) fn enter(&mut self, described: &Described<'_>) -> Result<Option<String>, IndexError> {
         let path = clean_path(described.name).map_err(|error| malformed(error.to_string()))?;
         let Some(path) = path else { return Ok(None) };
+        self.names += spread(&self.before, &path) + described.link.len();
+        if self.names > NAMES_LIMIT {
+            return Err(malformed(format!("its names take more than {NAMES_LIMIT} bytes")));
+        }
+        self.before.clone_from(&path);
         let kind = match described.kind {
             "dir" => Kind::Directory,
             "reg" => Kind::File,

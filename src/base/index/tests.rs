@@ -302,3 +302,14 @@ async fn what_is_wanted_whole_is_read_whole() {
 fn layer_tar() -> Vec<u8> {
     layer(&["dir etc"])
 }
+
+#[test]
+fn deep_directories_of_tables_are_counted() {
+    let deep = |number: usize| format!(r#"{{"type": "dir", "name": "{number}/{}x"}}"#, "a/".repeat(2000));
+    let rows: Vec<String> = (0..100).map(deep).collect();
+    let table =
+        |rows: &[String]| Table::parse(format!(r#"{{"version": 1, "entries": [{}]}}"#, rows.join(",")).as_bytes(), 0);
+    assert!(table(&rows[..9]).is_ok());
+    let error = table(&rows).err().expect("it takes hundreds of megabytes");
+    assert!(error.to_string().contains("its names take more than"), "{error}");
+}

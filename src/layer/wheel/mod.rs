@@ -187,7 +187,7 @@ impl<'a> Installation<'a> {
             "platlib" => scheme.platlib.clone(),
             "data" => scheme.data.clone(),
             "headers" => format!("{}/{}", scheme.headers, self.wheel.name),
-            "scripts" if self.commands().any(|point| point.name == rest) => return Ok(None),
+            "scripts" if self.points.has(rest) => return Ok(None),
             "scripts" => return self.script(entry, format!("{}/{rest}", scheme.scripts)).map(Some),
             _ => return Err(malformed(self.wheel, &entry.name, &"there is no such install scheme")),
         };

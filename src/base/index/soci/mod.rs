@@ -52,7 +52,7 @@ fn parse(bytes: &Bytes, size: u64) -> Result<(Table, Codec), IndexError> {
         return Err(malformed("it is about a layer that is not gzip"));
     }
     let spans = Spans::parse(bytes, &compression, (stored, unpacked))?;
-    let mut table = Table { entries: crate::base::LayerEntries::default(), files: Vec::new() };
+    let mut table = Table::default();
     list(&mut table, &root, &spans, bytes.len())?;
     Ok((table, Codec::Spans(Arc::new(spans))))
 }

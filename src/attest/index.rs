@@ -18,12 +18,12 @@ const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
 const ATTESTATION: &str = "attestation-manifest";
 
-/// The statements about `subject`, an image's manifest, and the archive of its recipe and lock, to be listed beside
-/// it.
+/// The statements about `subject`, an image's manifest, and the archive of its recipe and lock if there is one, to be
+/// listed beside it.
 #[must_use]
-pub fn listed(subject: &Descriptor, statements: &[Statement], origin: (&Origin, Bytes)) -> Artifact {
+pub fn listed(subject: &Descriptor, statements: &[Statement], origin: Option<(&Origin, Bytes)>) -> Artifact {
     let mut layers: Vec<_> = statements.iter().map(Statement::to_layer).collect();
-    layers.push(origin.0.to_layer(origin.1));
+    layers.extend(origin.map(|(origin, archive)| origin.to_layer(archive)));
     Artifact::new(KIND, subject, None, layers, &BTreeMap::new())
 }
 

@@ -155,7 +155,7 @@ fn an_index_lists_statements_for_no_platform() {
     let index = crate::image::Manifest::of_index(std::slice::from_ref(&subject), &Value::Null);
     let statement = with_build(|build| provenance(subject.digest, build));
     let origin = Origin::of_app();
-    let artifact = listed(&subject, &[statement], (&origin, vec![1, 2, 3].into()));
+    let artifact = listed(&subject, &[statement], Some((&origin, vec![1, 2, 3].into())));
     let whole = with_listed(&index, std::slice::from_ref(&artifact));
     let found = entries(&whole);
     assert_eq!(

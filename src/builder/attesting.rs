@@ -18,7 +18,7 @@ use super::{
 use crate::{
     attest::{self, Build, LayerPaths, OwnFile, Statement, path_map, provenance, with_listed},
     base::{Kind, Tree},
-    hint::{Advise as _, Hint},
+    hint::{Advise as _, Hint, has_login},
     image::{
         Artifact, Attachment, Bytes, Delivery, Graph, Image, Layer, Manifest, ManifestError, TransferError, read_whole,
     },
@@ -35,7 +35,7 @@ use crate::{
 const LARGEST_CONFIG: u64 = 16 << 20;
 
 /// Raised when other things are attached to the same image than before.
-const FORMAT_OF_NOTES: u32 = 1;
+const FORMAT_OF_NOTES: u32 = 2;
 
 /// How what is said of an image goes with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -199,10 +199,11 @@ impl Builder {
         let evidence = Evidence::of(origin, self.settings.epoch)?;
         let images = Described::of_built(&built);
         let own = self.own_files(&evidence, &images)?;
-        let (origin, archive, _) = self.recipe_archive(&evidence, &images, &own)?;
+        let archive = self.recipe_archive(&evidence, &images, &own)?;
         for image in &images {
             let statements = self.statements(&evidence, image, (&own, effort)).await?;
-            built.listed.push(attest::listed(image.manifest.descriptor(), &statements, (&origin, archive.clone())));
+            let origin = archive.as_ref().map(|(origin, archive, _)| (origin, archive.clone()));
+            built.listed.push(attest::listed(image.manifest.descriptor(), &statements, origin));
         }
         built.index.manifest = with_listed(&built.index.manifest, &built.listed);
         Ok(built)
@@ -270,8 +271,9 @@ impl Builder {
         }
         let carried = there.get(&root.digest).into_iter().flatten();
         let mut carried = carried.filter_map(|found| attest::Origin::read(&found.manifest.annotations));
-        if !carried.any(|found| found.decisive == evidence.digest()) {
-            let (origin, archive, paths) = self.recipe_archive(evidence, images, &own)?;
+        if !carried.any(|found| found.decisive == evidence.digest())
+            && let Some((origin, archive, paths)) = self.recipe_archive(evidence, images, &own)?
+        {
             artifacts.push(origin.to_artifact(root, archive, &paths));
         }
         artifacts.retain(|artifact| {
@@ -373,13 +375,21 @@ impl Builder {
         Ok(own)
     }
 
-    /// The archive of recipe and lock, what is where in it, and the names of its files.
+    /// The archive of recipe and lock, what is where in it, and the names of its files; nothing where a file has a
+    /// password.
     fn recipe_archive(
         &self,
         evidence: &Evidence<'_>,
         images: &[Described],
         own: &Own,
-    ) -> Result<(attest::Origin, Bytes, Vec<String>), BuildError> {
+    ) -> Result<Option<(attest::Origin, Bytes, Vec<String>)>, BuildError> {
+        if let Some((path, _)) = evidence.project.recipe.written().find(|(_, text)| has_login(text)) {
+            let message =
+                format!("recipe and lock do not go with the image: a URL in `{path}` has a user or a password");
+            let hint = "keep it in the environment or in ~/.netrc: `prove` needs recipe and lock";
+            self.warn(&message, Some(&Hint::new(hint)));
+            return Ok(None);
+        }
         let platform = images.first().map(|image| image.platform.clone());
         let (origin, contents) = carried::gather(
             (evidence.project, evidence.lock, evidence.variant.clone()),
@@ -391,7 +401,7 @@ impl Builder {
             Some(platform) => BuildError::Layer { layer: "recipe".to_owned(), platform, source },
             None => BuildError::Worker,
         })?;
-        Ok((origin, archive, attest::Carried::paths(&contents)))
+        Ok(Some((origin, archive, attest::Carried::paths(&contents))))
     }
 
     /// Whether it is noted that all this is attached at `to`.
@@ -500,7 +510,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_left_out_is_not_all() {
-        let (bench, recipe) = (Bench::new(&[]), "[wheels]\nrequire = [\"demo\"]\n");
+        // The provenance, and the recipe with its lock.
+        left_out("", 2, &["neither an SBOM nor a map of paths"]).await;
+        left_out("# https://me:s3cret@host/", 1, &["neither an SBOM", "a URL in `app.toml` has a user or"]).await;
+    }
+
+    /// Attaches to an image with a layer that was never read; `comment` stands in the recipe.
+    async fn left_out(comment: &str, attached: usize, said: &[&str]) {
+        let (bench, recipe) = (Bench::new(&[]), &*format!("[wheels]\nrequire = [\"demo\"]\n{comment}"));
         let wheels = [Wheel::new("demo", "1.0")];
         let (project, lock) = (bench.project(recipe), bench.lock(&wheels, recipe, None, &[]).await.unwrap());
         let (builder, _index) = bench.builder(&wheels).await;
@@ -515,9 +532,10 @@ mod tests {
         let to = Destination::Layout { folder: bench.folder.path().join("dist"), name: None };
         let what = (manifest.descriptor(), &images[..]);
         let missing = builder.attachments(&evidence, what, (&to, Effort::Some)).await.unwrap();
-        // The provenance, and the recipe with its lock.
-        assert_eq!((missing.artifacts.len(), missing.whole), (2, false));
+        assert_eq!((missing.artifacts.len(), missing.whole), (attached, false));
         let warnings = bench.warnings();
-        assert!(warnings.iter().any(|warning| warning.contains("neither an SBOM nor a map of paths")), "{warnings:?}");
+        for said in said {
+            assert!(warnings.iter().any(|warning| warning.contains(said)), "{warnings:?}");
+        }
     }
 }

@@ -353,6 +353,11 @@ mod tests {
         );
         assert_eq!(lock.images[0].wheels[0].source, WheelSource::Path(acme.to_owned()));
         assert_eq!(bench.lock(&index, &recipe, Some(&lock), &[]).await.unwrap(), lock);
+        // Whatever others require, what overrides is no finding, also where it stands in a file.
+        bench.write("over.txt", "./own/lib-0.5-py3-none-any.whl\nother<2\n");
+        let project = bench.project("[wheels]\nrequire = [\"app\"]\noverrides = [\"over.txt\", \"app==1\"]\n");
+        let overridden = bench.builder(&index).await.0.demands(&project).unwrap().overridden;
+        assert_eq!(overridden, ["lib", "other", "app"].map(|name| name.parse().unwrap()));
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use crate::{
         Part, Place, Requirement, Target, Version, Wanted, marker_environment, without_login,
     },
     recipe::{InputFile, InputKind, Location, Variant},
-    resolve::{Given, GivenWheel, Notice, Request, Resolution, choose_given, written_url},
+    resolve::{Given, GivenWheel, Notice, Request, Resolution, check_python, choose_given, written_url},
 };
 
 /// A lock of another tool, and what is asked of it.
@@ -32,6 +32,14 @@ struct Own {
     source: WheelSource,
     extras: Vec<ExtraName>,
     metadata: CoreMetadata,
+}
+
+/// The distributions for which the other tool was told what counts, whatever others require.
+pub(super) fn overridden(project: &Project, variant: &Variant) -> Result<Vec<PackageName>, BuildError> {
+    match &variant.request.from_lock[..] {
+        [] => Ok(Vec::new()),
+        inputs => Ok(Foreign::open(project, inputs)?.lock.overridden),
+    }
 }
 
 impl Builder {
@@ -51,6 +59,9 @@ impl Builder {
         foreign.check_python(&target)?;
         let environment = marker_environment(&target);
         let mut own = own_wheels(&request, &environment, &index).await?;
+        for own in &own {
+            check_python(&own.wheel, &own.metadata, &target)?;
+        }
         want_extras(&mut own, &environment);
         let selected = foreign.select(&request, &environment, &own)?;
         let mut given = Vec::new();
@@ -305,7 +316,7 @@ impl<'p> Foreign<'p> {
         let brought = |name: &PackageName| {
             kept(name) && request.installed.iter().any(|installed| installed.name == name.as_str())
         };
-        let others: BTreeSet<&PackageName> = own.iter().map(Own::name).collect();
+        let others: BTreeSet<&PackageName> = own.iter().map(Own::name).chain(&self.lock.overridden).collect();
         for wheel in own {
             for wanted in wheel.requires(environment) {
                 if excluded(&wanted.name) || brought(&wanted.name) || others.contains(&wanted.name) {

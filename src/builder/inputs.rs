@@ -66,17 +66,35 @@ pub(super) fn request(project: &Project, variant: &Variant, indexes: &pypi::Sett
     }
     for (list, role) in [(&variant.request.constraints, Role::Constrain), (&variant.request.overrides, Role::Override)]
     {
-        for item in list {
-            match item.get_ref() {
-                Listed::Demand(demand) => add_demand(&mut request, demand, role),
-                Listed::File(path) => {
-                    Reading::new(project, indexes, &mut request).requirements(Path::new(path), role)?;
-                }
-            }
-        }
+        add_listed(&mut request, list, (project, role, indexes))?;
     }
     request.choices = variant.request.choices.iter().map(choice).collect();
     Ok(request)
+}
+
+/// The distributions for which the variant's `overrides` say what counts, whatever others require.
+pub(super) fn overridden(
+    project: &Project,
+    variant: &Variant,
+    indexes: &pypi::Settings,
+) -> Result<Vec<PackageName>, BuildError> {
+    let mut request = Request::default();
+    add_listed(&mut request, &variant.request.overrides, (project, Role::Override, indexes))?;
+    Ok(request.overrides.into_iter().map(|wanted| wanted.name).collect())
+}
+
+fn add_listed(
+    request: &mut Request,
+    list: &[toml::Spanned<Listed>],
+    (project, role, indexes): (&Project, Role, &pypi::Settings),
+) -> Result<(), BuildError> {
+    for item in list {
+        match item.get_ref() {
+            Listed::Demand(demand) => add_demand(request, demand, role),
+            Listed::File(path) => Reading::new(project, indexes, request).requirements(Path::new(path), role)?,
+        }
+    }
+    Ok(())
 }
 
 /// Until when a release must have been in its index; nothing where that makes no difference, or the time is not known.

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
-use super::{BuildError, Builder, Built, Made};
+use super::{BuildError, Builder, Built, Made, Project, from_lock, inputs};
 use crate::{
     base::{self, BaseError, LayerEntries, Tree},
     image::{Image, Layer, Manifest, Mismatch, Source, TransferError, platform_of, read_whole},
@@ -37,7 +37,7 @@ pub struct Checks {
 }
 
 /// Raised when the same image would be reported on otherwise than before.
-const REPORT_FORMAT: u32 = 4;
+const REPORT_FORMAT: u32 = 5;
 
 /// How layers are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub(super) enum Reading {
     Anew,
     /// Only those of which nothing is known.
     Needed,
+    /// The same, and what cannot be had is not checked.
+    Offered,
     /// Not at all: what is not known is not checked.
     Known,
 }
@@ -89,6 +91,21 @@ impl Candidate {
 }
 
 impl Builder {
+    /// What the recipe of `project` asks of its images, with the files of overrides and the locks of other tools that
+    /// it names read.
+    ///
+    /// # Errors
+    /// When one of these files cannot be read.
+    pub fn demands(&self, project: &Project) -> Result<Demands, BuildError> {
+        let settings = self.package_index(project);
+        let mut overridden = Vec::new();
+        for variant in project.recipe.images() {
+            overridden.extend(inputs::overridden(project, &variant, settings.settings())?);
+            overridden.extend(from_lock::overridden(project, &variant)?);
+        }
+        Ok(Demands::of(&project.recipe, overridden))
+    }
+
     /// Checks the image that `image` names, streaming each of its layers once; relative paths start from
     /// `folder`.
     ///
@@ -219,6 +236,8 @@ impl Builder {
         }
         let reading = rows.iter().map(|row| match row.made {
             Made::Base | Made::Remote if !reads_all => Reading::Known,
+            // Nobody asked for it: where the registry does not give it now, the build goes on.
+            Made::Base if depth == Depth::Quick => Reading::Offered,
             // Our own lie in the store, and are noted when they are made.
             _ => Reading::Needed,
         });
@@ -328,6 +347,10 @@ impl Builder {
                     let (digest, platform) = (layer.blob.descriptor().digest, platform.clone());
                     return Err(BuildError::Damaged { digest, platform, source });
                 }
+                Err(error) if *reading == Reading::Offered && is_withheld(&error) => {
+                    let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
+                    gap = Some(format!("{error}{why}"));
+                }
                 Err(error) => {
                     findings.push(about_layer(platform, layer, error)?);
                     gap = Some("its layers cannot be read".to_owned());
@@ -397,7 +420,7 @@ impl Builder {
         let store = &self.settings.store;
         match reading {
             Reading::Anew => base::check_layer(layer, store).await.map(Some),
-            Reading::Needed => base::read_layer(layer, store).await.map(Some),
+            Reading::Needed | Reading::Offered => base::read_layer(layer, store).await.map(Some),
             Reading::Known => Ok(base::known_layer(store, layer.diff_id)),
         }
     }
@@ -479,6 +502,15 @@ fn about_layer(platform: &Platform, layer: &Layer, error: BaseError) -> Result<F
             Finding::new(Code::UNREADABLE_LAYER, platform, message)
         }
     })
+}
+
+/// Whether a layer did not come, or not whole; what is wrong with its bytes is another matter.
+fn is_withheld(error: &BaseError) -> bool {
+    match error {
+        BaseError::Transfer { source } => !matches!(source, TransferError::Corrupt { .. }),
+        BaseError::Layer { source: base::LayerError::Read { source }, .. } => !is_mismatch(source),
+        _ => false,
+    }
 }
 
 fn is_mismatch(error: &std::io::Error) -> bool {

@@ -13,6 +13,14 @@ pub(crate) fn stripped(text: &str) -> String {
     replaced(text, |_| String::new())
 }
 
+/// Whether a URL in `text` says with which password, or token, to ask. Who logs in over SSH has neither there.
+pub(crate) fn has_login(text: &str) -> bool {
+    places(text).any(|place| {
+        let scheme = text[..place.start].strip_suffix("://");
+        scheme.is_some_and(|scheme| text[place].contains(':') || !scheme.ends_with("ssh"))
+    })
+}
+
 /// Puts what `with` makes of who is named in place of that and the `@`.
 fn replaced(text: &str, with: impl Fn(&str) -> String) -> String {
     let (mut shown, mut done) = (String::with_capacity(text.len()), 0);
@@ -44,6 +52,16 @@ fn places(text: &str) -> impl Iterator<Item = Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn urls_with_logins_are_told_from_other_words() {
+        for text in ["\"own @ https://me:a@h/x\"", "git+https://token@h/x", "ssh://me:a@h/x", "x ftp://me@h"] {
+            assert!(has_login(text), "{text}");
+        }
+        for text in ["git+ssh://git@h/x", "mailto:me@h", "git@h:x", "https://h/a@b", "{email = \"me@h\"}"] {
+            assert!(!has_login(text), "{text}");
+        }
+    }
 
     #[test]
     fn passwords_go_and_all_else_stays() {

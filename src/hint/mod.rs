@@ -6,7 +6,7 @@ use std::fmt;
 
 #[cfg(feature = "cli")]
 pub(crate) use credentials::masked;
-pub(crate) use credentials::stripped;
+pub(crate) use credentials::{has_login, stripped};
 use serde::{Deserialize, Serialize};
 
 /// What the user can do about an error, printed as `hint: …`.

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Facts, Lock, LockError, LockedImage, LockedPackage, LockedPlatform, LockedWheel, WheelSource};
-use crate::oci::Platform;
+use crate::{
+    hint::{has_login, stripped},
+    oci::Platform,
+};
 
 /// Refuses platforms that stand twice or nowhere, and paths that lead astray.
 pub(super) fn consistent(file: &str, lock: &Lock) -> Result<(), LockError> {
@@ -75,7 +78,8 @@ fn check_package(file: &str, package: &LockedPackage) -> Result<(), LockError> {
 fn check_wheel(file: &str, wheel: &LockedWheel) -> Result<(), LockError> {
     demand(is_name(&wheel.file) && wheel.file.strip_suffix(".whl").is_some(), file, "as a wheel", &wheel.file)?;
     match &wheel.source {
-        WheelSource::Index(_) | WheelSource::Url(_) => Ok(()),
+        WheelSource::Index(_) => Ok(()),
+        WheelSource::Url(url) => demand(!has_login(url), file, "as the place of a wheel", &stripped(url)),
         WheelSource::Path(path) => demand(is_relative(path), file, "as the place of a wheel", path),
     }
 }

@@ -1,6 +1,6 @@
 //! The table `[debian]`.
 
-use std::{ffi::OsStr, path::Path};
+use std::{collections::BTreeSet, ffi::OsStr, path::Path};
 
 use toml::{Spanned, de::DeValue};
 
@@ -251,7 +251,10 @@ impl Debian {
         let archives: Vec<_> = table.tables("archive").into_iter().filter_map(OtherArchive::read).collect();
         refuse_same(&table, &archives);
         refuse_other_suites(&table, &packages, suite.as_ref(), &archives);
-        let certificates = table.parsed_list("certificates", file);
+        let mut certificates = table.parsed_list("certificates", file);
+        // A file that is named twice, as in a recipe and in what it extends, is one.
+        let mut seen = BTreeSet::new();
+        certificates.retain(|file| seen.insert(file.get_ref().clone()));
         refuse_same_names(&table, &certificates);
         let debian = Self {
             suite: suite.unwrap_or_else(|| Spanned::new(table.span(), String::new())),

@@ -118,12 +118,14 @@ impl Repository {
             url.query_pairs_mut().append_pair("artifactType", artifact_type);
         }
         let mut found = Vec::new();
-        for _ in 0..MOST_PAGES {
+        for page in 0..MOST_PAGES {
             let call = Call::new(Method::GET, url, &tag_of(subject)).with(ACCEPT, MediaType::ImageIndex.as_ref());
             let response = match self.send(&call, &[200]).await {
                 Ok(response) => response,
                 // No repository, or no such end point: neither lists anything.
-                Err(error) if error.status().is_some_and(|status| is_unknown(status.as_u16())) => return Ok(None),
+                Err(error) if page == 0 && error.status().is_some_and(|status| is_unknown(status.as_u16())) => {
+                    return Ok(None);
+                }
                 Err(error) => return Err(error),
             };
             let next = self.next_page(&call, &response)?;

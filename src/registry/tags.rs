@@ -57,16 +57,18 @@ impl Repository {
         let mut url = self.url("tags/list")?;
         url.query_pairs_mut().append_pair("n", PAGE);
         let mut tags = Vec::new();
-        for _ in 0..MOST_PAGES {
+        for page in 0..MOST_PAGES {
             let call = Call::new(Method::GET, url, &"tags");
             let response = match self.send(&call, &[200]).await {
                 Ok(response) => response,
-                Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => return Ok(Vec::new()),
+                Err(error) if page == 0 && error.status().is_some_and(|status| status.as_u16() == 404) => {
+                    return Ok(Vec::new());
+                }
                 Err(error) => return Err(error),
             };
             let next = self.next_page(&call, &response)?;
-            let page = self.read(response, "tags", LARGEST_PAGE).await?;
-            tags.extend(listed(&page).ok_or_else(|| RegistryError::NoTags { repository: self.to_string() })?);
+            let text = self.read(response, "tags", LARGEST_PAGE).await?;
+            tags.extend(listed(&text).ok_or_else(|| RegistryError::NoTags { repository: self.to_string() })?);
             let Some(next) = next else {
                 tags.sort();
                 return Ok(tags);

@@ -16,7 +16,7 @@ use crate::{
     lock::WheelSource,
     oci::Digest,
     pypi::{IndexError, PackageIndex},
-    python::{CoreMetadata, PackageName, TagSet, Target, UploadTime, Version},
+    python::{CoreMetadata, PackageName, PythonVersion, TagSet, Target, UploadTime, Version, VersionSpecifiers},
 };
 
 /// Versions looked at before a search is given up, where the request says nothing. The largest sets that
@@ -136,8 +136,7 @@ impl Catalog {
 
     fn for_python(&self, metadata: Arc<CoreMetadata>) -> Usable {
         let python = self.target().python;
-        let version = Version::new([python.major, python.minor, python.patch].map(u64::from));
-        match metadata.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&version)) {
+        match other_python(&metadata, python) {
             Some(specifiers) => Err(Unusable::Unfit(format!("it requires Python {specifiers}, the base has {python}"))),
             None => Ok(metadata),
         }
@@ -159,4 +158,9 @@ impl Catalog {
     fn listings(&self) -> MutexGuard<'_, Listings> {
         self.listings.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+/// The Pythons that a distribution is for, where `python` is none of them.
+pub(super) fn other_python(metadata: &CoreMetadata, python: PythonVersion) -> Option<&VersionSpecifiers> {
+    let version = Version::new([python.major, python.minor, python.patch].map(u64::from));
+    metadata.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&version))
 }

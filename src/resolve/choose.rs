@@ -115,11 +115,11 @@ impl Search {
     async fn first_of(&self, choice: &Choice, requirements: &[Requirement]) -> Result<Option<Taken>, ResolveError> {
         let spelled = |alternative: &Alternative| alternative.spelled().join(" + ");
         let (meant, others): (Vec<_>, Vec<_>) =
-            choice.any_of.iter().partition(|alternative| alternative.applies(self.rules.environment()));
+            choice.any_of.iter().partition(|alternative| self.rules.want(alternative));
         if meant.is_empty() {
             return Ok(None);
         }
-        let elsewhere = "its markers are for other targets".to_owned();
+        let elsewhere = "nothing of it is wanted on this target".to_owned();
         let passed_over =
             |alternative| Fact::PassedOver { alternative: spelled(alternative), reason: elsewhere.clone() };
         let mut facts: Vec<Fact> = others.into_iter().map(passed_over).collect();
@@ -127,7 +127,11 @@ impl Search {
             match self.attempt(alternative, requirements).await {
                 Ok(taken) => return Ok(Some(taken)),
                 Err(ResolveError::NoSolution { facts: why, .. }) => facts.extend(why),
-                Err(error @ (ResolveError::DirectIncompatible { .. } | ResolveError::DirectTwice { .. })) => {
+                Err(
+                    error @ (ResolveError::DirectIncompatible { .. }
+                    | ResolveError::DirectPython { .. }
+                    | ResolveError::DirectTwice { .. }),
+                ) => {
                     facts.push(Fact::PassedOver { alternative: spelled(alternative), reason: error.to_string() });
                 }
                 Err(error) => return Err(error),

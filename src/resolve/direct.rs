@@ -1,14 +1,21 @@
 //! Wheels that the recipe names itself: by URL or by path.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Component, Path},
+    sync::Arc,
+};
 
 use url::Url;
 
-use super::{LocalWheel, ResolveError, catalog::Catalog, listing::Candidate};
+use super::{
+    LocalWheel, ResolveError,
+    catalog::{Catalog, other_python},
+    listing::Candidate,
+};
 use crate::{
     lock::WheelSource,
     pypi::DirectWheel,
-    python::{Compatibility, MarkerEnvironment, PackageName, Requirement, Wanted, without_login},
+    python::{Compatibility, CoreMetadata, MarkerEnvironment, PackageName, Requirement, Target, Wanted, without_login},
 };
 
 /// Fetches the wheels that `requirements` name by URL, and those of `wheels`, makes them the only ones of their
@@ -48,12 +55,33 @@ fn is_known(catalog: &Catalog, package: &PackageName, source: &WheelSource) -> R
     let known = catalog.known(package);
     match known.as_ref().and_then(|listing| listing.named()).map(|named| &named.source) {
         None => Ok(false),
-        Some(first) if first == source => Ok(true),
+        Some(first) if is_same(first, source) => Ok(true),
         Some(first) => {
             let (first, second) = (place(first), place(source));
             Err(ResolveError::DirectTwice { package: package.clone(), first, second })
         }
     }
+}
+
+/// Whether it is one file, however its path is spelled.
+fn is_same(one: &WheelSource, other: &WheelSource) -> bool {
+    match (one, other) {
+        (WheelSource::Path(one), WheelSource::Path(other)) => names(Path::new(one)) == names(Path::new(other)),
+        _ => one == other,
+    }
+}
+
+/// The names along a path, `.` and `..` obeyed.
+fn names(path: &Path) -> Vec<Component<'_>> {
+    let mut names = Vec::new();
+    for part in path.components() {
+        match (part, names.last()) {
+            (Component::CurDir, _) => {}
+            (Component::ParentDir, Some(Component::Normal(_))) => drop(names.pop()),
+            _ => names.push(part),
+        }
+    }
+    names
 }
 
 fn place(source: &WheelSource) -> String {
@@ -66,10 +94,24 @@ async fn fix(catalog: &Catalog, direct: DirectWheel, source: WheelSource) -> Res
         let platform = Box::new(catalog.target().platform.clone());
         return Err(ResolveError::DirectIncompatible { file: direct.wheel.to_string(), platform, reason });
     }
-    let metadata = Some(Arc::new(catalog.index.metadata_of(&direct).await?));
-    let own_hash = !direct.hash_told;
+    let metadata = catalog.index.metadata_of(&direct).await?;
+    check_python(&direct, &metadata, catalog.target())?;
+    let (metadata, own_hash) = (Some(Arc::new(metadata)), !direct.hash_told);
     catalog.fix(Candidate { wheel: direct.wheel, file: direct.file, source, metadata, own_hash });
     Ok(())
+}
+
+/// Refuses a wheel that is not for the target's Python.
+pub(crate) fn check_python(direct: &DirectWheel, metadata: &CoreMetadata, target: &Target) -> Result<(), ResolveError> {
+    match other_python(metadata, target.python) {
+        Some(wanted) => Err(ResolveError::DirectPython {
+            file: direct.wheel.to_string(),
+            platform: Box::new(target.platform.clone()),
+            wanted: wanted.clone(),
+            found: target.python,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// As it may stand in a lock: without credentials and fragment.

@@ -7,7 +7,7 @@ use crate::{
     hint::{Advise, Hint},
     oci::{Digest, Platform},
     pypi::IndexError,
-    python::{Incompatible, NamePattern, PackageName},
+    python::{Incompatible, NamePattern, PackageName, PythonVersion, VersionSpecifiers},
 };
 
 /// A request that cannot be met.
@@ -66,6 +66,18 @@ pub enum ResolveError {
         platform: Box<Platform>,
         /// Why not.
         reason: Incompatible,
+    },
+    /// A wheel that the recipe names itself is for other Pythons.
+    #[error("{file} does not fit {platform}: it requires Python {wanted}, the base has {found}")]
+    DirectPython {
+        /// File name.
+        file: String,
+        /// The platform.
+        platform: Box<Platform>,
+        /// What it is for.
+        wanted: VersionSpecifiers,
+        /// What the base has.
+        found: PythonVersion,
     },
     /// A URL leads to a wheel of another distribution.
     #[error("the URL of {package} leads to {file}")]
@@ -146,6 +158,7 @@ impl Advise for ResolveError {
             Self::DirectIncompatible { .. } => {
                 Some(Hint::new("give the requirement a marker such as `; platform_machine == 'x86_64'`"))
             }
+            Self::DirectPython { .. } => Some(Hint::new("take a `base` with such a Python, or another wheel")),
             Self::ConstraintUrl { .. } => Some(Hint::new("move the URL to `wheels.require` or `wheels.overrides`")),
             Self::Index(error) => error.hint(),
             Self::DirectName { .. } => Some(Hint::new("name the distribution as its wheel does, or mend the URL")),

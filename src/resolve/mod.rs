@@ -26,7 +26,7 @@ mod survey;
 
 pub use align::{Job, Skew, resolve_aligned, skew};
 pub use choose::resolve;
-pub(crate) use direct::written_url;
+pub(crate) use direct::{check_python, written_url};
 pub use error::ResolveError;
 pub use fact::Fact;
 pub use given::{Given, GivenWheel, choose_given};

@@ -10,8 +10,7 @@ use crate::{
     lock::Installed,
     oci::Digest,
     python::{
-        ExtraName, MarkerEnvironment, MarkerTree, NamePattern, PackageName, Requirement, UploadTime, Version,
-        VersionSpecifiers, Wanted,
+        ExtraName, MarkerTree, NamePattern, PackageName, Requirement, UploadTime, Version, VersionSpecifiers, Wanted,
     },
 };
 
@@ -96,13 +95,6 @@ impl Alternative {
     pub fn spelled(&self) -> Vec<String> {
         let requirements = self.requirements.iter().map(ToString::to_string);
         requirements.chain(self.wheels.iter().map(ToString::to_string)).collect()
-    }
-
-    /// Whether it asks for anything in `environment`.
-    pub(super) fn applies(&self, environment: &MarkerEnvironment) -> bool {
-        let mut markers =
-            self.requirements.iter().map(|one| &one.marker).chain(self.wheels.iter().map(|one| &one.marker));
-        markers.any(|marker| marker.evaluate(environment, &[]))
     }
 
     /// Whether it says where a wheel lies.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::VersionSpecifier;
 
 use super::{
-    Request, ResolveError,
+    Alternative, Request, ResolveError,
     direct::written_url,
     package::Package,
     ranges::{Versions, satisfying},
@@ -57,6 +57,13 @@ impl Rules {
 
     pub(super) const fn environment(&self) -> &MarkerEnvironment {
         &self.environment
+    }
+
+    /// Whether an alternative asks for anything: markers may be for other targets, and its distributions left out.
+    pub(super) fn want(&self, alternative: &Alternative) -> bool {
+        let mut wheels = alternative.wheels.iter();
+        wheels.any(|wheel| wheel.marker.evaluate(&self.environment, &[]))
+            || self.apply(&alternative.requirements, None).map_or(true, |wanted| !wanted.is_empty())
     }
 
     /// What a distribution requires: without `extra`, all that it always does; with it, what it does

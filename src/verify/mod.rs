@@ -26,7 +26,7 @@ pub use subject::{Subject, SubjectLayer, base_layers, layer_names};
 use crate::{
     lock::Lock,
     python::{NamePattern, PackageName},
-    recipe::{self, Listed},
+    recipe,
 };
 
 /// What a recipe says that an image must be.
@@ -60,17 +60,13 @@ impl Demands {
         Check::STATIC.into_iter().chain(policy).collect()
     }
 
-    /// What `recipe` says.
+    /// What `recipe` says, where `overridden` are the distributions that its overrides, or those of the lock that it
+    /// names, are about.
     #[must_use]
-    pub fn of(recipe: &recipe::Recipe) -> Self {
+    pub fn of(recipe: &recipe::Recipe, overridden: Vec<PackageName>) -> Self {
         let exclude = recipe.wheels.exclude.iter().map(|pattern| pattern.get_ref().clone()).collect();
-        let all = recipe.images().into_iter().flat_map(|image| image.request.overrides);
-        let overridden = all.filter_map(|listed| match listed.into_inner() {
-            Listed::Demand(demand) => Some(demand.requirement.name),
-            Listed::File(_) => None,
-        });
         let (check, policy) = (recipe.check.clone(), recipe.policy.clone());
-        Self { check, exclude, policy, told: policy::of_recipe(recipe), overridden: overridden.collect() }
+        Self { check, exclude, policy, told: policy::of_recipe(recipe), overridden }
     }
 }
 

@@ -94,6 +94,22 @@ fn a_base_that_was_never_read_here_is_read() {
 }
 
 #[test]
+fn a_base_that_cannot_be_read_is_not_checked() {
+    let bench = Bench::new(&[("app.toml", &SCRIPTS.replace("scratch", "oci:base"))]);
+    bench.write("app/main.py", b"print()\n");
+    bench.write_base(&Base::default());
+    let run = bench.run("build app.toml --offline -o oci:dist");
+    assert_eq!(run.code, Some(0), "{run}");
+    let blobs = wheelwright::fs::sorted_entries(&bench.project().join("base/blobs/sha256")).unwrap();
+    for blob in blobs.into_iter().filter(|blob| std::fs::read(blob.path()).unwrap().starts_with(&[0x1f, 0x8b])) {
+        std::fs::remove_file(blob.path()).unwrap();
+    }
+    // What it was to check is where the image goes; the base is not.
+    let run = bench.run("build app.toml --offline --locked --store elsewhere -o oci:dist");
+    assert!(run.code == Some(0) && run.stderr.contains("warning: not checked: "), "{run}");
+}
+
+#[test]
 fn a_damaged_layer_is_a_finding() {
     let bench = with_secret();
     bench.run("build app.toml --offline --platform linux/amd64 --verify off -o oci:dist");

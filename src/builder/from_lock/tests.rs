@@ -87,6 +87,29 @@ async fn files_are_chosen_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_the_other_tool_was_told_to_override_counts() {
+    let lock_of = |more: &str| uv_lock().replacen("[[package]]", &format!("{more}\n[[package]]"), 1);
+    let overriding = lock_of("[manifest]\noverrides = [{ name = \"flask\", specifier = \"==3.0\" }]");
+    let bench = Bench::new(&[("uv.lock", &overriding), ("plain/uv.lock", &uv_lock())]);
+    Wheel::new("app", "2.0").requires(&["flask>=4"]).lay(bench.folder.path());
+    Wheel::new("app", "3.0").python(">=3.12").lay(bench.folder.path());
+    let recipe_of =
+        |lock: &str, version: &str| format!("from-lock = \"{lock}\"\nrequire = [\"./app-{version}-py3-none-any.whl\"]");
+    let locked = lock(&bench, &recipe_of("uv.lock", "2.0")).await.unwrap();
+    assert_eq!(wheels(&locked, None, "linux/amd64"), "app 2.0, flask 3.0, native 2.0");
+    let other_python = refused(&bench, &recipe_of("uv.lock", "3.0")).await;
+    assert!(
+        other_python.starts_with("app-3.0-py3-none-any.whl does not fit linux/amd64: it requires"),
+        "{other_python}"
+    );
+    let (builder, _index) = bench.builder(&[]).await;
+    for (lock, expect) in [("uv.lock", vec!["flask".parse().unwrap()]), ("plain/uv.lock", vec![])] {
+        let project = bench.project(&recipe(&recipe_of(lock, "2.0")));
+        assert_eq!(builder.demands(&project).unwrap().overridden, expect);
+    }
+}
+
+#[tokio::test]
 async fn what_else_the_recipe_says_goes_together_with_the_lock_or_is_refused() {
     let bench = Bench::new(&[("uv.lock", &uv_lock()), ("pins.txt", "flask==3.0\n")]);
     let own = Wheel::new("app", "1.0").requires(&["flask>=2", "native"]);

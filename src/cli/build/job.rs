@@ -53,8 +53,7 @@ impl<'a> Job<'a> {
             images.push(builder.build(project, &lock, &order.selection).await?);
         }
         let told = why::told(&images, &self.arguments.why)?;
-        let checked =
-            verify::after_build(session, builder, &project.recipe, (&images, &lock, self.arguments.verify)).await?;
+        let checked = verify::after_build(session, builder, project, (&images, &lock, self.arguments.verify)).await?;
         let (attest, effort) = attest::meant(self.arguments.attest);
         if attest == Attest::Index {
             let mut listing = Vec::new();

@@ -112,7 +112,7 @@ async fn make(
         let Some(Order { selection, destinations }) = entry.orders.get(part.order) else { continue };
         let built = builder.build(project, lock, &only(selection, &part.platform)).await?;
         let images = std::slice::from_ref(&built);
-        verify::after_build(session, &builder, &project.recipe, (images, lock, arguments.verify)).await?;
+        verify::after_build(session, &builder, project, (images, lock, arguments.verify)).await?;
         for whole in destinations.iter().filter_map(Destination::reference) {
             let place = builder.part((project, lock, selection), &part.platform, whole)?;
             for image in &built.index.images {

@@ -24,7 +24,7 @@ use super::{
     signing,
 };
 use crate::{
-    builder::{Builder, Built, Checks, Depth, Selection},
+    builder::{Builder, Built, Checks, Depth, Project, Selection},
     lock::Lock,
     oci::{Platform, Reference},
     recipe::{Base, Recipe},
@@ -215,9 +215,9 @@ async fn signed(
 
 async fn of_image(session: &Session, arguments: &Verify, image: &Base) -> Result<Report, CliError> {
     let recipe = arguments.recipe.as_deref().map(|path| ProjectFile::open(Some(path), Path::new("."))).transpose()?;
-    let demands = recipe.map(|file| demands(&file.project.recipe)).transpose()?.unwrap_or_default();
-    let mut report =
-        session.builder()?.verify_image(image, Path::new(""), &checks(arguments, &demands), &demands).await?;
+    let builder = session.builder()?;
+    let demands = recipe.map(|file| demands(&builder, &file.project)).transpose()?.unwrap_or_default();
+    let mut report = builder.verify_image(image, Path::new(""), &checks(arguments, &demands), &demands).await?;
     if demands.policy.min_age.is_some() || demands.policy.require_hashes {
         let reason =
             "how old releases are, and whence their hashes come, is told by a lock: verify the recipe for that";
@@ -240,17 +240,17 @@ async fn of_recipe(
 ) -> Result<Vec<(String, Report)>, CliError> {
     let file = ProjectFile::open(path.or(arguments.recipe.as_deref()), Path::new("."))?;
     let recipe = &file.project.recipe;
+    let builder = session.builder()?;
     let demands = match (path, &arguments.recipe) {
         (Some(_), Some(other)) => {
             let other = ProjectFile::open(Some(other), Path::new("."))?.project.recipe;
-            let mut own = recipe.clone();
-            demands(&other)?;
-            (own.check, own.policy) = (other.check, other.policy);
-            Demands::of(&own)
+            let mut own = file.project.clone();
+            refuse_unknown_codes(&other)?;
+            (own.recipe.check, own.recipe.policy) = (other.check, other.policy);
+            builder.demands(&own)?
         }
-        _ => demands(recipe)?,
+        _ => demands(&builder, &file.project)?,
     };
-    let builder = session.builder()?;
     let lock = lock::fresh(session, &builder, &file, Policy::Update).await?;
     let mut reports = Vec::new();
     for variant in recipe.images() {
@@ -275,11 +275,11 @@ async fn of_recipe(
 pub(super) async fn after_build(
     session: &Session,
     builder: &Builder,
-    recipe: &Recipe,
+    project: &Project,
     (images, lock, checking): (&[Built], &Lock, Checking),
 ) -> Result<Vec<Report>, CliError> {
     let Some(depth) = checking.depth() else { return Ok(Vec::new()) };
-    let demands = demands(recipe)?;
+    let demands = demands(builder, project)?;
     let checks = Checks { wanted: demands.checks(), ..Checks::default() };
     let (mut text, mut errors, mut reports) = (String::new(), 0, Vec::new());
     for built in images {
@@ -321,7 +321,7 @@ pub(super) async fn after_lock(
     builder: &Builder,
     (file, lock): (&ProjectFile, &Lock),
 ) -> Result<(), CliError> {
-    demands(&file.project.recipe)?;
+    refuse_unknown_codes(&file.project.recipe)?;
     let report = builder.judge_lock(&file.project, lock).await?;
     warn(session, &report);
     let errors = report.count(Level::Error);
@@ -368,14 +368,19 @@ fn checks(arguments: &Verify, demands: &Demands) -> Checks {
 }
 
 /// What the recipe demands, if every code in it is one.
-fn demands(recipe: &Recipe) -> Result<Demands, CliError> {
+fn demands(builder: &Builder, project: &Project) -> Result<Demands, CliError> {
+    refuse_unknown_codes(&project.recipe)?;
+    Ok(builder.demands(project)?)
+}
+
+fn refuse_unknown_codes(recipe: &Recipe) -> Result<(), CliError> {
     for entry in &recipe.check.accept {
         if let Err(error) = entry.code.get_ref().parse::<Code>() {
             let hint = crate::hint::Hint::new("`wheelwright verify --explain` lists them");
             return Err(recipe.problem_at(entry.code.span(), error.to_string(), Some(hint)).into());
         }
     }
-    Ok(Demands::of(recipe))
+    Ok(())
 }
 
 fn outcome(reports: &[(String, Report)], arguments: &Verify) -> Outcome {

@@ -22,6 +22,8 @@ use crate::oci::Digest;
 pub struct ForeignLock {
     /// The Pythons that it is for.
     pub requires_python: Option<VersionSpecifiers>,
+    /// Distributions for which the tool was told what counts, whatever others require.
+    pub overridden: Vec<PackageName>,
     environments: Option<Environments>,
     packages: Vec<ForeignPackage>,
     shape: Shape,

@@ -76,6 +76,7 @@ pub(super) fn read(text: &str) -> Result<ForeignLock, PythonError> {
     });
     Ok(ForeignLock {
         requires_python: requires_python.transpose()?,
+        overridden: Vec::new(),
         environments: environments(document.environments)?,
         packages: document.packages.into_iter().map(package).collect::<Result<_, _>>()?,
         shape: Shape::Flat(document.default_groups),

@@ -171,14 +171,20 @@ impl<'l> Walk<'l> {
         };
         let all = || (0..self.lock.packages.len()).filter(|position| fits(&self.lock.packages[*position]));
         // Of several versions the one that is meant here: who requires a name from outside knows no version.
-        let found = all().find(|position| self.found.contains_key(position)).or_else(|| all().next());
-        found.ok_or_else(|| {
-            PythonError::advised(
+        let meant = all().find(|position| self.found.contains_key(position));
+        match (meant, all().next(), all().nth(1)) {
+            (Some(position), ..) | (None, Some(position), None) => Ok(position),
+            (None, None, _) => Err(PythonError::advised(
                 0..0,
                 format!("`{}` is not in it", edge.name),
                 "lock the project again with its own tool",
-            )
-        })
+            )),
+            (None, Some(_), Some(other)) => Err(PythonError::advised(
+                self.lock.packages[other].span.clone(),
+                format!("`{}` is in it in several versions, and none of them is among what is meant", edge.name),
+                "name the extras or groups that are meant: `{ file = \"…\", extras = [\"…\"] }`",
+            )),
+        }
     }
 }
 

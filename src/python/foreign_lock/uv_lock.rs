@@ -25,10 +25,17 @@ struct Document {
     package: Vec<Package>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Manifest {
     #[serde(default)]
     members: Vec<String>,
+    #[serde(default)]
+    overrides: Vec<Overriding>,
+}
+
+#[derive(Deserialize)]
+struct Overriding {
+    name: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -89,10 +96,11 @@ pub(super) fn read(text: &str) -> Result<ForeignLock, PythonError> {
         let fail = |_| PythonError::place(text.span(), format!("`{}` is not a range of versions", text.get_ref()));
         text.get_ref().parse().map_err(fail)
     });
-    let members = document.manifest.map(|manifest| manifest.members).unwrap_or_default();
-    let roots = roots(&document.package, &members)?;
+    let manifest = document.manifest.unwrap_or_default();
+    let roots = roots(&document.package, &manifest.members)?;
     Ok(ForeignLock {
         requires_python: requires_python.transpose()?,
+        overridden: manifest.overrides.iter().map(|overriding| name(&overriding.name)).collect::<Result<_, _>>()?,
         environments: environments(document.supported_markers)?,
         packages: document.package.iter().map(package).collect::<Result<_, _>>()?,
         shape: Shape::Graph(roots),

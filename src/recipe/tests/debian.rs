@@ -47,7 +47,7 @@ pub(super) const WRONG: &[(&str, &[&str])] = &[
         &["\"mirror\" | both `mirror` and `mirrors` are given | keep `mirrors` alone"],
     ),
     (
-        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\ncertificates = [\"a/root.pem\", \"b/root.crt\", \"a/other.pem\"]",
+        "[debian]\nsuite = \"bookworm\"\npackages = [\"libgl1\"]\ncertificates = [\"a/root.pem\", \"b/root.crt\", \"a/other.pem\", \"a/root.pem\"]",
         &["\"b/root.crt\" | `a/root.pem` and `b/root.crt` go by one name in the image | rename one of the two files"],
     ),
 ];

@@ -65,8 +65,8 @@ fn keys(registry: &str, repository: &str) -> Vec<String> {
     keys
 }
 
-/// Keys are hosts, hosts with a path, or URLs of long-gone interfaces; Docker Hub has three names. What a URL has behind
-/// such an interface is kept: Docker files tokens of its own there, beside the credential.
+/// Keys are hosts, hosts with a path, or URLs of long-gone interfaces; Docker Hub has three names. What a URL of
+/// Docker Hub has behind such an interface is kept: Docker files tokens of its own there, beside the credential.
 fn normal(key: &str) -> String {
     let url = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
     let place = url.unwrap_or(key).trim_end_matches('/');
@@ -77,7 +77,8 @@ fn normal(key: &str) -> String {
     };
     match path {
         None => name.to_owned(),
-        Some("v1" | "v2") if url.is_some() || name == "docker.io" => name.to_owned(),
+        Some("v1" | "v2") if name == "docker.io" => name.to_owned(),
+        Some(_) if url.is_some() && name != "docker.io" => name.to_owned(),
         Some(path) => format!("{name}/{path}"),
     }
 }
@@ -174,10 +175,12 @@ mod tests {
         }
         let text = r#"{"auths":{
             "docker.io":{"auth":"YTox"}, "https://index.docker.io/v1/":{},
-            "http://r.example/v2":{"auth":"Yjoy"}, "r.example":{"auth":""}, "https://r.example/team/":{"auth":"Yzoz"}}}"#;
+            "http://r.example/v2":{"auth":"Yjoy"}, "r.example":{"auth":""}, "r.example/team/":{"auth":"Yzoz"},
+            "https://long.example/artifactory/api/docker/x":{"auth":"ZDo0"}}}"#;
         check(text, "docker.io", "library/python", &Entry::Stored(basic("a", "1")));
         check(text, "r.example", "other/app", &Entry::Stored(basic("b", "2")));
         check(text, "r.example", "team/app", &Entry::Stored(basic("c", "3")));
+        check(text, "long.example", "team/app", &Entry::Stored(basic("d", "4")));
     }
 
     #[test]

@@ -255,10 +255,10 @@ async fn the_first_alternative_with_wheels_is_taken() {
 #[tokio::test]
 async fn an_alternative_is_one_where_it_asks_for_something_that_fits() {
     let native = |machine: &str| Wheel::new("native", "1.0").tag(&format!("cp311-cp311-manylinux_2_17_{machine}"));
-    let patched = Wheel::new("lib", "0.5+house");
+    let (patched, newer) = (Wheel::new("lib", "0.5+house"), Wheel::new("lib", "0.6+house").python(">=3.12"));
     let server = FakeIndex::serve(&[house(), vec![native("x86_64"), native("aarch64")]].concat(), Manner::Modern).await;
     let folder = tempfile::tempdir().unwrap();
-    for wheel in [&patched, &native("aarch64")] {
+    for wheel in [&patched, &newer, &native("aarch64")] {
         wheel.lay(folder.path());
     }
     let index = package_index(&folder, Settings { folder: folder.path().to_owned(), ..server.settings() });
@@ -291,6 +291,7 @@ async fn an_alternative_is_one_where_it_asks_for_something_that_fits() {
     // Files of an alternative count with it alone.
     let own = patched.file();
     check(vec![any_of(&[&[&own, "app"], &[&own, "odd"]])], "lib 0.5+house, odd 1.0", &[&["odd", &own]]).await;
+    check(vec![any_of(&[&[&newer.file()], &[&own]])], "lib 0.5+house", &[&[&own]]).await;
     check(vec![any_of(&[&[&own, "app"], &["app"]]), by_url], "app 1.0, lib 2.0, native 1.0", &[&["app"], &[&amd64]])
         .await;
     let misfit = native("aarch64").file();
@@ -299,11 +300,47 @@ async fn an_alternative_is_one_where_it_asks_for_something_that_fits() {
         &format!(
             "none of the alternatives {misfit} | {elsewhere} has wheels for linux/amd64: \
              {misfit} was passed over: {misfit} does not fit linux/amd64: it is for manylinux_2_17_aarch64, the base is x86_64; \
-             {elsewhere} was passed over: its markers are for other targets"
+             {elsewhere} was passed over: nothing of it is wanted on this target"
         ),
         &[],
     )
     .await;
+}
+
+#[tokio::test]
+async fn an_alternative_that_is_left_out_is_none() {
+    let server = FakeIndex::serve(&house(), Manner::Modern).await;
+    let folder = tempfile::tempdir().unwrap();
+    let index = package_index(&folder, server.settings());
+    let choices = vec![any_of(&[&["app"], &["odd"]])];
+    let excluding = Request { exclude: vec!["app".parse().unwrap()], choices: choices.clone(), ..wants(&["lib"]) };
+    let overrides = parsed(&["app ; platform_machine == 'aarch64'"]);
+    let overriding = Request { choices, overrides, ..wants(&["lib"]) };
+    for request in [excluding, overriding] {
+        let found = resolve(&request, &target("linux/amd64", "glibc 2.28"), &index).await.unwrap();
+        assert_eq!((names(&found).as_str(), &found.choices), ("lib 2.0, odd 1.0", &vec![vec!["odd".to_owned()]]));
+    }
+}
+
+#[tokio::test]
+async fn own_wheels_are_for_the_python_of_the_base_and_named_once_in_any_spelling() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lib, newer) = (Wheel::new("lib", "0.5"), Wheel::new("lib", "0.6").python(">=3.12"));
+    lib.lay(folder.path());
+    newer.lay(&folder.path().join("more"));
+    newer.lay(folder.path());
+    let server = FakeIndex::serve(&house(), Manner::Modern).await;
+    let index = package_index(&folder, Settings { folder: folder.path().to_owned(), ..server.settings() });
+    let check = async |wheels: &[String], expect: &str| {
+        let request = Request { wheels: wheels.iter().map(|path| local(path)).collect(), ..Request::default() };
+        let found = resolve(&request, &target("linux/amd64", "glibc 2.28"), &index).await;
+        assert_eq!(found.map_or_else(|error| error.to_string(), |found| names(&found)), expect);
+    };
+    let refused = "lib-0.6-py3-none-any.whl does not fit linux/amd64: it requires Python >=3.12, the base has 3.11.2";
+    check(&[newer.file()], refused).await;
+    check(&[lib.file(), format!("./{}", lib.file()), format!("more/../{}", lib.file())], "lib 0.5").await;
+    let twice = "lib is named twice, as lib-0.5-py3-none-any.whl and as ./lib-0.6-py3-none-any.whl";
+    check(&[lib.file(), format!("./{}", newer.file())], twice).await;
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use crate::{
 /// Modules followed from one start; the largest frameworks have some thousands.
 const MOST: usize = 50_000;
 /// Imports and names in them that are followed from one start.
-const MOST_NAMES: usize = 2_000_000;
+const MOST_NAMES: usize = 4_000_000;
+/// Missing modules that are told of.
+const MOST_MISSING: usize = 10_000;
 /// Optional modules named in one note.
 const NAMED: usize = 8;
 
@@ -64,7 +66,7 @@ pub(super) struct Walk<'m, 'a> {
     modules: &'m Modules<'a>,
     seen: BTreeSet<String>,
     queue: VecDeque<(String, Found<'a>)>,
-    /// Imports that were looked at, and names in them.
+    /// Imports that were looked at, and names in them and in their paths.
     names: usize,
     followed: Followed,
 }
@@ -109,6 +111,7 @@ impl<'m, 'a> Walk<'m, 'a> {
             return;
         }
         let Some(module) = absolute(import, package) else { return };
+        self.names += module.matches('.').count();
         if module.is_empty() || module == name {
             self.submodules(import, file, name);
             return;
@@ -136,7 +139,8 @@ impl<'m, 'a> Walk<'m, 'a> {
 
     /// A module that is imported, with the packages that it lies in.
     fn visit(&mut self, module: &str, guard: Guard, importer: Option<&str>) {
-        if self.seen.len() > MOST || self.seen.contains(module) {
+        let missing = self.followed.missing.len() + self.followed.optional.len();
+        if self.seen.len() > MOST || missing > MOST_MISSING || self.seen.contains(module) {
             return;
         }
         for (end, _) in module.match_indices('.').chain([(module.len(), "")]) {
@@ -239,6 +243,9 @@ mod tests {
         assert_eq!(Walk::new(&modules).follow(&["a"]).missing, gone);
         let tired = Walk { names: MOST_NAMES, ..Walk::new(&modules) };
         assert!(tired.follow(&["a"]).missing.is_empty());
+        let gone: Vec<String> = (0..2 * MOST_MISSING).map(|number| format!("gone{number}")).collect();
+        let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+        assert_eq!(Walk::new(&modules).follow(&gone).missing.len(), MOST_MISSING + 1);
     }
 
     #[test]

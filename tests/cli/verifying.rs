@@ -101,7 +101,7 @@ fn a_base_that_cannot_be_read_is_not_checked() {
     let run = bench.run("build app.toml --offline -o oci:dist");
     assert_eq!(run.code, Some(0), "{run}");
     let blobs = wheelwright::fs::sorted_entries(&bench.project().join("base/blobs/sha256")).unwrap();
-    for blob in blobs.into_iter().filter(|blob| std::fs::read(blob.path()).unwrap().starts_with(&[0x1f, 0x8b])) {
+    for blob in blobs.into_iter().filter(|blob| !std::fs::read(blob.path()).unwrap().starts_with(b"{")) {
         std::fs::remove_file(blob.path()).unwrap();
     }
     // What it was to check is where the image goes; the base is not.

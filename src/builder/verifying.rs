@@ -420,7 +420,11 @@ impl Builder {
         let store = &self.settings.store;
         match reading {
             Reading::Anew => base::check_layer(layer, store).await.map(Some),
-            Reading::Needed | Reading::Offered => base::read_layer(layer, store).await.map(Some),
+            Reading::Needed | Reading::Offered => {
+                // Several recipes on one base come here at once.
+                let _turn = self.turns.take(layer.diff_id.0).await;
+                base::read_layer(layer, store).await.map(Some)
+            }
             Reading::Known => Ok(base::known_layer(store, layer.diff_id)),
         }
     }

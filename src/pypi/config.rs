@@ -189,10 +189,11 @@ fn numbered(prefix: &str, indexes: &[Index]) -> String {
 }
 
 fn not_a_url(text: &str) -> String {
-    match Url::parse(text) {
-        Ok(url) => format!("`{}` is not a URL of an index", crate::http::redacted(&url)),
-        Err(_) => "an index has an empty URL".to_owned(),
-    }
+    let Ok(url) = Url::parse(text) else { return "an index has an empty URL".to_owned() };
+    let shown = crate::http::redacted(&url);
+    // Of what is mistyped nobody knows where the password ends.
+    let rest = shown.rsplit_once('@').map(|(_, rest)| format!("{}:***@{rest}", url.scheme()));
+    format!("`{}` is not a URL of an index", rest.unwrap_or(shown))
 }
 
 #[cfg(test)]
@@ -273,7 +274,7 @@ mod tests {
 
     #[test]
     fn no_password_shows_of_what_is_no_url() {
-        for slashes in ["", "/", "///", "////"] {
+        for slashes in ["", "/", "///", "////", "//me:secret@hoste://"] {
             let error = pip_conf(&format!("[global]\nindex-url = hte:{slashes}me:secret@host/simple\n"));
             let error = error.unwrap_err().to_string();
             assert!(error.contains("hte:***@host") && !error.contains("secret"), "{error}");

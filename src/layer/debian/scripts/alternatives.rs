@@ -47,7 +47,7 @@ pub(super) fn call(machine: &mut Machine<'_>, words: &[&str]) -> Answer {
     let words: Vec<&str> =
         words.iter().copied().filter(|word| !["--quiet", "--verbose", "--force"].contains(word)).collect();
     Some(match words[..] {
-        ["--install", link, name, path, priority, ref slaves @ ..] => {
+        ["--install", link, name, path, priority, ref slaves @ ..] if is_name(name) => {
             match (priority.parse(), parse_slaves(slaves)) {
                 (Ok(priority), Some(slaves)) if machine.tree.look(path.trim_start_matches('/')).is_some() => {
                     let added = machine.alternatives.add((link, name), path, priority, slaves);
@@ -68,10 +68,15 @@ pub(super) fn call(machine: &mut Machine<'_>, words: &[&str]) -> Answer {
 /// `--slave LINK NAME PATH` …: name, link and path.
 fn parse_slaves<'a>(words: &[&'a str]) -> Option<Vec<(&'a str, &'a str, &'a str)>> {
     let slaves = words.chunks(4).map(|slave| match slave {
-        ["--slave", link, name, path] => Some((*name, *link, *path)),
+        ["--slave", link, name, path] if is_name(name) => Some((*name, *link, *path)),
         _ => None,
     });
     slaves.collect()
+}
+
+/// What update-alternatives(1) takes for one: no path, and no blanks in it.
+fn is_name(name: &str) -> bool {
+    !["", ".", ".."].contains(&name) && !name.contains(|letter: char| letter == '/' || letter.is_whitespace())
 }
 
 impl Alternatives {

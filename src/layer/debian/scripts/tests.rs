@@ -256,6 +256,15 @@ fn profiles_are_no_business_of_an_image() {
 }
 
 #[test]
+fn alternatives_go_by_names() {
+    let install = |name: &str| format!("update-alternatives --install /usr/bin/v {name} /usr/share/x/x.conf 5");
+    let text = [".", "a/b", "v"].map(install).join("\n");
+    let laid = laid_out(vec![FakeDeb::new("x").file("./usr/share/x/x.conf", b"x").script("postinst", &text)]);
+    assert_eq!(undone(&laid), [format!("x: {}; {}", install("."), install("a/b"))]);
+    assert_eq!(shown(&laid, &["etc/alternatives/v"]), ["etc/alternatives/v -> /usr/share/x/x.conf 777 0:0"]);
+}
+
+#[test]
 fn what_is_installed_gets_its_rights_and_nothing_else_does() {
     let text = "cd /usr/share/x\ninstall -m 0640 -g 8 /usr/share/x/x.conf /etc/\n\
                 install -D -m 600 -t /var/lib/x /usr/share/x/x.conf /usr/share/x/y.conf\n\

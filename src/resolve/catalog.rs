@@ -159,6 +159,7 @@ impl Catalog {
         self.listings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
 /// The Pythons that a distribution is for, where `python` is none of them.
 pub(super) fn other_python(metadata: &CoreMetadata, python: PythonVersion) -> Option<&VersionSpecifiers> {
     let version = Version::new([python.major, python.minor, python.patch].map(u64::from));

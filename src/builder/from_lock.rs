@@ -123,7 +123,7 @@ impl<'p> Foreign<'p> {
     }
 
     fn check_python(&self, target: &Target) -> Result<(), BuildError> {
-        let python = Version::new([target.python.major, target.python.minor, target.python.patch].map(u64::from));
+        let python = target.python.release();
         match &self.lock.requires_python {
             Some(wanted) if !wanted.contains(&python) => Err(BuildError::OtherPython {
                 path: self.text.path.clone(),

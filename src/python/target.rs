@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::Version;
 use crate::oci::Platform;
 
 /// The interpreter and system of an image, as far as the choice of wheels depends on them.
@@ -74,6 +75,13 @@ impl FromStr for Libc {
             "musl" => Ok(Self::Musl(major, minor)),
             _ => Err(fail()),
         }
+    }
+}
+
+impl PythonVersion {
+    /// As specifiers compare it.
+    pub(crate) fn release(self) -> Version {
+        Version::new([self.major, self.minor, self.patch].map(u64::from))
     }
 }
 

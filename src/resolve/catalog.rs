@@ -162,6 +162,5 @@ impl Catalog {
 
 /// The Pythons that a distribution is for, where `python` is none of them.
 pub(super) fn other_python(metadata: &CoreMetadata, python: PythonVersion) -> Option<&VersionSpecifiers> {
-    let version = Version::new([python.major, python.minor, python.patch].map(u64::from));
-    metadata.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&version))
+    metadata.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&python.release()))
 }

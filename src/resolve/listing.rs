@@ -273,7 +273,7 @@ impl Lack {
 fn standing(wheel: &WheelName, file: &IndexFile, criteria: &Criteria<'_>) -> Result<Standing, Lack> {
     let rank = criteria.tags.best(wheel).ok_or(Lack::Tag)?;
     let python = criteria.tags.target().python;
-    let python = Version::new([python.major, python.minor, python.patch].map(u64::from));
+    let python = python.release();
     if let Some(specifiers) = file.requires_python.as_ref().filter(|specifiers| !specifiers.contains(&python)) {
         return Err(Lack::Python(specifiers.clone()));
     }

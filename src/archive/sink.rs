@@ -149,15 +149,15 @@ impl Sink for ArchiveSink {
         Box::pin(self.put(blob, turn))
     }
 
-    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<Moved, TransferError>> {
         let turn = self.turns.take();
         Box::pin(async move {
             let blob = Memory::new(manifest.descriptor().media_type.clone(), manifest.bytes().clone());
-            self.put(&blob, turn).await?;
+            let moved = self.put(&blob, turn).await?;
             if matches!(self.listing, Listing::Engines { .. }) {
                 self.state().manifests.insert(manifest.descriptor().digest, manifest.clone());
             }
-            Ok(())
+            Ok(moved)
         })
     }
 

@@ -20,7 +20,8 @@ use crate::{
     base::{Kind, Tree},
     hint::{Advise as _, Hint, has_login},
     image::{
-        Artifact, Attachment, Bytes, Delivery, Graph, Image, Layer, Manifest, ManifestError, TransferError, read_whole,
+        Artifact, Attachment, Bytes, Delivery, Graph, Image, Layer, Manifest, ManifestError, Moved, TransferError,
+        read_whole,
     },
     layer::{FORMAT, MTIME},
     lock::{Lock, LockedImage, LockedPlatform},
@@ -467,7 +468,7 @@ impl Builder {
         }
         let mut delivery = self.deliver_mended(origin, (built, Vec::new()), to).await?;
         // What the registry has lost it has lost with all that was attached to it.
-        if delivery.bytes_sent() > 0 {
+        if delivery.manifests.iter().any(|(_, moved)| *moved != Moved::Existed) {
             let missing = self.attaching(origin, built, (to, effort)).await?;
             delivery.attached = self.attach(&missing.artifacts, to).await?;
         }

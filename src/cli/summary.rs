@@ -109,6 +109,7 @@ mod tests {
             root: Digest::of(b"index"),
             images: 0,
             blobs: digests.into_iter().zip(moved).collect(),
+            manifests: Vec::new(),
             attached: Vec::new(),
         }
     }

@@ -90,7 +90,7 @@ impl Sink for EngineSink {
         })
     }
 
-    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<Moved, TransferError>> {
         let put = self.archive.put_manifest(manifest);
         Box::pin(async {
             match put.await {

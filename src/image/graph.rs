@@ -44,6 +44,8 @@ pub struct Delivery {
     pub images: usize,
     /// Each distinct blob in the order of the graph, with what was done for it.
     pub blobs: Vec<(Digest, Moved)>,
+    /// The same for each manifest and index; none of them where it was only foreseen.
+    pub manifests: Vec<(Digest, Moved)>,
     /// What was attached, by the digests of the manifests.
     pub attached: Vec<Digest>,
 }
@@ -280,13 +282,14 @@ impl Graph {
             .buffered(sink.width().max(1))
             .try_collect()
             .await?;
+        let mut manifests = Vec::new();
         for manifest in &self.manifests {
-            self.put_manifest(manifest, sink).await?;
+            manifests.push((manifest.descriptor().digest, self.put_manifest(manifest, sink).await?));
         }
         let attaching = stream::iter(&self.attached).map(|artifact| sink.attach(artifact));
         attaching.buffered(sink.width().max(1)).try_collect::<()>().await?;
         sink.publish(self.root()).await?;
-        Ok(self.delivery(blobs))
+        Ok(self.delivery(blobs, manifests))
     }
 
     /// What [`Graph::deliver`] would do, without doing it.
@@ -299,14 +302,17 @@ impl Graph {
             .buffered(sink.width().max(1))
             .try_collect()
             .await?;
-        Ok(self.delivery(blobs))
+        Ok(self.delivery(blobs, Vec::new()))
     }
 }
 
 impl Graph {
     /// Puts a manifest; a sink that now misses blobs of it gets those once more, and then the manifest.
-    async fn put_manifest(&self, manifest: &Manifest, sink: &dyn Sink) -> Result<(), TransferError> {
-        let Err(error) = sink.put_manifest(manifest).await else { return Ok(()) };
+    async fn put_manifest(&self, manifest: &Manifest, sink: &dyn Sink) -> Result<Moved, TransferError> {
+        let error = match sink.put_manifest(manifest).await {
+            Err(error) => error,
+            moved => return moved,
+        };
         let Some(lost) = error.lost_blobs() else { return Err(error) };
         let parts: BTreeSet<Digest> =
             manifest.layers()?.into_iter().chain(manifest.config().ok()).map(|part| part.digest).collect();
@@ -319,11 +325,11 @@ impl Graph {
         sink.put_manifest(manifest).await
     }
 
-    fn delivery(&self, blobs: Vec<(Digest, Moved)>) -> Delivery {
+    fn delivery(&self, blobs: Vec<(Digest, Moved)>, manifests: Vec<(Digest, Moved)>) -> Delivery {
         let is_image = |manifest: &&Manifest| !manifest.is_index() && manifest.value().get("artifactType").is_none();
         let images = self.manifests.iter().filter(is_image).count();
         let attached = self.attached.iter().map(|artifact| artifact.manifest.descriptor().digest).collect();
-        Delivery { root: self.root().descriptor().digest, images, blobs, attached }
+        Delivery { root: self.root().descriptor().digest, images, blobs, manifests, attached }
     }
 }
 

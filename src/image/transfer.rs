@@ -108,8 +108,8 @@ pub trait Sink: Send + Sync {
         self.put_blob(blob)
     }
 
-    /// Puts a manifest or index there under its digest; everything it points to is there already.
-    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>>;
+    /// Puts a manifest or index there under its digest, or finds that it is there already; everything it points to is.
+    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<Moved, TransferError>>;
 
     /// Attaches an artifact to its subject, which is there already.
     fn attach<'a>(&'a self, artifact: &'a Artifact) -> BoxFuture<'a, Result<(), TransferError>> {
@@ -117,7 +117,7 @@ pub trait Sink: Send + Sync {
             for blob in &artifact.blobs {
                 self.put_blob(&**blob).await?;
             }
-            self.put_manifest(&artifact.manifest).await
+            self.put_manifest(&artifact.manifest).await.map(drop)
         })
     }
 

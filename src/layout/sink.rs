@@ -103,10 +103,10 @@ impl Sink for LayoutSink {
         Box::pin(async { Ok(if self.holds(blob) { Moved::Existed } else { Moved::Sent(blob.size) }) })
     }
 
-    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<Moved, TransferError>> {
         Box::pin(async move {
             let blob = Memory::new(manifest.descriptor().media_type.clone(), manifest.bytes().clone());
-            self.put(&blob).await.map(|_| ())
+            self.put(&blob).await
         })
     }
 

@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, try_join_all};
 use super::{RegistryError, Repository, lock};
 use crate::{
     image::{Artifact, Attachment, BlobSource, Manifest, Moved, Sink, TransferError},
-    oci::Digest,
+    oci::{Descriptor, Digest},
 };
 
 /// A repository that images are pushed to, and the tags they get.
@@ -169,13 +169,14 @@ impl Sink for RegistrySink {
         Box::pin(async move { Ok(self.repository.put_blob_again(blob).await?) })
     }
 
-    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<(), TransferError>> {
+    fn put_manifest<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, Result<Moved, TransferError>> {
         Box::pin(async move {
             if self.complete.load(Ordering::Acquire) {
-                return Ok(());
+                return Ok(Moved::Existed);
             }
-            let at = manifest.descriptor().digest.to_string();
-            Ok(self.repository.put_manifest(manifest, &at).await?)
+            let Descriptor { digest, size, .. } = manifest.descriptor();
+            self.repository.put_manifest(manifest, &digest.to_string()).await?;
+            Ok(Moved::Sent(*size))
         })
     }
 

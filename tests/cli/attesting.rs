@@ -114,6 +114,21 @@ async fn what_was_attached_and_is_gone_comes_back_when_it_is_asked_for() {
     assert_eq!(attached(&world, &root).await.len(), 7);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_of_which_only_blobs_are_left_is_attached_to_anew() {
+    let world = world(true).await;
+    let bench = project(&world.host());
+    let root = digest(&push(&bench, &world, ""));
+    let repository = repository(&world);
+    for (_, one) in attached(&world, &root).await {
+        repository.delete(&one.manifest.digest).await.unwrap();
+    }
+    repository.delete(&root).await.unwrap();
+    let again = push(&bench, &world, "");
+    assert!(again.stdout.contains(", 7 artifacts attached\n"), "{again}");
+    assert_eq!((digest(&again), attached(&world, &root).await.len()), (root, 7));
+}
+
 /// Where each layer of the image for a platform comes from, as the map of its paths has it.
 async fn origins(world: &World, root: &Digest) -> BTreeSet<String> {
     let mut found = BTreeSet::new();

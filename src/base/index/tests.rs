@@ -313,3 +313,20 @@ fn deep_directories_of_tables_are_counted() {
     let error = table(&rows).err().expect("it takes hundreds of megabytes");
     assert!(error.to_string().contains("its names take more than"), "{error}");
 }
+
+#[test]
+fn tables_that_are_none_are_named() {
+    let check = |json: &str, expect: &str| {
+        let error = Table::parse(json.as_bytes(), 9).err().expect(json).to_string();
+        assert!(error.contains(expect), "{json}: {error}");
+    };
+    check(r#"{"version": 2, "entries": []}"#, "its version is 2");
+    check(r#"{"entries": []}"#, "its version is 0");
+    check(r#"{"version": 1}"#, "it has no entries");
+    check(r#"{"version": 1, "entries": [], "entries": []}"#, "duplicate field `entries`");
+    check(r#"{"version": 1, "entries": []} {}"#, "trailing characters");
+    check(r#"{"version": 1, "entries": [{"type": "chunk", "name": "a"}]}"#, "`a` is of the kind `chunk`");
+    // A piece of what is not wanted, and of another.
+    let rows = r#"{"type": "reg", "name": "a", "size": 1}, {"type": "chunk", "name": "b"}"#;
+    check(&format!(r#"{{"version": 1, "entries": [{rows}]}}"#), "a piece of `a` stands elsewhere");
+}

@@ -70,7 +70,7 @@ pub fn pip_conf(text: &str) -> Result<ToolSettings, IndexError> {
 /// When it is not TOML, or a URL is none.
 pub fn uv_toml(text: &str) -> Result<ToolSettings, IndexError> {
     let fail = |reason: String| IndexError::Config { file: "uv.toml", reason };
-    let file: UvToml = toml::from_str(text).map_err(|error| fail(error.message().to_owned()))?;
+    let file: UvToml = toml::from_str(text).map_err(|error| fail(without_value(error.message())))?;
     let mut settings = ToolSettings::default();
     let place = |text: &str| location(text).ok_or_else(|| fail(not_a_url(text)));
     for index in file.index.into_iter().filter(|index| !index.explicit) {
@@ -196,6 +196,12 @@ fn not_a_url(text: &str) -> String {
     format!("`{}` is not a URL of an index", rest.unwrap_or(shown))
 }
 
+/// What serde says of a value of the wrong type, without the value: a URL may stand where something else belongs.
+fn without_value(message: &str) -> String {
+    let ends = message.find('"').zip(message.rfind('"')).filter(|(start, end)| start < end);
+    ends.map_or_else(|| message.to_owned(), |(start, end)| format!("{}***{}", &message[..=start], &message[end..]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,5 +285,7 @@ mod tests {
             let error = error.unwrap_err().to_string();
             assert!(error.contains("hte:***@host") && !error.contains("secret"), "{error}");
         }
+        let error = uv_toml("[[index]]\nurl = \"x\"\ndefault = \"me \\\"secret@host\"\n").unwrap_err().to_string();
+        assert_eq!(error, "cannot understand uv.toml: invalid type: string \"***\", expected a boolean");
     }
 }

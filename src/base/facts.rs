@@ -55,20 +55,18 @@ impl Tree {
     /// The directories and symbolic links on the ways to what layers write.
     fn ways(&self, scheme: Option<&Scheme>, targets: &[String]) -> (Vec<Directory>, Vec<Symlink>) {
         let mut seen = Seen::default();
-        for target in targets {
+        let folders = scheme.map(|scheme| {
+            [&scheme.purelib, &scheme.platlib, &scheme.scripts, &scheme.data, &scheme.headers].map(String::as_str)
+        });
+        for target in targets.iter().map(String::as_str).chain(folders.into_iter().flatten()) {
             seen.add(self.walk(target));
             for path in self.peculiar_below(target) {
                 seen.add(self.walk(path));
             }
         }
-        if let Some(Scheme { purelib, platlib, scripts, data, headers }) = scheme {
-            for path in [purelib, platlib, scripts, data, headers] {
-                seen.add(self.walk(path));
-            }
-            for packages in [purelib, platlib] {
-                for path in self.directories_in(packages) {
-                    seen.add(self.walk(&path));
-                }
+        if let Some(Scheme { purelib, platlib, .. }) = scheme {
+            for path in self.directories_in(purelib).into_iter().chain(self.directories_in(platlib)) {
+                seen.add(self.walk(&path));
             }
         }
         for (name, _) in self.children("") {
@@ -83,7 +81,7 @@ impl Tree {
         (directories, symlinks)
     }
 
-    /// Where a folder that is laid over the directory at `path` would change what is there: directories that are
+    /// Where what is laid over the directory at `path` would change what is there: directories that are
     /// not root's with mode 0755, and links to directories.
     fn peculiar_below(&self, path: &str) -> Vec<&str> {
         let Some(end) = self.walk(path).end else { return Vec::new() };
@@ -181,13 +179,15 @@ mod tests {
     #[test]
     fn only_what_layers_pass_is_noted() {
         let python = format!("file usr/bin/python3.11 \\03.11.2\\0{}", "x".repeat(2000));
-        let tree = tree(&[&[
+        let mut tree = tree(&[&[
             &python,
             "link usr/bin/python3 python3.11",
             "file usr/lib/python3.11/os.py",
             "dir usr/lib/python3/dist-packages",
             "dir usr/local/lib/python3.11/dist-packages/numpy/core",
             "dir usr/local/bin",
+            "dir usr/local/share/man/man1",
+            "link usr/local/man share/man",
             "dir usr/share/doc",
             "dir data/apps",
             "link lib usr/lib",
@@ -196,6 +196,8 @@ mod tests {
             "link nowhere /none",
             "dir run/lock",
         ]]);
+        let shared = Entry { kind: Kind::Directory, mode: 0o2775, uid: 0, gid: 50, size: 0 };
+        tree.insert("usr/local/share", shared, None).unwrap();
         let facts = tree.facts(&Value::Null, &["/opt/app/bin".to_owned(), "/lib/x".to_owned()]).unwrap();
         let directories: Vec<_> = facts.directories.iter().map(|directory| directory.path.as_str()).collect();
         assert_eq!(
@@ -211,10 +213,12 @@ mod tests {
                 "/usr/local/lib/python3.11",
                 "/usr/local/lib/python3.11/dist-packages",
                 "/usr/local/lib/python3.11/dist-packages/numpy",
+                "/usr/local/share",
+                "/usr/local/share/man",
             ]
         );
         let symlinks: Vec<_> = facts.symlinks.iter().map(|link| format!("{} {}", link.path, link.target)).collect();
-        assert_eq!(symlinks, ["/lib usr/lib", "/opt data/apps", "/var/run /run"]);
+        assert_eq!(symlinks, ["/lib usr/lib", "/opt data/apps", "/usr/local/man share/man", "/var/run /run"]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::{
 /// Raised when [`LayerEntries`] or the evidence in it mean something else than before, or more.
 const LAYER_FORMAT: u32 = 17;
 /// Raised when the facts of the same files would come out differently than before.
-const FACTS_FORMAT: u32 = 6;
+const FACTS_FORMAT: u32 = 7;
 
 /// The entries of the layer with this diff id, if they are known.
 pub fn known_layer(store: &Store, diff_id: DiffId) -> Option<LayerEntries> {

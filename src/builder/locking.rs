@@ -103,7 +103,7 @@ impl Builder {
             }
         };
         stated::check(recipe, platform, &facts)?;
-        locked.venv = move_into(project, &mut facts, tree.as_ref())?;
+        locked.venv = move_into(project, platform, &mut facts, tree.as_ref())?;
         locked.facts = facts;
         if locked.facts.python.is_none() && recipe.images().iter().any(|image| !image.request.is_empty()) {
             return Err(fail(BaseError::no_python(&settings)));

@@ -8,7 +8,9 @@ use super::{BuildError, Builder, Kept, Project, debian::add_to_tree, wheels::tar
 use crate::{
     base::{BaseImage, Declared, Tree, Unmet, read_tree, unmet},
     hint::Hint,
-    lock::{Facts, Interpreter, LockedImage, LockedPlatform, Replaced, Scheme, Venv},
+    layer::Paths,
+    lock::{Facts, Interpreter, LockedImage, LockedPlatform, Replaced, Scheme, Symlink, Venv},
+    oci::Platform,
     python::{PackageName, marker_environment},
     resolve::Request,
 };
@@ -22,7 +24,12 @@ struct Seen {
 
 /// Makes `facts` those of the environment that the recipe wants, if it wants one. `tree` is what the base
 /// holds, if it could be read.
-pub(super) fn move_into(project: &Project, facts: &mut Facts, tree: Option<&Tree>) -> Result<Option<Venv>, BuildError> {
+pub(super) fn move_into(
+    project: &Project,
+    platform: &Platform,
+    facts: &mut Facts,
+    tree: Option<&Tree>,
+) -> Result<Option<Venv>, BuildError> {
     let Some(into) = &project.recipe.wheels.into else { return Ok(None) };
     let refuse = |message: String, hint: &str| {
         Err(project.recipe.problem_at(into.path.span(), message, Some(Hint::new(hint))).into())
@@ -41,6 +48,12 @@ pub(super) fn move_into(project: &Project, facts: &mut Facts, tree: Option<&Tree
     *python = inside(&venv, python);
     if !venv.system_site_packages {
         facts.installed.clear();
+    }
+    if platform.is_64_bit() {
+        // What wheels have for `lib64` goes where the environment's link leads.
+        let path = format!("/{}", Paths::new(facts).canonical(&format!("{prefix}/lib64")));
+        facts.symlinks.push(Symlink { path, target: "lib".to_owned() });
+        facts.symlinks.sort_by(|left, right| left.path.cmp(&right.path));
     }
     Ok(Some(venv))
 }

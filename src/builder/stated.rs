@@ -45,7 +45,7 @@ impl Builder {
             return Err(recipe.problem_at(span, message, Some(hint)).into());
         };
         let mut facts = complete(recipe, stated)?.facts();
-        let venv = move_into(project, &mut facts, None)?;
+        let venv = move_into(project, platform, &mut facts, None)?;
         self.warn(
             "the base cannot be read: what `[base.facts]` says of it was taken for true",
             Some(&Hint::new("run `wheelwright lock` again where the base can be reached")),

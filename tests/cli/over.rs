@@ -180,6 +180,30 @@ fn wheels_live_in_an_environment_of_their_own() {
 }
 
 #[test]
+fn what_wheels_have_for_the_data_folder_goes_where_links_lead() {
+    let base = || Base::default().link("usr/local/man", "share/man").file("usr/local/share/man/man1/other.1", b"");
+    let check = |more: &str, expect: [(&str, &[u8]); 4]| {
+        let bench = project(&base(), more);
+        let demo = Wheel::new("demo", "2.0")
+            .file("demo-2.0.data/data/man/man1/demo.1", b"page")
+            .file("demo-2.0.data/data/lib64/demo.txt", b"text");
+        bench.write("demo-2.0-py3-none-any.whl", &demo.build());
+        build(&bench);
+        let (_, files) = image(&bench);
+        for (path, contents) in expect {
+            assert_eq!(files.get(path).map(Vec::as_slice), Some(contents), "{path}");
+        }
+    };
+    let link = ("usr/local/man", &b"share/man"[..]);
+    let other = ("usr/local/share/man/man1/other.1", &b""[..]);
+    let text = ("usr/local/lib64/demo.txt", &b"text"[..]);
+    check("", [link, other, ("usr/local/share/man/man1/demo.1", b"page"), text]);
+    let wide = ("opt/venv/lib64", &b"lib"[..]);
+    let text = ("opt/venv/lib/demo.txt", &b"text"[..]);
+    check("into = \"/opt/venv\"\n", [link, ("opt/venv/man/man1/demo.1", b"page"), wide, text]);
+}
+
+#[test]
 fn environments_need_room() {
     let bench = project(&with_demo().file("opt/venv/x", b""), "into = \"/opt/venv\"\n");
     insta::assert_snapshot!(bench.refuse("lock app.toml --offline --progress off"), @r#"

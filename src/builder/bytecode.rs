@@ -13,7 +13,7 @@ use crate::{
     layer::{
         Contribution, Item, LayerError, Paths,
         bytecode::{self, Compiled},
-        merge,
+        merge, merge_with,
         wheel::RecordCheck,
     },
     lock::{Compiler, Facts, Lock, LockedPlatform, LockedWheel},
@@ -136,7 +136,8 @@ impl Builder {
         let contribution =
             |compiled: Compiled| Contribution { from: layer.to_owned(), items: compiled.items, missing: Vec::new() };
         let paths = Paths::new(&site.below.facts);
-        let merged = merge(contributions.into_iter().map(contribution).collect());
+        // Where either source will do, so will what became of it; others were refused.
+        let merged = merge_with(contributions.into_iter().map(contribution).collect(), &|_, _| true);
         let mut items = merged.map_err(|source| fail(layer, &site.below.platform, source))?;
         paths.add_parents(&mut items);
         Ok(items)

@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     hint::Hint,
-    layer::{Contribution, LayerError, Paths, case_twins, merge, wheel::RecordCheck},
+    layer::{
+        Contribution, Item, LayerError, Paths, case_twins, merge_with,
+        wheel::{RecordCheck, either_will_do},
+    },
     lock::LockedImage,
     oci::Digest,
     plan::{Contents, LayerKey, PlannedLayer},
@@ -53,8 +56,9 @@ impl Builder {
         let inputs = self.fetch(site, image.wheels.clone()).await?;
         let (facts, store) = (site.below.facts.clone(), self.settings.store.clone());
         let compared = self.compute(move || {
-            let contributions = install_all(&inputs, &facts, &Paths::new(&facts), RecordCheck::Skip)?;
-            let warnings = warnings(contributions)?;
+            let paths = Paths::new(&facts);
+            let contributions = install_all(&inputs, &facts, &paths, RecordCheck::Skip)?;
+            let warnings = warnings(contributions, &either_will_do(&facts, &paths))?;
             remember(&store, &note, &warnings)?;
             Ok(warnings)
         });
@@ -80,14 +84,17 @@ impl Builder {
 }
 
 /// What is to be said of wheels that go together.
-fn warnings(contributions: Vec<Contribution>) -> Result<Vec<String>, LayerError> {
+fn warnings(
+    contributions: Vec<Contribution>,
+    either: &dyn Fn(&Item, &Item) -> bool,
+) -> Result<Vec<String>, LayerError> {
     let mut warnings = Vec::new();
     for Contribution { from, missing, .. } in &contributions {
         if !missing.is_empty() {
             warnings.push(format!("RECORD of {from} lists files that are not in it: {}", some(missing)));
         }
     }
-    let items = merge(contributions)?;
+    let items = merge_with(contributions, either)?;
     let twins: Vec<String> =
         case_twins(&items).into_iter().map(|(one, other)| format!("/{one} and /{other}")).collect();
     if !twins.is_empty() {

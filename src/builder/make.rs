@@ -18,10 +18,10 @@ use super::{
 use crate::{
     fs::FileLock,
     layer::{
-        Contribution, Format, Item, LayerError, Node, Paths, Threads, bytecode, lay_before, merge,
+        Contribution, Format, Item, LayerError, Node, Paths, Threads, bytecode, lay_before, merge, merge_with,
         scripts::{self, Collected, Files, Reading},
         share, venv,
-        wheel::{Destination, RecordCheck, install},
+        wheel::{Destination, RecordCheck, either_will_do, install},
         whiteouts,
     },
     lock::{Compiler, Facts, Interpreter, LockedImage, LockedPlatform, LockedWheel},
@@ -304,7 +304,8 @@ fn install_with_parents(
     part: impl FnOnce(Vec<Item>) -> Vec<Item>,
 ) -> Result<Vec<Item>, LayerError> {
     let paths = Paths::new(facts);
-    let mut items = part(merge(install_all(inputs, facts, &paths, records)?)?);
+    let installed = install_all(inputs, facts, &paths, records)?;
+    let mut items = part(merge_with(installed, &either_will_do(facts, &paths))?);
     paths.add_parents(&mut items);
     Ok(items)
 }

@@ -145,6 +145,9 @@ impl Advise for LayerError {
             Self::Contents { .. } => {
                 Some(Hint::new("take another version of this package: its file is damaged or hostile"))
             }
+            Self::Clash { first, second, .. } if first == second => {
+                Some(Hint::new("take another version of this package: it has two files for one path"))
+            }
             Self::Clash { .. } => Some(Hint::new("leave one of the two out with `wheels.exclude`")),
             Self::OwnClash { .. } => {
                 Some(Hint::new("give one of the two `[[scripts]]` another `to`, or name the files that you mean"))

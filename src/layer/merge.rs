@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::{Body, Item, LayerError, Node};
 
+/// What is different of files that may stand for each other.
+const CONTENTS: &str = "contents";
+
 /// Items, and the wheel or package that they come from.
 #[derive(Clone, Debug)]
 pub struct Contribution {
@@ -20,6 +23,17 @@ pub struct Contribution {
 /// # Errors
 /// When two of them bring different things at one path.
 pub fn merge(contributions: Vec<Contribution>) -> Result<Vec<Item>, LayerError> {
+    merge_with(contributions, &|_, _| false)
+}
+
+/// As [`merge`]; of files with different contents, of which `either` says that either will do, the first stays.
+///
+/// # Errors
+/// As [`merge`].
+pub fn merge_with(
+    contributions: Vec<Contribution>,
+    either: &dyn Fn(&Item, &Item) -> bool,
+) -> Result<Vec<Item>, LayerError> {
     let mut owners: BTreeMap<String, (String, Item)> = BTreeMap::new();
     for Contribution { from, items, .. } in contributions {
         for item in items {
@@ -32,7 +46,9 @@ pub fn merge(contributions: Vec<Contribution>) -> Result<Vec<Item>, LayerError> 
                 }
                 Entry::Occupied(place) => {
                     let (first, earlier) = place.get();
-                    if let Some(differs) = difference(earlier, &item) {
+                    if let Some(differs) = difference(earlier, &item)
+                        && !(differs == CONTENTS && either(earlier, &item))
+                    {
                         let first = first.clone();
                         return Err(LayerError::Clash { path: item.path, first, second: from, differs });
                     }
@@ -74,7 +90,7 @@ fn difference(left: &Item, right: &Item) -> Option<&'static str> {
         (left, right) => left == right,
     };
     match (contents, left.mode == right.mode, (left.uid, left.gid) == (right.uid, right.gid)) {
-        (false, ..) => Some("contents"),
+        (false, ..) => Some(CONTENTS),
         (_, false, _) => Some("modes"),
         (.., false) => Some("owners"),
         _ => None,
@@ -97,7 +113,7 @@ mod tests {
 
     fn merged(first: Item, second: Item) -> Result<Vec<Item>, LayerError> {
         let of = |from: &str, item| Contribution { from: from.to_owned(), items: vec![item], missing: Vec::new() };
-        merge(vec![of("one", first), of("two", second)])
+        merge_with(vec![of("one", first), of("two", second)], &|_, second| second.path == "b")
     }
 
     #[test]
@@ -119,6 +135,10 @@ mod tests {
         check(file("x", 0o644), file("x", 0o755), "modes");
         check(file("x", 0o644), owned(file("x", 0o644)), "owners");
         check(file("x", 0o644), directory(), "kinds of file");
+        let named = |item: Item| Item { path: "b".to_owned(), ..item };
+        let first = named(file("x", 0o644));
+        assert_eq!(merged(first.clone(), named(file("y", 0o755))).unwrap(), [first.clone()]);
+        assert!(merged(first.clone(), named(file("x", 0o755))).is_err() && merged(first, named(directory())).is_err());
         assert_eq!(merged(file("x", 0o644), file("x", 0o644)).unwrap().len(), 1);
         assert_eq!(merged(owned(directory()), directory()).unwrap(), [directory()]);
         assert_eq!(merged(directory(), owned(directory())).unwrap(), [owned(directory())]);

@@ -28,7 +28,7 @@ pub use hashes::Threads;
 pub use header::whiteout;
 pub use item::{Body, Item, Method, Node, Span, whiteouts};
 pub use lay::{FORMAT, Format, Laid, Witness, lay, lay_before};
-pub use merge::{Contribution, case_twins, merge};
+pub use merge::{Contribution, case_twins, merge, merge_with};
 pub use paths::{MTIME, Paths};
 pub use rope::{OpenBlob, Rope, RopeReader};
 pub use share::share;

@@ -23,7 +23,7 @@ pub struct RecordEntry {
     /// As written, with `/`: relative to the folder that holds `.dist-info`, or absolute.
     pub path: String,
     /// SHA-256 of the file; none for RECORD itself, its signatures, and where the RECORD gives
-    /// SHA-384 or SHA-512 instead.
+    /// another hash as good instead.
     pub sha256: Option<Digest>,
     /// Bytes of the file.
     pub size: Option<u64>,
@@ -102,7 +102,7 @@ fn read_hash(text: &str) -> Result<Option<Digest>, &'static str> {
     }
     let (algorithm, value) = text.split_once('=').ok_or("its hash names no algorithm")?;
     match algorithm {
-        "sha384" | "sha512" => Ok(None),
+        "sha384" | "sha512" | "sha3_256" | "sha3_384" | "sha3_512" | "blake2b" | "blake2s" => Ok(None),
         "sha256" => {
             let (mut bytes, other) = ([0; 33], "its hash does not have 32 bytes");
             let length = URL_SAFE.decode_slice(value, &mut bytes).map_err(|error| match error {
@@ -112,7 +112,8 @@ fn read_hash(text: &str) -> Result<Option<Digest>, &'static str> {
             let digest = bytes.first_chunk().filter(|_| length == 32).ok_or(other)?;
             Ok(Some(Digest::from_bytes(*digest)))
         }
-        _ => Err("its hash is weaker than SHA-256"),
+        "md5" | "sha1" | "sha224" => Err("its hash is weaker than SHA-256"),
+        _ => Err("its hash is of an algorithm that is not known"),
     }
 }
 
@@ -219,7 +220,9 @@ mod tests {
         check(&format!("a,{EMPTY}=,0\r\nb,,\r\n\r\n"), Ok(2));
         check(&format!("a,{EMPTY},0"), Ok(1));
         check("a,sha512=xyz,1\n", Ok(1));
+        check("a,sha3_256=xyz,1\nb,blake2b=xyz,2\n", Ok(2));
         check("a,,\nb,md5=x,1\n", Err(2));
+        check("a,,\nb,crc32=x,1\n", Err(2));
         check("a,,\nb,sha256=x,1\n", Err(2));
         check("a,,\nb,,-1\n", Err(2));
         check("a,,\nb\n", Err(2));

@@ -103,6 +103,17 @@ impl ModuleSource {
         imports.sum::<usize>() + self.names.iter().map(weight).sum::<usize>()
     }
 
+    /// Whether the module does nothing but say that its package is spread over several folders: what distributions
+    /// that share a namespace each bring, in whatever words.
+    ///
+    /// [Packaging namespace packages, "Legacy namespace packages"](https://packaging.python.org/en/latest/guides/packaging-namespace-packages/#legacy-namespace-packages).
+    #[must_use]
+    pub fn is_namespace(&self) -> bool {
+        const WORDS: [&str; 5] = ["__path__", "extend_path", "pkgutil", "pkg_resources", "__future__"];
+        let imports = self.imports.iter().all(|import| import.level == 0 && WORDS.contains(&import.module.as_str()));
+        self.dynamic && imports && self.names.iter().all(|name| WORDS.contains(&name.as_str()))
+    }
+
     /// Whether the module may bind `name`.
     #[must_use]
     pub fn may_bind(&self, name: &str) -> bool {

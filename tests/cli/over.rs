@@ -204,6 +204,33 @@ fn what_wheels_have_for_the_data_folder_goes_where_links_lead() {
 }
 
 #[test]
+fn wheels_that_share_a_namespace_go_together() {
+    let one = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n";
+    let two = format!("# shared\n{one}");
+    let check = |shared: &str, other: &str| {
+        let bench = project(&Base::default(), "[check]\nimport = [\"shared.other\"]\n");
+        let recipe = fs::read_to_string(bench.project().join("app.toml")).unwrap();
+        let recipe = recipe.replace("require = [", "require = [\"./other-1.0-py3-none-any.whl\", ");
+        bench.write("app.toml", recipe.as_bytes());
+        let demo = Wheel::new("demo", "2.0").file("shared/__init__.py", one.as_bytes()).file("LICENSE", b"one");
+        bench.write("demo-2.0-py3-none-any.whl", &demo.build());
+        let wheel = Wheel::new("other", "1.0").file("shared/__init__.py", shared.as_bytes());
+        let wheel = wheel.file("shared/other.py", b"").file("LICENSE", other.as_bytes());
+        bench.write("other-1.0-py3-none-any.whl", &wheel.build());
+        (bench.run("build app.toml --offline --progress off -o oci:dist"), bench)
+    };
+    let (run, bench) = check(&two, "one");
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{run}");
+    let (_, files) = image(&bench);
+    assert_eq!(files[&format!("{SITE}/shared/__init__.py")], one.as_bytes());
+    let (run, _) = check(&two, "two");
+    assert!(run.code == Some(0) && run.stderr.contains("warning: WW215 "), "{run}");
+    let (run, _) = check(&format!("{two}x = 1\n"), "one");
+    assert_eq!(run.code, Some(7), "{run}");
+    assert!(run.stderr.contains("comes from both demo-2.0-py3-none-any.whl and other-1.0"), "{run}");
+}
+
+#[test]
 fn environments_need_room() {
     let bench = project(&with_demo().file("opt/venv/x", b""), "into = \"/opt/venv\"\n");
     insta::assert_snapshot!(bench.refuse("lock app.toml --offline --progress off"), @r#"

@@ -245,6 +245,14 @@ fn two_distributions_that_write_one_file() {
             "warning WW215 /SITE/LICENSE one 1 and two 2 both bring this file, with different contents",
         ]
     );
+    // Each says in its own words that their package is a namespace.
+    let one = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n";
+    let two = &format!("# shared\n{one}");
+    let base = with(Base::default(), ("one", "1"), "", &[("shared/__init__.py", one)]);
+    assert_eq!(found(&with(base.clone(), ("two", "2"), "", &[("shared/__init__.py", two)]), ""), [""; 0]);
+    let code = &format!("{one}x = 1\n{}", "#".repeat(2000));
+    let more = "error WW204 /SITE/shared/__init__.py one 1 and two 2 both bring this file, with different contents";
+    assert_eq!(found(&with(base, ("two", "2"), "", &[("shared/__init__.py", code)]), "")[0], more);
 }
 
 #[test]

@@ -6,13 +6,15 @@
 mod record;
 mod script;
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::{Body, Contribution, Item, LayerError, Node, Paths, Span};
 use crate::{
-    lock::{Interpreter, LockedWheel, WheelSource},
+    lock::{Facts, Interpreter, LockedWheel, WheelSource},
     oci::canonical_json,
-    python::{EntryPoint, EntryPoints, WheelMetadata, WheelName},
+    python::{EntryPoint, EntryPoints, ModuleSource, WheelMetadata, WheelName, is_stray},
     store::Blob,
     zip::{self, Entry, Limits, Refusal, ZipError},
 };
@@ -22,6 +24,9 @@ const LARGEST_RECORD: u64 = 16 << 20;
 
 /// Other files of a wheel that are read rather than passed on must not be larger than this.
 const LARGEST_NOTE: u64 = 1 << 20;
+
+/// Modules with more bytes do more than say that their package is a namespace.
+const LARGEST_NAMESPACE: u64 = 2000;
 
 /// Scripts whose first line is written anew are kept in memory: together they must not be larger.
 const LARGEST_SCRIPTS: u64 = 64 << 20;
@@ -62,6 +67,25 @@ pub fn install(
     let record = record::read(&installation)?;
     let missing = record::missing(&installation, &record);
     Ok(Contribution { from: wheel.file.clone(), items: installation.items(check, &record)?, missing })
+}
+
+/// Of which files that two wheels bring with different contents either will do: those that nobody imports, and modules
+/// that do nothing but say that their package is a namespace. Installers keep the one that comes last.
+pub fn either_will_do(facts: &Facts, paths: &Paths) -> impl Fn(&Item, &Item) -> bool + use<> {
+    let schemes = facts.python.iter().map(|python| &python.scheme);
+    let sites = schemes.flat_map(|scheme| [&scheme.purelib, &scheme.platlib]);
+    let sites: Vec<String> = sites.map(|site| paths.canonical_directory(site)).collect();
+    move |one, other| {
+        let inside = |site: &String| one.path.strip_prefix(site.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        let inside = sites.iter().find_map(inside);
+        inside.is_some_and(|path| is_stray(path) || (is_namespace(one) && is_namespace(other)))
+    }
+}
+
+fn is_namespace(item: &Item) -> bool {
+    let Node::File(body) = &item.node else { return false };
+    item.path.ends_with("/__init__.py")
+        && body.read(LARGEST_NAMESPACE).is_ok_and(|source| ModuleSource::scan(&source).is_namespace())
 }
 
 /// A file on its way from the wheel to the image.
@@ -128,17 +152,18 @@ impl<'a> Installation<'a> {
         placed.into_iter().map(|file| self.item(file)).collect()
     }
 
-    /// The `.dist-info` folder, under whatever spelling of name and version the wheel uses.
+    /// The `.dist-info` folder, under whatever spelling of name and version the wheel uses. Another one would be a
+    /// distribution that nobody asked for.
     fn find_info(&self) -> Result<String, LayerError> {
         let folders = self.entries.iter().filter_map(|entry| entry.name.split_once('/').map(|(folder, _)| folder));
-        let mut found: Vec<&str> = folders.filter(|folder| self.name.is_folder(folder, "dist-info")).collect();
-        found.dedup();
-        match found[..] {
-            [info] => Ok(info.to_owned()),
+        let own = |folder: &str| self.name.is_folder(folder, "dist-info");
+        let found: BTreeSet<&str> = folders.filter(|folder| own(folder) || folder.ends_with(".dist-info")).collect();
+        match found.first() {
+            Some(info) if found.len() == 1 && own(info) => Ok((*info).to_owned()),
             _ => Err(LayerError::Metadata {
                 wheel: self.wheel.file.clone(),
                 file: self.name.dist_info(),
-                reason: format!("the wheel has {} such folders, not one", found.len()),
+                reason: format!("the wheel has {} folders `.dist-info`, not this one alone", found.len()),
             }),
         }
     }

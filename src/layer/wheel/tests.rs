@@ -134,6 +134,7 @@ fn malformed_wheels_are_refused() {
         assert!(error.contains(expect), "{error}");
     };
     check(Wheel::new("demo", "1.0").file("demo-1.0.data/nowhere/x", b""), "there is no such install scheme");
-    check(Wheel::new("demo", "1.0").file("Demo-1.0.dist-info/x", b""), "2 such folders");
+    check(Wheel::new("demo", "1.0").file("Demo-1.0.dist-info/x", b""), "has 2 folders `.dist-info`");
+    check(Wheel::new("demo", "1.0").file("other-1.0.dist-info/x", b""), "has 2 folders `.dist-info`");
     check(Wheel::new("demo", "1.0").console_script("x", "nonsense"), "entry_points.txt");
 }

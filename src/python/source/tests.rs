@@ -104,6 +104,25 @@ fn modules_that_cannot_be_known_say_so() {
     assert!(ModuleSource::scan(b"x = 1").may_bind("x") && !ModuleSource::scan(b"x = 1").may_bind("y"));
 }
 
+#[test]
+fn namespaces_are_told_from_packages() {
+    let check = |source: &str, expect: bool| {
+        assert_eq!(ModuleSource::scan(source.as_bytes()).is_namespace(), expect, "{source}");
+    };
+    check("__path__ = __import__('pkgutil').extend_path(__path__, __name__)  # type: ignore\n", true);
+    check("from pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n", true);
+    check("\"\"\"Shared.\"\"\"\nimport pkgutil\n__path__ = pkgutil.extend_path(__path__, __name__)\n", true);
+    let both = "try:\n    __import__('pkg_resources').declare_namespace(__name__)\nexcept ImportError:\n    \
+                from pkgutil import extend_path\n    __path__ = extend_path(__path__, __name__)\n";
+    check(both, true);
+    check("", false);
+    check("x = 1\n", false);
+    check(&format!("{both}__version__ = '1'\n"), false);
+    check(&format!("{both}from .core import run\n"), false);
+    check(&format!("{both}import os\n"), false);
+    check(&format!("{both}def f(): pass\n"), false);
+}
+
 /// Lines whose brackets and strings are closed. No bracket closes what was not opened, here and in [`TORN`]: that
 /// stands in no module.
 const LINES: &str = r#"(import a\n|from .b import c\n|x = |\\\n|\n|\r\n|    |\t|#[("')\\]?\n|def f\(\):\n|class A:\n|if x: |y = \["\(", f\('\)'\)\]\n|1, |\((1, |\n|#[("')\\]?\n|    |import a\n|\[(1, |\n)*\])*\)){0,60}"#;

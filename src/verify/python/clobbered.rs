@@ -4,25 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{View, distributions::Distribution, record::place};
 use crate::{
+    base::{Evidence, Node},
     oci::Digest,
+    python::{RecordEntry, is_stray},
     verify::{Code, Finding},
 };
 
-/// Top-level folders and files that many distributions bring by mistake, and nobody imports.
-const NOT_CODE: [&str; 12] = [
-    "test",
-    "tests",
-    "doc",
-    "docs",
-    "example",
-    "examples",
-    "benchmark",
-    "benchmarks",
-    "scripts",
-    "LICENSE",
-    "README",
-    "CHANGELOG",
-];
+/// Bytes of a module that only says that its package is spread over several folders, at most.
+const NAMESPACE_SIZE: u64 = 2000;
 
 pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
     let tree = &view.subject.tree;
@@ -35,7 +24,7 @@ pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
         for (entry, node) in distribution.files.iter().flat_map(|files| files.entries(tree)) {
             let Some((node, digest)) = node.zip(entry.sha256.as_ref()) else { continue };
             let (first, found) = writers[node.number as usize].get_or_insert((distribution, digest));
-            if *found == digest || !told.insert(node.number) {
+            if *found == digest || is_namespace(entry, node) || !told.insert(node.number) {
                 continue;
             }
             if let Some(path) = place(&distribution.site, &entry.path) {
@@ -58,10 +47,16 @@ pub(super) fn check(view: &View<'_>) -> Vec<Finding> {
     pairs.into_iter().map(finding).collect()
 }
 
+/// Whether what stands at `node` does nothing but say that its package is a namespace, and what `entry` lists there, of
+/// which only the size is known, can do no more: distributions that share one each bring it in words of their own.
+pub(super) fn is_namespace(entry: &RecordEntry, node: &Node) -> bool {
+    entry.size.is_some_and(|size| size <= NAMESPACE_SIZE)
+        && matches!(node.evidence.as_deref(), Some(Evidence::Module(source)) if source.get().is_namespace())
+}
+
 /// Whether a file may be imported: in a package, or a module at the top.
 fn is_code(path: &str, site: &str) -> bool {
     let inside = path.strip_prefix(site).map_or(path, |rest| rest.trim_start_matches('/'));
-    let top = inside.split(['/', '.']).next().unwrap_or_default();
     let ending = inside.rsplit('.').next().unwrap_or_default();
-    !NOT_CODE.contains(&top) && matches!(ending, "py" | "so" | "pyi" | "pyd")
+    !is_stray(inside) && matches!(ending, "py" | "so" | "pyi" | "pyd")
 }

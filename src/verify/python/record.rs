@@ -4,7 +4,7 @@
 //! `RECORD`), and where a layer is made the wheel's own digest has been checked: there RECORD can only differ
 //! from what the wheel itself holds, which `build --verify-record` tells.
 
-use super::{View, distributions::Distribution};
+use super::{View, clobbered::is_namespace, distributions::Distribution};
 use crate::{
     base::Kind,
     verify::{Code, Finding},
@@ -27,7 +27,12 @@ fn compare(view: &View<'_>, distribution: &Distribution<'_>) -> Vec<Finding> {
         }
         let list = match node {
             None => &mut missing,
-            Some(node) if node.kind == Kind::File && entry.size.is_some_and(|size| size != node.size) => &mut different,
+            Some(node) if node.kind == Kind::File && entry.size.is_some_and(|size| size != node.size) => {
+                if is_namespace(entry, node) {
+                    continue;
+                }
+                &mut different
+            }
             Some(_) => continue,
         };
         list.extend(place(&distribution.site, &entry.path));

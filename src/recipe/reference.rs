@@ -122,7 +122,13 @@ const TABLES: &[Table] = &[
             ),
             Key("choice", "list of tables", "nothing", "`[[wheels.choice]]`."),
             Key("python", "version", "the base's", "What the base must have: `3.11` or `3.11.9`."),
-            Key("skew", "word", "`error`", "A version that differs between platforms: `error`, `warn`, `allow`."),
+            Key(
+                "skew",
+                "word",
+                "`error`",
+                "A version that differs between platforms: `error`, `warn`, `allow`. With each of them older versions are \
+                 taken where all platforms can then have the same; the word is for the differences that are left.",
+            ),
             Key("index", "list of tables", "the default one", "`[[wheels.index]]`."),
             Key(
                 "deny",

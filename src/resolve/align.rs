@@ -17,6 +17,9 @@ use crate::{
 /// Each attempt solves everything once more; more than two seldom bring more.
 const ATTEMPTS: usize = 3;
 
+/// Preferences that are tried to be dropped, each of which solves everything once more too.
+const DROPS: usize = 8;
+
 /// A distribution whose version differs between the platforms of one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skew {
@@ -29,9 +32,12 @@ pub struct Skew {
 /// One request for its target.
 pub type Job = (Request, Target);
 
+type Preferred = BTreeMap<PackageName, Version>;
+
 /// Resolves every job of every image, and answers in their order. Where versions differ, tries again
 /// with the lowest version of each such distribution preferred everywhere, and keeps what differs less:
-/// first within images, then between them. Where platforms of an image still differ, tries the newest
+/// first within images, then between them. A preference without which nothing differs more is dropped: what
+/// asked for that version may be gone. Where platforms of an image still differ, tries the newest
 /// version that all of them have, and the versions of each one on the others.
 ///
 /// # Errors
@@ -41,22 +47,57 @@ pub async fn resolve_aligned(
     index: &PackageIndex,
 ) -> Result<Vec<Vec<Resolution>>, (usize, ResolveError)> {
     let mut best = all(images, index).await?;
-    let mut images = images.to_vec();
+    let (mut preferred, mut tried) = (Preferred::new(), Preferred::new());
     for _ in 0..ATTEMPTS {
         let lowest = lowest_of_many(&best);
         if lowest.is_empty() {
             break;
         }
-        images.iter_mut().flatten().for_each(|(request, _)| request.prefer.extend(lowest.clone()));
-        match all(&images, index).await {
-            Ok(again) if difference(&again) < difference(&best) => best = again,
+        tried.extend(lowest);
+        match all(&preferring(images, &tried), index).await {
+            Ok(again) if difference(&again) < difference(&best) => (best, preferred) = (again, tried.clone()),
             _ => break,
         }
     }
-    for (position, (jobs, resolutions)) in images.iter().zip(&mut best).enumerate() {
+    for name in drop_idle(&mut best, (images, preferred), index).await {
+        tried.remove(&name);
+    }
+    for (position, (jobs, resolutions)) in preferring(images, &tried).iter().zip(&mut best).enumerate() {
         narrow(resolutions, jobs, index).await.map_err(|error| (position, error))?;
     }
     Ok(best)
+}
+
+/// Drops, one after the other, the preferences without which nothing differs more than in `best`, which came of
+/// them, and says which. The only one is what made the difference.
+async fn drop_idle(
+    best: &mut Vec<Vec<Resolution>>,
+    (images, mut preferred): (&[Vec<Job>], Preferred),
+    index: &PackageIndex,
+) -> Vec<PackageName> {
+    let mut dropped = Vec::new();
+    let names: Vec<PackageName> = preferred.keys().take(DROPS).cloned().collect();
+    for name in names {
+        if preferred.len() == 1 {
+            break;
+        }
+        let mut fewer = preferred.clone();
+        fewer.remove(&name);
+        if let Ok(again) = all(&preferring(images, &fewer), index).await
+            && difference(&again) <= difference(best)
+        {
+            (*best, preferred) = (again, fewer);
+            dropped.push(name);
+        }
+    }
+    dropped
+}
+
+/// The same jobs, where these versions are preferred.
+fn preferring(images: &[Vec<Job>], preferred: &Preferred) -> Vec<Vec<Job>> {
+    let mut images = images.to_vec();
+    images.iter_mut().flatten().for_each(|(request, _)| request.prefer.extend(preferred.clone()));
+    images
 }
 
 /// Tries what takes more than a preference to make the platforms of one image agree.
@@ -71,7 +112,7 @@ async fn narrow(best: &mut Vec<Resolution>, jobs: &[Job], index: &PackageIndex) 
     Ok(())
 }
 
-/// Takes what comes of these versions alone, if less differs then.
+/// Takes what comes of these versions alone, if less differs then, and not for the sake of pre-releases.
 async fn improve(
     best: &mut Vec<Resolution>,
     jobs: &[Job],
@@ -86,10 +127,17 @@ async fn improve(
         request.constraints.extend(pins(versions));
     }
     if let Ok(mut other) = all(&[jobs], index).await
-        && let Some(resolutions) = other.pop().filter(|other| skew(other).len() < skew(best).len())
+        && let Some(resolutions) = other.pop()
+        && skew(&resolutions).len() < skew(best).len()
+        && prereleases(&resolutions) <= prereleases(best)
     {
         *best = resolutions;
     }
+}
+
+fn prereleases(resolutions: &[Resolution]) -> usize {
+    let wheels = resolutions.iter().flat_map(|resolution| &resolution.wheels);
+    wheels.filter(|wheel| wheel.version.any_prerelease()).count()
 }
 
 /// Of each distribution that differs, the newest version up to the lowest chosen one that every platform
@@ -183,7 +231,7 @@ fn difference(images: &[Vec<Resolution>]) -> (usize, usize) {
 }
 
 /// Of every distribution that is not the same everywhere, the lowest version.
-fn lowest_of_many(images: &[Vec<Resolution>]) -> BTreeMap<PackageName, Version> {
+fn lowest_of_many(images: &[Vec<Resolution>]) -> Preferred {
     let many = versions(images).into_iter().filter(|(_, versions)| public(versions.iter().copied()).len() > 1);
     many.filter_map(|(name, versions)| Some((name.clone(), (*versions.first()?).clone()))).collect()
 }

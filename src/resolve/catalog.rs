@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use super::{
     ResolveError,
     listing::{Candidate, Criteria, Listing, Prereleases, Taste},
-    ranges::Versions,
+    ranges::{Versions, nearest},
 };
 use crate::{
     lock::WheelSource,
@@ -36,6 +36,8 @@ pub(super) struct Catalog {
     pub(super) any_age: BTreeSet<PackageName>,
     /// Versions that may be looked at.
     pub(super) patience: usize,
+    /// Distributions of which there were pre-releases alone where nothing could be had.
+    unreleased: Arc<Mutex<BTreeSet<PackageName>>>,
     listings: Arc<Mutex<Listings>>,
 }
 
@@ -65,6 +67,7 @@ impl Catalog {
             before: None,
             any_age: BTreeSet::new(),
             patience: PATIENCE,
+            unreleased: Arc::default(),
             listings: Arc::default(),
         }
     }
@@ -84,6 +87,26 @@ impl Catalog {
         let name = candidate.wheel.name().clone();
         let listing = Arc::new(OnceCell::new_with(Some(Arc::new(Listing::direct(candidate)))));
         self.listings().insert(name, listing);
+    }
+
+    /// Takes note that pre-releases of `package` would have served where nothing else did.
+    pub(super) fn note_unreleased(&self, package: &PackageName) {
+        self.unreleased.lock().unwrap_or_else(PoisonError::into_inner).insert(package.clone());
+    }
+
+    /// The same, in which pre-releases are taken of what was noted; nothing where that changes nothing.
+    pub(super) fn with_unreleased(&self) -> Option<Self> {
+        let noted = std::mem::take(&mut *self.unreleased.lock().unwrap_or_else(PoisonError::into_inner));
+        let prereleases = &self.prereleases | &noted;
+        (prereleases.len() > self.prereleases.len()).then(|| Self { prereleases, ..self.clone() })
+    }
+
+    /// The same, in which the version of `package` that is nearest to `versions` is preferred.
+    pub(super) fn preferring_nearest(&self, package: &PackageName, versions: &Versions) -> Self {
+        let nearest = self.known(package).and_then(|listing| nearest(versions, listing.advisable()).into_iter().next());
+        let mut catalog = self.clone();
+        catalog.prefer.extend(nearest.map(|version| (package.clone(), version)));
+        catalog
     }
 
     /// The versions of `package`.

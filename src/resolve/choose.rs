@@ -3,12 +3,14 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use pep440_rs::VersionSpecifier;
 
 use super::{
     Alternative, Choice, Fact, Notice, Picked, Request, Resolution, ResolveError,
     brought::Brought,
     catalog::Catalog,
     direct,
+    ranges::satisfying,
     rules::{Rules, asked_prereleases},
     solver::{Solution, Solver},
 };
@@ -43,21 +45,9 @@ pub async fn resolve(request: &Request, target: &Target, index: &PackageIndex) -
     let named: Vec<&Requirement> = request.requirements.iter().chain(&request.overrides).collect();
     let local = direct::take_in((&named, &request.wheels), &catalog, rules.environment()).await?;
     direct::take_in((&[], &request.override_wheels), &catalog, rules.environment()).await?;
-    let mut search = Search { catalog: Arc::new(catalog), rules: Arc::new(rules), brought: Brought::of(request) };
-    let mut requirements = [request.requirements.clone(), local].concat();
-    let mut choices = Vec::new();
-    let mut found = None;
-    for choice in &request.choices {
-        let Some(taken) = search.first_of(choice, &requirements).await? else { continue };
-        choices.push(taken.spelled);
-        requirements.extend(taken.requirements);
-        search = taken.search;
-        found = Some(taken.solution);
-    }
-    let solution = match found {
-        Some(solution) => solution,
-        None => search.run_or_suggest(requirements).await?,
-    };
+    let search = Search { catalog: Arc::new(catalog), rules: Arc::new(rules), brought: Brought::of(request) };
+    let Found { search, solution, choices } =
+        search.solve(&[request.requirements.clone(), local].concat(), &request.choices).await?;
     search.refuse_denied(request, &solution)?;
     search.finish(solution, choices).await
 }
@@ -67,6 +57,15 @@ struct Search {
     catalog: Arc<Catalog>,
     rules: Arc<Rules>,
     brought: Brought,
+}
+
+/// What satisfies everything.
+struct Found {
+    /// With the files that the alternatives name.
+    search: Search,
+    solution: Solution,
+    /// What was taken at each choice.
+    choices: Vec<Vec<String>>,
 }
 
 /// An alternative that can be had.
@@ -84,30 +83,65 @@ impl Search {
         Solver::new(catalog, rules, requirements, self.brought.clone()).run().await
     }
 
-    /// The same, and where it fails, which requirement of the recipe could be said otherwise so that it
-    /// would not.
-    async fn run_or_suggest(&self, requirements: Vec<Requirement>) -> Result<Solution, ResolveError> {
-        let (platform, mut facts) = match self.run(requirements.clone()).await {
-            Err(ResolveError::NoSolution { platform, facts }) => (platform, facts),
-            other => return other,
+    /// Searches among stable versions, and where that fails for want of others, among the pre-releases of those
+    /// distributions too: what can be had without them stays as it is, whatever others come out.
+    ///
+    /// [Version specifiers](https://packaging.python.org/en/latest/specifications/version-specifiers/).
+    async fn solve(mut self, requirements: &[Requirement], choices: &[Choice]) -> Result<Found, ResolveError> {
+        loop {
+            let error = match self.choose_all(requirements.to_vec(), choices).await {
+                Err(error @ (ResolveError::NoSolution { .. } | ResolveError::NoChoice { .. })) => error,
+                other => return other,
+            };
+            let Some(catalog) = self.catalog.with_unreleased() else {
+                return Err(self.suggest(requirements, error).await);
+            };
+            self.catalog = Arc::new(catalog);
+        }
+    }
+
+    /// Takes what fits at each choice, one after the other.
+    async fn choose_all(&self, mut requirements: Vec<Requirement>, choices: &[Choice]) -> Result<Found, ResolveError> {
+        let (mut search, mut spelled, mut found) = (self.clone(), Vec::new(), None);
+        for choice in choices {
+            let Some(taken) = search.first_of(choice, &requirements).await? else { continue };
+            spelled.push(taken.spelled);
+            requirements.extend(taken.requirements);
+            search = taken.search;
+            found = Some(taken.solution);
+        }
+        let solution = match found {
+            Some(solution) => solution,
+            None => search.run(requirements).await?,
         };
+        Ok(Found { search, solution, choices: spelled })
+    }
+
+    /// `error`, with which requirement of the recipe could be said otherwise so that there would be none.
+    async fn suggest(&self, requirements: &[Requirement], error: ResolveError) -> ResolveError {
+        let ResolveError::NoSolution { platform, mut facts } = error else { return error };
         let bound = |wanted: &Requirement| wanted.versions().is_some_and(|versions| !versions.is_empty());
         let to_blame = |wanted: &Requirement| facts.contains(&Fact::Wanted { requirement: wanted.to_string() });
         let culprits = requirements.iter().enumerate().filter(|(_, wanted)| bound(wanted) && to_blame(wanted));
         let culprits: Vec<usize> = culprits.map(|(position, _)| position).take(SUGGESTIONS).collect();
         for position in culprits {
-            let mut looser = requirements.clone();
-            looser[position].wanted = Wanted::Versions(VersionSpecifiers::empty());
-            let name = &requirements[position].name;
-            let attempt = tokio::time::timeout(PATIENCE, self.run(looser)).await;
+            let wanted = &requirements[position];
+            let Some(versions) = wanted.versions().map(satisfying) else { continue };
+            let saying = |specifiers| Requirement { wanted: Wanted::Versions(specifiers), ..wanted.clone() };
+            let mut looser = requirements.to_vec();
+            looser[position] = saying(VersionSpecifiers::empty());
+            let catalog = Arc::new(self.catalog.preferring_nearest(&wanted.name, &versions));
+            let search = Self { catalog, ..self.clone() };
+            let attempt = tokio::time::timeout(PATIENCE, search.run(looser)).await;
             if let Ok(Ok(solution)) = attempt
-                && let Some(version) = solution.chosen.get(name)
+                && let Some(version) = solution.chosen.get(&wanted.name)
             {
-                let instead = format!("{name}=={}", version.clone().without_local());
-                facts.push(Fact::WouldDo { requirement: requirements[position].to_string(), instead });
+                let version = VersionSpecifier::equals_version(version.clone().without_local());
+                let instead = saying(version.into()).to_string();
+                facts.push(Fact::WouldDo { requirement: wanted.to_string(), instead });
             }
         }
-        Err(ResolveError::NoSolution { platform, facts })
+        ResolveError::NoSolution { platform, facts }
     }
 
     /// The first alternative of `choice` that asks for something here, and can be had together with `requirements`;

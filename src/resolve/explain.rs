@@ -7,10 +7,11 @@ use pubgrub::{DerivationTree, Derived, External};
 use super::{
     Fact, ResolveError,
     catalog::Catalog,
+    listing::Candidate,
     package::{Package, Reason},
-    ranges::{Versions, in_words},
+    ranges::{Versions, in_words, nearest, same_public},
 };
-use crate::python::{PackageName, Requirement, Version};
+use crate::python::{PackageName, Requirement, Version, Yanked};
 
 /// Refused versions told of one package.
 const TOLD: usize = 3;
@@ -113,6 +114,11 @@ impl Explanation<'_> {
     fn no_versions(&self, name: &PackageName, versions: &Versions, facts: &mut Vec<Fact>) {
         const USABLE: usize = 5;
         let Some(listing) = self.catalog.known(name) else { return };
+        let inside = || listing.candidates.iter().rev().filter(|one| versions.contains(one.wheel.version()));
+        if inside().any(|one| one.wheel.version().any_prerelease() && one.is_offered()) {
+            self.catalog.note_unreleased(name);
+        }
+        let withdrawn: Vec<Fact> = inside().filter_map(|one| withdrawn(name, one)).take(TOLD).collect();
         let refused = || listing.refused.iter().rev().filter(|(version, _)| versions.contains(version));
         let unfit: Vec<Fact> = refused()
             .take(TOLD)
@@ -125,13 +131,15 @@ impl Explanation<'_> {
             .collect();
         let sources = refused().filter(|(_, refused)| refused.is_source_only());
         let sources: Vec<Version> = sources.map(|(version, _)| version.clone()).collect();
-        if !unfit.is_empty() {
-            facts.extend(unfit);
+        if !unfit.is_empty() || !withdrawn.is_empty() {
+            facts.extend(unfit.into_iter().chain(withdrawn));
+        } else if let Some(fact) = other_locals(name, versions, &listing.versions) {
+            facts.push(fact);
         } else if !sources.is_empty() {
             let usable = listing.versions.iter().rev().find(|version| !version.any_prerelease()).cloned();
             facts.push(Fact::SourceOnly { package: name.clone(), versions: sources, usable });
         } else {
-            let there_are = listing.versions.iter().rev().take(USABLE).cloned().collect();
+            let there_are = nearest(versions, listing.advisable()).into_iter().take(USABLE).collect();
             let words = in_words(versions);
             let versions = if words.is_empty() { "any range".to_owned() } else { words.trim().to_owned() };
             facts.push(Fact::NoVersion { package: name.clone(), versions, there_are });
@@ -150,6 +158,19 @@ impl Explanation<'_> {
             [first, .., last] => format!("{first} to {last} ({} versions)", inside.len()),
         }
     }
+}
+
+fn withdrawn(package: &PackageName, candidate: &Candidate) -> Option<Fact> {
+    let Yanked::Because(reason) = candidate.file.yanked.clone() else { return None };
+    Some(Fact::Withdrawn { package: package.clone(), version: candidate.wheel.version().clone(), reason })
+}
+
+/// What there is of the one version that `versions` name, where its local part is missing.
+fn other_locals(package: &PackageName, versions: &Versions, known: &[Version]) -> Option<Fact> {
+    let version = versions.as_singleton().filter(|version| version.is_local())?.clone();
+    let public = same_public(&version.clone().without_local());
+    let there_are: Vec<Version> = known.iter().filter(|known| public.contains(known)).cloned().collect();
+    (!there_are.is_empty()).then(|| Fact::OtherLocal { package: package.clone(), version, there_are })
 }
 
 /// The leaves of a proof, each once. The proof shares its parts, and may be deep.

@@ -68,8 +68,26 @@ pub enum Fact {
         package: PackageName,
         /// Such as `>=9`.
         versions: String,
-        /// The newest usable versions, newest first; at most five.
+        /// The usable versions that are nearest to it, the nearest first; at most five.
         there_are: Vec<Version>,
+    },
+    /// A version exists, but not with the local part that is asked for.
+    OtherLocal {
+        /// Distribution.
+        package: PackageName,
+        /// Such as `2.3.1+cpu`.
+        version: Version,
+        /// What there is in its place, such as `2.3.1`.
+        there_are: Vec<Version>,
+    },
+    /// A version was withdrawn, and nobody names it.
+    Withdrawn {
+        /// Distribution.
+        package: PackageName,
+        /// Which one.
+        version: Version,
+        /// In the authors' words; may be empty.
+        reason: String,
     },
     /// No index has the distribution.
     NotFound {
@@ -119,6 +137,7 @@ impl Fact {
         let tried: BTreeSet<String> = facts.iter().filter_map(Self::was_tried).collect();
         facts.retain(|fact| match fact {
             Self::NoVersion { package, .. } => !spoken_of.contains(package.as_str()),
+            Self::Withdrawn { package, .. } => !tried.contains(package.as_str()),
             // Neither that old ones have no wheels, where newer ones were tried.
             Self::SourceOnly { package, versions, usable: Some(usable) } => {
                 !tried.contains(package.as_str()) || versions.first().is_some_and(|newest| newest > usable)
@@ -140,7 +159,10 @@ impl Fact {
     fn speaks_of(&self) -> Option<String> {
         match self {
             Self::Depends { package, .. } => package.split('[').next().map(str::to_owned),
-            Self::Unusable { package, .. } | Self::SourceOnly { package, .. } => Some(package.to_string()),
+            Self::Unusable { package, .. }
+            | Self::SourceOnly { package, .. }
+            | Self::OtherLocal { package, .. }
+            | Self::Withdrawn { package, .. } => Some(package.to_string()),
             _ => None,
         }
     }
@@ -155,8 +177,9 @@ impl Fact {
 
     /// The way out of all `facts`, which a single one may know best.
     pub(super) fn way_out(facts: &[Self]) -> Option<Hint> {
+        let local = |fact: &&Self| matches!(fact, Self::OtherLocal { .. });
         let would_do = |fact: &&Self| matches!(fact, Self::WouldDo { .. });
-        let best = facts.iter().find(would_do).or_else(|| {
+        let best = facts.iter().find(local).or_else(|| facts.iter().find(would_do)).or_else(|| {
             // Nothing at all can be had of it: that is where it begins.
             facts.iter().find(|fact| matches!(fact, Self::NotFound { .. } | Self::SourceOnly { usable: None, .. }))
         });
@@ -179,9 +202,16 @@ impl Fact {
                 )))
             }
             Self::WouldDo { requirement, instead } => Some(Hint::new(format!("write `{instead}` for `{requirement}`"))),
-            Self::NoVersion { package, there_are, .. } => there_are.first().map(|newest| {
-                Hint::new(format!("require a version of {package} that there is, such as `{package}=={newest}`"))
+            Self::NoVersion { package, there_are, .. } => there_are.first().map(|nearest| {
+                Hint::new(format!("require a version of {package} that there is, such as `{package}=={nearest}`"))
             }),
+            Self::OtherLocal { package, version, .. } => Some(Hint::new(format!(
+                "name the index that has {package} {version} with `[[wheels.index]]`, or require `{package}=={}`",
+                version.clone().without_local()
+            ))),
+            Self::Withdrawn { package, version, .. } => {
+                Some(Hint::new(format!("require `{package}=={version}` if it has to be that one, or allow others")))
+            }
             Self::Unusable { .. } => {
                 Some(Hint::new("choose a version or base that fits, or offer alternatives with `[[wheels.choice]]`"))
             }
@@ -238,6 +268,15 @@ fn some(versions: &[Version]) -> String {
     }
 }
 
+fn elsewhere(unsolved: &[Platform], solved: &[Platform]) -> String {
+    let names = |list: &[Platform]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match (unsolved, solved) {
+        ([], solved) => format!("there is a solution for {}", names(solved)),
+        (unsolved, []) => format!("there is none for {} either", names(unsolved)),
+        (unsolved, solved) => format!("there is none for {} either, but one for {}", names(unsolved), names(solved)),
+    }
+}
+
 impl fmt::Display for Fact {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -266,22 +305,24 @@ impl fmt::Display for Fact {
             Self::WouldDo { requirement, instead } => {
                 write!(formatter, "with {instead} in place of {requirement} there is a solution")
             }
-            Self::Elsewhere { unsolved, solved } => {
-                let names = |list: &[Platform]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                match (&unsolved[..], &solved[..]) {
-                    ([], solved) => write!(formatter, "there is a solution for {}", names(solved)),
-                    (unsolved, []) => write!(formatter, "there is none for {} either", names(unsolved)),
-                    (unsolved, solved) => {
-                        write!(formatter, "there is none for {} either, but one for {}", names(unsolved), names(solved))
-                    }
-                }
-            }
+            Self::Elsewhere { unsolved, solved } => formatter.write_str(&elsewhere(unsolved, solved)),
             Self::NoVersion { package, versions, there_are } if there_are.is_empty() => {
                 write!(formatter, "there is no version of {package} in {versions}")
             }
             Self::NoVersion { package, versions, there_are } => {
                 let known: Vec<String> = there_are.iter().map(ToString::to_string).collect();
                 write!(formatter, "there is no version of {package} in {versions}; usable are {}", known.join(", "))
+            }
+            Self::OtherLocal { package, version, there_are } => {
+                let known: Vec<String> = there_are.iter().map(ToString::to_string).collect();
+                write!(formatter, "there is no {package} {version}; of this version there is {}", known.join(", "))
+            }
+            Self::Withdrawn { package, version, reason } => {
+                write!(
+                    formatter,
+                    "{package} {version} was withdrawn by its authors, and is taken only by `=={version}`"
+                )?;
+                if reason.is_empty() { Ok(()) } else { write!(formatter, ": {reason}") }
             }
             Self::NotFound { package, indexes } if indexes.is_empty() => {
                 write!(formatter, "{package} is in no index: none is used for it")

@@ -123,7 +123,8 @@ impl Listing {
     }
 
     /// The wheel to try first of those in `versions`: the preferred version, else the newest stable
-    /// one, else the newest pre-release where pre-releases are asked for or there is nothing else.
+    /// one, else the newest pre-release where pre-releases are asked for or there is nothing else, or the
+    /// one that is named.
     pub(super) fn choose(&self, versions: &Versions, taste: Taste<'_>) -> Option<&Candidate> {
         let possible = || self.candidates.iter().rev().filter(|candidate| candidate.allowed(versions));
         if let Some(prefer) = taste.prefer
@@ -133,10 +134,18 @@ impl Listing {
         }
         let stable = |candidate: &&Candidate| !candidate.wheel.version().any_prerelease();
         possible().find(stable).or_else(|| {
-            let asked = taste.prereleases == Prereleases::Asked || name_prerelease(versions);
-            let only = || !self.candidates.iter().any(|candidate| stable(&candidate));
-            if asked || only() { possible().next() } else { None }
+            let offered = || self.candidates.iter().any(|candidate| stable(&candidate) && candidate.is_offered());
+            let any = taste.prereleases == Prereleases::Asked || name_prerelease(versions) || !offered();
+            possible().find(|candidate| any || pins(versions, candidate.wheel.version()))
         })
+    }
+
+    /// What people are told to take: stable versions, where there are some, and none that were withdrawn.
+    pub(super) fn advisable(&self) -> impl Iterator<Item = &Version> {
+        let offered = || self.candidates.iter().filter(|candidate| candidate.is_offered());
+        let offered = move || offered().map(|candidate| candidate.wheel.version());
+        let stable = offered().any(|version| !version.any_prerelease());
+        offered().filter(move |version| !stable || !version.any_prerelease())
     }
 
     /// The candidate of exactly `version`.
@@ -155,7 +164,12 @@ impl Candidate {
     /// Withdrawn files are taken only by those who name their very version.
     fn allowed(&self, versions: &Versions) -> bool {
         let version = self.wheel.version();
-        versions.contains(version) && (self.file.yanked == Yanked::No || pins(versions, version))
+        versions.contains(version) && (self.is_offered() || pins(versions, version))
+    }
+
+    /// Whether its authors did not withdraw it.
+    pub(super) fn is_offered(&self) -> bool {
+        self.file.yanked == Yanked::No
     }
 }
 
@@ -352,6 +366,7 @@ mod tests {
             "demo-1.1-cp311-cp311-manylinux2014_x86_64.whl",
             "demo-1.2-py3-none-any.whl!",
             "demo-2.0rc1-py3-none-any.whl",
+            "demo-2.1.dev3-py3-none-any.whl",
             "demo-3.0-py3-none-any.whl >=3.12",
             "other-4.0-py3-none-any.whl",
         ]);
@@ -367,8 +382,11 @@ mod tests {
         check("", Some("1.0"), Avoided, Some("1.0-py3-none-any.whl"));
         check("==1.2", None, Avoided, Some("1.2-py3-none-any.whl"));
         check(">1.1", None, Avoided, None);
-        check(">1.1", None, Asked, Some("2.0rc1-py3-none-any.whl"));
-        check(">=2.0rc1", None, Avoided, Some("2.0rc1-py3-none-any.whl"));
+        check(">1.1,<2.1", None, Asked, Some("2.0rc1-py3-none-any.whl"));
+        check(">=2.0rc1,<2.1", None, Avoided, Some("2.0rc1-py3-none-any.whl"));
+        check("==2.1.dev3", None, Avoided, Some("2.1.dev3-py3-none-any.whl"));
+        check(">1.1,<2.2", None, Avoided, None);
+        check("~=2.1", None, Avoided, None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Version specifiers as sets of versions, and back into words.
 
-use std::ops::Bound;
+use std::{cmp::Reverse, ops::Bound};
 
 use pep440_rs::{Operator, Prerelease, VersionSpecifier};
 use pubgrub::Ranges;
@@ -37,6 +37,24 @@ pub(super) fn name_prerelease(versions: &Versions) -> bool {
         Bound::Unbounded => false,
     };
     versions.iter().any(|(low, high)| named(low) || named(high))
+}
+
+/// `known`, the nearest to what `versions` ask for first: what begins with more of the same numbers, and of that the
+/// newest.
+pub(super) fn nearest<'v>(versions: &Versions, known: impl Iterator<Item = &'v Version>) -> Vec<Version> {
+    let version = |bound: Bound<&Version>| match bound {
+        Bound::Included(version) | Bound::Excluded(version) => Some(version.clone()),
+        Bound::Unbounded => None,
+    };
+    let asked = versions.iter().find_map(|(low, high)| version(low).or_else(|| version(high)));
+    let alike = |known: &Version| {
+        let asked = asked.iter().filter(|asked| asked.epoch() == known.epoch());
+        let pairs = asked.flat_map(|asked| asked.release().iter().zip(known.release()));
+        pairs.take_while(|(asked, known)| asked == known).count()
+    };
+    let mut known: Vec<Version> = known.cloned().collect();
+    known.sort_by_cached_key(|known| Reverse((alike(known), known.clone())));
+    known
 }
 
 /// `>=1.0,<2`, with alternatives separated by ` or `.
@@ -95,7 +113,9 @@ fn plain(version: &Version) -> Version {
 fn one(specifier: &VersionSpecifier) -> Versions {
     let version = specifier.version();
     match specifier.operator() {
-        Operator::Equal | Operator::ExactEqual => same_public(version),
+        Operator::Equal => same_public(version),
+        // What stands there and nothing else, no `V+local` either.
+        Operator::ExactEqual => Versions::singleton(version.clone()),
         Operator::NotEqual => same_public(version).complement(),
         Operator::EqualStar => starting_with(version),
         Operator::NotEqualStar => starting_with(version).complement(),
@@ -179,7 +199,8 @@ mod tests {
         check("~=2.2.1", "2.2.1 2.2.9", "2.3 2.2.0");
         check("==2.2.*", "2.2 2.2.9 2.2rc1 2.2.0+x", "2.3 2.3.dev1 2.1");
         check("!=2.2.*", "2.3 2.1", "2.2 2.2.9");
-        check("===2.2", "2.2", "2.3");
+        check("===2.2", "2.2", "2.3 2.2+x");
+        check("===2.2+x", "2.2+x", "2.2 2.2+y");
         check(">=1,<2", "1.5", "2 0.9");
     }
 
@@ -197,6 +218,22 @@ mod tests {
         check("==2.2.*", ">=2.2,<2.3");
         check(">=1,!=1.5", ">=1,<1.5 or >=1.5.post0");
         check("<1,>2", " in no version");
+    }
+
+    #[test]
+    fn the_nearest_versions_begin_alike() {
+        let check = |specifiers: &str, known: &str, expect: &str| {
+            let known: Vec<Version> = known.split_whitespace().map(|text| text.parse().unwrap()).collect();
+            let found = nearest(&satisfying(&specifiers.parse().unwrap()), known.iter());
+            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+            assert_eq!(found.join(" "), expect, "{specifiers}");
+        };
+        check("==2.9.3", "1.0 2.8 2.9.1 2.9.2 2.10 3.0", "2.9.2 2.9.1 2.10 2.8 3.0 1.0");
+        check(">=9", "1.0 2.0", "2.0 1.0");
+        check("<2", "2.0 2.5 3.1", "2.5 2.0 3.1");
+        check("==2.3.1+cpu", "2.3.1 2.4", "2.3.1 2.4");
+        check("==1!2.0", "2.0 2.1 1!1.0", "1!1.0 2.1 2.0");
+        check("", "1.0 2.0", "2.0 1.0");
     }
 
     #[test]

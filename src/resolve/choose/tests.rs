@@ -103,6 +103,39 @@ async fn versions_are_chosen_by_the_rules() {
 }
 
 #[tokio::test]
+async fn pre_releases_are_taken_where_nothing_else_satisfies() {
+    let mut wheels: Vec<Wheel> =
+        ["1.0", "1.1", "2.0rc1", "2.0", "2.1.dev3", "2.1b1"].map(|version| Wheel::new("pre", version)).into();
+    wheels.extend([
+        Wheel::new("gone", "1.0").yanked(),
+        Wheel::new("gone", "1.1b1"),
+        Wheel::new("pins", "1.0").requires(&["pre==2.1.dev3"]),
+        Wheel::new("above", "1.0").requires(&["pre!=2.1.dev3", "pre>2.0"]),
+        Wheel::new("either", "1.0").requires(&["pre<2"]),
+        Wheel::new("either", "2.0").requires(&["pre>2.0"]),
+    ]);
+    for (wanted, expect) in [
+        (&["pre>2.0"][..], "pre 2.1b1"),
+        (&["pre==2.1.*"], "pre 2.1b1"),
+        (&["pre==2.1.dev3"], "pre 2.1.dev3"),
+        (&["pre>=1.2,<2"], "no set of wheels for linux/amd64 satisfies every requirement"),
+        (&["gone"], "gone 1.1b1"),
+        (&["pins"], "pins 1.0, pre 2.1.dev3"),
+        (&["above"], "above 1.0, pre 2.1b1"),
+        // Where there is another way, that is gone.
+        (&["either"], "either 1.0, pre 1.1"),
+        (&["either>=2"], "either 2.0, pre 2.1b1"),
+    ] {
+        let found = run(&wheels, &wants(wanted)).await;
+        assert_eq!(found.map_or_else(|error| error.to_string(), |found| names(&found)), expect, "{wanted:?}");
+    }
+    let other = Request { choices: vec![any_of(&[&["pre>2.0"], &["gone==1.0"]])], ..Request::default() };
+    check(&wheels, other, "gone 1.0").await;
+    let only = Request { choices: vec![any_of(&[&["pre>2.0"], &["gone==1.2"]])], ..Request::default() };
+    check(&wheels, only, "pre 2.1b1").await;
+}
+
+#[tokio::test]
 async fn the_recipe_bounds_overrides_and_leaves_out() {
     let wheels = house();
     let with = |change: fn(&mut Request)| {
@@ -432,6 +465,11 @@ async fn versions_are_aligned_where_they_can_be() {
         Wheel::new("led", "2.0").requires(&["part==2.0"]),
         Wheel::new("part", "1.0").tag("cp311-cp311-manylinux_2_17_aarch64"),
         Wheel::new("part", "2.0"),
+        Wheel::new("whole", "1.0").requires(&["idle"]),
+        Wheel::new("whole", "2.0").requires(&["idle<2", "intel"]),
+        Wheel::new("idle", "1.0"),
+        Wheel::new("idle", "2.0"),
+        Wheel::new("intel", "1.0").tag("cp311-cp311-manylinux_2_17_x86_64"),
     ];
     let server = FakeIndex::serve(&wheels, Manner::Modern).await;
     let folder = tempfile::tempdir().unwrap();
@@ -451,6 +489,9 @@ async fn versions_are_aligned_where_they_can_be() {
     let led = resolve_aligned(&jobs(&["led", "part"]), &index).await.unwrap().remove(0);
     assert!(skew(&led).is_empty(), "{:?}", skew(&led));
     assert_eq!(names(&led[1]), "led 2.0, part 2.0");
+    // Nothing asks for the older part any more, once the newer whole is not taken anywhere.
+    let whole = resolve_aligned(&jobs(&["whole"]), &index).await.unwrap().remove(0);
+    assert_eq!(whole.iter().map(names).collect::<Vec<_>>(), ["idle 2.0, whole 1.0"; 2]);
     let skewed = resolve_aligned(&jobs(&["native", "only"]), &index).await.unwrap().remove(0);
     assert_eq!(names(&skewed[1]), "native 1.0, only 2.0");
     let skew = skew(&skewed);

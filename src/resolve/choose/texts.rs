@@ -142,6 +142,53 @@ async fn names_and_versions_that_are_not_there() {
 }
 
 #[tokio::test]
+async fn advice_is_near_and_keeps_extras_and_markers() {
+    let versions = ["2.8.0", "2.9.1", "2.9.2", "3.0", "3.1", "3.2", "3.3"];
+    let wheels = versions.map(|version| Wheel::new("airflow", version).extra("a").extra("b"));
+    insta::assert_snapshot!(
+        failure(&wheels, &["airflow[a,b]==2.9.3 ; sys_platform == 'linux'"]).await, @"
+    error: no set of wheels for linux/amd64 satisfies every requirement
+      - the recipe requires airflow[a,b]==2.9.3 ; sys_platform == 'linux'
+      - there is no version of airflow in ==2.9.3; usable are 2.9.2, 2.9.1, 2.8.0, 3.3, 3.2
+      - with airflow[a,b]==2.9.2 ; sys_platform == 'linux' in place of airflow[a,b]==2.9.3 ; sys_platform == 'linux' there is a solution
+      - there is none for linux/arm64 either
+    hint: write `airflow[a,b]==2.9.2 ; sys_platform == 'linux'` for `airflow[a,b]==2.9.3 ; sys_platform == 'linux'`
+    ");
+}
+
+#[tokio::test]
+async fn local_versions_that_are_elsewhere() {
+    let wheels = [Wheel::new("torch", "2.3.1"), Wheel::new("torch", "2.4.0")];
+    insta::assert_snapshot!(failure(&wheels, &["torch==2.3.1+cpu"]).await, @"
+    error: no set of wheels for linux/amd64 satisfies every requirement
+      - the recipe requires torch==2.3.1+cpu
+      - there is no torch 2.3.1+cpu; of this version there is 2.3.1
+      - with torch==2.3.1 in place of torch==2.3.1+cpu there is a solution
+      - there is none for linux/arm64 either
+    hint: name the index that has torch 2.3.1+cpu with `[[wheels.index]]`, or require `torch==2.3.1`
+    ");
+}
+
+#[tokio::test]
+async fn withdrawn_versions_alone() {
+    let wheels = [
+        Wheel::new("requests", "2.31.0"),
+        Wheel::new("requests", "2.32.0").yanked(),
+        Wheel::new("requests", "2.32.1").yanked(),
+        Wheel::new("requests", "2.32.4"),
+    ];
+    insta::assert_snapshot!(failure(&wheels, &["requests>=2.32.0,<2.32.2"]).await, @"
+    error: no set of wheels for linux/amd64 satisfies every requirement
+      - the recipe requires requests>=2.32.0,<2.32.2
+      - requests 2.32.0 was withdrawn by its authors, and is taken only by `==2.32.0`
+      - requests 2.32.1 was withdrawn by its authors, and is taken only by `==2.32.1`
+      - with requests==2.32.4 in place of requests>=2.32.0,<2.32.2 there is a solution
+      - there is none for linux/arm64 either
+    hint: write `requests==2.32.4` for `requests>=2.32.0,<2.32.2`
+    ");
+}
+
+#[tokio::test]
 async fn another_python() {
     let wheels = [
         Wheel::new("numpy", "2.5").python(">=3.12"),

@@ -284,6 +284,10 @@ impl Programs for World {
         path.len().is_multiple_of(5)
     }
 
+    fn read(&self, path: &str) -> Option<String> {
+        (!path.len().is_multiple_of(3)).then(|| format!("A={path}; if b; then . {path}; fi; return 0"))
+    }
+
     fn find(&self, name: &str) -> Option<String> {
         (!name.is_empty()).then(|| format!("/usr/bin/{name}"))
     }

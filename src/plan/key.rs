@@ -40,7 +40,7 @@ impl fmt::Display for LayerKey {
 
 /// Raised whenever something else is done in place of maintainer scripts, or files of packages come to lie
 /// elsewhere: the layer is another one then.
-const EFFECTS: u32 = 6;
+const EFFECTS: u32 = 7;
 
 pub(super) fn of_debian(platform: &LockedPlatform, frame: Frame<'_>) -> LayerKey {
     let packages: Vec<_> = platform.debian.iter().map(|package| package.sha256.to_string()).collect();

@@ -1,11 +1,14 @@
 //! What the shell does itself.
 
 use super::{
-    Programs,
+    Programs, parse,
     run::{Flow, Known, Run, Status, is_option},
     syntax::{Piece, Word},
     test,
 };
+
+/// What makes the functions of debconf(7): they are known by their names.
+const CONFMODULE: &str = "/usr/share/debconf/confmodule";
 
 /// Those that take assignments as their arguments.
 const DECLARATIONS: [&str; 5] = ["export", "readonly", "local", "declare", "typeset"];
@@ -44,6 +47,7 @@ impl<P: Programs> Run<'_, P> {
                 None
             }
             "command" | "which" | "type" => self.lookup(words),
+            "." | "source" => self.source(words),
             _ => return None,
         })
     }
@@ -117,6 +121,21 @@ impl<P: Programs> Run<'_, P> {
         let Some(rest) = all.get(count..) else { return Some(false) };
         self.arguments = self.is_certain().then(|| rest.to_vec());
         Some(true)
+    }
+
+    /// `. FILE`: the same shell goes on there. Of a file that is not at hand nobody knows what it sets.
+    fn source(&mut self, words: &[Known]) -> Status {
+        let path = words.first().and_then(Option::as_deref);
+        if path == Some(CONFMODULE) {
+            return Some(true);
+        }
+        let text = path.and_then(|path| self.programs.read(path)).filter(|text| self.afford(text.len()));
+        if let Some(list) = text.and_then(|text| parse::parse(&text.replace('\0', "")).ok()) {
+            return self.until_return(|run| run.list(&list));
+        }
+        self.is_open = true;
+        self.say(None);
+        None
     }
 
     /// In octal; other spellings are of no package.

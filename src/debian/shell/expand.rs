@@ -147,7 +147,7 @@ impl<P: Programs> Run<'_, P> {
             ("#", Some(all)) => Some(Some(all.len().to_string())),
             ("0", _) => Some(Some("script".to_owned())),
             (name, all) => match (name.parse::<usize>(), all) {
-                (Err(_), _) => self.variables.get(name).cloned(),
+                (Err(_), _) => self.variables.get(name).cloned().or(self.is_open.then_some(None)),
                 (Ok(_), None) => Some(None),
                 (Ok(number), Some(all)) => all.get(number - 1).cloned(),
             },
@@ -166,7 +166,7 @@ impl<P: Programs> Run<'_, P> {
             }
             _ => false,
         };
-        // What nothing in the script has set, is not set.
+        // What nothing has set, is not set.
         let value = found.unwrap_or_else(|| Some(String::new()));
         let Some((operation, word)) = &variable.operation else { return value };
         match operation {

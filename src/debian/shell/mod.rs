@@ -35,6 +35,9 @@ pub trait Programs {
     /// Whether a symbolic link stands at an absolute path.
     fn is_link(&self, path: &str) -> bool;
 
+    /// The text of the file at an absolute path, if it is at hand.
+    fn read(&self, path: &str) -> Option<String>;
+
     /// Where the program `name` lies, if it is there or what it does is done without it.
     fn find(&self, name: &str) -> Option<String>;
 

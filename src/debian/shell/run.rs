@@ -94,6 +94,8 @@ pub(super) struct Run<'a, P> {
     steps: usize,
     depth: usize,
     effort: usize,
+    /// Whether a file that is not at hand may have set variables.
+    pub(super) is_open: bool,
     /// Whether nobody follows any more.
     is_given_up: bool,
     /// Commands that were not followed, as the script spells them.
@@ -127,6 +129,7 @@ impl<'a, P: Programs> Run<'a, P> {
             steps: 0,
             depth: 0,
             effort: 0,
+            is_open: false,
             is_given_up: false,
             undone: Vec::new(),
             said: None,
@@ -333,7 +336,7 @@ impl<'a, P: Programs> Run<'a, P> {
     }
 
     /// Something is said; none where nobody knows what.
-    fn say(&mut self, text: Option<&str>) {
+    pub(super) fn say(&mut self, text: Option<&str>) {
         let text = text.filter(|_| self.is_certain());
         match (&mut self.said, text) {
             (Some(Said::Text(said)), Some(text)) => said.push_str(text),
@@ -546,15 +549,23 @@ impl<'a, P: Programs> Run<'a, P> {
 
     fn call_function(&mut self, body: &Command, arguments: Vec<Known>) -> Status {
         let arguments = self.arguments.replace(arguments);
-        let (locals, loops) = (take(&mut self.locals), take(&mut self.loops));
-        let status = self.within(Doubt::behind_function, |run| run.command(body));
-        (self.arguments, self.loops) = (arguments, loops);
+        let locals = take(&mut self.locals);
+        let status = self.until_return(|run| run.command(body));
+        self.arguments = arguments;
         for (name, value) in replace(&mut self.locals, locals) {
             match value {
                 Some(value) => self.variables.insert(name, value),
                 None => self.variables.remove(&name),
             };
         }
+        status
+    }
+
+    /// Follows what `return` ends, with loops of its own.
+    pub(super) fn until_return(&mut self, follow: impl FnOnce(&mut Self) -> Status) -> Status {
+        let loops = take(&mut self.loops);
+        let status = self.within(Doubt::behind_function, follow);
+        self.loops = loops;
         if self.flow != Flow::Exit {
             self.flow = Flow::Next;
         }

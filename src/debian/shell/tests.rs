@@ -21,6 +21,15 @@ impl Programs for World {
         false
     }
 
+    fn read(&self, path: &str) -> Option<String> {
+        let text = match path {
+            "/etc/x" => "A=yes; f() { one \"$A$1\"; }; [ \"$A\" = yes ] || B=1; return 0; A=no",
+            "/etc/again" => "again; . /etc/again",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+
     fn find(&self, name: &str) -> Option<String> {
         let path = format!("/usr/bin/{name}");
         self.look(&path).map(|_| path)
@@ -91,6 +100,22 @@ fn words_are_expanded() {
     check("one \"$@\"; set -- a b; two \"$@\" $#; shift; three $1", &["one configure ", "two a b 2", "three b"], &[]);
     check("A=$(($(echo \"$1\" | two '(') * 100)); one x$((1 + 2))x || three", &[], &["one x$((1 + 2))x", "three"]);
     check("A=`echo hi`; one $A $(echo a b) | two", &["one hi a b", "two"], &[]);
+}
+
+#[test]
+fn sourced_files_are_followed_where_they_are_at_hand() {
+    check(". /etc/x; f z; [ \"$A\" = yes ] && two \"$B\"; three $1", &["one yesz", "two ", "three configure"], &[]);
+    check("(. /etc/x); one \"$A\"; if grep x; then . /etc/x; fi; two \"$A\"", &["one "], &["two \"$A\""]);
+    check(". /usr/share/debconf/confmodule; one \"$A\"", &["one "], &[]);
+    // What nothing has set may have been set there.
+    check(
+        "B=1; . /gone; [ \"$A\" = yes ] || one; two \"$B\" \"$1\"; three ${A:-x}",
+        &["two 1 configure"],
+        &["one", "three ${A:-x}"],
+    );
+    check("source \"$(strange)\"; one $A", &[], &["strange", "one $A"]);
+    let again = vec!["again"; 99];
+    check(". /etc/again; one", &again, &["more commands than anybody could follow"]);
 }
 
 #[test]

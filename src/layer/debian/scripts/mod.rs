@@ -222,6 +222,11 @@ impl Programs for Machine<'_> {
         self.tree.place(path).is_some_and(|path| self.tree.link(&path).is_some())
     }
 
+    fn read(&self, path: &str) -> Option<String> {
+        let bytes = self.tree.read(path.strip_prefix('/')?).ok()??;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     fn find(&self, name: &str) -> Option<String> {
         if name.starts_with('/') {
             return matches!(self.look(name), Some(Found::File { executable: true, .. })).then(|| name.to_owned());

@@ -186,6 +186,13 @@ fn what_is_left_undone_is_named() {
 }
 
 #[test]
+fn files_of_settings_decide_what_is_done() {
+    let text = "if [ -f /etc/default/x ]; then . /etc/default/x; fi\n[ \"$updates\" = yes ] || exit 0\nupdate-x";
+    let own = FakeDeb::new("x").file("./etc/default/x", b"updates=yes\n").script("postinst", text);
+    assert_eq!(undone(&laid_out(vec![own])), ["x: update-x"]);
+}
+
+#[test]
 fn over_a_base_links_are_made_and_users_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

@@ -24,7 +24,6 @@ const QUESTIONS: &[&str] = &[
     "db_register",
     "db_reset",
     "debconf-set-selections",
-    ".",
 ];
 
 /// Services: nothing runs in an image, and what starts a container is in its config.

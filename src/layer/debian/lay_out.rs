@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{
     Entry, Kind, Packed, Strip, Undone, UnpackError, fixups, links,
-    scripts::{self, Diversions},
+    scripts::{self, Diversions, Followed},
     tree::{Tree, TreeKind, TreeNode},
 };
 use crate::{
@@ -50,6 +50,8 @@ pub struct LaidOut {
     pub items: Vec<Item>,
     /// What maintainer scripts would have done besides, by package.
     pub undone: Vec<Undone>,
+    /// The best that packages have by each name of update-alternatives(1): its path and its priority.
+    pub alternatives: BTreeMap<String, (String, i64)>,
 }
 
 /// The items of a layer with all `packages`.
@@ -68,7 +70,7 @@ pub fn lay_out(packages: &[Packed], options: &Options<'_>) -> Result<LaidOut, Un
     }
     let Layout { mut tree, .. } = layout;
     tree.add_parents()?;
-    let undone = fixups::apply(&mut tree, &packages, options)?;
+    let Followed { undone, alternatives } = fixups::apply(&mut tree, &packages, options)?;
     let items = match options.over {
         Over::Scratch => tree.into_items(|_| false),
         Over::Base(facts) => {
@@ -77,7 +79,7 @@ pub fn lay_out(packages: &[Packed], options: &Options<'_>) -> Result<LaidOut, Un
             tree.into_items(|path| existing.contains(path))
         }
     };
-    Ok(LaidOut { items: items?, undone })
+    Ok(LaidOut { items: items?, undone, alternatives })
 }
 
 struct Layout<'a> {

@@ -8,12 +8,15 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
     super::tree::{TreeKind, TreeNode},
-    Options, Over, Packed, Tree, Undone, UnpackError, subject,
+    Options, Over, Packed, Tree, Undone, UnpackError, java, subject,
 };
 use crate::oci::Digest;
 
 /// The package that knows all certificates of Debian's.
 const PACKAGE: &str = "ca-certificates";
+/// The one that gives them to Java, and how.
+const JAVA: (&str, &str) =
+    ("ca-certificates-java", "java -jar /usr/share/ca-certificates-java/ca-certificates-java.jar");
 /// Most bytes of all certificates; Debian's have a quarter of a million.
 const LIMIT: usize = 16 << 20;
 const SOURCE: &str = "usr/share/ca-certificates";
@@ -39,11 +42,12 @@ const CONFIGURATION_HEAD: &str = "\
 /// Writes them. Over a base, whose own certificates are not at hand, only where all of Debian's come along: a bundle
 /// takes the place of the base's. Otherwise says which packages would have added to it.
 pub(super) fn apply(tree: &mut Tree, packages: &[&Packed], options: &Options<'_>) -> Result<Vec<Undone>, UnpackError> {
-    let whole = packages.iter().any(|package| package.index.package == PACKAGE);
+    let brings = |name: &str| packages.iter().any(|package| package.index.package == name);
+    let whole = brings(PACKAGE);
     if !whole && matches!(options.over, Over::Base(_)) {
         return match options.certificates.first() {
             Some((name, _)) => Err(UnpackError::Authorities { name: name.clone() }),
-            None => Ok(left(tree, packages)),
+            None => Ok(left(tree, packages, brings(JAVA.0))),
         };
     }
     for (name, pem) in &options.certificates {
@@ -55,27 +59,30 @@ pub(super) fn apply(tree: &mut Tree, packages: &[&Packed], options: &Options<'_>
         tree.remove(&path);
         tree.add_file(&path, pem.clone());
     }
-    write(tree)?;
+    let links = write(tree)?;
+    if brings(JAVA.0) && !links.is_empty() {
+        tree.add_file(java::PATH, java::keystore(&links));
+    }
     Ok(Vec::new())
 }
 
-/// Who has certificates that no bundle gets.
-fn left(tree: &Tree, packages: &[&Packed]) -> Vec<Undone> {
+/// Who has certificates that no bundle gets, and Java, which gets none of the base's.
+fn left(tree: &Tree, packages: &[&Packed], has_java: bool) -> Vec<Undone> {
     let found = [SOURCE, LOCAL].into_iter().flat_map(|folder| certificates(tree, folder));
     let owners: BTreeSet<usize> = found.filter_map(|path| tree.get(&path)?.owner).collect();
-    let undone = |owner: usize| Undone {
-        package: packages[owner].index.package.clone(),
-        commands: vec!["update-ca-certificates".to_owned()],
-    };
-    owners.into_iter().map(undone).collect()
+    let undone =
+        |package: &str, command: &str| Undone { package: package.to_owned(), commands: vec![command.to_owned()] };
+    let own = owners.into_iter().map(|owner| undone(&packages[owner].index.package, "update-ca-certificates"));
+    own.chain(has_java.then(|| undone(JAVA.0, JAVA.1))).collect()
 }
 
-/// Bundle, links and configuration for the certificates of the tree; nothing where there are none.
-fn write(tree: &mut Tree) -> Result<(), UnpackError> {
+/// Bundle, links and configuration for the certificates of the tree; nothing where there are none. The names of the
+/// links, and what they lead to in DER.
+fn write(tree: &mut Tree) -> Result<BTreeMap<String, Option<Vec<u8>>>, UnpackError> {
     let debians = certificates(tree, SOURCE);
     let all: Vec<String> = debians.iter().cloned().chain(certificates(tree, LOCAL)).collect();
     if all.is_empty() {
-        return Ok(());
+        return Ok(BTreeMap::new());
     }
     tree.add_directory(LOCAL, 0o755);
     let mut bundle = Vec::new();
@@ -105,7 +112,7 @@ fn write(tree: &mut Tree) -> Result<(), UnpackError> {
         }
         tree.add_file(CONFIGURATION, text);
     }
-    Ok(())
+    Ok(links)
 }
 
 /// Links by the hash of the subject; a number tells those of one hash apart. No certificate has two.
@@ -156,6 +163,9 @@ mod tests {
     use super::*;
     use crate::{layer::debian::fixture::FakeDeb, lock::Facts, store::Store};
 
+    /// As little as has a subject: an empty one.
+    const DER: [u8; 18] = [0x30, 16, 0x30, 14, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 0x30, 0];
+
     #[test]
     fn the_bundle_is_in_the_order_of_names() {
         let mut tree = Tree::new();
@@ -174,13 +184,47 @@ mod tests {
     }
 
     #[test]
+    fn java_has_a_store_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let lines = BASE64_STANDARD.encode(DER);
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n");
+        let debians =
+            || FakeDeb::new(PACKAGE).file(&format!("./{SOURCE}/mozilla/\u{c1}B_\u{20ac}.crt"), pem.as_bytes());
+        let check = |debs: Vec<FakeDeb>, over, expect: Option<&str>, expect_undone: &str| {
+            let packed: Vec<_> = debs.into_iter().map(|deb| deb.pack(&store).unwrap()).collect();
+            let laid = crate::layer::debian::lay_out(&packed, &Options { over, ..Options::default() }).unwrap();
+            let found = laid.items.iter().find(|item| item.path == java::PATH).map(|item| {
+                let crate::layer::Node::File(body) = &item.node else { panic!("{item:?}") };
+                body.read(1 << 20).unwrap().escape_ascii().to_string()
+            });
+            assert_eq!(found.as_deref(), expect);
+            let undone = laid.undone.iter().map(|undone| format!("{} {:?}", undone.package, undone.commands));
+            assert_eq!(undone.collect::<String>(), expect_undone);
+        };
+        let jre = || FakeDeb::new("jre").script("postinst", "dpkg-trigger update-ca-certificates-java");
+        let java = || FakeDeb::new(JAVA.0).script("triggers", "interest update-ca-certificates-java\n");
+        let whole = concat!(
+            r#"\xfe\xed\xfe\xed\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x02\x00\x12debian:\xc3\xa1b_\"#,
+            r#"xe2\x82\xac.pem\x00\x00\x00Iw8p\x00\x00\x05X.509\x00\x00\x00\x120\x100\x0e\x02\x01\x01\x02"#,
+            r#"\x01\x01\x02\x01\x01\x02\x01\x010\x00\xb8\x8bpHX\x87#\xb2\x84\xc3\xfd\xae\x17\xb1\xa4\xc2r"#,
+            r#"\xb0\xb4\x18"#
+        );
+        check(vec![debians(), java(), jre()], Over::Scratch, Some(whole), "");
+        check(vec![debians(), jre()], Over::Scratch, None, "");
+        check(vec![java(), jre()], Over::Scratch, None, "");
+        let facts = Facts::default();
+        check(vec![debians(), java()], Over::Base(&facts), Some(whole), "");
+        let left = format!("{} [\"{}\"]", JAVA.0, JAVA.1);
+        check(vec![java(), jre()], Over::Base(&facts), None, &left);
+    }
+
+    #[test]
     fn the_bundle_of_a_base_is_not_replaced_by_a_smaller_one() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let facts = Facts::default();
-        // As little as has a subject: an empty one.
-        let der = [0x30, 16, 0x30, 14, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 0x30, 0];
-        let lines = BASE64_STANDARD.encode(der);
+        let lines = BASE64_STANDARD.encode(DER);
         let pem = format!("-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n");
         let check = |debs: &[&str], own: &[&str]| {
             let deb = |name: &&str| {

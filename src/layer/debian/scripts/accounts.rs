@@ -87,8 +87,11 @@ impl Accounts {
 
     /// Writes them down, unless a package brings files of its own.
     pub(super) fn write(&self, tree: &mut Tree) {
+        let has_shadow = tree.look("etc/shadow").is_some();
         let users = self.users.iter().map(|user| {
             let User { name, password, uid, gid, comment, home, shell } = user;
+            // Who has a password in a file that is not there cannot become anybody, even by root's doing.
+            let password = if password == "x" && !has_shadow { "*" } else { password };
             format!("{name}:{password}:{uid}:{gid}:{comment}:{home}:{shell}\n")
         });
         tree.add_file("etc/passwd", users.collect::<String>());

@@ -96,12 +96,19 @@ impl Alternatives {
         true
     }
 
-    /// Links to the best of each group.
-    pub(super) fn write(self, tree: &mut Tree) {
+    /// Links to the best of each group, unless it is known that the link of a base stays. Which is the best of each,
+    /// with its priority.
+    pub(super) fn write(self, tree: &mut Tree) -> BTreeMap<String, (String, i64)> {
         let remembers = tree.get(PROGRAM).is_some();
+        let mut chosen = BTreeMap::new();
         for (name, group) in &self.groups {
             let best = group.choices.iter().max_by_key(|(path, choice)| (choice.priority, Reverse(*path)));
             let Some((path, choice)) = best else { continue };
+            chosen.insert(name.clone(), (path.clone(), choice.priority));
+            let own = format!("{FOLDER}/{name}");
+            if tree.get(&own).is_none() && tree.link(&own).is_some() {
+                continue;
+            }
             link(tree, &group.link, name, path);
             for (name, path) in &choice.slaves {
                 if let Some(place) = group.slaves.get(name)
@@ -114,6 +121,7 @@ impl Alternatives {
                 tree.add_file(&format!("{MEMORY}/{name}"), group.memory());
             }
         }
+        chosen
     }
 }
 

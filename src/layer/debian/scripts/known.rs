@@ -6,6 +6,7 @@ const DONE: &[(&str, &str)] = &[
     ("base-files", "directories and profiles: fixups/directories"),
     ("base-passwd", "users and groups: accounts"),
     ("ca-certificates", "bundle and links: fixups/certificates"),
+    ("ca-certificates-java", "the same for Java: fixups/java"),
     ("dash", "/bin/sh is a link in the package"),
     ("debconf", "questions are not asked"),
     ("debianutils", "/etc/shells: shells"),
@@ -30,7 +31,7 @@ fn is_python(package: &str) -> bool {
     let rest = package.strip_prefix("lib").unwrap_or(package);
     let Some(rest) = rest.strip_prefix("python3") else { return false };
     let series = rest.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
-    ["", "-minimal", "-stdlib", "-distutils", "-lib2to3"].contains(&series)
+    ["", "-minimal", "-stdlib", "-distutils", "-lib2to3", "-venv"].contains(&series)
 }
 
 #[cfg(test)]
@@ -44,6 +45,7 @@ mod tests {
             ("python3.11-minimal", true),
             ("libpython3.13-stdlib", true),
             ("python3-distutils", true),
+            ("python3.11-venv", true),
             ("python3-numpy", false),
             ("libc6", true),
             ("libc6-dev", false),

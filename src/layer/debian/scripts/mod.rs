@@ -12,8 +12,9 @@ mod known;
 mod order;
 mod shells;
 mod unneeded;
+mod watched;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::{accounts::Accounts, alternatives::Alternatives};
 use super::{
@@ -39,6 +40,13 @@ pub struct Undone {
     pub commands: Vec<String>,
 }
 
+/// What came of scripts.
+pub(super) struct Followed {
+    pub(super) undone: Vec<Undone>,
+    /// The best of each name: path and priority.
+    pub(super) alternatives: BTreeMap<String, (String, i64)>,
+}
+
 /// What scripts say of whose files go elsewhere.
 pub(super) use diversions::Diversions;
 
@@ -60,35 +68,39 @@ pub(super) fn diversions(packages: &[&Packed]) -> Result<Diversions, UnpackError
 
 /// Follows the scripts of `packages`, which lie in `tree`, and does what they would have done. Over a base,
 /// whose files are not at hand, users and shells stay as they are there.
-pub(super) fn apply(tree: &mut Tree, packages: &[&Packed], over: Over<'_>) -> Result<Vec<Undone>, UnpackError> {
+pub(super) fn apply(tree: &mut Tree, packages: &[&Packed], over: Over<'_>) -> Result<Followed, UnpackError> {
     let from_scratch = matches!(over, Over::Scratch);
     let accounts = if from_scratch { Some(Accounts::read(tree)?) } else { None };
     let mut machine = Machine::new(tree, accounts);
     for package in packages {
         machine.read_answers(&text(package, "templates")?);
+        if !known::is_done(&package.index.package) {
+            machine.read_interests(&text(package, "triggers")?);
+        }
     }
     let mut all = Vec::new();
     for package in order::by_dependencies(packages)? {
-        if known::is_done(&package.index.package) {
-            continue;
-        }
         machine.enter(package);
+        machine.is_done = known::is_done(&package.index.package);
         let mut commands = Vec::new();
         for (script, argument) in [("preinst", "install"), ("postinst", "configure")] {
             commands.extend(machine.follow(&text(package, script)?, script, argument));
         }
-        if !commands.is_empty() {
+        if !commands.is_empty() && !machine.is_done {
             all.push(Undone { package: package.index.package.clone(), commands });
         }
     }
-    let Machine { tree, accounts, alternatives, .. } = machine;
-    alternatives.write(tree);
+    let Machine { tree, accounts, alternatives, interests, .. } = machine;
+    let alternatives = alternatives.write(tree);
+    if !from_scratch {
+        all.extend(watched::left(tree, packages, &interests));
+    }
     if let Some(accounts) = accounts {
         accounts.write(tree);
         shells::apply(tree)?;
     }
     all.sort_by(|left: &Undone, right| left.package.cmp(&right.package));
-    Ok(all)
+    Ok(Followed { undone: all, alternatives })
 }
 
 /// The text of a script; nothing where the package has none.
@@ -110,7 +122,11 @@ struct Machine<'a> {
     alternatives: Alternatives,
     diversions: Diversions,
     package: String,
+    /// Whether other units do what the scripts of the package do, but for the alternatives in them.
+    is_done: bool,
     architecture: String,
+    /// What pulls triggers of packages: names, and folders into which files come; deb-triggers(5).
+    interests: BTreeSet<String>,
     /// Questions to the administrator, and what packages answer for him.
     answers: BTreeMap<String, String>,
     /// Rights that new files lack.
@@ -133,8 +149,10 @@ impl<'a> Machine<'a> {
 
     fn new(tree: &'a mut Tree, accounts: Option<Accounts>) -> Self {
         let (alternatives, diversions) = (Alternatives::default(), Diversions::default());
-        let (package, architecture, answers) = (String::new(), String::new(), BTreeMap::new());
-        Self { tree, accounts, alternatives, diversions, package, architecture, answers, umask: UMASK }
+        let (package, architecture) = (String::new(), String::new());
+        let (interests, answers, umask) = (BTreeSet::new(), BTreeMap::new(), UMASK);
+        let is_done = false;
+        Self { tree, accounts, alternatives, diversions, package, is_done, architecture, interests, answers, umask }
     }
 
     fn enter(&mut self, package: &Packed) {
@@ -152,6 +170,15 @@ impl<'a> Machine<'a> {
                 question = Some(name.trim());
             } else if let (Some(name), Some(answer)) = (question, line.strip_prefix("Default:")) {
                 self.answers.insert(name.to_owned(), answer.trim().to_owned());
+            }
+        }
+    }
+
+    fn read_interests(&mut self, triggers: &str) {
+        for line in triggers.lines() {
+            let mut words = line.split_whitespace();
+            if words.next().is_some_and(|word| ["interest", "interest-await", "interest-noawait"].contains(&word)) {
+                self.interests.extend(words.next().map(str::to_owned));
             }
         }
     }
@@ -183,6 +210,8 @@ impl<'a> Machine<'a> {
             ["dpkg-divert", .., "--truename", path] => Called::said((*path).to_owned()),
             ["dpkg-divert", .., "--listpackage", _] => Called::said(String::new()),
             ["dpkg-statoverride", "--list", ..] => Called::answered(false),
+            ["dpkg-trigger", .., name] if !self.interests.contains(*name) => Called::done(),
+            ["glib-compile-schemas" | "gio-querymodules", folder] if !self.has_files(folder) => Called::done(),
             ["readlink", path] => self
                 .tree
                 .place(path)
@@ -193,6 +222,12 @@ impl<'a> Machine<'a> {
             }
             _ => return self.accounts.as_ref()?.ask(words),
         })
+    }
+
+    /// Whether anything but folders lies below one.
+    fn has_files(&self, folder: &str) -> bool {
+        let place = folder.strip_prefix('/').and_then(|folder| self.tree.resolve(folder));
+        place.is_none_or(|place| self.tree.below(&place).any(|(_, node)| node.kind != TreeKind::Directory))
     }
 
     /// The units, each asked in turn.
@@ -228,10 +263,22 @@ impl Programs for Machine<'_> {
     }
 
     fn find(&self, name: &str) -> Option<String> {
+        const ALWAYS: [&str; 9] = [
+            "setcap",
+            "systemd-sysusers",
+            "adduser",
+            "addgroup",
+            "update-alternatives",
+            "ucf",
+            // Packages of fonts need the one that has them: it is here, or in the base.
+            "update-fonts-dir",
+            "update-fonts-scale",
+            "update-fonts-alias",
+        ];
         if name.starts_with('/') {
             return matches!(self.look(name), Some(Found::File { executable: true, .. })).then(|| name.to_owned());
         }
-        if ["setcap", "systemd-sysusers", "adduser", "addgroup", "update-alternatives", "ucf"].contains(&name) {
+        if ALWAYS.contains(&name) {
             return Some(format!("/usr/sbin/{name}"));
         }
         let paths = ["/usr/sbin", "/usr/bin"].map(|folder| format!("{folder}/{name}"));
@@ -249,6 +296,9 @@ impl Programs for Machine<'_> {
         if let Some(called) = answer.or_else(|| unneeded::call(&name, &given)) {
             return called;
         }
+        if self.is_done && name != "update-alternatives" {
+            return Called::harmless();
+        }
         let Some(words) = words.filter(|_| certain) else {
             // A file too many does less harm than one too few: what is removed are leftovers of earlier versions.
             return if ["rm", "rmdir"].contains(&name.as_str()) { Called::harmless() } else { Called::undone() };
@@ -257,7 +307,7 @@ impl Programs for Machine<'_> {
     }
 
     fn write(&mut self, path: &str, text: &str) -> bool {
-        files::write(self, path, text)
+        self.is_done || files::write(self, path, text)
     }
 
     fn umask(&mut self) -> &mut u32 {

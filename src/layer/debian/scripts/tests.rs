@@ -8,10 +8,18 @@ use crate::{
 };
 
 fn laid_out(debs: Vec<FakeDeb>) -> LaidOut {
+    laid(debs, &Options::default())
+}
+
+fn laid_over(debs: Vec<FakeDeb>, base: &Facts) -> LaidOut {
+    laid(debs, &Options { over: Over::Base(base), ..Options::default() })
+}
+
+fn laid(debs: Vec<FakeDeb>, options: &Options<'_>) -> LaidOut {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let packed: Vec<_> = debs.into_iter().map(|deb| deb.pack(&store).unwrap()).collect();
-    let mut laid = lay_out(&packed, &Options::default()).unwrap();
+    let mut laid = lay_out(&packed, options).unwrap();
     // What lies in the store is gone with it.
     for item in &mut laid.items {
         if let Node::File(body) = &item.node {
@@ -106,9 +114,9 @@ fn users_are_made_with_the_same_numbers_everywhere() {
         shown(&laid, &["etc/passwd", "etc/group", "var/lib/daemon", "etc/daemon", "home/nonroot"]),
         [
             "etc/passwd \"root:*:0:0:root:/root:/bin/bash\\nnobody:*:65534:65534:nobody:/x:/y\\n\
-             nonroot:x:65532:65532:nonroot:/home/nonroot:/usr/sbin/nologin\\n\
-             daemond:x:100:100:A daemon:/var/lib/daemon:/usr/sbin/nologin\\n\
-             other:x:999:999:The other:/run/other:/usr/sbin/nologin\\nthird:x:998:998::/srv/x:/bin/sh\\n\" 644 0:0",
+             nonroot:*:65532:65532:nonroot:/home/nonroot:/usr/sbin/nologin\\n\
+             daemond:*:100:100:A daemon:/var/lib/daemon:/usr/sbin/nologin\\n\
+             other:*:999:999:The other:/run/other:/usr/sbin/nologin\\nthird:*:998:998::/srv/x:/bin/sh\\n\" 644 0:0",
             "etc/group \"root:*:0:\\nmail:*:8:daemond\\nnogroup:*:65534:\\nnonroot:x:65532:\\n\
              daemond:x:100:\\nlog:x:101:\\nother:x:999:\\nextra:x:77:other\\nthird:x:998:\\n\" 644 0:0",
             "var/lib/daemon/ 755 100:100",
@@ -116,6 +124,15 @@ fn users_are_made_with_the_same_numbers_everywhere() {
             "home/nonroot/ 700 65532:65532",
         ]
     );
+}
+
+#[test]
+fn passwords_are_where_they_are_said_to_be() {
+    let shadow = FakeDeb::new("shadow").file("./etc/shadow", b"root:*:1::::::\n");
+    for (debs, password) in [(vec![], "*"), (vec![shadow], "x")] {
+        let text = shown(&laid_out(debs), &["etc/passwd"]).concat();
+        assert!(text.starts_with(&format!("etc/passwd \"root:{password}:0:0:")), "{text}");
+    }
 }
 
 #[test]
@@ -193,26 +210,104 @@ fn files_of_settings_decide_what_is_done() {
 }
 
 #[test]
+fn triggers_that_a_package_waits_for_are_named() {
+    let pulls = FakeDeb::new("pulls").script(
+        "postinst",
+        "dpkg-trigger update-y\ndpkg-trigger --no-await update-x\ndpkg-trigger ldconfig\ndpkg-trigger --no-await /usr/*/x",
+    );
+    let waits = FakeDeb::new("waits").script("triggers", "# x\ninterest-noawait update-x\nactivate update-y\n");
+    let known = FakeDeb::new("libc-bin").script("triggers", "interest-await ldconfig\n");
+    assert_eq!(undone(&laid_out(vec![pulls, waits, known])), ["pulls: dpkg-trigger --no-await update-x"]);
+}
+
+#[test]
+fn what_looks_into_empty_folders_has_nothing_to_do() {
+    let (schemas, modules) = ("/usr/share/glib-2.0/schemas", "/usr/lib/x86_64-linux-gnu/gio/modules");
+    let text = format!("/usr/lib/glib-2.0/glib-compile-schemas {schemas} || true\n/usr/lib/gio-querymodules {modules}");
+    let glib = || {
+        let deb = FakeDeb::new("libglib2.0-0").script("postinst", &text);
+        deb.directory(&format!(".{schemas}/")).script("triggers", &format!("interest-await {schemas}\n"))
+    };
+    let settings = || FakeDeb::new("settings").file(&format!(".{schemas}/org.gschema.xml"), b"<x/>");
+    assert_eq!(undone(&laid_out(vec![glib()])), [""; 0]);
+    let call = format!("glib-compile-schemas {schemas}");
+    let own = format!("libglib2.0-0: /usr/lib/glib-2.0/{call}");
+    assert_eq!(undone(&laid_out(vec![glib(), settings()])), [own.as_str()]);
+    // The library of a base would look there again.
+    assert_eq!(undone(&laid_over(vec![settings()], &Facts::default())), [format!("settings: {call}")]);
+    assert_eq!(undone(&laid_over(vec![glib(), settings()], &Facts::default())), [own.as_str()]);
+    let loader = "/usr/lib/x86_64-linux-gnu/gdk-pixbuf-2.0/2.10.0/loaders";
+    let images = FakeDeb::new("images").file(&format!(".{loader}/svg.so"), b"").directory(&format!(".{modules}/"));
+    let laid = laid_over(vec![images], &Facts::default());
+    assert_eq!(undone(&laid), [format!("images: gdk-pixbuf-query-loaders {loader}")]);
+}
+
+#[test]
+fn folders_of_fonts_are_no_caches() {
+    let text = "if command -v update-fonts-dir >/dev/null; then\n\
+                update-fonts-dir --x11r7-layout misc;update-fonts-alias --include /etc/x.alias misc\nfi";
+    let laid = laid_out(vec![FakeDeb::new("xfonts-base").script("postinst", text)]);
+    let expect = "xfonts-base: update-fonts-dir --x11r7-layout misc; update-fonts-alias --include /etc/x.alias misc";
+    assert_eq!(undone(&laid), [expect]);
+}
+
+#[test]
+fn of_what_others_do_the_alternatives_are_left() {
+    let text = "ua() {\nupdate-alternatives --install /usr/bin/which which /usr/bin/which.debianutils 0 \\\n\
+                --slave /usr/share/man/man1/which.1.gz which.1.gz /usr/share/man/man1/which.debianutils.1.gz\n}\n\
+                if test -z \"$2\" && test ! -f \"$DPKG_ROOT/etc/shells\"\nthen\ncp -pZ /a /b || cp -p /a /b\nfi\n\
+                touch /etc/x\necho x > /etc/y\ncase \"$1\" in (configure) update-shells; ua ;; esac";
+    let own = FakeDeb::new("debianutils")
+        .file("./usr/bin/which.debianutils", b"w")
+        .file("./usr/share/man/man1/which.debianutils.1.gz", b"1")
+        .script("postinst", text);
+    let laid = laid_out(vec![own]);
+    assert_eq!(undone(&laid), [""; 0]);
+    assert_eq!(
+        shown(&laid, &["usr/bin/which", "usr/share/man/man1/which.1.gz", "etc/x", "etc/y"]),
+        [
+            "usr/bin/which -> /etc/alternatives/which 777 0:0",
+            "usr/share/man/man1/which.1.gz -> /etc/alternatives/which.1.gz 777 0:0",
+            "etc/x is not there",
+            "etc/y is not there"
+        ]
+    );
+}
+
+#[test]
 fn over_a_base_links_are_made_and_users_are_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
     let blas = FakeDeb::new("libblas3").file("./usr/lib/blas/libblas.so.3", b"b").script(
         "postinst",
         "update-alternatives --install /lib/libblas.so.3 libblas.so.3 /usr/lib/blas/libblas.so.3 10\nadduser --system blas",
     );
-    let link = Symlink { path: "/lib".to_owned(), target: "usr/lib".to_owned() };
-    let facts = Facts { symlinks: vec![link], ..Facts::default() };
-    let options = Options { over: Over::Base(&facts), ..Options::default() };
-    let laid = lay_out(&[blas.pack(&store).unwrap()], &options).unwrap();
+    let ed = FakeDeb::new("ed").file("./usr/bin/ed", b"e").script(
+        "postinst",
+        "update-alternatives --install /usr/bin/editor editor /usr/bin/ed -100 --slave /usr/bin/e e /usr/bin/ed",
+    );
+    let link = |(path, target): (&str, &str)| Symlink { path: path.to_owned(), target: target.to_owned() };
+    let symlinks = [("/lib", "usr/lib"), ("/etc/alternatives/editor", "/bin/nano")].map(link).to_vec();
+    let laid = laid_over(vec![blas, ed], &Facts { symlinks, ..Facts::default() });
     assert_eq!(undone(&laid), ["libblas3: adduser --system blas"]);
+    let wanted = [
+        "usr/lib/libblas.so.3",
+        "etc/alternatives/libblas.so.3",
+        "etc/passwd",
+        "usr/bin/editor",
+        "etc/alternatives/editor",
+        "usr/bin/e",
+    ];
     assert_eq!(
-        shown(&laid, &["usr/lib/libblas.so.3", "etc/alternatives/libblas.so.3", "etc/passwd"]),
+        shown(&laid, &wanted),
         [
             "usr/lib/libblas.so.3 -> /etc/alternatives/libblas.so.3 777 0:0",
             "etc/alternatives/libblas.so.3 -> /usr/lib/blas/libblas.so.3 777 0:0",
-            "etc/passwd is not there"
+            "etc/passwd is not there",
+            "usr/bin/editor is not there",
+            "etc/alternatives/editor is not there",
+            "usr/bin/e is not there"
         ]
     );
+    assert_eq!(laid.alternatives["editor"], ("/usr/bin/ed".to_owned(), -100));
 }
 
 #[test]

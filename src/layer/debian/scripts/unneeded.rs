@@ -56,15 +56,8 @@ const SERVICES: &[&str] = &[
 ];
 
 /// Upgrades, of which a new image has none.
-const UPGRADES: &[&str] = &[
-    "dpkg-maintscript-helper",
-    "rm_conffile",
-    "mv_conffile",
-    "ucfr",
-    "ucfq",
-    "dpkg-trigger",
-    "deb-systemd-unit-helper",
-];
+const UPGRADES: &[&str] =
+    &["dpkg-maintscript-helper", "rm_conffile", "mv_conffile", "ucfr", "ucfq", "deb-systemd-unit-helper"];
 
 /// Caches that programs do without or make for themselves, and indexes of manuals and menus.
 const CACHES: &[&str] = &[
@@ -86,9 +79,6 @@ const CACHES: &[&str] = &[
     "update-shells",
     "add-shell",
     "fc-cache",
-    "update-fonts-dir",
-    "update-fonts-scale",
-    "update-fonts-alias",
 ];
 
 /// Programs that only read, or speak to whoever watches.
@@ -151,6 +141,9 @@ pub(super) fn call(name: &str, words: &[&str]) -> Option<Called> {
     }
     let reads = match name {
         "sed" => !words.iter().any(|word| word.starts_with("-i") || word.starts_with("--in-place")),
+        // A name that is not known has wildcards in it. It is that of a folder: who watches it looks there
+        // when it is configured.
+        "dpkg-trigger" => words.iter().all(|word| word.starts_with('-')),
         "find" => !words.iter().any(|word| ["-delete", "-exec", "-execdir", "-fprint"].contains(word)),
         _ => READERS.contains(&name),
     };

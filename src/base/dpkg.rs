@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    entries::{Entry, join},
+    entries::{Entry, Kind, join},
     interpreter::text,
     libc,
     tree::Tree,
@@ -18,6 +18,10 @@ use crate::{
 const STATUS: &str = "var/lib/dpkg/status";
 /// One paragraph a file, in images that were built without dpkg.
 const PARAGRAPHS: &str = "var/lib/dpkg/status.d";
+
+/// Links by the names of alternatives, and what update-alternatives(1) remembers of them.
+const CHOSEN: &str = "etc/alternatives";
+const ALTERNATIVES: &str = "var/lib/dpkg/alternatives";
 
 /// What `/etc/os-release` says, as far as it matters here.
 ///
@@ -80,6 +84,15 @@ impl Tree {
         links.iter().filter_map(|path| self.symlink(path)).collect()
     }
 
+    /// What goes by `name` according to update-alternatives(1), and its priority; without one where it was chosen by
+    /// hand. Nothing where nothing goes by this name.
+    pub fn alternative(&self, name: &str) -> Option<(String, Option<i64>)> {
+        let Kind::Symlink(target) = &self.node(&join(CHOSEN, name))?.kind else { return None };
+        self.find(target)?;
+        let memory = text(self, &join(ALTERNATIVES, name));
+        Some((target.clone(), memory.and_then(|memory| priority(memory, target))))
+    }
+
     /// What stands at `path` itself, which leads through no symbolic link.
     pub fn entry(&self, path: &str) -> Option<Entry> {
         let node = self.node(path)?;
@@ -87,9 +100,33 @@ impl Tree {
     }
 }
 
+/// The priority of `path` in a file of update-alternatives(1), if the best is chosen there: mode and link, name and
+/// link of each that moves with it; then each path, its priority, and what moves with that.
+fn priority(memory: &str, path: &str) -> Option<i64> {
+    let (head, choices) = memory.split_once("\n\n")?;
+    let moving = head.strip_prefix("auto\n")?.lines().count() / 2;
+    let choices: Vec<&str> = choices.lines().collect();
+    let choice = choices.chunks(2 + moving).find(|choice| choice[0] == path)?;
+    choice.get(1)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::priority;
     use crate::base::tree::tests::tree;
+
+    #[test]
+    fn priorities_count_where_nobody_chose_by_hand() {
+        let memory = "auto\n/usr/bin/awk\nnawk\n/usr/bin/nawk\nawk.1\n/man/awk.1\n\n/usr/bin/gawk\n10\n/usr/bin/mawk\n\n\
+                      /usr/bin/mawk\n5\n/usr/bin/mawk\n/man/mawk.1\n\n";
+        let check = |memory: &str, path: &str, expect| assert_eq!(priority(memory, path), expect, "{memory} {path}");
+        check(memory, "/usr/bin/gawk", Some(10));
+        check(memory, "/usr/bin/mawk", Some(5));
+        check(memory, "/usr/bin/busybox", None);
+        check(&memory.replace("auto", "manual"), "/usr/bin/mawk", None);
+        check("auto\n/bin/pager\n\n/bin/more\n-50\n\n", "/bin/more", Some(-50));
+        check("auto\n\n/bin/more", "/bin/more", None);
+    }
 
     #[test]
     fn packages_are_read_from_both_lists() {

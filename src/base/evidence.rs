@@ -276,6 +276,7 @@ fn is_text(name: &str, path: &str) -> bool {
         "status" => path.ends_with("var/lib/dpkg/status"),
         // Images without dpkg keep the paragraphs of its list in files of their own, and checksums beside them.
         _ if path.contains("var/lib/dpkg/status.d/") => true,
+        _ if path.starts_with("var/lib/dpkg/alternatives/") => true,
         other if path.contains("var/lib/dpkg/info/") => has_ending(other, "list"),
         other => other.starts_with("_sysconfigdata_") && has_ending(other, "py"),
     }

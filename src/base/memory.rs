@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Raised when [`LayerEntries`] or the evidence in it mean something else than before, or more.
-const LAYER_FORMAT: u32 = 17;
+const LAYER_FORMAT: u32 = 18;
 /// Raised when the facts of the same files would come out differently than before.
 const FACTS_FORMAT: u32 = 7;
 

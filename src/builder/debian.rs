@@ -165,7 +165,15 @@ impl Builder {
         let directories: BTreeSet<&str> = packed.iter().flat_map(|package| over::directories(&package.index)).collect();
         let symlinks = tree.links_on_the_way(directories);
         locked.below = Some(Below { directories: Vec::new(), symlinks });
-        let items = self.lay_out(project, packed, locked).await?.items;
+        let mut laid = self.lay_out(project, packed.clone(), locked).await?;
+        let kept = over::kept_alternatives(tree, &laid);
+        if let Some(below) = locked.below.as_mut().filter(|_| !kept.is_empty()) {
+            below.symlinks.extend(kept);
+            below.symlinks.sort();
+            below.symlinks.dedup();
+            laid = self.lay_out(project, packed, locked).await?;
+        }
+        let items = laid.items;
         let directories = over::settled(tree, &items, &locked.platform)?;
         let own: BTreeSet<&str> = directories.iter().map(|own| own.path.trim_start_matches('/')).collect();
         let items = items.into_iter().filter(|item| !own.contains(item.path.as_str())).collect();

@@ -11,9 +11,9 @@ use crate::{
     hint::Hint,
     layer::{
         Item, Node,
-        debian::{Index, Kind as Packaged},
+        debian::{Index, Kind as Packaged, LaidOut},
     },
-    lock::{Below, Directory, Facts, LockedPlatform},
+    lock::{Below, Directory, Facts, LockedPlatform, Symlink},
     oci::Platform,
     recipe::Recipe,
 };
@@ -109,6 +109,17 @@ pub(super) fn directories(index: &Index) -> impl Iterator<Item = &str> {
         Packaged::Directory => entry.path.as_str(),
         _ => entry.path.rsplit_once('/').map_or("", |(parent, _)| parent),
     })
+}
+
+/// The links of the base that stay, as update-alternatives(1) has it, though packages have something by the same
+/// name: what was chosen by hand, and what nothing comes before.
+pub(super) fn kept_alternatives(tree: &Tree, laid: &LaidOut) -> Vec<Symlink> {
+    let kept = laid.alternatives.iter().filter_map(|(name, (path, priority))| {
+        let (target, own) = tree.alternative(name)?;
+        let stays = target != *path && own.is_none_or(|own| own >= *priority);
+        stays.then(|| Symlink { path: format!("/etc/alternatives/{name}"), target })
+    });
+    kept.collect()
 }
 
 /// The directories of the base that items bring too, but with other attributes.

@@ -11,13 +11,20 @@ pub struct Deb {
     version: String,
     fields: String,
     files: Vec<(String, Vec<u8>)>,
+    scripts: Vec<(String, String)>,
 }
 
 impl Deb {
     /// A package without files.
     #[must_use]
     pub fn new(name: &str, version: &str) -> Self {
-        Self { name: name.to_owned(), version: version.to_owned(), fields: String::new(), files: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            fields: String::new(),
+            files: Vec::new(),
+            scripts: Vec::new(),
+        }
     }
 
     /// With one more line in its control file: `Depends: libc6 (>= 2.36)`.
@@ -34,6 +41,13 @@ impl Deb {
         self
     }
 
+    /// With a maintainer script: `postinst`.
+    #[must_use]
+    pub fn script(mut self, name: &str, text: &str) -> Self {
+        self.scripts.push((format!("./{name}"), text.to_owned()));
+        self
+    }
+
     /// Its control file.
     #[must_use]
     pub fn control(&self) -> String {
@@ -46,9 +60,12 @@ impl Deb {
     pub fn build(&self) -> Vec<u8> {
         let files: Vec<(String, &[u8])> =
             self.files.iter().map(|(path, bytes)| (format!("./{path}"), &bytes[..])).collect();
+        let control = self.control();
+        let scripts = self.scripts.iter().map(|(path, text)| (path.clone(), text.as_bytes()));
+        let control = [("./control".to_owned(), control.as_bytes())].into_iter().chain(scripts);
         let members = [
             ("debian-binary", b"2.0\n".to_vec()),
-            ("control.tar", tar(&[("./control".to_owned(), self.control().as_bytes())])),
+            ("control.tar", tar(&control.collect::<Vec<_>>())),
             ("data.tar", tar(&files)),
         ];
         let mut deb = b"!<arch>\n".to_vec();

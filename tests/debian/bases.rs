@@ -20,9 +20,17 @@ fn mirror() -> Mirror {
         Deb::new("gone", "1.0").file("lib/gone.txt", b"back"),
         Deb::new("app", "1.0").field("Depends: libc6 (>= 2.36), lib, gone").file("srv/app/readme", b"hello\n"),
         Deb::new("eager", "1.0").field("Depends: lib (>= 1.1)").file("usr/lib/eager.txt", b""),
+        tool("gawk", 10),
+        tool("plain", 0),
         Deb::new("file", "1.0").file("opt/there", b"a file"),
     ];
     Mirror::start(DebianArchive::new().suite("bookworm", DAY, &packages).files())
+}
+
+/// A package of something that goes by the name `awk`.
+fn tool(name: &str, priority: i64) -> Deb {
+    let install = format!("update-alternatives --install /usr/bin/awk awk /usr/bin/{name} {priority}");
+    Deb::new(name, "1.0").file(&format!("usr/bin/{name}"), b"").script("postinst", &install)
 }
 
 fn recipe(mirror: &Mirror, packages: &str, more: &str) -> String {
@@ -64,6 +72,31 @@ async fn layers_go_by_what_matters_of_a_base_and_not_by_its_digest() {
         machine.build(&recipe, &lock).await.unwrap().layers[1].digest
     };
     assert_eq!(debian(&base()).await, debian(&base().file("opt/data", b"another base")).await);
+}
+
+#[tokio::test]
+async fn what_goes_by_a_name_in_a_base_stays_unless_something_better_comes() {
+    let mirror = mirror();
+    let own = || base().link("etc/alternatives/awk", "/usr/bin/mawk").file("usr/bin/mawk", b"");
+    let remembered = |mode: &str, priority: &str| {
+        let memory = format!("{mode}\n/usr/bin/awk\n\n/usr/bin/mawk\n{priority}\n\n");
+        own().file("var/lib/dpkg/alternatives/awk", memory.as_bytes())
+    };
+    let check = async |base: &Base, packages: &str, stays: bool| {
+        let (machine, recipe) = (Machine::at(TODAY).with_base(base), recipe(&mirror, packages, ""));
+        let lock = machine.lock(&recipe).await.unwrap();
+        let links = lock.platforms[0].below.iter().flat_map(|below| &below.symlinks);
+        let kept: Vec<_> = links.map(|link| (link.path.as_str(), link.target.as_str())).collect();
+        let expect = [("/etc/alternatives/awk", "/usr/bin/mawk")];
+        assert_eq!(kept, expect[..usize::from(stays)], "{packages}");
+    };
+    check(&base(), "\"plain\"", false).await;
+    check(&remembered("auto", "5"), "\"plain\"", true).await;
+    check(&remembered("auto", "5"), "\"gawk\", \"plain\"", false).await;
+    check(&remembered("auto", "10"), "\"gawk\"", true).await;
+    check(&remembered("manual", "5"), "\"gawk\"", true).await;
+    check(&remembered("auto", "5").link("etc/alternatives/awk", "/usr/bin/gone"), "\"plain\"", false).await;
+    check(&own(), "\"gawk\"", true).await;
 }
 
 #[tokio::test]

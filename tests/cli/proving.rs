@@ -63,6 +63,24 @@ async fn an_image_is_made_again_from_what_is_attached_to_it() {
     assert!(run.stderr.contains("/resolvedDependencies/"), "{run}");
 }
 
+/// The base's own history says nothing of where it ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_over_a_local_one_that_was_built_likewise_is_made_again() {
+    let (world, bench, _) = pushed(true).await;
+    assert_eq!(bench.run("build app.toml --locked --progress off -o oci:base").code, Some(0));
+    let recipe = "name = \"upper\"\nbase = \"oci:base\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\n\
+                  [[scripts]]\nfrom = \"hello.txt\"\nto = \"/upper.txt\"\n";
+    bench.write("upper.toml", recipe.as_bytes());
+    digest(&bench.run(&format!("build upper.toml --progress off --push {}/app:upper", world.host())));
+    let run = prove(&world, "upper", "");
+    assert_eq!(run.code, Some(0), "{run}");
+    let told = "linux/amd64  1 of 1 layer the same, ";
+    assert!(run.stdout.contains(told) && run.stdout.contains("; the base is a local one, "), "{run}");
+    assert!(run.stdout.contains("\nreproduced: 2 of 2 layers, "), "{run}");
+    let run = bench.run(&format!("prove {}/app:upper --context . --progress off", world.host()));
+    assert!(run.code == Some(0) && run.stdout.contains("; 3 layers of the base as locked\n"), "{run}");
+}
+
 /// Pushes the image `from` to `tag` with another layer for amd64, and attaches to it what was attached to `from`, as if
 /// all of it spoke of the new one.
 async fn forge(world: &World, from: &Digest, tag: &str, change: impl Fn(&mut tar::Header, &str, &mut Vec<u8>)) {

@@ -20,6 +20,7 @@ use crate::{
         attesting::Evidence,
         build::Framing,
         carried::{self, Own},
+        inventory::Origin,
         make::{Site, compiler_of},
         memo::{self, MadeLayer},
     },
@@ -32,7 +33,6 @@ use crate::{
     pypi::{self, DefaultIndex},
     recipe::{Base, Compression, Location, Recipe, Variant},
     store::Bucket,
-    verify::base_layers,
 };
 
 /// What an image is made from.
@@ -123,6 +123,7 @@ impl Builder {
     ) -> Result<Vec<ProvedImage>, BuildError> {
         let Ingredients { project, lock, selection, .. } = from;
         let variant = project.recipe.variant(selection.variant.as_deref())?;
+        let origin = Origin { project, lock, variant: variant.name.as_deref() };
         let index = self.package_index(project);
         let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
         let (mut all, mut beside): (Vec<Again<'_>>, Vec<Vec<&LockedImage>>) = (Vec::new(), Vec::new());
@@ -138,7 +139,8 @@ impl Builder {
             let (base, proof) = self.base_below(order, site, published).await?;
             let under = match (&base, proof) {
                 (Some(base), _) => base.layers.len(),
-                (None, BaseProof::Unknown) => base_layers(&published.config, count(published)?).unwrap_or_default(),
+                // Its own history does not tell: the base may be of this program's making too.
+                (None, BaseProof::Unknown) => count(published)?.saturating_sub(origin.own_layers(&published.platform)?),
                 (None, _) => 0,
             };
             let planned = plan(&below, image, Framing::of(site, &variant, under)?.frame())?;

@@ -37,7 +37,7 @@ pub struct Checks {
 }
 
 /// Raised when the same image would be reported on otherwise than before.
-const REPORT_FORMAT: u32 = 5;
+const REPORT_FORMAT: u32 = 6;
 
 /// How layers are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -32,6 +32,10 @@ pub struct ModuleSource {
     /// Whether it may have modules below it that no file shows: `__path__`, `sys.modules`, finders.
     #[serde(rename = "d", default, skip_serializing_if = "std::ops::Not::not")]
     pub dynamic: bool,
+    /// Whether it may make modules under any names, its own package's and others: it sets items of `sys.modules`, or
+    /// has to do with `sys.meta_path`.
+    #[serde(rename = "f", default, skip_serializing_if = "std::ops::Not::not")]
+    pub makes: bool,
 }
 
 /// One import.
@@ -145,6 +149,7 @@ impl Scan {
         if self.may_be_dynamic && is_dynamic(text.as_bytes()) {
             self.found.dynamic = true;
             self.found.open = true;
+            self.found.makes |= makes_modules(text);
         }
         let mut rest = text;
         let mut indent = indent;
@@ -268,6 +273,17 @@ fn is_dynamic(text: &[u8]) -> bool {
             let (before, after) = (&text[..at], &text[at + "_path".len()..]);
             DYNAMIC_PATHS.iter().any(|(first, last)| before.ends_with(first) && after.starts_with(last))
         })
+}
+
+/// Whether the line `text` puts modules where any import finds them. A module that puts something in its own place
+/// makes no other.
+fn makes_modules(text: &str) -> bool {
+    let is_set = |(name, rest): (&str, &str)| {
+        let rest = rest.trim_start_matches(']').trim_start();
+        name.trim() != "__name__" && rest.starts_with('=') && !rest.starts_with("==")
+    };
+    let mut items = text.split("sys.modules[").skip(1).filter_map(|rest| rest.split_once(']'));
+    text.contains("meta_path") || text.contains("sys.modules.setdefault(") || items.any(is_set)
 }
 
 /// Whether something in the line `text` may bind any name.

@@ -101,7 +101,8 @@ codes! {
         "A distribution requires a version of another one that is not the installed one, as `pip check` would \
          say.";
     MODULE_MISSING = 209, Error, "a module is missing",
-        "A module of `[check] import`, or one that it imports when it is imported, is not in the image.";
+        "A module of `[check] import`, or one that it imports when it is imported, is not in the image. Where code that \
+         runs before may make it, it is WW219.";
     MODULE_MISSING_GUARDED = 210, Note, "an optional module is missing",
         "A module imports another one in a `try`, and that is not in the image: some feature is off.";
     REQUIREMENT_EXCLUDED = 211, Warning, "a required distribution was left out",
@@ -127,6 +128,10 @@ codes! {
     ENTRYPOINT_BROKEN = 218, Error, "the command that the image starts does not work",
         "The entry point of the image is a console script that imports a module which is not there, or calls \
          something that its module does not define.";
+    MODULE_MADE = 219, Note, "a module may be made by code",
+        "A module that is imported is not in the image, and code that runs before makes modules: a module of the package \
+         that it would lie in, or the beginning of a package that imports it, sets items of `sys.modules` or has to do \
+         with `sys.meta_path`. `verify --run` tells whether the import works.";
 
     DIGEST = 301, Error, "bytes do not have their digest",
         "A blob of the image is not what its descriptor says, or is not there: whoever pulls it, fails.";

@@ -289,6 +289,33 @@ fn modules_that_are_missing_or_for_another_python() {
 }
 
 #[test]
+fn modules_that_code_may_make_are_notes() {
+    let check = |files: &[(&str, &str)], import: &str, expect: &str| {
+        let base = with(Base::default(), ("demo", "1.0"), "", files);
+        assert_eq!(found(&base, &format!("import = [\"{import}\"]")), [expect], "{import}");
+    };
+    let note = |module: &str| format!("note WW219 - no file has these modules, and code may make them: `{module}`");
+    // As `tlz`, `py` and `awscli` do.
+    let finder = "import sys, toolz\nsys.meta_path.append(Loader())\n";
+    let toolz = ("toolz.py", "");
+    let tlz = [("tlz/__init__.py", "from . import _build\n"), ("tlz/_build.py", finder), toolz];
+    check(&[&tlz[..], &[("demo.py", "from tlz.functoolz import f\n")]].concat(), "demo", &note("tlz.functoolz"));
+    let register = "def put(m):\n    sys.modules[m.name] = m\n";
+    let py = [("py/__init__.py", "from py._vendored import apipkg\n"), ("py/_vendored/__init__.py", "")];
+    check(&[&py[..], &[("py/_vendored/apipkg.py", register)]].concat(), "py.path", &note("py.path"));
+    let alias = [("cli/__init__.py", "import sys\nsys.meta_path.insert(0, Finder())\n"), ("cli/core/__init__.py", "")];
+    let driver = ("cli/driver.py", "import botocore.session\n");
+    check(&[&alias[..], &[driver]].concat(), "cli.driver", &note("botocore"));
+    // Others do not make what ordinary code imports, nor does a module in its own place.
+    let gone = |file: &str| format!("error WW209 /SITE/{file} it imports `botocore`, which is not there");
+    let six = ("six.py", "import sys\nsys.modules[__name__ + '.moves'] = moves\nsys.meta_path.append(finder)\n");
+    check(&[six, ("demo.py", "import six\nimport botocore\n")], "demo", &gone("demo.py"));
+    check(&[&alias[..], &[("demo.py", "import cli\nimport botocore\n")]].concat(), "demo", &gone("demo.py"));
+    let lazy = ("lazy/__init__.py", "import sys\nimport botocore\nsys.modules[__name__] = Lazy()\n");
+    check(&[lazy], "lazy", &gone("lazy/__init__.py"));
+}
+
+#[test]
 fn recorded_files_that_are_gone() {
     let base = with(Base::default(), ("demo", "1.0"), "", &[("demo.py", "x = 1\n")]);
     let record = "demo.py,,6\nlost.py,,1\ndemo/__pycache__/x.pyc,,\n../../../bin/demo,,\n";

@@ -123,6 +123,20 @@ fn namespaces_are_told_from_packages() {
     check(&format!("{both}def f(): pass\n"), false);
 }
 
+#[test]
+fn modules_that_make_others_say_so() {
+    let check =
+        |source: &str, expect: bool| assert_eq!(ModuleSource::scan(source.as_bytes()).makes, expect, "{source}");
+    check("def f():\n    sys.modules[subname] = apimod\n", true);
+    check("sys.modules[__name__ + '.moves'] = moves\n", true);
+    check("mod = sys.modules[names[0]] = new(name)\n", true);
+    check("sys.modules.setdefault('a', b)\n", true);
+    check("sys.meta_path.append(loader)\n", true);
+    check("sys.modules[__name__] = Lazy(__name__)\n", false);
+    check("here = sys.modules[__name__]\nif sys.modules[a] == b: pass\ndel sys.modules[a]\n", false);
+    check("'sys.meta_path'\n", false);
+}
+
 /// Lines whose brackets and strings are closed. No bracket closes what was not opened, here and in [`TORN`]: that
 /// stands in no module.
 const LINES: &str = r#"(import a\n|from .b import c\n|x = |\\\n|\n|\r\n|    |\t|#[("')\\]?\n|def f\(\):\n|class A:\n|if x: |y = \["\(", f\('\)'\)\]\n|1, |\((1, |\n|#[("')\\]?\n|    |import a\n|\[(1, |\n)*\])*\)){0,60}"#;

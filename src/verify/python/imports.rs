@@ -17,7 +17,7 @@ const MOST: usize = 50_000;
 const MOST_NAMES: usize = 4_000_000;
 /// Missing modules that are told of.
 const MOST_MISSING: usize = 10_000;
-/// Optional modules named in one note.
+/// Modules named in one note.
 const NAMED: usize = 8;
 
 /// What following imports came to.
@@ -27,6 +27,8 @@ pub(super) struct Followed {
     pub(super) missing: BTreeMap<String, Option<String>>,
     /// Missing modules whose absence is caught.
     pub(super) optional: BTreeSet<String>,
+    /// Missing modules that code may make which runs before they are imported.
+    pub(super) made: BTreeSet<String>,
 }
 
 /// Checks `[check] import`.
@@ -47,13 +49,22 @@ pub(super) fn findings(view: &View<'_>, followed: &Followed) -> Vec<Finding> {
     });
     let mut findings: Vec<Finding> = missing.collect();
     if !followed.optional.is_empty() {
-        let named: Vec<String> = followed.optional.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
-        let more = followed.optional.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let message = format!("modules that are imported if they are there, are not: {}{more}", named.join(", "));
+        let message = format!("modules that are imported if they are there, are not: {}", some(&followed.optional));
         findings.push(view.finding(Code::MODULE_MISSING_GUARDED, message));
     }
+    if !followed.made.is_empty() {
+        let message = format!("no file has these modules, and code may make them: {}", some(&followed.made));
+        findings.push(view.finding(Code::MODULE_MADE, message));
+    }
     findings
+}
+
+/// The first few of `modules`, and how many more there are.
+fn some(modules: &BTreeSet<String>) -> String {
+    let named: Vec<String> = modules.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    let more = modules.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", named.join(", "))
 }
 
 fn advice(module: &str) -> String {
@@ -68,13 +79,15 @@ pub(super) struct Walk<'m, 'a> {
     queue: VecDeque<(String, Found<'a>)>,
     /// Imports that were looked at, and names in them and in their paths.
     names: usize,
+    /// Modules that make others, with their files.
+    makers: Vec<(String, String)>,
     followed: Followed,
 }
 
 impl<'m, 'a> Walk<'m, 'a> {
     pub(super) fn new(modules: &'m Modules<'a>) -> Self {
         let (seen, queue, followed) = (BTreeSet::new(), VecDeque::new(), Followed::default());
-        Self { modules, seen, queue, names: 0, followed }
+        Self { modules, seen, queue, names: 0, makers: Vec::new(), followed }
     }
 
     /// Follows the imports of modules that must be there.
@@ -99,6 +112,17 @@ impl<'m, 'a> Walk<'m, 'a> {
             let package = package_of(&name, found.is_package());
             for import in &source.get().imports {
                 self.import(import, &found.path, &name, &package);
+            }
+            if source.get().makes {
+                self.makers.push((name, found.path));
+            }
+        }
+        let (makers, missing) = (self.makers, std::mem::take(&mut self.followed.missing));
+        for (module, importer) in missing {
+            if makers.iter().any(|maker| may_make(maker, &module, importer.as_deref())) {
+                self.followed.made.insert(module);
+            } else {
+                self.followed.missing.insert(module, importer);
             }
         }
         self.followed
@@ -173,6 +197,14 @@ impl<'m, 'a> Walk<'m, 'a> {
             }
         }
     }
+}
+
+/// Whether a module that makes others may have made `module` before the file `importer` imports it: one of the package
+/// that the module would lie in, or the beginning of a package that the importer lies in.
+fn may_make((maker, file): &(String, String), module: &str, importer: Option<&str>) -> bool {
+    let top = |module: &str| module.split('.').next().map(str::to_owned);
+    let begins = |folder: &str| importer.is_some_and(|importer| importer.starts_with(folder));
+    top(maker) == top(module) || file.strip_suffix("__init__.py").is_some_and(begins)
 }
 
 /// The components of the package that a module lies in, or is.

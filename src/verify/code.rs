@@ -54,8 +54,9 @@ codes! {
         "The loader of the image looks for a library when a program starts or a module is imported, and finds \
          none. Add the Debian package that has it, or allow its absence with `[check] allow-missing`.";
     MISSING_PLUGIN_LIBRARY = 102, Warning, "a library is missing that only a plug-in needs",
-        "A library or plug-in that nothing loads at start needs another library that is not there. Whatever \
-         would load it later fails then.";
+        "A library or plug-in that nothing loads at start needs another library that is not there: whatever would load \
+         it later fails then. Or a program needs it that is in no folder of `PATH` and that the image does not start: it \
+         cannot start, and whatever calls it fails.";
     SYMBOL_VERSION = 103, Error, "a library is too old",
         "A file needs a version of a symbol that the image's library does not have, such as `GLIBC_2.38`. Its \
          wheel's tag promised less. Take another version of the wheel, or a newer base.";

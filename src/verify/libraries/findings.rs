@@ -37,13 +37,14 @@ pub fn findings(proof: &Proof, subject: &Subject, demands: &recipe::Check) -> Ve
     gaps.chain(versions).chain(undefined).chain(report.foreign(&proof.foreign)).chain(broken).chain(unread).collect()
 }
 
-/// What kind of finding it is; nothing for plug-ins of wheels whose own code loads what they need first.
+/// What kind of finding it is; nothing for plug-ins of wheels whose own code loads what they need first, and for
+/// programs that are told where it is by who calls them.
 fn code(gap: &Gap) -> Option<Code> {
     match (&gap.elsewhere, gap.need) {
         (Elsewhere::Driver, _) => Some(Code::DRIVER_LIBRARY),
-        (Elsewhere::Required(_) | Elsewhere::Unrelated(_), Need::Plugin) => None,
+        (Elsewhere::Required(_) | Elsewhere::Unrelated(_), Need::Plugin | Need::Called) => None,
         (Elsewhere::Required(_), _) => Some(Code::PRELOADED_LIBRARY),
-        (_, Need::Plugin) => Some(Code::MISSING_PLUGIN_LIBRARY),
+        (_, Need::Plugin | Need::Called) => Some(Code::MISSING_PLUGIN_LIBRARY),
         _ => Some(Code::MISSING_LIBRARY),
     }
 }
@@ -74,7 +75,9 @@ impl Words<'_> {
 
     /// One finding for all files of one owner that lack one library.
     fn gaps(&self, code: Code, gaps: &[&Gap]) -> Finding {
-        let gap = gaps[0];
+        let is_called = |gap: &&&Gap| code == Code::MISSING_PLUGIN_LIBRARY && gap.need == Need::Called;
+        let called = gaps.iter().find(is_called);
+        let gap = *called.unwrap_or(&gaps[0]);
         let mut message = match &gap.elsewhere {
             Elsewhere::Nowhere => format!("`{}` is not in the image", gap.name),
             Elsewhere::Driver => format!("`{}` comes from the driver of the machine", gap.name),
@@ -88,6 +91,9 @@ impl Words<'_> {
         };
         let root = if gap.root == gap.by { String::new() } else { format!(", which /{} needs to be loaded", gap.root) };
         message.push_str(&root);
+        if called.is_some() {
+            message.push_str(": the program cannot start");
+        }
         let mut others: Vec<&str> = gaps.iter().map(|gap| gap.by.as_str()).filter(|by| *by != gap.by).collect();
         others.sort_unstable();
         others.dedup();

@@ -104,6 +104,7 @@ pub fn prove(tree: &Tree, platform: &Platform, settings: &serde_json::Value, own
     let mut prover = Prover {
         by_python: by_python::loaded(&folders, owners),
         path: roots::path_folders(&folders, &path),
+        started: started(tree, settings),
         siblings: Siblings::new(&folders, owners),
         folders: &folders,
         proof: Proof::default(),
@@ -122,6 +123,13 @@ fn variable(settings: &serde_json::Value, name: &str) -> Option<String> {
     values.rfind(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }
 
+/// The program that the image starts, where the configuration says the whole path.
+fn started(tree: &Tree, settings: &serde_json::Value) -> Option<String> {
+    let mut words = ["Entrypoint", "Cmd"].iter().filter_map(|key| settings.get(key)?.as_array()).flatten();
+    let program = words.next()?.as_str().filter(|program| program.starts_with('/'))?;
+    tree.find(program).map(|(path, _)| path)
+}
+
 struct Prover<'f, 'a> {
     folders: &'f Folders<'a>,
     siblings: Siblings<'a>,
@@ -129,6 +137,8 @@ struct Prover<'f, 'a> {
     by_python: BTreeSet<&'a str>,
     /// The folders of `PATH`.
     path: Vec<String>,
+    /// What the image starts.
+    started: Option<String>,
     proof: Proof,
     /// Everything that was loaded.
     reached: BTreeSet<&'a str>,
@@ -146,7 +156,8 @@ impl<'a> Prover<'_, 'a> {
         let programs = all.iter().filter(|(_, node, elf)| roots::is_program(node, elf));
         for (path, _, elf) in programs.clone() {
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            let need = if self.path.iter().any(|known| known == folder) { Need::Start } else { Need::Plugin };
+            let is_start = self.path.iter().any(|known| known == folder) || self.started.as_deref() == Some(*path);
+            let need = if is_start { Need::Start } else { Need::Called };
             self.program(Root { place: roots::place(path, elf), need });
         }
         let pythons: Vec<_> =

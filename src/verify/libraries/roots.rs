@@ -11,12 +11,14 @@ use crate::{
 /// Why a file is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
-    /// A program that people start: in a folder of `PATH`.
+    /// A program that people start: in a folder of `PATH`, or what the image starts.
     Start,
     /// An extension module, or a library that is loaded when a module is imported.
     Import,
-    /// Nothing loads it at start: a plug-in, a module that is tried, a program that another one calls.
+    /// Nothing loads it at start: a plug-in, a module that is tried.
     Plugin,
+    /// A program that another one calls.
+    Called,
 }
 
 /// A program or library, and what it is for.

@@ -173,12 +173,24 @@ fn programs_and_plugins_need_less_than_modules() {
     found.sort_by(|one, other| one.by.cmp(&other.by));
     let shown: Vec<_> = found.iter().map(|gap| format!("{:?} {} {}", gap.need, gap.by, gap.name)).collect();
     let expect = [
-        "Plugin opt/tool libx.so",
+        "Called opt/tool libx.so",
         "Start usr/bin/musl /lib/ld-musl-x86_64.so.1",
         "Start usr/bin/tool libx.so",
         "Plugin usr/lib/plugins/p.so libx.so",
     ];
     assert_eq!(shown, expect);
+    // What the image starts is a program that people start, wherever it lies.
+    let check = |settings: serde_json::Value, expect: &str| {
+        let tree = system(&[("opt/tool", program())]);
+        let subject = Subject::new("linux/amd64".parse().unwrap(), json!({ "config": settings }), Vec::new(), tree);
+        let proof = prove(&subject.tree, &subject.platform, subject.settings(), &subject.owners).unwrap();
+        let findings = findings(&proof, &subject, &recipe::Check::default());
+        let told: Vec<_> = findings.iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect();
+        assert_eq!(told, [expect]);
+    };
+    check(json!({}), "WW102 `libx.so` is not in the image: the program cannot start");
+    check(json!({ "Entrypoint": ["/opt/tool"], "Cmd": ["a"] }), "WW101 `libx.so` is not in the image");
+    check(json!({ "Cmd": ["/opt/tool"] }), "WW101 `libx.so` is not in the image");
 }
 
 #[test]

@@ -74,6 +74,8 @@ pub enum Secret {
 enum Sort {
     Distribution,
     Text,
+    /// Who may be named: no fact of a base.
+    Accounts,
     Binary,
     LoaderCache,
     Module,
@@ -130,7 +132,7 @@ impl Evidence {
         match sort(path, size) {
             None => Ok(None),
             Some(Sort::Distribution) => distribution(content),
-            Some(Sort::Text) => {
+            Some(Sort::Text | Sort::Accounts) => {
                 let mut bytes = Vec::new();
                 content.take(TEXT_LIMIT).read_to_end(&mut bytes)?;
                 let text = String::from_utf8(bytes);
@@ -213,6 +215,8 @@ fn sort(path: &str, size: u64) -> Option<Sort> {
         Some(Sort::LoaderCache)
     } else if size <= TEXT_LIMIT && is_text(name, path) {
         Some(Sort::Text)
+    } else if size <= TEXT_LIMIT && matches!(path, "etc/passwd" | "etc/group") {
+        Some(Sort::Accounts)
     } else if is_binary(name, size) {
         Some(Sort::Binary)
     } else if size <= SOURCE_LIMIT && is_module(name, path) {
@@ -341,6 +345,7 @@ mod tests {
             "opt/conda/conda-meta/zlib-1.3-0.json",
             "usr/lib/os-release",
             "etc/ld.so.conf.d/x86_64-linux-gnu.conf",
+            "etc/passwd",
         ] {
             assert!(wants(path, 4096), "{path}");
         }
@@ -352,6 +357,7 @@ mod tests {
             "var/lib/dpkg/status-old",
             "x/RECORD",
             "x/package.json",
+            "srv/etc/passwd",
             "",
         ] {
             assert!(!wants(path, 4096), "{path}");
@@ -382,6 +388,7 @@ mod tests {
         check("usr/lib/python3/dist-packages/x.so", false);
         check("usr/lib/x86_64-linux-gnu/perl/libz.so", false);
         check("usr/lib/liba.a", false);
+        check("etc/passwd", false);
         assert!(!tells_of_base("usr/lib/libempty.so", 0));
     }
 

@@ -336,7 +336,7 @@ const TABLES: &[Table] = &[
                 "Variables; `${NAME}` is the base's value, `${NAME:-text}` \
                 has a default, `$${` is no variable.",
             ),
-            Key("user", "`user[:group]`", "the base's", "Who runs it."),
+            Key("user", "`user[:group]`", "the base's", "Who runs it. A name has to stand in the image's /etc/passwd."),
             Key("workdir", "absolute path", "the base's", "Where it starts."),
             Key("labels", "table of strings", "the base's", "Added, or in place of those of the same name."),
             Key("ports", "list of ports", "the base's", "`8080` or `\"53/udp\"`, added."),

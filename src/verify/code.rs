@@ -162,6 +162,9 @@ codes! {
         "The compressed layers have more bytes than `[check] max-size` allows.";
     PLATFORM = 312, Error, "the platform is not what the index says",
         "The image index lists an image for another platform than its configuration says.";
+    NO_USER = 313, Error, "the user is not in the image",
+        "The configuration names a user or a group that /etc/passwd or /etc/group of the image does not have: engines \
+         refuse to start it. Numbers are taken as they are.";
 
     RUN_IMPORT = 401, Error, "an import fails",
         "The image's interpreter was started in a sandbox and could not import a module.";

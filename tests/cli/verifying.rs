@@ -131,6 +131,25 @@ fn a_damaged_layer_is_a_finding() {
 }
 
 #[test]
+fn a_user_that_the_image_does_not_have() {
+    let bench = with_secret();
+    bench.write("app.toml", format!("{SCRIPTS}[image]\nuser = \"app\"\n").as_bytes());
+    std::fs::remove_file(bench.project().join("app/.env")).unwrap();
+    let run = bench.run("build app.toml --offline --progress off -o oci:dist");
+    let told = "error WW313: the image runs as the user `app`, and has no /etc/passwd\n";
+    assert!(run.code == Some(8) && run.stderr.contains(told), "{run}");
+    // A file of one's own has it.
+    bench.write("passwd", b"app:x:1000:1000::/:\n");
+    let with = "[[scripts]]\nfrom = \"passwd\"\nto = \"/etc/passwd\"\n";
+    bench.write("app.toml", format!("{SCRIPTS}{with}[image]\nuser = \"app\"\n").as_bytes());
+    let run = bench.run("build app.toml --offline --progress off -o oci:dist");
+    assert!(run.code == Some(0) && !run.stderr.contains("WW313"), "{run}");
+    bench.write("app.toml", format!("{SCRIPTS}{with}[image]\nuser = \"app:staff\"\n").as_bytes());
+    let run = bench.run("build app.toml --offline --progress off -o oci:dist");
+    assert!(run.code == Some(8) && run.stderr.contains("the group `staff`, and has no /etc/group\n"), "{run}");
+}
+
+#[test]
 fn findings_are_explained() {
     let bench = Bench::new(&[]);
     insta::assert_snapshot!(bench.run("verify --explain WW304"), @"

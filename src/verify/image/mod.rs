@@ -5,6 +5,7 @@ mod documents;
 mod hidden;
 mod modes;
 mod secrets;
+mod user;
 
 pub use documents::{budget, documents};
 
@@ -17,6 +18,7 @@ pub(super) fn files(subject: &Subject, demands: &recipe::Check) -> Vec<Finding> 
     findings.extend(cuda::check(subject));
     findings.extend(secrets::check(subject));
     findings.extend(modes::check(subject));
+    findings.extend(user::check(subject));
     findings.extend(too_large(subject, demands));
     findings
 }

@@ -124,16 +124,23 @@ pub async fn check_layer(layer: &Layer, store: &Store) -> Result<LayerEntries, B
 }
 
 fn read_entries(blob: impl Read, descriptor: &Descriptor, diff_id: DiffId) -> Result<LayerEntries, LayerError> {
-    let mut blob = BufReader::new(Checked { inner: blob, check: Check::new(descriptor) });
-    let (layer, found) = {
-        let mut tar = Hashed { inner: decompressed(&mut blob)?, hasher: Hasher::new() };
-        let layer = LayerEntries::read(&mut tar)?;
-        io::copy(&mut tar, &mut io::sink())?;
-        (layer, tar.hasher.finish())
-    };
-    io::copy(&mut blob, &mut io::sink())?;
-    blob.into_inner().check.finish().map_err(io::Error::from)?;
+    let mut blob = BufReader::new(Checked { inner: blob, check: Check::new(descriptor), failed: false });
+    let read = entries_and_digest(&mut blob);
+    // What is no tar may be other bytes than were promised, which their digest tells; where they did not come, nothing.
+    if matches!(read, Ok(_) | Err(LayerError::Read { .. })) && !blob.get_ref().failed {
+        io::copy(&mut blob, &mut io::sink())?;
+        blob.into_inner().check.finish().map_err(io::Error::from)?;
+    }
+    let (layer, found) = read?;
     if found == diff_id.0 { Ok(layer) } else { Err(LayerError::DiffId { expected: diff_id.0, found }) }
+}
+
+/// What the tar in `blob` holds, and its digest.
+fn entries_and_digest<R: Read>(blob: &mut BufReader<R>) -> Result<(LayerEntries, Digest), LayerError> {
+    let mut tar = Hashed { inner: decompressed(blob)?, hasher: Hasher::new() };
+    let layer = LayerEntries::read(&mut tar)?;
+    io::copy(&mut tar, &mut io::sink())?;
+    Ok((layer, tar.hasher.finish()))
 }
 
 /// The tar in `blob`, told by its first bytes: what descriptors say of it is not always true.
@@ -154,11 +161,13 @@ fn decompressed<'a, R: Read>(blob: &'a mut BufReader<R>) -> io::Result<Box<dyn R
 struct Checked<R> {
     inner: R,
     check: Check,
+    /// Whether the bytes did not come.
+    failed: bool,
 }
 
 impl<R: Read> Read for Checked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
+        let count = self.inner.read(buffer).inspect_err(|_| self.failed = true)?;
         self.check.update(&buffer[..count])?;
         Ok(count)
     }

@@ -1,6 +1,6 @@
 //! Images gathered for `verify`: from a registry, a layout or an archive, or just built.
 
-use std::{path::Path, sync::Arc};
+use std::{io::ErrorKind, path::Path, sync::Arc};
 
 use futures_util::future::try_join_all;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use crate::{
     oci::{DiffId, Digest, Platform},
     quantity,
     recipe::Base,
+    registry::RegistryError,
     store::Bucket,
     verify::{
         self, Check, Code, Demands, Finding, Report, Skipped, Subject, SubjectLayer, layer_names,
@@ -123,20 +124,29 @@ impl Builder {
         let root = source.root().await.map_err(fail)?;
         let mut report = Report::default();
         let mut others = Vec::new();
-        for (listed, manifest) in listed(&*source, root).await.map_err(fail)? {
+        for (listed, manifest) in all_listed(&*source, root).await.map_err(fail)? {
             if let Some(platform) = listed.as_ref().filter(|platform| !is_wanted(checks, platform)) {
                 others.push(platform.clone());
                 continue;
             }
+            let manifest = match (&listed, manifest) {
+                (_, Ok(manifest)) => manifest,
+                (Some(platform), Err(error)) => {
+                    report.findings.push(lost(platform, "its manifest", error).map_err(fail)?);
+                    others.push(platform.clone());
+                    continue;
+                }
+                (None, Err(error)) => return Err(fail(error)),
+            };
             // Digests are those of bytes: whoever asks for them wants the bytes read.
             let reading = if checks.wanted.contains(&Check::Image) { Reading::Anew } else { Reading::Needed };
-            match self.candidate(&*source, (listed, manifest), reading, &mut report).await? {
+            match self.candidate(&*source, (listed.clone(), manifest), reading, &mut report).await? {
                 Some(candidate) if is_wanted(checks, &candidate.platform) => {
                     self.stage("checking", &candidate.platform);
                     report.extend(self.verify_candidate(candidate, checks, demands).await?);
                 }
                 Some(candidate) => others.push(candidate.platform),
-                None => {}
+                None => others.extend(listed),
             }
         }
         for platform in &checks.platforms {
@@ -161,14 +171,11 @@ impl Builder {
         let descriptor = manifest.config().map_err(|error| fail(error.into()))?;
         let bytes = match read_whole(&*source.blob(&descriptor), CONFIG_LIMIT).await {
             Ok(bytes) => bytes,
-            Err(error) => match (&listed, &error) {
-                (Some(platform), TransferError::Corrupt { .. }) => {
-                    let message = format!("the config cannot be trusted: {error}");
-                    report.findings.push(Finding::new(Code::DIGEST, platform, message));
-                    return Ok(None);
-                }
-                _ => return Err(fail(error)),
-            },
+            Err(error) => {
+                let Some(platform) = &listed else { return Err(fail(error)) };
+                report.findings.push(lost(platform, &format!("config {}", descriptor.digest), error).map_err(fail)?);
+                return Ok(None);
+            }
         };
         let stated = platform_of(&bytes);
         let Some(platform) = listed.clone().or_else(|| stated.clone()) else {
@@ -458,12 +465,21 @@ pub(super) async fn listed(
     source: &dyn Source,
     root: Manifest,
 ) -> Result<Vec<(Option<Platform>, Manifest)>, TransferError> {
+    let all = all_listed(source, root).await?;
+    all.into_iter().map(|(platform, manifest)| Ok((platform, manifest?))).collect()
+}
+
+/// The same, whether their manifests can be read or not.
+async fn all_listed(
+    source: &dyn Source,
+    root: Manifest,
+) -> Result<Vec<(Option<Platform>, Result<Manifest, TransferError>)>, TransferError> {
     if !root.is_index() {
-        return Ok(vec![(None, root)]);
+        return Ok(vec![(None, Ok(root))]);
     }
     let mut images = Vec::new();
     for descriptor in root.manifests()?.into_iter().filter(|descriptor| descriptor.platform.is_some()) {
-        let manifest = source.manifest(&descriptor).await?;
+        let manifest = source.manifest(&descriptor).await;
         images.push((descriptor.platform, manifest));
     }
     Ok(images)
@@ -480,14 +496,34 @@ pub(super) fn layers(source: &dyn Source, manifest: &Manifest, config: &Value) -
     Ok(layers.collect())
 }
 
+/// That `what` is not there, or is something else than was promised; any other error is nothing about the image.
+fn lost(platform: &Platform, what: &str, error: TransferError) -> Result<Finding, TransferError> {
+    let message = match &error {
+        TransferError::Corrupt { found, .. } => format!("{what}: the bytes that are there have {found}"),
+        _ if is_absent(&error) => format!("{what} is not there"),
+        _ => return Err(error),
+    };
+    Ok(Finding::new(Code::DIGEST, platform, message).hinted("bring the image there again"))
+}
+
+/// Whether what was asked for is not where it should be.
+fn is_absent(error: &TransferError) -> bool {
+    if let TransferError::Room(failure) = error
+        && let Some(error) = failure.error().downcast_ref::<RegistryError>()
+    {
+        return error.status().is_some_and(|status| status.as_u16() == 404);
+    }
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.filter_map(|error| error.downcast_ref::<std::io::Error>()).any(|error| error.kind() == ErrorKind::NotFound)
+}
+
 /// What is wrong with a layer that could not be read.
 fn about_layer(platform: &Platform, layer: &Layer, error: BaseError) -> Result<Finding, BuildError> {
     let digest = layer.blob.descriptor().digest;
     let source = match error {
         BaseError::Layer { source, .. } => source,
-        BaseError::Transfer { source: TransferError::Corrupt { found, .. } } => {
-            let message = format!("layer {digest}: the bytes that are there have {found}");
-            return Ok(Finding::new(Code::DIGEST, platform, message).hinted("bring the image there again"));
+        BaseError::Transfer { source } => {
+            return lost(platform, &format!("layer {digest}"), source).map_err(|source| BuildError::Fetch { source });
         }
         source => return Err(BuildError::Base { platform: platform.clone(), source }),
     };
@@ -496,8 +532,8 @@ fn about_layer(platform: &Platform, layer: &Layer, error: BaseError) -> Result<F
             let message = format!("layer {digest} has the diff id {found}, and the config says {expected}");
             Finding::new(Code::DIFF_ID, platform, message).hinted("build the image anew")
         }
-        base::LayerError::Read { source } if is_mismatch(source) => {
-            let message = format!("layer {digest}: {source}");
+        base::LayerError::Read { source } if let Some(Mismatch { found, .. }) = mismatch(source) => {
+            let message = format!("layer {digest}: the bytes that are there have {found}");
             Finding::new(Code::DIGEST, platform, message).hinted("bring the image there again")
         }
         other => {
@@ -512,11 +548,11 @@ fn about_layer(platform: &Platform, layer: &Layer, error: BaseError) -> Result<F
 fn is_withheld(error: &BaseError) -> bool {
     match error {
         BaseError::Transfer { source } => !matches!(source, TransferError::Corrupt { .. }),
-        BaseError::Layer { source: base::LayerError::Read { source }, .. } => !is_mismatch(source),
+        BaseError::Layer { source: base::LayerError::Read { source }, .. } => mismatch(source).is_none(),
         _ => false,
     }
 }
 
-fn is_mismatch(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Mismatch>)
+fn mismatch(error: &std::io::Error) -> Option<&Mismatch> {
+    error.get_ref()?.downcast_ref()
 }

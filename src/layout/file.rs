@@ -27,19 +27,21 @@ pub struct FileBlob {
     descriptor: Descriptor,
     path: PathBuf,
     start: u64,
+    /// Whether the file is the blob and nothing else.
+    whole: bool,
 }
 
 impl FileBlob {
     /// The blob that is all of the file at `path`.
     #[must_use]
     pub const fn whole(descriptor: Descriptor, path: PathBuf) -> Self {
-        Self::within(descriptor, path, 0)
+        Self { descriptor, path, start: 0, whole: true }
     }
 
     /// The blob that begins at byte `start` of the file at `path`.
     #[must_use]
     pub const fn within(descriptor: Descriptor, path: PathBuf, start: u64) -> Self {
-        Self { descriptor, path, start }
+        Self { descriptor, path, start, whole: false }
     }
 }
 
@@ -50,9 +52,13 @@ impl BlobSource for FileBlob {
 
     fn open(&self, from: u64) -> BoxFuture<'_, Result<ByteStream, TransferError>> {
         Box::pin(async move {
-            let file = open_at(&self.path, self.start.saturating_add(from))
-                .await
-                .map_err(|source| LayoutError::Read { path: self.path.clone(), source })?;
+            let unreadable = |source| LayoutError::Read { path: self.path.clone(), source };
+            let file = open_at(&self.path, self.start.saturating_add(from)).await.map_err(unreadable)?;
+            let Descriptor { digest, size, .. } = self.descriptor;
+            let there = if self.whole { file.metadata().await.map_err(unreadable)?.len() } else { size };
+            if there != size {
+                return Err(TransferError::Corrupt { digest, found: format!("{there} bytes in place of {size}") });
+            }
             let rest = file.take(self.descriptor.size.saturating_sub(from));
             Ok(futures_util::stream::unfold(Some(rest), async |rest| next_piece(rest?).await).boxed())
         })

@@ -110,24 +110,45 @@ fn a_base_that_cannot_be_read_is_not_checked() {
 }
 
 #[test]
-fn a_damaged_layer_is_a_finding() {
+fn damaged_blobs_are_findings() {
     let bench = with_secret();
     bench.run("build app.toml --offline --platform linux/amd64 --verify off -o oci:dist");
-    let largest = |folder| {
-        let blobs = wheelwright::fs::sorted_entries(folder).unwrap();
-        let blobs = blobs.into_iter().filter(|blob| std::fs::read(blob.path()).unwrap().starts_with(&[0x1f, 0x8b]));
-        blobs.map(|blob| blob.path()).next().unwrap()
+    let blobs = bench.project().join("dist/blobs/sha256");
+    let paths: Vec<_> = wheelwright::fs::sorted_entries(&blobs).unwrap().iter().map(std::fs::DirEntry::path).collect();
+    let is = |bytes: &[u8], what: &str| match what {
+        "layer" => bytes.starts_with(&[0x1f, 0x8b]),
+        _ => bytes.starts_with(b"{") && String::from_utf8_lossy(bytes).contains(what),
     };
-    let layer = largest(&bench.project().join("dist/blobs/sha256"));
-    let mut bytes = std::fs::read(&layer).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::remove_file(&layer).unwrap();
-    wheelwright::fs::write_atomic(&layer, &bytes).unwrap();
-    let run = bench.run("verify oci:dist --image --offline --progress off");
-    assert_eq!(run.code, Some(8), "{run}");
-    assert!(run.stdout.starts_with("error WW0") || run.stdout.starts_with("error WW30"), "{run}");
-    assert!(run.stdout.contains("not checked: image on linux/amd64: its layers cannot be read\n"), "{run}");
+    let check = |what: &str, damage: fn(&mut Vec<u8>), expect: &str| {
+        let path = paths.iter().find(|path| is(&std::fs::read(path).unwrap(), what)).unwrap();
+        let before = std::fs::read(path).unwrap();
+        let mut bytes = before.clone();
+        damage(&mut bytes);
+        std::fs::remove_file(path).unwrap();
+        if !bytes.is_empty() {
+            wheelwright::fs::write_atomic(path, &bytes).unwrap();
+        }
+        let run = bench.run("verify oci:dist --image --offline --progress off");
+        assert_eq!(run.code, Some(8), "{what} {run}");
+        let digest = format!("sha256:{}", path.file_name().unwrap().to_str().unwrap());
+        let told = run.stdout.replace(&digest, "DIGEST");
+        assert!(told.starts_with(&format!("error WW301: {expect}")), "{what} {told}");
+        let json = bench.run("verify oci:dist --image --offline --progress off --format json");
+        assert!(json.code == Some(8) && json.stdout.contains("\"WW301\""), "{json}");
+        wheelwright::fs::write_atomic(path, &before).unwrap();
+        run.stdout
+    };
+    let flip = |bytes: &mut Vec<u8>| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+    };
+    let flipped = check("layer", flip, "layer DIGEST: the bytes that are there have the digest sha256:");
+    assert!(flipped.contains("not checked: image on linux/amd64: its layers cannot be read\n"), "{flipped}");
+    for (what, name) in [("layer", "layer DIGEST"), ("\"rootfs\"", "config DIGEST"), ("\"layers\"", "its manifest")] {
+        check(what, Vec::clear, &format!("{name} is not there\n"));
+        check(what, |bytes| bytes.push(b'\n'), &format!("{name}: the bytes that are there have "));
+        check(what, |bytes| bytes.truncate(bytes.len() - 1), &format!("{name}: the bytes that are there have "));
+    }
 }
 
 #[test]

@@ -11,6 +11,15 @@ use super::{
 };
 use crate::hint::Hint;
 
+/// Linux's signals, without `SIG`, as engines know them.
+///
+/// [signal(7)](https://man7.org/linux/man-pages/man7/signal.7.html).
+const SIGNALS: [&str; 36] = [
+    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
+    "PROF", "PWR", "QUIT", "RTMAX", "RTMIN", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU",
+    "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",
+];
+
 /// What goes into the image's configuration.
 /// [Image specification, config, "Properties"](https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#properties).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,13 +167,47 @@ fn is_account(text: &str) -> bool {
 
 fn stop_signal(text: &str) -> Result<String, Fault> {
     let number = text.parse::<u8>().is_ok_and(|number| (1..=64).contains(&number));
-    let name = text.strip_prefix("SIG").is_some_and(|name| {
-        !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"+-".contains(&byte))
-    });
-    (number || name).then(|| text.to_owned()).ok_or_else(|| {
-        Fault::new(format!("`{text}` is not a signal"))
-            .labelled("not a signal")
-            .advised("write `\"SIGTERM\"` or a number")
+    if number || text.strip_prefix("SIG").is_some_and(is_signal) {
+        return Ok(text.to_owned());
+    }
+    let fault = Fault::new(format!("`{text}` is not a signal")).labelled("not a signal");
+    let meant = text.to_ascii_uppercase();
+    let meant = meant.strip_prefix("SIG").unwrap_or(&meant);
+    Err(if is_signal(meant) {
+        fault.advised(format!("did you mean `SIG{meant}`?"))
+    } else {
+        fault.advised("write `\"SIGTERM\"` or a number")
     })
+}
+
+/// Whether engines know this signal of Linux, without its `SIG`. Real-time signals are counted from either end.
+fn is_signal(name: &str) -> bool {
+    let counts = |start: &str, most: u8| {
+        let number = name.strip_prefix(start).filter(|number| !number.starts_with('0'));
+        number.and_then(|number| number.parse::<u8>().ok()).is_some_and(|number| (1..=most).contains(&number))
+    };
+    SIGNALS.contains(&name) || counts("RTMIN+", 15) || counts("RTMAX-", 14)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_are_those_that_engines_know() {
+        for signal in ["SIGTERM", "SIGSYS", "SIGRTMIN", "SIGRTMIN+3", "SIGRTMAX-14", "1", "64"] {
+            assert_eq!(stop_signal(signal).ok().as_deref(), Some(signal));
+        }
+        let other = "write `\"SIGTERM\"` or a number";
+        let check = |text: &str, hint: &str| {
+            assert_eq!(stop_signal(text).unwrap_err().hint.unwrap().to_string(), hint, "{text}");
+        };
+        check("QUIT", "did you mean `SIGQUIT`?");
+        check("sigrtmin+1", "did you mean `SIGRTMIN+1`?");
+        for text in
+            ["SIGFOO", "SIG", "", "0", "65", "SIGRTMIN+16", "SIGRTMIN+", "SIGRTMAX-0", "SIGRTMIN+01", "SIGTERM+1"]
+        {
+            check(text, other);
+        }
+    }
 }

@@ -341,7 +341,7 @@ const TABLES: &[Table] = &[
             Key("labels", "table of strings", "the base's", "Added, or in place of those of the same name."),
             Key("ports", "list of ports", "the base's", "`8080` or `\"53/udp\"`, added."),
             Key("volumes", "list of absolute paths", "the base's", "Mount points, added."),
-            Key("stop-signal", "string", "the base's", "`SIGTERM`, or a number."),
+            Key("stop-signal", "string", "the base's", "A signal of Linux: `SIGTERM`, `SIGRTMIN+3`, or a number."),
         ],
     },
     Table {

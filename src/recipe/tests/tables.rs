@@ -172,7 +172,7 @@ pub(super) const WRONG: &[(&str, &[&str])] = &[
             "[] | `image.entrypoint` names no program | name a program first: `[\"python3\", \"/app/main.py\"]`",
             "0 | `0` is not a port | write `8080` or `\"8080/udp\"`",
             "\"80/http\" | `80/http` is not a port | write `8080` or `\"8080/udp\"`",
-            "\"TERM\" | `TERM` is not a signal | write `\"SIGTERM\"` or a number",
+            "\"TERM\" | `TERM` is not a signal | did you mean `SIGTERM`?",
             "\"a=b\" | `a=b` is not the name of a label | write labels as `\"org.example.name\" = \"value\"`",
         ],
     ),

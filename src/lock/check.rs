@@ -6,6 +6,7 @@ use super::{Facts, Lock, LockError, LockedImage, LockedPackage, LockedPlatform, 
 use crate::{
     hint::{has_login, stripped},
     oci::Platform,
+    python::WheelName,
 };
 
 /// Refuses platforms that stand twice or nowhere, and paths that lead astray.
@@ -76,7 +77,13 @@ fn check_package(file: &str, package: &LockedPackage) -> Result<(), LockError> {
 }
 
 fn check_wheel(file: &str, wheel: &LockedWheel) -> Result<(), LockError> {
-    demand(is_name(&wheel.file) && wheel.file.strip_suffix(".whl").is_some(), file, "as a wheel", &wheel.file)?;
+    let named = Some(&wheel.file).filter(|file| is_name(file)).and_then(|file| file.parse::<WheelName>().ok());
+    let Some(named) = named else { return demand(false, file, "as a wheel", &wheel.file) };
+    // What is said of the image, to people and to scanners, is said by name and version.
+    if !named.is_of(&wheel.name, &wheel.version) {
+        let said = format!("{} {}", wheel.name, wheel.version);
+        return Err(LockError::Misnamed { file: file.to_owned(), wheel: wheel.file.clone(), said });
+    }
     match &wheel.source {
         WheelSource::Index(_) => Ok(()),
         WheelSource::Url(url) => demand(!has_login(url), file, "as the place of a wheel", &stripped(url)),

@@ -56,6 +56,16 @@ pub enum LockError {
         /// The platform.
         platform: Platform,
     },
+    /// A wheel whose file is called after another distribution or version than its line.
+    #[error("{file} calls `{wheel}` {said}")]
+    Misnamed {
+        /// The lock.
+        file: String,
+        /// File name of the wheel.
+        wheel: String,
+        /// What the lock says it is, `flask 2.0`.
+        said: String,
+    },
     /// A file name or path that could lead somewhere else.
     #[error("{file} names {what} `{path}`")]
     Path {

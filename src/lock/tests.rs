@@ -356,6 +356,10 @@ fn wrong_locks_are_refused() {
     check("size = 12345", "size = -1", "app.lock:48: invalid value: integer `-1`, expected u64");
     check("flask-1.0-", "../flask-1.0-", "app.lock names as a wheel `../flask-1.0-py3-none-any.whl`");
     check("none-any.whl", "none-any.tar", "app.lock names as a wheel `flask-1.0-py3-none-any.tar`");
+    check("flask-1.0-", "flask-", "app.lock names as a wheel `flask-py3-none-any.whl`");
+    check("version = \"1.0\"", "version = \"2.0\"", "app.lock calls `flask-1.0-py3-none-any.whl` flask 2.0");
+    check("version = \"1.0\"", "version = \"1.0+a\"", "app.lock calls `flask-1.0-py3-none-any.whl` flask 1.0+a");
+    check("name = \"flask\"", "name = \"other\"", "app.lock calls `flask-1.0-py3-none-any.whl` other 1.0");
     check("dist/local.whl", "/home/local.whl", "app.lock names as the place of a wheel `/home/local.whl`");
     check(
         "pool/main/p",
@@ -376,6 +380,24 @@ fn wrong_locks_are_refused() {
         "[[images]]\nplatform = \"linux/s390x\"",
         "app.lock locks wheels for linux/s390x and nothing below them",
     );
+}
+
+#[test]
+fn a_wheel_may_be_spelled_in_all_ways_of_its_version() {
+    let check = |version: &str, file: &str| {
+        let mut lock = sample();
+        lock.images[0].wheels[0].version = version.to_owned();
+        lock.images[0].wheels[0].file = file.to_owned();
+        let text = lock.to_toml();
+        assert_eq!(Lock::parse("app.lock", &text).map(|lock| lock.to_toml()), Ok(text));
+    };
+    for version in
+        ["1.0.0.post1", "1.0_1", "1.0.POST1", "1!2.0", "2.0+cu121", "2.0+ubuntu_1", "v1.0", "1.0.dev3", "1.0rc1"]
+    {
+        check(version, &format!("Flask-{version}-py3-none-any.whl"));
+        check(version, &format!("flask-{version}-2local-cp311.cp312-none-any.whl"));
+    }
+    check("1.0", "FLASK-1.0.0-py3-none-any.whl");
 }
 
 #[test]
@@ -400,7 +422,6 @@ proptest! {
         lock.inputs.insert(format!("{}.", words[0]), Input::Text(words[1].clone()));
         lock.images[0].variant = Some(words[1].clone());
         lock.images[0].choices.push(vec![words[2].clone()]);
-        lock.images[0].wheels[0].version.clone_from(&words[3]);
         lock.images[0].wheels[0].size = size;
         lock.images[0].wheels[0].why = vec![words[4].clone()];
         lock.images[0].wheels[0].source = WheelSource::Index(words[5].clone());

@@ -85,7 +85,12 @@ impl WheelName {
     #[must_use]
     pub fn is_folder(&self, folder: &str, suffix: &str) -> bool {
         let stem = folder.strip_suffix(suffix).and_then(|stem| stem.strip_suffix('.'));
-        let Some((name, version)) = stem.and_then(|stem| stem.split_once('-')) else { return false };
+        stem.and_then(|stem| stem.split_once('-')).is_some_and(|(name, version)| self.is_of(name, version))
+    }
+
+    /// Whether it is a wheel of this distribution in this version, however the two are spelled.
+    #[must_use]
+    pub fn is_of(&self, name: &str, version: &str) -> bool {
         name.parse::<PackageName>().is_ok_and(|name| name == self.name)
             && read_version(version).is_some_and(|version| version == self.version)
     }

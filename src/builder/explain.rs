@@ -1,4 +1,4 @@
-//! Why a lock holds what it holds: who asked for a distribution, and why it is not a newer one. Nothing
+//! Why a lock holds what it holds: who asked for a distribution or package, and why it is not a newer one. Nothing
 //! is resolved for that: the lock says who requires what, and indexes say what else there is.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::{BuildError, Builder, Project, inputs, wheels::target};
 use crate::{
     hint::Hint,
-    lock::{Lock, LockedImage, LockedPlatform, LockedWheel, Place, WheelSource},
+    lock::{Lock, LockedImage, LockedPackage, LockedPlatform, LockedWheel, Place, WheelSource},
     pypi::PackageIndex,
     python::{ExtraName, PackageName, Requirement, Target, Version, marker_environment},
     resolve::{Listed, Request, Verdict, survey},
@@ -17,16 +17,16 @@ use crate::{
 /// Newer versions that are looked at; older ones of them are told by their number.
 const LOOKED_AT: usize = 200;
 
-/// What can be said about one distribution, with the images of which it holds.
+/// What can be said about one distribution or package, with the images of which it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// Where this holds. Sorted.
+    /// Where this holds, a Debian package on all images of a platform. Sorted.
     pub places: Vec<Place>,
     /// What there is to say.
     pub answer: Answer,
 }
 
-/// Why an image has a distribution as it has it.
+/// Why an image has a distribution or package as it has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
@@ -39,6 +39,11 @@ pub enum Answer {
         /// Newer versions, the newest first, with what speaks against them.
         newer: Newer,
     },
+    /// It is a Debian package.
+    Package {
+        /// As the lock has it: a package for each file. All are asked for by the same.
+        packages: Vec<LockedPackage>,
+    },
     /// The base brings it.
     InBase {
         /// The version there.
@@ -48,11 +53,6 @@ pub enum Answer {
     Excluded {
         /// Which entry of `wheels.exclude` says so.
         pattern: String,
-    },
-    /// Nothing requires it.
-    Absent {
-        /// What may have been meant.
-        meant: Option<Hint>,
     },
 }
 
@@ -89,12 +89,26 @@ struct Site<'l> {
 }
 
 impl Builder {
-    /// Says of each image of `lock` why it has `package` as it has it; images of which the same is to be
-    /// said stand together.
+    /// Says of each image of `lock` why it has the distribution or Debian package `name` as it has it; images of which
+    /// the same is to be said stand together.
     ///
     /// # Errors
-    /// When the recipe's files cannot be read. What an index does not tell is left out.
-    pub async fn explain(
+    /// When nothing is called so, and when the recipe's files cannot be read. What an index does not tell is left out.
+    pub async fn explain(&self, project: &Project, lock: &Lock, name: &str) -> Result<Vec<Explanation>, BuildError> {
+        let mut found = packages(lock, name);
+        if let Ok(package) = name.parse() {
+            found.extend(self.explain_wheels(project, lock, &package).await?);
+        }
+        if found.is_empty() {
+            let known = names(lock);
+            let meant = Hint::did_you_mean(name, known.iter().copied())
+                .unwrap_or_else(|| Hint::new("name a distribution or Debian package of the lock"));
+            return Err(BuildError::NotInLock { name: name.to_owned(), meant: Some(meant) });
+        }
+        Ok(found)
+    }
+
+    async fn explain_wheels(
         &self,
         project: &Project,
         lock: &Lock,
@@ -109,32 +123,21 @@ impl Builder {
         let mut found: Vec<Explanation> = Vec::new();
         for (position, site) in sites.iter().enumerate() {
             let answer = self.answer(site, package, (&sites, &bounds, position), &index).await;
+            let Some(answer) = answer else { continue };
             let place = Place { variant: site.image.variant.clone(), platform: site.image.platform.clone() };
-            match found.iter_mut().find(|known| known.answer.same(&answer)) {
-                Some(known) => {
-                    known.places.push(place);
-                    known.answer.add_files(answer);
-                }
-                None => found.push(Explanation { places: vec![place], answer }),
-            }
-        }
-        for explanation in &mut found {
-            explanation.places.sort();
-        }
-        // Where some images have it, nobody asks about those that do not.
-        if found.iter().any(|explanation| !matches!(explanation.answer, Answer::Absent { .. })) {
-            found.retain(|explanation| !matches!(explanation.answer, Answer::Absent { .. }));
+            add(&mut found, place, answer);
         }
         Ok(found)
     }
 
+    /// Nothing where the image has nothing to do with it.
     async fn answer(
         &self,
         site: &Site<'_>,
         package: &PackageName,
         (sites, bounds, position): (&[Site<'_>], &BTreeMap<usize, Vec<Link>>, usize),
         index: &PackageIndex,
-    ) -> Answer {
+    ) -> Option<Answer> {
         let Some(wheel) = site.image.wheels.iter().find(|wheel| wheel.name == package.as_str()) else {
             return site.absent(package);
         };
@@ -147,7 +150,37 @@ impl Builder {
         let others = bounds.iter().filter(|(other, _)| **other != position);
         let others = others.flat_map(|(other, links)| links.iter().map(|link| (&sites[*other], link))).collect();
         let newer = newer(site, (wheel, package), (own, others), index).await;
-        Answer::Locked { wheels: vec![wheel.clone()], chains, newer }
+        Some(Answer::Locked { wheels: vec![wheel.clone()], chains, newer })
+    }
+}
+
+/// The Debian packages called `name`.
+fn packages(lock: &Lock, name: &str) -> Vec<Explanation> {
+    let mut found = Vec::new();
+    for locked in &lock.platforms {
+        if let Some(package) = locked.debian.iter().find(|package| package.name == name) {
+            let place = Place { variant: None, platform: locked.platform.clone() };
+            add(&mut found, place, Answer::Package { packages: vec![package.clone()] });
+        }
+    }
+    found
+}
+
+/// Everything in `lock` that has a name.
+fn names(lock: &Lock) -> BTreeSet<&str> {
+    let wheels = lock.images.iter().flat_map(|image| &image.wheels).map(|wheel| wheel.name.as_str());
+    wheels.chain(lock.platforms.iter().flat_map(|locked| &locked.debian).map(|package| package.name.as_str())).collect()
+}
+
+/// Adds what holds of one more image.
+fn add(found: &mut Vec<Explanation>, place: Place, answer: Answer) {
+    match found.iter_mut().find(|known| known.answer.same(&answer)) {
+        Some(known) => {
+            known.places.push(place);
+            known.places.sort();
+            known.answer.add_files(answer);
+        }
+        None => found.push(Explanation { places: vec![place], answer }),
     }
 }
 
@@ -162,29 +195,40 @@ impl Answer {
                 let version = |wheels: &[LockedWheel]| wheels.first().map(|wheel| wheel.version.clone());
                 version(wheels) == version(other_wheels) && chains == other_chains && newer == other_newer
             }
+            (Self::Package { packages }, Self::Package { packages: others }) => {
+                let told = |packages: &[LockedPackage]| {
+                    packages.first().map(|package| (package.version.clone(), package.why.clone()))
+                };
+                told(packages) == told(others)
+            }
             _ => self == other,
         }
     }
 
     fn add_files(&mut self, other: Self) {
-        if let (Self::Locked { wheels, .. }, Self::Locked { wheels: others, .. }) = (self, other) {
-            wheels.extend(others);
-            wheels.sort_by(|one, other| one.file.cmp(&other.file));
-            wheels.dedup_by(|one, other| one.file == other.file);
+        match (self, other) {
+            (Self::Locked { wheels, .. }, Self::Locked { wheels: others, .. }) => {
+                wheels.extend(others);
+                wheels.sort_by(|one, other| one.file.cmp(&other.file));
+                wheels.dedup_by(|one, other| one.file == other.file);
+            }
+            (Self::Package { packages }, Self::Package { packages: others }) => {
+                packages.extend(others);
+                packages.sort_by(|one, other| one.path.cmp(&other.path));
+                packages.dedup_by(|one, other| one.path == other.path);
+            }
+            _ => {}
         }
     }
 }
 
 impl Site<'_> {
-    fn absent(&self, package: &PackageName) -> Answer {
+    fn absent(&self, package: &PackageName) -> Option<Answer> {
         if let Some(installed) = self.below.facts.installed.iter().find(|one| one.name == package.as_str()) {
-            return Answer::InBase { version: installed.version.clone() };
+            return Some(Answer::InBase { version: installed.version.clone() });
         }
-        if let Some(pattern) = self.request.exclude.iter().find(|pattern| pattern.matches(package)) {
-            return Answer::Excluded { pattern: pattern.to_string() };
-        }
-        let known = self.image.wheels.iter().map(|wheel| wheel.name.as_str());
-        Answer::Absent { meant: Hint::did_you_mean(package.as_str(), known) }
+        let pattern = self.request.exclude.iter().find(|pattern| pattern.matches(package))?;
+        Some(Answer::Excluded { pattern: pattern.to_string() })
     }
 
     fn version_of(&self, name: &str) -> Option<Version> {
@@ -412,7 +456,7 @@ async fn deeper_reason(listed: &Listed, (site, wheel): (&Site<'_>, &LockedWheel)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{builder::testing::Bench, pypi::testing::Wheel};
+    use crate::{builder::testing::Bench, hint::Advise as _, lock::Facts, oci::Digest, pypi::testing::Wheel};
 
     fn told(found: &[Explanation]) -> String {
         let links = |chain: &Vec<Link>| {
@@ -471,7 +515,7 @@ mod tests {
         let newest = [wheels, vec![Wheel::new("lib", "2.0.5")]].concat();
         let (builder, project) = (bench.builder(&newest).await.0, bench.project(recipe));
         let explain = async |name: &str| {
-            let found = builder.explain(&project, &lock, &name.parse().unwrap()).await.unwrap();
+            let found = builder.explain(&project, &lock, name).await.unwrap();
             told(&found)
         };
         insta::assert_snapshot!(explain("lib").await, @"
@@ -499,6 +543,40 @@ mod tests {
           2.0.5: nothing here speaks against it: try `wheelwright lock --upgrade lib`
         ");
         assert_eq!(explain("left").await, "linux/amd64 linux/arm64: Excluded { pattern: \"left\" }\n");
-        assert!(explain("ohter").await.contains("did you mean `other`?"));
+        let error = builder.explain(&project, &lock, "ohter").await.unwrap_err();
+        assert_eq!(error.to_string(), "the lock has nothing called `ohter`");
+        assert_eq!(error.hint().unwrap().to_string(), "did you mean `other`?");
+    }
+
+    #[test]
+    fn debian_packages_are_told_of_by_platform() {
+        let package = |machine: &str, why: &str| LockedPackage {
+            name: "libglib2.0-0".to_owned(),
+            version: "2.74.6-2".to_owned(),
+            archive: "debian".to_owned(),
+            suite: None,
+            path: format!("pool/main/g/glib2.0/libglib2.0-0_2.74.6-2_{machine}.deb"),
+            sha256: Digest::of(machine.as_bytes()),
+            size: 1,
+            why: vec![why.to_owned()],
+        };
+        let told = |why: [&str; 3]| {
+            let platforms = ["linux/386", "linux/amd64", "linux/arm64"].iter().zip(why).map(|(platform, why)| {
+                let locked = LockedPlatform::new(platform.parse().unwrap(), None, Facts::default());
+                LockedPlatform { debian: vec![package(platform, why)], ..locked }
+            });
+            let lock = Lock {
+                version: Lock::VERSION,
+                inputs: BTreeMap::new(),
+                platforms: platforms.collect(),
+                images: Vec::new(),
+            };
+            let found = packages(&lock, "libglib2.0-0");
+            assert!(packages(&lock, "libglib2-0-0").is_empty());
+            assert_eq!(names(&lock), BTreeSet::from(["libglib2.0-0"]));
+            found.iter().map(|explanation| explanation.places.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(["recipe"; 3]), [3]);
+        assert_eq!(told(["recipe", "libGL.so.1", "recipe"]), [2, 1]);
     }
 }

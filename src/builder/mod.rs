@@ -31,6 +31,7 @@ mod needed;
 mod opened;
 mod over;
 mod replacing;
+mod scripts;
 mod rebase;
 mod parts;
 mod paths;

@@ -7,7 +7,6 @@ use clap::Args;
 use super::export::Export;
 use crate::{
     cli::{destination, recipes::Several},
-    python::PackageName,
     recipe::Base,
 };
 
@@ -20,7 +19,7 @@ Examples:
   wheelwright lock app.toml --upgrade base     what the name of the base image means now
   wheelwright lock app.toml --base registry.example/python:3.11-slim
                                                for another base, with the same wheels as far as they fit it
-  wheelwright lock recipes                     every recipe in a folder, side by side
+  wheelwright lock recipes                     a folder's wheelwright.toml, else every recipe in it
   wheelwright lock --explain numpy             why this version, this file, and who asked for it
   wheelwright lock --export requirements -o requirements.txt
   wheelwright lock --export pylock --platform linux/amd64 -o pylock.toml
@@ -40,16 +39,14 @@ pub(in crate::cli) struct Arguments {
     /// pyproject.toml with a tool.wheelwright table]
     #[arg(value_name = "RECIPE")]
     recipes: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) several: Several,
     /// Choose everything anew, or only PACKAGE: a distribution, a Debian package (they move together),
     /// or `base` for the base image; may be given several times
     #[arg(long, value_name = "PACKAGE", num_args = 0..=1, conflicts_with_all = ["locked", "export"])]
     upgrade: Option<Vec<String>>,
-    /// Say why the lock has PACKAGE in this version and from this file: who asked for it, and what
-    /// speaks against newer ones; may be given several times
+    /// Say why the lock has PACKAGE, a distribution or a Debian package, in this version and from this file: who
+    /// asked for it, and of distributions what speaks against newer ones; may be given several times
     #[arg(long, value_name = "PACKAGE", conflicts_with_all = ["upgrade", "export"])]
-    pub(super) explain: Vec<PackageName>,
+    pub(super) explain: Vec<String>,
     #[command(flatten)]
     pub(super) export: Export,
     /// Lock for this base in place of the recipe's, written like that one; a path counts from the working
@@ -59,6 +56,9 @@ pub(in crate::cli) struct Arguments {
     /// Fail if the lock is missing or stale, and say what is different; write nothing
     #[arg(long)]
     pub(super) locked: bool,
+    // The last one: its heading would stand over all that follows.
+    #[command(flatten)]
+    pub(super) several: Several,
 }
 
 /// What is chosen anew.

@@ -34,11 +34,17 @@ fn line(change: &LockChange, lock: &Lock) -> String {
         (Some(before), None) => format!("- {name} {}", short(before)),
         (Some(before), Some(after)) => format!("~ {name} {} → {}", short(before), short(after)),
     };
-    let all = match change.kind {
-        LockedKind::Wheel => images(lock),
-        _ => lock.platforms.iter().map(|locked| Place { variant: None, platform: locked.platform.clone() }).collect(),
+    let places = match change.kind {
+        LockedKind::Wheel => places(&change.places, &images(lock)),
+        _ => platforms(&change.places, lock),
     };
-    format!("{what}{}", places(&change.places, &all))
+    format!("{what}{places}")
+}
+
+/// ` (linux/amd64)`; nothing where `here` are all platforms of the lock.
+pub(super) fn platforms(here: &[Place], lock: &Lock) -> String {
+    let all = lock.platforms.iter().map(|locked| Place { variant: None, platform: locked.platform.clone() });
+    places(here, &all.collect())
 }
 
 /// Every image of the lock.

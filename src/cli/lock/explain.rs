@@ -6,7 +6,7 @@ use super::changes;
 use crate::{
     builder::{Answer, Builder, Explanation, Link, Newer},
     cli::{error::CliError, project::ProjectFile, quantity, report::visible},
-    lock::{Lock, LockedWheel, WheelSource},
+    lock::{Lock, LockedPackage, LockedWheel, Place, WheelSource},
     python::{PackageName, Version},
 };
 
@@ -20,12 +20,12 @@ const REASONS: usize = 8;
 /// Explains each of `names`.
 ///
 /// # Errors
-/// When a name is none, and when the recipe's files cannot be read.
+/// When the lock has nothing of such a name, and when the recipe's files cannot be read.
 pub(super) async fn run(
     builder: &Builder,
     file: &ProjectFile,
     lock: &Lock,
-    names: &[PackageName],
+    names: &[String],
 ) -> Result<String, CliError> {
     let mut parts = Vec::new();
     for name in names {
@@ -36,8 +36,9 @@ pub(super) async fn run(
     Ok(parts.join("\n"))
 }
 
-fn told(name: &PackageName, explanation: &Explanation, lock: &Lock) -> String {
+fn told(name: &str, explanation: &Explanation, lock: &Lock) -> String {
     let place = changes::places(&explanation.places, &changes::images(lock));
+    let name = name.parse::<PackageName>().map_or_else(|_| visible(name), |name| name.to_string());
     match &explanation.answer {
         Answer::Locked { wheels, chains, newer } => {
             let version = wheels.first().map(|wheel| visible(&wheel.version)).unwrap_or_default();
@@ -47,15 +48,27 @@ fn told(name: &PackageName, explanation: &Explanation, lock: &Lock) -> String {
             field(&mut text, "not newer", &told_newer(newer));
             text
         }
+        Answer::Package { packages } => told_packages(&explanation.places, packages, lock),
         Answer::InBase { version } => format!("{name} {version}{place}\n  the base brings it, and it is kept\n"),
         Answer::Excluded { pattern } => {
             format!("{name}{place}\n  `wheels.exclude` leaves it out: `{pattern}`\n")
         }
-        Answer::Absent { meant } => {
-            let meant = meant.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-            format!("{name}\n  nothing in {} asks for it{meant}\n", "this lock")
-        }
     }
+}
+
+/// `libgl1 1.6.0-1 (Debian)`, its files, and who asked for it.
+fn told_packages(here: &[Place], packages: &[LockedPackage], lock: &Lock) -> String {
+    let Some(first) = packages.first() else { return String::new() };
+    let mut text = visible(&format!("{} {} (Debian){}", first.name, first.version, changes::platforms(here, lock)));
+    text.push('\n');
+    let file = |package: &LockedPackage| {
+        let (name, _, size) = package.as_file();
+        format!("{name} ({}), from the archive `{}`", quantity::bytes(size), package.archive)
+    };
+    field(&mut text, "file", &packages.iter().map(file).collect::<Vec<_>>());
+    let asking = |why: &String| if why == "recipe" { "the recipe".to_owned() } else { why.clone() };
+    field(&mut text, "asked for", &first.why.iter().map(asking).collect::<Vec<_>>());
+    text
 }
 
 /// `  key:       first`, and the others below it.
@@ -117,5 +130,46 @@ fn listed(versions: &[&Version]) -> String {
     match versions.len().checked_sub(VERSIONS) {
         None | Some(0) => names.join(", "),
         Some(more) => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        lock::{Facts, LockedPlatform},
+        oci::Digest,
+    };
+
+    #[test]
+    fn packages_are_told_with_who_asked_for_them() {
+        let platforms: [crate::oci::Platform; 2] = ["linux/amd64", "linux/arm64"].map(|text| text.parse().unwrap());
+        let lock = Lock {
+            version: Lock::VERSION,
+            inputs: BTreeMap::new(),
+            platforms: platforms.map(|platform| LockedPlatform::new(platform, None, Facts::default())).into(),
+            images: Vec::new(),
+        };
+        let package = LockedPackage {
+            name: "libgl1".to_owned(),
+            version: "1.6.0-1".to_owned(),
+            archive: "debian".to_owned(),
+            suite: None,
+            path: "pool/main/libg/libglvnd/libgl1_1.6.0-1_amd64.deb".to_owned(),
+            sha256: Digest::of(b"deb"),
+            size: 88_400,
+            why: vec!["libGL.so.1".to_owned(), "recipe".to_owned()],
+        };
+        let place = Place { variant: None, platform: lock.platforms[0].platform.clone() };
+        let answer = Answer::Package { packages: vec![package] };
+        let explanation = Explanation { places: vec![place], answer };
+        insta::assert_snapshot!(told("libgl1", &explanation, &lock), @r"
+        libgl1 1.6.0-1 (Debian) (linux/amd64)
+          file:      libgl1_1.6.0-1_amd64.deb (88.4 kB), from the archive `debian`
+          asked for: libGL.so.1
+                     the recipe
+        ");
     }
 }

@@ -148,7 +148,7 @@ impl Builder {
             other => other.clone(),
         };
         let fail = |source| BuildError::Base { platform: below.platform.clone(), source };
-        let mut source = self.source(&pinned, &project.folder)?;
+        let mut source = self.base_source(project, &pinned)?;
         if matches!(pinned, Base::Registry(_)) {
             source = Box::new(KeptDocuments::new(source, self.settings.store.clone(), digest));
         }

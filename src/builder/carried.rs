@@ -9,13 +9,13 @@ use std::{
     sync::Arc,
 };
 
-use super::{BuildError, Project, seen::Seen, undone::certificates};
+use super::{BuildError, Project, scripts, seen::Seen, undone::certificates};
 use crate::{
     attest::{Content, Origin, OwnFile},
     image::Bytes,
     layer::{
         Body, Format, Item, LayerError, Node, Paths, Threads, lay,
-        scripts::{self, Collected, Files, Reading},
+        scripts::{Collected, Files, Reading, collect},
     },
     lock::{Lock, LockedImage, LockedPlatform, WheelSource},
     oci::{Digest, Platform},
@@ -63,8 +63,7 @@ impl Own {
         let mut files = Vec::new();
         for script in &variant.scripts {
             let found = self.look(project, script, (&paths, &mut seen));
-            let fail =
-                |source| BuildError::Layer { layer: "scripts".to_owned(), platform: below.platform.clone(), source };
+            let fail = |source| scripts::wrong((project, &variant.scripts), &below.platform, source);
             files.extend(found.map_err(fail)?);
         }
         seen.keep(store)?;
@@ -101,7 +100,7 @@ impl Own {
             Ok((digest, metadata))
         };
         let files = Files { from: &path, shown: from, to, paths, mode: None, owner: (0, 0) };
-        let found = scripts::collect(files, &mut Reading::Digests(&mut known))?;
+        let found = collect(files, &mut Reading::Digests(&mut known))?;
         let mut own = Vec::new();
         for Collected { item, digest, from: place } in found {
             match item.node {

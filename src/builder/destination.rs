@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{BuildError, Builder, Built, BuiltLayer, Made};
+use super::{BuildError, Builder, Built, BuiltLayer, Made, Project};
 use crate::{
     archive::{ArchiveSink, ArchiveSource, Listing},
     engine::{Engine, EngineSink},
@@ -167,6 +167,21 @@ impl Builder {
             Base::Layout { path, tag } => Box::new(LayoutSource::open(folder.join(path), tag.as_deref())?),
             Base::Archive { path, tag } => Box::new(ArchiveSource::open(folder.join(path), tag.as_deref())?),
         })
+    }
+
+    /// The recipe's base, or the same at its digest. One on this machine that is not there is the recipe's mistake.
+    ///
+    /// # Errors
+    /// When it is `scratch`, or cannot be opened.
+    pub(super) fn base_source(&self, project: &Project, base: &Base) -> Result<Box<dyn Source>, BuildError> {
+        if let Base::Layout { path, .. } | Base::Archive { path, .. } = base
+            && !project.folder.join(path).exists()
+        {
+            let hint = Hint::new("check the path: in a recipe it starts at the recipe's folder");
+            let message = format!("there is no `{path}`");
+            return Err(project.recipe.problem_at(project.recipe.base.span(), message, Some(hint)).into());
+        }
+        self.source(base, &project.folder)
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     BuildError, Builder, Held, Made, Project, Selection,
     build::Framing,
     make::{Site, held},
+    scripts,
 };
 use crate::{
     layer::FORMAT,
@@ -118,6 +119,7 @@ impl Builder {
             layers.push(self.foresee_layer(&planned).await?);
         }
         if !variant.scripts.is_empty() {
+            scripts::check(site.project, &variant.scripts)?;
             let (recalled, _) = self.recall_scripts(site, &variant.scripts).await?;
             let descriptor = recalled.map(|made| made.layer.descriptor().clone());
             layers.push(ForeseenLayer {

@@ -126,7 +126,7 @@ impl Builder {
             return Ok(None);
         }
         self.stage("reading the base", format!("{base} for {platform}"));
-        let source = self.source(base, &project.folder)?;
+        let source = self.base_source(project, base)?;
         let image = read_base(&*source, platform).await;
         image.map(Some).map_err(|source| BuildError::Base { platform: platform.clone(), source })
     }

@@ -12,6 +12,7 @@ use super::{
     BuildError, Builder, Held, Made, Project,
     listing::Listing,
     memo::{self, MadeLayer},
+    scripts,
     seen::Seen,
     why::{self, Inputs},
 };
@@ -19,7 +20,7 @@ use crate::{
     fs::FileLock,
     layer::{
         Contribution, Format, Item, LayerError, Node, Paths, Threads, bytecode, lay_before, merge, merge_with,
-        scripts::{self, Collected, Files, Reading},
+        scripts::{Collected, Files, Reading, collect},
         share, venv,
         wheel::{Destination, RecordCheck, either_will_do, install},
         whiteouts,
@@ -154,6 +155,7 @@ impl Builder {
         if scripts.is_empty() {
             return Ok(None);
         }
+        scripts::check(site.project, scripts)?;
         let start = Instant::now();
         let (recalled, looked) = self.recall_scripts(site, scripts).await?;
         let inputs = why::inputs_of_files(&looked, compiler_of(site.below, &looked), &site.below.facts, site.encoding);
@@ -168,11 +170,10 @@ impl Builder {
 
     /// The layer of the user's files, made now.
     pub(super) async fn lay_scripts(&self, site: Site<'_>, scripts: &[Script]) -> Result<MadeLayer, BuildError> {
-        let platform = &site.below.platform;
-        let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
+        let fail = |source| scripts::wrong((site.project, scripts), &site.below.platform, source);
         let (store, folder) = (self.settings.store.clone(), site.project.folder.clone());
-        let (below, scripts) = (site.below.facts.clone(), scripts.to_vec());
-        let read = move || collect_scripts(&scripts, &folder, &below, &mut Reading::Whole(&store));
+        let (below, wanted) = (site.below.facts.clone(), scripts.to_vec());
+        let read = move || collect_scripts(&wanted, &folder, &below, &mut Reading::Whole(&store));
         let (mut items, digests) = self.compute(read).await?.map_err(fail)?;
         let compiler = compiler_of(site.below, &digests);
         let key = scripts_key(&digests, compiler, &site.below.facts, site.encoding);
@@ -180,7 +181,7 @@ impl Builder {
             items.extend(self.compile_items(site, ("scripts", compiler), items.clone()).await?.items);
             Paths::new(&site.below.facts).add_parents(&mut items);
         }
-        let name = format!("scripts {platform}");
+        let name = format!("scripts {}", site.below.platform);
         self.lay(name, key, items, site.encoding).await?.map_err(fail)
     }
 
@@ -190,8 +191,7 @@ impl Builder {
         site: Site<'_>,
         scripts: &[Script],
     ) -> Result<(Option<MadeLayer>, FileDigests), BuildError> {
-        let platform = &site.below.platform;
-        let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
+        let fail = |source| scripts::wrong((site.project, scripts), &site.below.platform, source);
         let (store, now, wanted) = (self.settings.store.clone(), self.settings.now, scripts.to_vec());
         let (folder, below, encoding) = (site.project.folder.clone(), site.below.clone(), site.encoding);
         let look = move || -> Result<_, LayerError> {
@@ -334,7 +334,7 @@ fn collect_scripts(
         let owner = (u64::from(script.owner.uid), u64::from(script.owner.gid));
         let mode = script.mode.as_ref().map(|mode| *mode.get_ref());
         let (shown, to) = (script.from.get_ref(), script.to.get_ref());
-        let mut collected = scripts::collect(Files { from: &from, shown, to, paths: &paths, mode, owner }, reading)?;
+        let mut collected = collect(Files { from: &from, shown, to, paths: &paths, mode, owner }, reading)?;
         // The root is nobody's.
         collected.retain(|one| !one.item.path.is_empty());
         let items = collected.iter().map(|one| &one.item).filter(|item| !paths.has_directory(item)).cloned().collect();

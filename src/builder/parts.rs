@@ -7,7 +7,9 @@
 
 use serde_json::json;
 
-use super::{BuildError, Builder, Built, Destination, Project, Selection, config, make, undone::certificate_digests};
+use super::{
+    BuildError, Builder, Built, Destination, Project, Selection, config, make, scripts, undone::certificate_digests,
+};
 use crate::{
     image::{Delivery, Graph, Image, Manifest, TransferError},
     layer::FORMAT,
@@ -55,7 +57,8 @@ impl Builder {
         let image = lock.image(variant.name.as_deref(), platform).ok_or_else(missing)?;
         let below = lock.platform(platform).ok_or_else(missing)?.under(image);
         let encoding = Encoding { format: FORMAT, compression: project.recipe.layers.compression };
-        let fail = |source| BuildError::Layer { layer: "scripts".to_owned(), platform: platform.clone(), source };
+        scripts::check(project, &variant.scripts)?;
+        let fail = |source| scripts::wrong((project, &variant.scripts), platform, source);
         let kept = (&self.settings.store, self.settings.now);
         let files = make::look_at_scripts(&variant.scripts, &project.folder, &below.facts, kept).map_err(fail)?;
         let certificates = certificate_digests(project)?;

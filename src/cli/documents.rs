@@ -50,6 +50,13 @@ fn findings() -> String {
     text
 }
 
+/// What could be expected otherwise.
+const PARTICULARS: &str = "
+A recipe that is missing, is a folder without one, or is no text counts as a wrong command line (2); what it says, and
+a file or folder that it names and that is not there, as a wrong recipe (3). A `--platform` that is not there is named by
+what was asked for it: a recipe (`build`: 2), an image (`copy`, `prove`: 4) or a lock (`lock --export`: 5).
+";
+
 fn exit_codes() -> String {
     let mut text = String::from(
         "# Exit codes\n\nOf every command; that of the innermost cause which has one.\n\n\
@@ -58,6 +65,7 @@ fn exit_codes() -> String {
     for (code, meaning) in exit::table() {
         let _ = writeln!(text, "| {code} | {meaning} |");
     }
+    text.push_str(PARTICULARS);
     text
 }
 

@@ -177,9 +177,9 @@ fn package_index(error: &IndexError) -> Option<Code> {
         | IndexError::MetadataDiffers { .. }
         | IndexError::Size { .. } => Code::Refused,
         IndexError::UnknownIndex { .. } => Code::Unresolved,
-        IndexError::Url { .. } => Code::Recipe,
+        IndexError::Url { .. } | IndexError::Folder { .. } => Code::Recipe,
         IndexError::Config { .. } | IndexError::Keyring { .. } | IndexError::KeyringSilent { .. } => Code::Usage,
-        IndexError::Folder { .. } | IndexError::Store(_) => return None,
+        IndexError::Store(_) => return None,
     })
 }
 

@@ -238,13 +238,25 @@ fn with_article(value: &DeValue<'_>) -> &'static str {
     }
 }
 
+/// The words of a string as a list, where it is plain where they end: those of a command, for one.
+fn listed(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || " -_./:=".contains(letter);
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    if words.len() < 2 || !text.chars().all(is_plain) {
+        return "[\"…\"]".to_owned();
+    }
+    format!("[\"{}\"]", words.join("\", \""))
+}
+
 fn type_hint(expected: &str, found: &DeValue<'_>) -> Option<Hint> {
     match (expected, found) {
         ("a string", DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)) => {
             Some(Hint::new("put it in quotes"))
         }
         ("a list of tables", DeValue::Table(_)) => Some(Hint::new("put its header in double brackets: `[[…]]`")),
-        ("a list of strings", DeValue::String(_)) => Some(Hint::new("put it in brackets: `[\"…\"]`")),
+        ("a list of strings", DeValue::String(text)) => {
+            Some(Hint::new(format!("put it in brackets: `{}`", listed(text))))
+        }
         _ => None,
     }
 }

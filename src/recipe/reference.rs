@@ -68,7 +68,8 @@ const TABLES: &[Table] = &[
         header: "base.facts",
         text: "What is known of a base that cannot be reached from where the recipe is locked. Where it can be read, \
             this is held against it.",
-        example: "[base]\nimage = \"registry.example/python:3.11\"\n[base.facts]\npython = \"3.11.9\"\n\
+        example: "[base]\nimage = \"registry.example/python@sha256:\
+            9cd75d5ab7578ffa763b23515edec0279a6d294eab82570adeafe8617b7706c4\"\n[base.facts]\npython = \"3.11.9\"\n\
             path = \"/usr/local/bin/python3\"\nscheme = \"standard\"\nlibc = \"glibc 2.36\"\n",
         keys: &[
             Key("python", "version", "read", "The exact version of its Python: `3.11.9`."),
@@ -304,7 +305,12 @@ const TABLES: &[Table] = &[
         example: "[[scripts]]\nfrom = \"scripts/app\"\nto = \"/app\"\nmode = \"0755\"\nowner = \"10001:10001\"\n",
         keys: &[
             Key("from", "file or folder", "needed", "Relative to the recipe."),
-            Key("to", "absolute path", "needed", "Where the file stands in the image, or what is in the folder."),
+            Key(
+                "to",
+                "absolute path",
+                "needed",
+                "Where the file stands in the image, or what is in the folder; of a file without a `/` at its end.",
+            ),
             Key("mode", "octal string", "0644 or 0755", "Of every file; without it, executable files stay so."),
             Key("owner", "`uid:gid`", "`0:0`", "Of everything; a folder that several bring is the last one's."),
         ],

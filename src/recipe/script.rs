@@ -15,6 +15,8 @@ pub struct Script {
     pub from: Spanned<String>,
     /// Absolute path in the image, without a trailing slash: of the file, or of what is in the folder.
     pub to: Spanned<String>,
+    /// Whether `to` was written with a slash at its end, as of a folder.
+    pub is_to_folder: bool,
     /// Permission bits of every file; without it, 0755 for files that are executable and 0644 for others.
     pub mode: Option<Spanned<u32>>,
     /// Numeric owner of everything.
@@ -48,7 +50,7 @@ impl Script {
 
     fn read(table: Reader<'_>) -> Option<Self> {
         let from = table.parsed("from", file);
-        let to = table.parsed("to", absolute_path);
+        let to = table.parsed("to", |text| Ok((absolute_path(text)?, text.len() > 1 && text.ends_with('/'))));
         let mode = table.parsed("mode", mode);
         let owner = table.parsed("owner", owner).map(Spanned::into_inner).unwrap_or_default();
         for (key, example) in [("from", "\"scripts\""), ("to", "\"/app\"")] {
@@ -57,7 +59,9 @@ impl Script {
             }
         }
         table.finish();
-        Some(Self { from: from?, to: to?, mode, owner })
+        let (from, to) = (from?, to?);
+        let (span, (to, is_to_folder)) = (to.span(), to.into_inner());
+        Some(Self { from, to: Spanned::new(span, to), is_to_folder, mode, owner })
     }
 }
 

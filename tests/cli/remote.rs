@@ -118,7 +118,7 @@ async fn a_poisoned_record_is_found_out() {
     assert_ne!(digest(&other.run(&believing)), built);
     // Without wheels there is nothing to hold it against, and nothing else to take.
     for refused in [third.run(&format!("{believing} --cache-verify 100%")), third.run(&trusting)] {
-        assert!(refused.code == Some(1) && refused.stderr.contains(WHEEL), "{refused}");
+        assert!(refused.code == Some(3) && refused.stderr.contains(WHEEL), "{refused}");
     }
     let wheel = fs::read(bench.project().join(WHEEL)).unwrap();
     for machine in [&other, &third] {

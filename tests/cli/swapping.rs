@@ -128,14 +128,18 @@ fn bases_that_are_none_are_refused() {
 
     For more information, try '--help'.
     ");
-    insta::assert_snapshot!(bench.refuse("build app.toml --base oci:none --progress off --offline -o oci:dist"), @"
-    exit code: 1
+    insta::assert_snapshot!(bench.refuse("build app.toml --base oci:none --progress off --offline -o oci:dist"), @r#"
+    exit code: 3
     ----- stdout
     ----- stderr
-    error: cannot read `./none/oci-layout`
-      caused by: No such file or directory (os error 2)
-    hint: check the path after `oci:`, and that the layout was copied whole
-    ");
+    error: there is no `none`
+     --> --base:1:1
+      |
+    1 | oci:none
+      | ^^^^^^^^
+      |
+      = hint: check the path: in a recipe it starts at the recipe's folder
+    "#);
     insta::assert_snapshot!(bench.refuse("build app.toml --base oci:new --shard 1/2 --push h.example/app"), @"
     exit code: 2
     ----- stdout

@@ -157,9 +157,10 @@ pub(super) const WRONG: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "[wheels]\nrequire = [\"a\"]\n[image]\nentrypoint = \"python3\"\nuser = \"a b\"\nworkdir = \"app\"\nenv = { \"1A\" = \"x\", B = 1 }",
+        "[wheels]\nrequire = [\"a\"]\n[image]\nentrypoint = \"python3\"\ncmd = \"python3 -m x\"\nuser = \"a b\"\nworkdir = \"app\"\nenv = { \"1A\" = \"x\", B = 1 }",
         &[
             "\"python3\" | `image.entrypoint` must be a list of strings, found a string | put it in brackets: `[\"…\"]`",
+            "\"python3 -m x\" | `image.cmd` must be a list of strings, found a string | put it in brackets: `[\"python3\", \"-m\", \"x\"]`",
             "\"a b\" | `a b` is not a user | write `\"10001:10001\"` or `\"name\"`",
             "\"app\" | `app` is not an absolute path | write `/app`",
             "\"1A\" | `1A` is not the name of an environment variable | use letters, digits and `_`, a letter first",

@@ -37,13 +37,25 @@ pub enum ArchiveError {
         /// Why.
         source: ManifestError,
     },
-    /// The file cannot be read, or is no tar.
+    /// The file cannot be read.
     #[error("cannot read `{path}` as a tar file")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// The file is no tar. What a reader of tars says of that would quote it.
+    #[error("`{path}` is no tar file, or a damaged one")]
+    NotATar {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder stands where a file is meant.
+    #[error("`{path}` is a folder, and no archive")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
     },
     /// The file has more entries than an image could need.
     #[error("`{path}` has more than {limit} entries")]
@@ -91,9 +103,11 @@ impl Advise for ArchiveError {
             }
             Self::Contents { source, .. } => source.hint(),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Some(Hint::new("check the path after `oci-archive:`"))
+                Some(Hint::new("check the path of the archive"))
             }
-            Self::Read { .. } => Some(Hint::new("decompress the file first if it is compressed")),
+            Self::Read { .. } => Some(Hint::new("see that you may read the archive, and that it was copied whole")),
+            Self::NotATar { .. } => Some(Hint::new("decompress the file first if it is compressed")),
+            Self::Folder { path } => Some(Hint::new(format!("name a layout as `oci:{}`, or a file", path.display()))),
             Self::Manifest { .. } | Self::TooManyEntries { .. } => {
                 Some(Hint::new("have the archive written anew, or name another"))
             }

@@ -91,7 +91,13 @@ impl BlobSource for Missing {
 }
 
 fn read_headers(path: &Path) -> Result<Headers, ArchiveError> {
-    let unreadable = |source| ArchiveError::Read { path: path.to_owned(), source };
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::Other => ArchiveError::NotATar { path: path.to_owned() },
+        _ => ArchiveError::Read { path: path.to_owned(), source },
+    };
+    if path.is_dir() {
+        return Err(ArchiveError::Folder { path: path.to_owned() });
+    }
     // Contents are passed over without being read, but for the list.
     let allowed = Cell::new(HEADER_LIMIT);
     let mut archive = tar::Archive::new(Guarded::new(File::open(path).map_err(unreadable)?, &allowed));
@@ -132,6 +138,25 @@ impl Headers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hint::Advise as _;
+
+    #[test]
+    fn what_is_no_tar_is_not_quoted() {
+        let temporary = tempfile::tempdir().unwrap();
+        let check = |contents: &[u8]| {
+            let path = temporary.path().join("x.tar");
+            crate::fs::write_atomic(&path, contents).unwrap();
+            let error = ArchiveSource::open(&path, None).unwrap_err();
+            let expect = format!("`{}` is no tar file, or a damaged one", path.display());
+            assert_eq!((error.to_string(), std::error::Error::source(&error).is_none()), (expect, true));
+            assert!(error.hint().unwrap().to_string().starts_with("decompress"));
+        };
+        check("password = hunter2\n".repeat(100).as_bytes());
+        check(b"short");
+        let error = ArchiveSource::open(temporary.path(), None).unwrap_err();
+        assert!(error.to_string().ends_with("is a folder, and no archive"), "{error}");
+        assert!(error.hint().unwrap().to_string().starts_with("name a layout as `oci:/"));
+    }
 
     #[test]
     fn other_tars_are_named_for_what_they_lack() {
@@ -153,7 +178,7 @@ mod tests {
         check(&["oci-layout", "index.json"], "cannot use `index.json`");
         let path = temporary.path().join("x.gz");
         crate::fs::write_atomic(&path, &[0x1f; 1024]).unwrap();
-        assert!(matches!(ArchiveSource::open(&path, None), Err(ArchiveError::Read { .. })));
+        assert!(matches!(ArchiveSource::open(&path, None), Err(ArchiveError::NotATar { .. })));
     }
 
     #[test]

@@ -323,10 +323,14 @@ impl Builder {
                 predicate: serde_json::from_slice(&sbom::Format::Spdx.write(&inventory, false)).unwrap_or_default(),
             }),
             Err(error) => {
-                self.warn(
-                    &format!("no SBOM is attached to the image for {}: {error}", image.platform),
-                    error.hint().as_ref(),
-                );
+                let message = format!("no SBOM is attached to the image for {}: {error}", image.platform);
+                // Nobody named recipe and lock to be held against it: it was built from them.
+                let hint = if matches!(error, BuildError::OtherImage { .. }) {
+                    Some(Hint::new("run `wheelwright lock --upgrade`, and build again"))
+                } else {
+                    error.hint()
+                };
+                self.warn(&message, hint.as_ref());
             }
         }
         statements.push(path_map(digest, &build, &layers, &listed.subject));

@@ -81,8 +81,12 @@ fn told(proof: &Proof) -> String {
     let (layers, made, reproduced) =
         (sum(|image| image.layers), sum(|image| image.made), sum(|image| image.reproduced));
     let bytes = quantity::bytes(proof.images.iter().map(|image| image.bytes).sum());
-    let word = if proof.holds() { "reproduced" } else { "not reproduced" };
-    let _ = write!(text, "{word}: {reproduced} of {}, {bytes}", quantity::count(layers, "layer"));
+    let counted = format!("{reproduced} of {}, {bytes}", quantity::count(layers, "layer"));
+    let _ = match proof.holds() {
+        true if made == 0 && layers > 0 => write!(text, "no layer compared"),
+        true => write!(text, "reproduced: {counted}"),
+        false => write!(text, "not reproduced: {counted}"),
+    };
     let left = layers - made;
     if left > 0 {
         let _ = write!(text, "; {left} {} not made again", if left == 1 { "was" } else { "were" });
@@ -95,7 +99,13 @@ fn one(image: &ProvedImage) -> String {
     if let Some(difference) = &image.difference {
         return told_difference(difference);
     }
-    let layers = format!("{} of {}", image.reproduced, quantity::count(image.layers, "layer"));
+    let layers = match image.made {
+        0 if image.layers > 0 => format!("none of {} compared", quantity::count(image.layers, "layer")),
+        _ => {
+            let layers = quantity::count(image.layers, "layer");
+            format!("{} of {layers} the same, {}", image.reproduced, quantity::bytes(image.bytes))
+        }
+    };
     let below = match image.base {
         BaseProof::Absent => "no base".to_owned(),
         BaseProof::Same(count) => format!("{} of the base as locked", quantity::count(count, "layer")),
@@ -103,7 +113,7 @@ fn one(image: &ProvedImage) -> String {
             "the base is a local one, and neither it nor the configuration was compared (--context DIR)".to_owned()
         }
     };
-    format!("{layers} the same, {}; {below}", quantity::bytes(image.bytes))
+    format!("{layers}; {below}")
 }
 
 fn told_difference(difference: &Difference) -> String {
@@ -180,5 +190,11 @@ mod tests {
         ];
         let images = differences.map(|difference| image(Some(difference)));
         insta::assert_snapshot!(told(&proof(images.into())));
+        let unmade = ProvedImage { made: 0, reproduced: 0, bytes: 0, ..image(None) };
+        insta::assert_snapshot!(told(&proof(vec![unmade])), @"
+        linux/amd64  none of 3 layers compared; 4 layers of the base as locked
+        no layer compared; 3 were not made again
+        by app.toml and its lock, sha256:0c030586945fe504b604ecc2e875c38ede400cd5cd73da9730302162e6b02c6f
+        ");
     }
 }

@@ -123,6 +123,17 @@ pub(crate) fn refuse_others(target: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a file can be put at `target`: one is begun in its folder, or where that would be made, and taken away again.
+///
+/// # Errors
+/// When something else than a file stands there, and when the folder cannot be written.
+pub(crate) fn probe(target: &Path) -> io::Result<()> {
+    refuse_others(target)?;
+    let is_there = |folder: &&Path| folder.as_os_str().is_empty() || folder.symlink_metadata().is_ok();
+    let folder = folder_of(target).ancestors().find(is_there).filter(|folder| *folder != Path::new(""));
+    temporary_file(folder.unwrap_or(Path::new("."))).map(drop)
+}
+
 /// Puts `bytes` at `path`, whole or not at all.
 ///
 /// # Errors
@@ -158,6 +169,13 @@ mod tests {
         for other in ["folder", "socket", "device", "stream"] {
             let error = write_atomic(&path(other), b"new").unwrap_err();
             assert!(error.to_string().contains("is no file"), "{other}: {error}");
+            assert!(probe(&path(other)).is_err(), "{other}");
+        }
+        for wrong in ["file/x", "file/x/y", "device/x"] {
+            assert!(probe(&path(wrong)).is_err(), "{wrong}");
+        }
+        for right in ["file", "linked", "new", "absent/file", "absent/more/file"] {
+            probe(&path(right)).unwrap();
         }
         assert_eq!(kinds(), before);
         for file in ["file", "linked", "absent/file"] {

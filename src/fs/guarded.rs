@@ -22,7 +22,8 @@ impl<R: Read> Read for Guarded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         let left = self.allowed.get().checked_sub(count as u64);
-        self.allowed.set(left.ok_or_else(|| io::Error::other("the headers of an entry are too large"))?);
+        let refuse = || io::Error::new(io::ErrorKind::InvalidData, "the headers of an entry are too large");
+        self.allowed.set(left.ok_or_else(refuse)?);
         Ok(count)
     }
 }

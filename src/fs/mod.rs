@@ -9,7 +9,7 @@ mod lock;
 mod temporary;
 
 pub use atomic::{AtomicFile, SealedFile, write_atomic};
-pub(crate) use atomic::{folder_of, refuse_others};
+pub(crate) use atomic::{folder_of, probe, refuse_others};
 pub use beneath::{Folder, Kind};
 pub(crate) use guarded::Guarded;
 pub use listing::sorted_entries;

@@ -55,6 +55,7 @@ async fn an_image_is_made_again_from_what_is_attached_to_it() {
     assert_eq!(bench.run("prove index.tar --progress off").code, Some(0));
     let run = bench.run("prove referrers.tar --progress off");
     assert_eq!((run.code, run.stderr.contains("no recipe and lock are attached")), (Some(8), true), "{run}");
+    assert!(run.stderr.contains("`--attest referrers` into a layout or `--attest index`"), "{run}");
     let pinned = bench.run(&format!("prove {}/app@{root} --context . --progress off", world.host()));
     assert_eq!(pinned.code, Some(0), "{pinned}");
     bench.write("hello.txt", b"hello, other\n");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Foreseen, ForeseenLayer};
-use crate::{builder::Made, hint::Hint, oci::Platform, plan::LayerKey, quantity};
+use crate::{builder::Made, hint::Hint, oci::Platform, plan::LayerKey, quantity, recipe::Base};
 
 /// Something that stops nothing, and that one would rather know beforehand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +23,11 @@ pub struct Foreboding {
 /// Wheels whose bytes shared by two variants are below this are not worth a word.
 const LITTLE: u64 = 1 << 20;
 
-/// What is worth a second thought in these images.
+/// What is worth a second thought in these images, whose base is called `name`.
 #[must_use]
-pub fn warnings(images: &[Foreseen]) -> Vec<Foreboding> {
+pub fn warnings(images: &[Foreseen], name: &Base) -> Vec<Foreboding> {
     let mut found: Vec<Foreboding> =
-        images.iter().flat_map(|image| cuda(image).into_iter().chain(base(image))).collect();
+        images.iter().flat_map(|image| cuda(image).into_iter().chain(base(image, name))).collect();
     found.extend(not_shared(images));
     found
 }
@@ -74,12 +74,17 @@ fn cuda(image: &Foreseen) -> Option<Foreboding> {
     Some(foreboding(image, "cuda", message, hint))
 }
 
-fn base(image: &Foreseen) -> Option<Foreboding> {
+/// The larger part of what there is beside something else.
+fn base(image: &Foreseen, name: &Base) -> Option<Foreboding> {
     let base = total(image.layers.iter().filter(|layer| layer.made == Made::Base));
     let whole = total(&image.layers);
     let message = || format!("the base is {} of {}", quantity::bytes(base), quantity::bytes(whole));
-    let hint = "a smaller base has the same Python: a `-slim` one, or one of Debian packages over `scratch`";
-    (base > whole - base && base > 0).then(|| foreboding(image, "base", message(), hint))
+    let hint = if name.to_string().contains("slim") {
+        "the same Python as a Debian package over `scratch` takes less: `[debian] packages = [\"python3\"]`"
+    } else {
+        "a smaller base has the same Python: a `-slim` one, or one of Debian packages over `scratch`"
+    };
+    (base > whole - base && base < whole).then(|| foreboding(image, "base", message(), hint))
 }
 
 /// Wheels that several variants hold on a platform, in layers that are not the same.
@@ -168,8 +173,10 @@ mod tests {
     }
 
     fn check(images: &[Foreseen], expect: &[&str]) {
-        let found: Vec<String> =
-            warnings(images).into_iter().map(|found| format!("{}: {}", found.kind, found.message)).collect();
+        let found: Vec<String> = warnings(images, &Base::Scratch)
+            .into_iter()
+            .map(|found| format!("{}: {}", found.kind, found.message))
+            .collect();
         assert_eq!(found, expect);
     }
 
@@ -197,6 +204,13 @@ mod tests {
             &["cuda-twice: CUDA is there in several versions: 11 and 12; 3 wheels, 2.0 GB"],
         );
         let small = layer("flask", Made::Cached, 1_000_000, &[("flask", 1_000_000)]);
-        check(&[image(None, &[], vec![base(), small])], &["base: the base is 30.0 MB of 31.0 MB"]);
+        check(&[image(None, &[], vec![base(), small.clone()])], &["base: the base is 30.0 MB of 31.0 MB"]);
+        check(&[image(None, &[], vec![base()])], &[]);
+        let hint = |name: &str| {
+            let images = [image(None, &[], vec![base(), small.clone()])];
+            warnings(&images, &Base::parse(name).unwrap())[0].hint.to_string()
+        };
+        assert!(hint("h.example/python:3.11").contains("a `-slim` one"));
+        assert!(hint("h.example/python:3.11-slim").starts_with("the same Python as a Debian package over `scratch`"));
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     attest::AttestError,
     hint::{Advise, Hint},
     oci::{Digest, Platform},
+    recipe::Base,
 };
 
 /// Why an image cannot be proved.
@@ -14,7 +15,7 @@ pub enum ProofError {
     #[error("no recipe and lock are attached to {image}")]
     Nothing {
         /// The image.
-        image: String,
+        image: Base,
     },
     /// Nobody says what an image was made of.
     #[error("no provenance is attached to the image for {platform}")]
@@ -62,6 +63,10 @@ pub enum ProofError {
 impl Advise for ProofError {
     fn hint(&self) -> Option<Hint> {
         Some(Hint::new(match self {
+            // Nothing is attached there unless it is asked for.
+            Self::Nothing { image: Base::Layout { .. } | Base::Archive { .. } } => {
+                "write it again with `--attest referrers` into a layout or `--attest index`, or name it in its registry"
+            }
             Self::Nothing { .. } => {
                 "name the image by the tag that it was pushed to; `wheelwright inspect` lists what is attached"
             }

@@ -60,7 +60,7 @@ impl Builder {
             of_images.push(about);
         }
         if origins.is_empty() {
-            return Err(ProofError::Nothing { image: order.image.to_string() }.into());
+            return Err(ProofError::Nothing { image: order.image.clone() }.into());
         }
         for (image, about) in images.iter().zip(&of_images) {
             statements.push(search.provenance(image, about).await?);

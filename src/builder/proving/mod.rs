@@ -163,7 +163,7 @@ impl Builder {
                 other => drop(failed.get_or_insert(other)),
             }
         }
-        failed.unwrap_or_else(|| Err(ProofError::Nothing { image: order.image.to_string() }.into()))
+        failed.unwrap_or_else(|| Err(ProofError::Nothing { image: order.image.clone() }.into()))
     }
 }
 

@@ -61,6 +61,9 @@ enum Format {
     Markdown,
 }
 
+/// Files with the ending of our locks that are none.
+const FOREIGN: [&str; 5] = ["uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock"];
+
 /// Two images, by platform and variant, that were held against each other; one side alone where the other has
 /// none.
 struct Pair {
@@ -96,7 +99,13 @@ async fn side(session: &Session, text: &str) -> Result<Vec<Portrait>, CliError> 
     let ends = |ending: &str| path.extension().is_some_and(|extension| extension == ending);
     if ends("lock") {
         let read = read_if_there(path)?.ok_or_else(|| CliError::LockMissing { path: path.to_owned() })?;
-        return Ok(Portrait::of_lock(&Lock::parse(text, &read)?));
+        return match Lock::parse(text, &read) {
+            Err(_) if path.file_name().is_some_and(|name| FOREIGN.iter().any(|foreign| name == *foreign)) => {
+                let reason = "it is another tool's lock".to_owned();
+                Err(CliError::Side { text: text.to_owned(), reason })
+            }
+            lock => Ok(Portrait::of_lock(&lock?)),
+        };
     }
     if ends("toml") {
         let file = ProjectFile::open(Some(path), Path::new("."))?;

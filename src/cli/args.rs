@@ -1,8 +1,8 @@
 //! The grammar of the command line, with the help that it prints.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
 
-use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use super::{
     attest::Attest, cache, copy, destination, diff, environment::Environment, exit, index, init, loading::Loading,
@@ -61,8 +61,9 @@ one --variant is named, the variant becomes part of every name:
 
 Several recipes are built side by side. They share downloads, layers, threads and connections, and the
 failure of one does not stop the others: each is delivered when it is whole, the table at the end says
-what became of it, and the exit code is 9 if any failed. A folder stands for the *.toml files in it that
-have a `name`. Put {name} where the image goes, so that each goes to a place of its own.";
+what became of it, and the exit code is 9 if any failed. A folder stands for its wheelwright.toml
+(or pyproject.toml with a tool.wheelwright table), else for the *.toml files in it with a `name`.
+Put {name} where the image goes, so that each goes to a place of its own.";
 
 const INSPECT_EXAMPLES: &str = "\
 Examples:
@@ -91,9 +92,26 @@ impl Arguments {
     /// # Errors
     /// When it makes no sense, and when help is asked for.
     pub(super) fn read(environment: &Environment) -> Result<Self, clap::Error> {
-        let mut command = without_empty(Self::command(), environment);
+        let mut command = without_empty(Self::command(), environment).color(color(std::env::args_os()));
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// When help and what is said of a wrong command line have colours: as `--color` says, wherever it stands.
+fn color(arguments: impl IntoIterator<Item = OsString>) -> ColorChoice {
+    let mut value = None;
+    let mut follows = false;
+    for argument in arguments {
+        let argument = argument.to_string_lossy();
+        let given = if follows { Some(argument.as_ref()) } else { argument.strip_prefix("--color=") };
+        value = given.and_then(|given| Color::from_str(given, false).ok()).or(value);
+        follows = argument == "--color";
+    }
+    match value.unwrap_or_default() {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
     }
 }
 
@@ -232,8 +250,6 @@ pub(super) struct Build {
     /// pyproject.toml with a tool.wheelwright table]
     #[arg(value_name = "RECIPE")]
     pub(super) recipes: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) several: Several,
     /// Do one machine's part of the work, the I-th of N: each image is pushed by its digest, and
     /// `wheelwright index create --of RECIPE` joins them. Locks must be fresh. See `wheelwright plan --shards`
     #[arg(long, value_name = "I/N", value_parser = Shard::parse)]
@@ -285,6 +301,9 @@ pub(super) struct Build {
     pub(super) why: Vec<String>,
     #[command(flatten)]
     pub(super) signing: signing::Signing,
+    // The last ones: their headings would stand over all that follows.
+    #[command(flatten)]
+    pub(super) several: Several,
     #[command(flatten)]
     pub(super) remote: Remote,
 }
@@ -311,6 +330,18 @@ mod tests {
     #[test]
     fn the_grammar_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn colours_are_known_before_the_line_is_understood() {
+        let check = |line: &str, expect: ColorChoice| {
+            assert_eq!(color(line.split(' ').map(OsString::from)), expect, "{line}");
+        };
+        check("wheelwright biuld", ColorChoice::Auto);
+        check("wheelwright --color never biuld", ColorChoice::Never);
+        check("wheelwright biuld --color=always", ColorChoice::Always);
+        check("wheelwright --color sometimes --color never", ColorChoice::Never);
+        check("wheelwright --color", ColorChoice::Auto);
     }
 
     #[test]

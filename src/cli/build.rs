@@ -6,6 +6,8 @@ mod shard;
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::{
     Outcome, args, destination,
     error::CliError,
@@ -21,7 +23,7 @@ use super::{
 use crate::{
     builder::{Destination, Selection, Settings},
     engine::Engine,
-    fs::refuse_others,
+    fs::probe,
     layer::wheel::RecordCheck,
     oci::{Platform, Reference},
     recipe::{Base, Recipe},
@@ -68,7 +70,7 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<Ou
     }
     // Not after the image is pushed.
     for path in arguments.metadata_file.iter().map(PathBuf::as_path).chain(arguments.report.iter().map(Target::path)) {
-        refuse_others(path).map_err(|source| CliError::Write { path: path.to_owned(), source })?;
+        probe(path).map_err(|source| CliError::Write { path: path.to_owned(), source })?;
     }
     let recipes = recipes::named(&arguments.recipes)?;
     if let Some(shard) = arguments.shard {
@@ -78,8 +80,8 @@ pub(super) async fn run(session: &Session, arguments: &args::Build) -> Result<Ou
     // Before anything is made: without an engine nobody waits for the image.
     let engine = arguments.loading.engine().await?;
     match recipes.as_slice() {
-        [] => one(session, arguments, (None, engine)).await.map(Outcome::from),
-        [recipe] => one(session, arguments, (Some(recipe), engine)).await.map(Outcome::from),
+        [] => one(session, arguments, (None, engine)).await,
+        [recipe] => one(session, arguments, (Some(recipe), engine)).await,
         _ => fleet::run(session, arguments, (recipes, engine)).await,
     }
 }
@@ -88,7 +90,7 @@ async fn one(
     session: &Session,
     arguments: &args::Build,
     (recipe, engine): (Option<&PathBuf>, Option<Engine>),
-) -> Result<String, CliError> {
+) -> Result<Outcome, CliError> {
     let file = ProjectFile::open(recipe.map(PathBuf::as_path), Path::new("."))?.on(arguments.base.as_ref())?;
     let orders = orders(&file.project.recipe, arguments.wishes(engine))?;
     take_places(&mut Places::default(), &file.project.recipe, &orders)?;
@@ -99,10 +101,14 @@ async fn one(
     let key = key.as_ref();
     let done = Job { session, builder: &builder, file: &file, orders: &orders, arguments, key }.run().await?;
     let delivered = done.delivered();
-    if let Some(path) = &arguments.metadata_file {
-        metadata::write(path, &metadata::document(&delivered))?;
-    }
-    Ok(summary::of(&delivered, &done.told))
+    let document = metadata::document(&delivered);
+    let (told, name) = (summary::of(&delivered, &done.told), file.project.recipe.file_name());
+    Ok(Outcome::from(told).and(name, done.reported).and(name, metadata_file(arguments, &document)))
+}
+
+/// Writes what was delivered to where `--metadata-file` says. It is no less delivered where that fails.
+fn metadata_file(arguments: &args::Build, document: &Value) -> Result<(), CliError> {
+    arguments.metadata_file.as_ref().map_or(Ok(()), |path| metadata::write(path, document))
 }
 
 /// What every builder of this run is made of.

@@ -49,6 +49,8 @@ pub(super) enum CliError {
     NoDestination,
     #[error("no file in `{}` is a recipe", folder.display())]
     NoRecipes { folder: PathBuf },
+    #[error("`{}` has {recipes} recipes, and one is looked at", folder.display())]
+    SeveralRecipes { folder: PathBuf, recipes: usize },
     #[error("no image can go to `{text}`: {reason}")]
     Place { text: String, reason: String },
     #[error("a shard pushes, and does nothing else")]
@@ -63,6 +65,8 @@ pub(super) enum CliError {
     NoRunner { engine: &'static str },
     #[error("`{flag}` goes with one recipe, and there are {recipes}")]
     OneRecipe { flag: &'static str, recipes: usize },
+    #[error("a report tells of one recipe, and there are {recipes}")]
+    OneReport { recipes: usize },
     #[error("{} and {} would both go to {destination}", both[0], both[1])]
     SameDestination { destination: String, both: [String; 2], is_archive: bool },
     #[error("the image has {errors} {} and is not delivered", if *.errors == 1 { "error" } else { "errors" })]
@@ -91,6 +95,8 @@ pub(super) enum CliError {
     Certificates { path: PathBuf },
     #[error("{variable} holds something that is no URL of a mirror")]
     Mirror { variable: &'static str },
+    #[error("nothing says what the policy is that {image} shall keep")]
+    NoPolicy { image: String },
     #[error("SPDX 2.3 lists files by their SHA-1, which nothing here has")]
     FilesInSpdx,
     #[error("there is no lock `{}`", path.display())]
@@ -168,9 +174,12 @@ impl CliError {
             | Self::Side { .. }
             | Self::SideVariant { .. }
             | Self::FilesInSpdx
+            | Self::NoPolicy { .. }
             | Self::Init(InitError::NoStage { .. } | InitError::UnknownBase { .. })
             | Self::NoRecipes { .. }
+            | Self::SeveralRecipes { .. }
             | Self::OneRecipe { .. }
+            | Self::OneReport { .. }
             | Self::Place { .. }
             | Self::ShardPushes
             | Self::SignedShard
@@ -243,9 +252,11 @@ impl Advise for CliError {
             Self::Policy { .. } => {
                 "do what the hints say, or accept it under `[check] accept` with `package` and a reason"
             }
+            Self::SeveralRecipes { .. } => "name one of them",
             Self::NoRecipes { .. } => "name the recipes themselves; one has a `name` and ends in `.toml`",
             Self::ShardPushes => "say where with `--push HOST/REPOSITORY:TAG`, and leave `--output` and `--load` out",
             Self::OneRecipe { .. } => "name one recipe, or leave the flag out",
+            Self::OneReport { .. } => "put `{name}` into the name after `--report`, as in `{name}.html`",
             Self::NoName => "add `--name NAME:TAG`",
             Self::Platform { known, .. } => {
                 let known: Vec<String> = known.iter().map(ToString::to_string).collect();
@@ -260,6 +271,7 @@ impl Advise for CliError {
             Self::PackageIndexes { .. } => "correct it, or name the index in WHEELWRIGHT_INDEX",
             Self::Certificates { .. } => "name a PEM file in PIP_CERT or REQUESTS_CA_BUNDLE, or unset them",
             Self::Mirror { .. } => "write it as `https://HOST/PATH`",
+            Self::NoPolicy { .. } => "name the recipe that has a `[policy]` with `--recipe`, or leave `--policy` out",
             Self::FilesInSpdx => "add `--format cyclonedx`, or leave out `--files`",
             Self::LockMissing { .. } => "run `wheelwright lock` and commit the lock",
             Self::LockStale { stale, .. } if stale.iter().any(Stale::is_of_base) => OTHER_BASE,

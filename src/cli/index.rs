@@ -74,8 +74,6 @@ pub(super) struct Create {
     /// With --of: wait so many seconds for what is not made yet
     #[arg(long, value_name = "S", requires = "of", default_value_t = 0)]
     wait: u64,
-    #[command(flatten)]
-    several: Several,
     /// With --of: how an SBOM, the provenance, a map of paths, and recipe and lock go with the image
     /// [default: referrers]
     #[arg(long, value_name = "HOW", value_parser = beside, requires = "of")]
@@ -83,6 +81,9 @@ pub(super) struct Create {
     /// Only tell what would be sent, mounted or found there
     #[arg(long)]
     dry_run: bool,
+    // The last one: its heading would stand over all that follows.
+    #[command(flatten)]
+    several: Several,
 }
 
 /// Joins; returns a line for each destination, and the digest.

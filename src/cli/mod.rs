@@ -80,7 +80,7 @@ const NETWORK_THREADS: usize = 2;
 struct Outcome {
     text: String,
     code: Code,
-    /// What failed of several recipes.
+    /// What failed of several recipes, or after the images were delivered.
     failures: recipes::Failures,
 }
 
@@ -89,6 +89,15 @@ impl Outcome {
     fn partly(text: String, failures: recipes::Failures) -> Self {
         let code = if failures.is_empty() { Code::Success } else { Code::Partly };
         Self { text, code, failures }
+    }
+
+    /// The same where a file that `what` should be told in was `written`, or was not.
+    fn and(mut self, what: &str, written: Result<(), CliError>) -> Self {
+        if let Err(error) = written {
+            self.code = exit::code(&error);
+            self.failures.push((what.to_owned(), error));
+        }
+        self
     }
 
     fn ended(text: String, code: Code) -> Self {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{environment::read_if_there, error::CliError};
+use super::{environment::read_if_there, error::CliError, recipes};
 use crate::{
     builder::Project,
     fs::{folder_of, sweep, write_atomic},
@@ -33,6 +33,18 @@ impl ProjectFile {
         // A run that was killed while it wrote the lock leaves a piece of it.
         sweep(&folder);
         Ok(Self { path, project: Project { recipe, folder } })
+    }
+
+    /// Reads the recipe `named`, or the only one in a folder of this name; without a name, the one here.
+    ///
+    /// # Errors
+    /// When there is none, several are meant, or it is wrong.
+    pub(super) fn open_any(named: Option<&Path>) -> Result<Self, CliError> {
+        let Some(path) = named else { return Self::open(None, Path::new(".")) };
+        match recipes::named(&[path.to_owned()])?.as_slice() {
+            [one] => Self::open(Some(one), Path::new(".")),
+            several => Err(CliError::SeveralRecipes { folder: path.to_owned(), recipes: several.len() }),
+        }
     }
 
     /// The same on the base that `--base` names, if it is given.

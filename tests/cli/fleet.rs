@@ -122,6 +122,13 @@ fn what_several_recipes_cannot_mean_is_refused() {
     error: `--why` goes with one recipe, and there are 2
     hint: name one recipe, or leave the flag out
     "#);
+    insta::assert_snapshot!(bench.refuse("build one.toml two.toml -o oci:dist:{name} --report {name}.md --report a.json"), @r#"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: a report tells of one recipe, and there are 2
+    hint: put `{name}` into the name after `--report`, as in `{name}.html`
+    "#);
     insta::assert_snapshot!(bench.refuse("lock one.toml two.toml --explain common"), @r#"
     exit code: 2
     ----- stdout

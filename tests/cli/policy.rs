@@ -65,6 +65,13 @@ fn what_is_accepted_is_built_and_what_the_base_brings_is_warned_of() {
     checked: policy (linux/amd64, linux/arm64)
     ----- stderr
     ");
+    insta::assert_snapshot!(bench.run("verify oci:dist --policy --offline --progress off"), @r"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: nothing says what the policy is that oci:dist shall keep
+    hint: name the recipe that has a `[policy]` with `--recipe`, or leave `--policy` out
+    ");
     // The same of the recipe; without one there is no policy, and nothing of it to check.
     let of_recipe = bench.run("verify app.toml --policy --offline --progress off");
     assert!(of_recipe.stdout.contains("accepted: bought"), "{of_recipe}");

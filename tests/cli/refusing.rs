@@ -253,6 +253,170 @@ fn a_lock_that_is_none() {
     ");
 }
 
+/// Recipes that name what is not there, or what cannot be brought.
+const SCRIPTS: &str = "name = \"app\"\nbase = \"scratch\"\nplatforms = [\"linux/amd64\"]\n\n[[scripts]]\n";
+
+#[test]
+fn files_that_the_recipe_names_are_shown_where_it_names_them() {
+    let check = |files: &[(&str, &str)], scripts: &str, prepare: &dyn Fn(&std::path::Path)| {
+        let recipe = format!("{SCRIPTS}{scripts}\n");
+        let bench = Bench::new(&[files, &[("app.toml", recipe.as_str())][..]].concat());
+        prepare(&bench.project());
+        let run = bench.run("build app.toml --offline --progress off -o oci:dist");
+        assert!(!bench.project().join("dist").exists());
+        run.to_string()
+    };
+    insta::assert_snapshot!(check(&[], "from = \"src\"\nto = \"/app\"", &|_| {}), @r#"
+    exit code: 3
+    ----- stdout
+    ----- stderr
+    error: cannot read `src`: No such file or directory (os error 2)
+     --> app.toml:6:8
+      |
+    6 | from = "src"
+      |        ^^^^^
+      |
+      = hint: paths in a recipe are relative to the recipe's folder
+    "#);
+    insta::assert_snapshot!(check(&[("src/a", "")], "from = \"src/\"\nto = \"/app\"", &|project| {
+        std::os::unix::fs::symlink("../../secret", project.join("src/link")).unwrap();
+    }), @r#"
+    exit code: 3
+    ----- stdout
+    ----- stderr
+    error: `src/link` cannot stand in a layer: it is a link that leads out of its folder
+     --> app.toml:6:8
+      |
+    6 | from = "src/"
+      |        ^^^^^^
+      |
+      = hint: take it out of the folder, or name what you mean in a `[[scripts]]` of its own
+    "#);
+    insta::assert_snapshot!(check(&[("run.py", "")], "from = \"run.py\"\nto = \"/app/\"", &|_| {}), @r#"
+    exit code: 3
+    ----- stdout
+    ----- stderr
+    error: `run.py` is a file, and `/app/` is the name of a folder
+     --> app.toml:7:6
+      |
+    7 | to = "/app/"
+      |      ^^^^^^^
+      |
+      = hint: write `to = "/app/run.py"`, or `to = "/app"` if the file shall be called so
+    "#);
+    let bench = Bench::new(&[("app.toml", &format!("{SCRIPTS}from = \"src\"\nto = \"/app/\"\n")), ("src/a", "")]);
+    assert_eq!(bench.run("build app.toml --offline --progress off -o oci:dist").code, Some(0), "a folder goes there");
+}
+
+#[test]
+fn a_base_or_a_folder_of_wheels_that_is_not_there() {
+    let missing = RECIPE.replace("h.example/python:3.11", "oci:missing");
+    let bench = Bench::new(&[("wheelwright.toml", &missing)]);
+    insta::assert_snapshot!(bench.refuse("lock --offline --progress off"), @r#"
+    exit code: 3
+    ----- stdout
+    ----- stderr
+    error: there is no `missing`
+     --> wheelwright.toml:2:8
+      |
+    2 | base = "oci:missing"
+      |        ^^^^^^^^^^^^^
+      |
+      = hint: check the path: in a recipe it starts at the recipe's folder
+    "#);
+    let bench = Bench::new(&[(
+        "wheelwright.toml",
+        &RECIPE
+            .replace("h.example/python:3.11", "oci:base")
+            .replace("[wheels]", "[wheels]\nindex = [{ name = \"own\", url = \"missing\" }]"),
+    )]);
+    bench.write_base(&wheelwright::testing::Base::default());
+    insta::assert_snapshot!(bench.run("lock --offline --progress off"), @r#"
+    exit code: 3
+    ----- stdout
+    ----- stderr
+    error: cannot read `[folder]/project/missing`
+      caused by: No such file or directory (os error 2)
+    hint: check the path in `wheels.index`, and that you may read the folder
+    "#);
+}
+
+#[test]
+fn a_name_that_the_lock_does_not_have() {
+    let recipe = format!("{SCRIPTS}from = \"run.py\"\nto = \"/run.py\"\n");
+    let bench = Bench::new(&[("app.toml", &recipe), ("run.py", "")]);
+    assert_eq!(bench.run("lock app.toml --offline --progress off").code, Some(0));
+    insta::assert_snapshot!(bench.refuse("lock app.toml --offline --explain nosuch"), @r#"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: the lock has nothing called `nosuch`
+    hint: name a distribution or Debian package of the lock
+    "#);
+}
+
+#[test]
+fn folders_stand_for_their_recipe() {
+    let recipe = format!("{SCRIPTS}from = \"run.py\"\nto = \"/run.py\"\n");
+    let bench = Bench::new(&[("one/wheelwright.toml", &recipe), ("one/run.py", ""), ("one/other.toml", &recipe)]);
+    for line in ["plan one", "verify one/", "verify --recipe one", "plan ./one/wheelwright.toml"] {
+        let run = bench.run(&format!("{line} --offline --progress off"));
+        assert_eq!(run.code, Some(0), "{line}: {run}");
+    }
+    bench.write("two/a.toml", recipe.as_bytes());
+    bench.write("two/b.toml", recipe.as_bytes());
+    insta::assert_snapshot!(bench.refuse("plan two"), @r#"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: `two` has 2 recipes, and one is looked at
+    hint: name one of them
+    "#);
+    insta::assert_snapshot!(bench.refuse("verify ./none/"), @r#"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: invalid value './none/' for '[IMAGE]': `./none/` is not an image reference: `.` is not the name of a host; write `base` as `scratch`, `oci:DIR[:tag]`, `oci-archive:FILE[:tag]` or `HOST/NAME:TAG`
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(bench.refuse("verify one --timeout 0"), @r#"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: invalid value '0' for '--timeout <S>': number would be zero for non-zero type
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn what_is_no_image_and_no_lock_is_not_quoted() {
+    let bench =
+        Bench::new(&[("x.tar", &"password = hunter2\n".repeat(100)), ("uv.lock", "version = 1\nrevision = 3\n")]);
+    insta::assert_snapshot!(bench.refuse("inspect x.tar"), @r#"
+    exit code: 1
+    ----- stdout
+    ----- stderr
+    error: `x.tar` is no tar file, or a damaged one
+    hint: decompress the file first if it is compressed
+    "#);
+    insta::assert_snapshot!(bench.refuse("inspect docker-archive:."), @r#"
+    exit code: 1
+    ----- stdout
+    ----- stderr
+    error: `.` is a folder, and no archive
+    hint: name a layout as `oci:.`, or a file
+    "#);
+    insta::assert_snapshot!(bench.refuse("diff uv.lock x.lock"), @r#"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: `uv.lock` cannot be compared: it is another tool's lock
+    hint: name a lock (FILE.lock), a recipe, `oci:DIR`, `oci-archive:FILE` or HOST/REPOSITORY:TAG
+    "#);
+}
+
 #[test]
 fn colours_on_demand() {
     let bench = Bench::new(&[("wheelwright.toml", RECIPE)]);

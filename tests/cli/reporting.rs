@@ -45,6 +45,28 @@ fn a_build_is_told_in_every_format_and_held_against_the_first() {
 }
 
 #[test]
+fn files_that_cannot_be_written_are_named_before_anything_is_built() {
+    let bench = Bench::new(&[("app.toml", RECIPE), ("hello.txt", "hello\n")]);
+    for flag in
+        ["--metadata-file hello.txt/made.json", "--report hello.txt/b.json", "--report hello.txt/more/{name}.md"]
+    {
+        let run = bench.run(&format!("build app.toml --offline --progress off -o oci:dist {flag}"));
+        assert!(run.code == Some(1) && run.stderr.starts_with("error: cannot write `hello.txt/"), "{run}");
+        assert!(!bench.project().join("dist").exists() && !bench.project().join("app.lock").exists(), "{flag}");
+    }
+    let run =
+        bench.run("build app.toml --offline --progress off -o oci:dist --report new/b.json --metadata-file new/m.json");
+    assert_eq!(run.code, Some(0), "{run}");
+    // What comes in between is known only afterwards, and the digest is told all the same.
+    for flag in ["--metadata-file late/index.json/m.json", "--report late/index.json/b.json"] {
+        let _ = fs::remove_dir_all(bench.project().join("late"));
+        let run = bench.run(&format!("build app.toml --offline --progress off -o oci:late {flag}"));
+        assert!(run.code == Some(1) && run.stdout.contains("\ndigest: sha256:"), "{run}");
+        assert!(run.stderr.starts_with("app.toml: error: cannot write `late/index.json/"), "{run}");
+    }
+}
+
+#[test]
 fn what_is_no_report_is_refused_by_name() {
     let bench = Bench::new(&[("app.toml", RECIPE), ("hello.txt", "hello\n"), ("a.json", "{}")]);
     insta::assert_snapshot!(bench.run("report a.json"), @"

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Job, Order, Wishes, orders, pushes, settings, take_places};
+use super::{Job, Order, Wishes, metadata_file, orders, pushes, settings, take_places};
 use crate::{
     builder::{Builder, Built, BuiltLayer, Made},
     cli::{
@@ -40,6 +40,7 @@ pub(in crate::cli) type Entries = Vec<(String, Result<Entry, CliError>)>;
 struct Row {
     images: Vec<ImageRow>,
     document: Value,
+    reported: Result<(), CliError>,
     time: Duration,
 }
 
@@ -66,7 +67,7 @@ pub(super) async fn run(
         return Err(CliError::OneRecipe { flag: "--why", recipes: recipes.len() });
     }
     if !arguments.report.iter().all(Target::is_of_each) {
-        return Err(CliError::OneRecipe { flag: "--report", recipes: recipes.len() });
+        return Err(CliError::OneReport { recipes: recipes.len() });
     }
     let start = Instant::now();
     let entries = read(&recipes, arguments.wishes(engine))?;
@@ -81,12 +82,11 @@ pub(super) async fn run(
     };
     let fates = arguments.several.fleet(session).each(entries, work).await;
     let fates = Fates::of(names, fates);
-    if let Some(path) = &arguments.metadata_file {
-        let documents = fates.done.iter().map(|(name, row)| (name.clone(), row.document.clone()));
-        metadata::write(path, &Value::Object(documents.collect::<Map<_, _>>()))?;
-    }
+    let documents = fates.done.iter().map(|(name, row)| (name.clone(), row.document.clone()));
+    let written = metadata_file(arguments, &Value::Object(documents.collect::<Map<_, _>>()));
     let text = format!("{}\n{}", table(&fates.done), fates.closing("built", Some(start.elapsed())));
-    Ok(Outcome::partly(text, fates.failures))
+    let outcome = Outcome::partly(text, fates.failures).and("--metadata-file", written);
+    Ok(fates.done.into_iter().fold(outcome, |outcome, (name, row)| outcome.and(&name, row.reported)))
 }
 
 /// Reads every recipe. One that is wrong fails alone; images that go to the same place are a mistake of the whole.
@@ -124,7 +124,8 @@ async fn build(
     let delivered = done.delivered();
     let images = delivered.iter().map(image).collect();
     // The images themselves are let go of: of many recipes they would take memory until the end.
-    Ok(Row { images, document: metadata::document(&delivered), time: start.elapsed() })
+    let document = metadata::document(&delivered);
+    Ok(Row { images, document, reported: done.reported, time: start.elapsed() })
 }
 
 fn image((built, deliveries): &Delivered<'_>) -> ImageRow {

@@ -17,6 +17,7 @@ use crate::{
     cosign::SigningKey,
     image::Delivery,
     lock::Lock,
+    report::Recorder,
 };
 
 /// What shall be done.
@@ -34,6 +35,8 @@ pub(super) struct Done<'a> {
     images: Vec<Built>,
     /// What `--why` asks for.
     pub(super) told: String,
+    /// Whether every `--report` was written.
+    pub(super) reported: Result<(), CliError>,
     deliveries: Vec<Vec<(&'a Destination, Delivery)>>,
 }
 
@@ -77,18 +80,22 @@ impl<'a> Job<'a> {
             let sent = deliveries.iter().map(|(_, delivery)| delivery.bytes_sent()).sum();
             builder.remember_build(project, built, (start.elapsed(), sent))?;
         }
-        if !self.arguments.report.is_empty() {
-            let both = images.iter().zip(&deliveries).enumerate();
-            let reported = both.map(|(position, (built, deliveries))| Reported {
-                built,
-                deliveries,
-                checked: checked.get(position),
-            });
-            let report = builder.report(project, &reported.collect::<Vec<_>>(), &recorder);
-            let name = project.recipe.name.get_ref();
-            self.arguments.report.iter().try_for_each(|target| target.of(name).write(&report))?;
+        let both = images.iter().zip(&deliveries).enumerate();
+        let reported =
+            both.map(|(position, (built, deliveries))| Reported { built, deliveries, checked: checked.get(position) });
+        let reported = self.report(builder, &reported.collect::<Vec<_>>(), &recorder);
+        Ok(Done { images, told, reported, deliveries })
+    }
+
+    /// Writes every `--report`.
+    fn report(&self, builder: &Builder, images: &[Reported<'_>], recorder: &Recorder) -> Result<(), CliError> {
+        let (project, targets) = (&self.file.project, &self.arguments.report);
+        if targets.is_empty() {
+            return Ok(());
         }
-        Ok(Done { images, told, deliveries })
+        let report = builder.report(project, images, recorder);
+        let name = project.recipe.name.get_ref();
+        targets.iter().try_for_each(|target| target.of(name).write(&report))
     }
 
     /// The lock, as `--locked` allows it to come about.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Entry, Order,
     fleet::{self, Entries, layers},
-    pushes, settings,
+    metadata_file, pushes, settings,
 };
 use crate::{
     builder::{Builder, Destination, Holder},
@@ -16,7 +16,7 @@ use crate::{
         Outcome, args,
         error::CliError,
         lock::{self, Policy},
-        metadata, quantity,
+        quantity,
         recipes::Fates,
         session::Session,
         shards::{Part, Shard, only, split},
@@ -74,11 +74,9 @@ pub(super) async fn run(
         })
         .await;
     let fates = Fates::of(names, fates);
-    if let Some(path) = &arguments.metadata_file {
-        metadata::write(path, &document(&fates.done))?;
-    }
+    let written = metadata_file(arguments, &document(&fates.done));
     let text = format!("{}\nshard {shard}: {}", table(&fates.done), fates.closing("done", None));
-    Ok(Outcome::partly(text, fates.failures))
+    Ok(Outcome::partly(text, fates.failures).and("--metadata-file", written))
 }
 
 /// The recipes with their locks, which must be there and fresh.

@@ -5,7 +5,7 @@ mod json;
 mod shards;
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
@@ -56,7 +56,7 @@ index create NAME --of RECIPE` joins what they made. A shard that failed is run 
 #[derive(Debug, Args)]
 pub(super) struct Plan {
     /// The recipe [default: wheelwright.toml, or pyproject.toml with a tool.wheelwright table]; with
-    /// --shards several, where a folder stands for the recipes in it
+    /// --shards several. A folder stands for its recipe, or with --shards the recipes in it
     #[arg(value_name = "RECIPE")]
     recipes: Vec<PathBuf>,
     /// Look at this platform of the recipe only; may be given several times
@@ -127,7 +127,7 @@ async fn foresee(session: &Session, arguments: &Plan, format: Format) -> Result<
         [recipe] => Some(recipe.as_path()),
         _ => return Err(CliError::NoShards),
     };
-    let file = ProjectFile::open(recipe, Path::new("."))?;
+    let file = ProjectFile::open_any(recipe)?;
     let builder = session.builder()?;
     let policy = if arguments.locked { Policy::Locked } else { Policy::Update };
     let lock = lock::fresh(session, &builder, &file, policy).await?;
@@ -136,7 +136,7 @@ async fn foresee(session: &Session, arguments: &Plan, format: Format) -> Result<
         let selection = Selection { platforms: arguments.platform.clone(), variant };
         images.extend(builder.foresee_build(&file.project, &lock, &selection).await?);
     }
-    let warnings = warnings(&images);
+    let warnings = warnings(&images, file.project.recipe.base.get_ref());
     let whole = Whole { images, warnings };
     if format == Format::Json {
         return Ok(json::render(file.project.recipe.name.get_ref(), &whole));

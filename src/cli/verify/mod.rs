@@ -7,6 +7,7 @@ mod text;
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU64,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -62,7 +63,7 @@ Findings at the level of --fail-on end the program with exit code 8. A finding i
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Verify {
     /// HOST/REPOSITORY:TAG, oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:REF]
-    /// (FILE.tar alone will do); or RECIPE.toml: its images are built first [default: the recipe here]
+    /// (FILE.tar alone will do); or RECIPE.toml, or its folder: its images are built first [default: the recipe here]
     #[arg(value_name = "IMAGE", value_parser = subject)]
     subject: Option<Named>,
     /// Check libraries, symbols and machines of compiled files
@@ -75,7 +76,7 @@ pub(super) struct Verify {
     #[arg(long)]
     image: bool,
     /// Check what the recipe's `[policy]` demands: licences, denied distributions, the base; of a recipe's own images
-    /// also ages and hashes
+    /// also ages and hashes; of an image with --recipe
     #[arg(long)]
     policy: bool,
     /// Import the modules of `[check] import` and start the entry point, in a sandbox
@@ -86,8 +87,8 @@ pub(super) struct Verify {
     #[arg(long, value_name = "KEY")]
     signature: Option<String>,
     /// Seconds that one import may take with --run
-    #[arg(long, value_name = "S", default_value_t = 120)]
-    timeout: u64,
+    #[arg(long, value_name = "S", default_value = "120")]
+    timeout: NonZeroU64,
     /// Take `[check]` and `[policy]` from this recipe
     #[arg(long, value_name = "RECIPE")]
     recipe: Option<PathBuf>,
@@ -115,7 +116,10 @@ enum Named {
 fn subject(text: &str) -> Result<Named, String> {
     match Path::new(text).extension() {
         Some(ending) if ending == "toml" => Ok(Named::Recipe(PathBuf::from(text))),
-        _ => destination::parse_image(text).map(Named::Image),
+        _ => match destination::parse_image(text) {
+            Err(_) if Path::new(text).is_dir() => Ok(Named::Recipe(PathBuf::from(text))),
+            image => image.map(Named::Image),
+        },
     }
 }
 
@@ -214,6 +218,9 @@ async fn signed(
 }
 
 async fn of_image(session: &Session, arguments: &Verify, image: &Base) -> Result<Report, CliError> {
+    if arguments.policy && arguments.recipe.is_none() {
+        return Err(CliError::NoPolicy { image: image.to_string() });
+    }
     let recipe = arguments.recipe.as_deref().map(|path| ProjectFile::open(Some(path), Path::new("."))).transpose()?;
     let builder = session.builder()?;
     let demands = recipe.map(|file| demands(&builder, &file.project)).transpose()?.unwrap_or_default();
@@ -238,7 +245,7 @@ async fn of_recipe(
     arguments: &Verify,
     path: Option<&Path>,
 ) -> Result<Vec<(String, Report)>, CliError> {
-    let file = ProjectFile::open(path.or(arguments.recipe.as_deref()), Path::new("."))?;
+    let file = ProjectFile::open_any(path.or(arguments.recipe.as_deref()))?;
     let recipe = &file.project.recipe;
     let builder = session.builder()?;
     let demands = match (path, &arguments.recipe) {
@@ -363,7 +370,7 @@ fn checks_chosen(arguments: &Verify) -> Vec<Check> {
 fn checks(arguments: &Verify, demands: &Demands) -> Checks {
     let chosen = checks_chosen(arguments);
     let wanted = if chosen.is_empty() { demands.checks() } else { chosen };
-    let limits = Limits { time: Duration::from_secs(arguments.timeout), start: START, memory: MEMORY };
+    let limits = Limits { time: Duration::from_secs(arguments.timeout.get()), start: START, memory: MEMORY };
     Checks { wanted, platforms: arguments.platform.clone(), limits }
 }
 

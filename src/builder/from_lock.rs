@@ -11,8 +11,9 @@ use crate::{
     lock::{LockedPlatform, WheelSource},
     pypi::{DirectWheel, PackageIndex},
     python::{
-        CoreMetadata, ExtraName, ForeignLock, ForeignPackage, ForeignWheel, MarkerEnvironment, Origin, PackageName,
-        Part, Place, Requirement, Target, Version, Wanted, marker_environment, without_login,
+        CoreMetadata, ExtraName, ForeignLock, ForeignPackage, ForeignWheel, MarkerEnvironment, MarkerTree, Origin,
+        PackageName, Part, Place, Requirement, Target, Version, VersionSpecifiers, Wanted, marker_environment,
+        without_login,
     },
     recipe::{InputFile, InputKind, Location, Variant},
     resolve::{Given, GivenWheel, Notice, Request, Resolution, check_python, choose_given, written_url},
@@ -33,6 +34,9 @@ struct Own {
     extras: Vec<ExtraName>,
     metadata: CoreMetadata,
 }
+
+/// What a lock has for a target, and who asks for each.
+type Selected<'l> = Vec<(&'l ForeignPackage, Vec<String>)>;
 
 /// The distributions for which the other tool was told what counts, whatever others require.
 pub(super) fn overridden(project: &Project, variant: &Variant) -> Result<Vec<PackageName>, BuildError> {
@@ -63,7 +67,7 @@ impl Builder {
             check_python(&own.wheel, &own.metadata, &target)?;
         }
         want_extras(&mut own, &environment);
-        let selected = foreign.select(&request, &environment, &own)?;
+        let selected = foreign.select_with_members(&request, &environment, &own)?;
         let mut given = Vec::new();
         for (package, why) in &selected {
             if !own.iter().any(|own| *own.name() == package.name) {
@@ -84,6 +88,13 @@ impl Builder {
 impl Own {
     fn name(&self) -> &PackageName {
         self.wheel.wheel.name()
+    }
+
+    /// Itself, as somebody requires it.
+    fn requirement(&self) -> Requirement {
+        let wanted = Wanted::Versions(VersionSpecifiers::empty());
+        let (name, extras) = (self.name().clone(), self.extras.clone());
+        Requirement { name, extras, wanted, marker: MarkerTree::default() }
     }
 
     /// What it requires on the target, with its extras.
@@ -135,13 +146,30 @@ impl<'p> Foreign<'p> {
         }
     }
 
+    /// What the lock has for the target, with what its members ask for of which the recipe names the wheels and to
+    /// which nothing else leads.
+    fn select_with_members(
+        &self,
+        request: &Request,
+        environment: &MarkerEnvironment,
+        own: &[Own],
+    ) -> Result<Selected<'_>, BuildError> {
+        let selected = self.select(request, environment, (own, &[]))?;
+        let has = |name: &PackageName| selected.iter().any(|(package, _)| package.name == *name);
+        let known = |name: &PackageName| self.lock.named(name).next().is_some();
+        let asked = self.asked(own, &has, (request, environment));
+        let unmet = asked.filter(|(own, wanted)| !has(&wanted.name) && known(&wanted.name) && known(own.name()));
+        let members: Vec<Requirement> = unmet.map(|(own, _)| own.requirement()).collect();
+        if members.is_empty() { Ok(selected) } else { self.select(request, environment, (own, &members)) }
+    }
+
     /// What the lock has for the target; what the recipe requires besides must be in it.
     fn select(
         &self,
         request: &Request,
         environment: &MarkerEnvironment,
-        own: &[Own],
-    ) -> Result<Vec<(&ForeignPackage, Vec<String>)>, BuildError> {
+        (own, members): (&[Own], &[Requirement]),
+    ) -> Result<Selected<'_>, BuildError> {
         let also: Vec<Requirement> = also(request, environment, own).cloned().collect();
         for requirement in &also {
             if self.lock.named(&requirement.name).next().is_none() {
@@ -151,7 +179,7 @@ impl<'p> Foreign<'p> {
                 return Err(self.lacks(requirement, &format!("has no extra `{extra}`")));
             }
         }
-        let part = Part { extras: &self.wanted.extras, groups: &self.wanted.groups, also: &also };
+        let part = Part { extras: &self.wanted.extras, groups: &self.wanted.groups, also: &also, members };
         let selected = self.lock.select(environment, &part).map_err(|error| self.text.wrong(&error))?;
         let bounds = request.constraints.iter().filter(|requirement| is_version(requirement, environment));
         for requirement in also.iter().chain(bounds) {
@@ -308,41 +336,49 @@ impl<'p> Foreign<'p> {
         given: &[Given],
         (request, environment): (&Request, &MarkerEnvironment),
     ) -> Result<(), BuildError> {
+        let has = |name: &PackageName| given.iter().any(|given| given.name == *name);
+        for (wheel, wanted) in self.asked(own, &has, (request, environment)) {
+            let found = given.iter().find(|given| given.name == wanted.name);
+            let mut hint = "lock the project again with its own tool, or build its wheel anew";
+            let locked = self.lock.named(&wanted.name).next();
+            let what = match (found.map(|given| &given.version), self.lacking_extra(wanted)) {
+                (None, _) if locked.is_some() => {
+                    hint = "name the extras of the project that are meant: `{ file = \"…\", extras = [\"…\"] }`, \
+                                or lock it again with its own tool";
+                    "is not among what is meant".to_owned()
+                }
+                (None, _) => "is not in it".to_owned(),
+                (Some(Some(version)), _) if !allows(wanted, version) => format!("is {version}"),
+                (Some(_), Some(extra)) => format!("has no extra `{extra}`"),
+                (Some(_), None) => continue,
+            };
+            let span = locked.map_or(0..0, |package| package.span.clone());
+            let message = format!("{} requires {wanted}, and in this lock {} {what}", wheel.wheel.wheel, wanted.name);
+            return Err(self.text.problem(span, message, Some(Hint::new(hint))));
+        }
+        Ok(())
+    }
+
+    /// What wheels of the recipe's own require of the lock, which `has` some distributions for the target.
+    fn asked<'o>(
+        &'o self,
+        own: &'o [Own],
+        has: &'o impl Fn(&PackageName) -> bool,
+        (request, environment): (&'o Request, &'o MarkerEnvironment),
+    ) -> impl Iterator<Item = (&'o Own, &'o Requirement)> {
         let excluded = |name: &PackageName| request.exclude.iter().any(|pattern| pattern.matches(name));
-        let kept = |name: &PackageName| {
+        let kept = move |name: &PackageName| {
             let may_replace = request.replace.iter().any(|pattern| pattern.matches(name));
-            !may_replace || !given.iter().any(|given| given.name == *name)
+            !may_replace || !has(name)
         };
-        let brought = |name: &PackageName| {
+        let brought = move |name: &PackageName| {
             kept(name) && request.installed.iter().any(|installed| installed.name == name.as_str())
         };
         let others: BTreeSet<&PackageName> = own.iter().map(Own::name).chain(&self.lock.overridden).collect();
-        for wheel in own {
-            for wanted in wheel.requires(environment) {
-                if excluded(&wanted.name) || brought(&wanted.name) || others.contains(&wanted.name) {
-                    continue;
-                }
-                let found = given.iter().find(|given| given.name == wanted.name);
-                let mut hint = "lock the project again with its own tool, or build its wheel anew";
-                let locked = self.lock.named(&wanted.name).next();
-                let what = match (found.map(|given| &given.version), self.lacking_extra(wanted)) {
-                    (None, _) if locked.is_some() => {
-                        hint = "name the extras of the project that are meant: `{ file = \"…\", extras = [\"…\"] }`, \
-                                or lock it again with its own tool";
-                        "is not among what is meant".to_owned()
-                    }
-                    (None, _) => "is not in it".to_owned(),
-                    (Some(Some(version)), _) if !allows(wanted, version) => format!("is {version}"),
-                    (Some(_), Some(extra)) => format!("has no extra `{extra}`"),
-                    (Some(_), None) => continue,
-                };
-                let span = locked.map_or(0..0, |package| package.span.clone());
-                let message =
-                    format!("{} requires {wanted}, and in this lock {} {what}", wheel.wheel.wheel, wanted.name);
-                return Err(self.text.problem(span, message, Some(Hint::new(hint))));
-            }
-        }
-        Ok(())
+        let all = own.iter().flat_map(move |own| own.requires(environment).map(move |wanted| (own, wanted)));
+        all.filter(move |(_, wanted)| {
+            !excluded(&wanted.name) && !brought(&wanted.name) && !others.contains(&wanted.name)
+        })
     }
 }
 

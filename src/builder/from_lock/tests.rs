@@ -168,6 +168,28 @@ async fn what_else_the_recipe_says_goes_together_with_the_lock_or_is_refused() {
 }
 
 #[tokio::test]
+async fn members_of_which_the_wheels_are_named_bring_what_they_ask_for() {
+    let member = |name: &str, rest: &str| {
+        format!("[[package]]\nname = \"{name}\"\nversion = \"1.0\"\nsource = {{ editable = \"{name}\" }}\n{rest}\n")
+    };
+    let uv_lock = [
+        "version = 1\n[manifest]\nmembers = [\"core\", \"root\", \"tool\"]\n\
+         [[package]]\nname = \"root\"\nversion = \"1.0\"\nsource = { virtual = \".\" }\n"
+            .to_owned(),
+        member("core", "[package.optional-dependencies]\nx = [{ name = \"orjson\" }]"),
+        member("tool", "dependencies = [{ name = \"core\", extra = [\"x\"] }]"),
+        entry("orjson", "3.0", &["py3-none-any"], ""),
+    ]
+    .concat();
+    let bench = Bench::new(&[("uv.lock", &uv_lock)]);
+    Wheel::new("core", "1.0").extra("x").requires(&["orjson ; extra == 'x'"]).lay(bench.folder.path());
+    Wheel::new("tool", "1.0").requires(&["core[x]"]).lay(bench.folder.path());
+    let both = "from-lock = \"uv.lock\"\nrequire = [\"./core-1.0-py3-none-any.whl\", \"./tool-1.0-py3-none-any.whl\"]";
+    let found = lock(&bench, both).await.unwrap();
+    assert_eq!(wheels(&found, None, "linux/arm64"), "core 1.0, orjson 3.0, tool 1.0");
+}
+
+#[tokio::test]
 async fn of_a_place_with_a_password_only_the_place_is_written() {
     let lock = format!(
         "lock-version = \"1.0\"\n[[packages]]\nname = \"own\"\nversion = \"1.0\"\narchive = {{ url = \

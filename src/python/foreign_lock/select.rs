@@ -14,6 +14,8 @@ pub struct Part<'a> {
     pub groups: &'a [String],
     /// What is wanted besides, of what the lock has.
     pub also: &'a [Requirement],
+    /// Projects that the lock is of besides its roots, such as members of a workspace, and what they ask for.
+    pub members: &'a [Requirement],
 }
 
 /// Position of a package → who asks for it.
@@ -112,17 +114,25 @@ fn graph(
             walk.follow("recipe", edges)?;
         }
     }
+    let is_root = |wanted: &&Requirement| roots.iter().any(|root| lock.packages[*root].name == wanted.name);
+    for member in part.members.iter().filter(|member| !is_root(member)) {
+        walk.follow("recipe", &[edge(member)])?;
+    }
     walk.run()?;
     for requirement in part.also {
-        let (name, extras) = (requirement.name.clone(), requirement.extras.clone());
-        let edge = Edge { name, version: None, origin: None, extras, marker: requirement.marker.clone() };
-        walk.follow("recipe", std::slice::from_ref(&edge))?;
+        walk.follow("recipe", &[edge(requirement)])?;
     }
     walk.run()?;
     for root in roots {
         walk.found.remove(root);
     }
     Ok(walk.found)
+}
+
+/// What somebody outside asks for, who knows no more than its name.
+fn edge(requirement: &Requirement) -> Edge {
+    let Requirement { name, extras, marker, .. } = requirement.clone();
+    Edge { name, version: None, origin: None, extras, marker }
 }
 
 struct Walk<'l> {

@@ -100,7 +100,7 @@ fn the_graph_of_uv_is_followed() {
     check("linux/amd64", &Part::default(), &format!("{base}, torch 2.3.1+cpu (recipe)"));
     check("linux/arm64", &Part::default(), &format!("{base}, torch 2.3.1 (recipe)"));
     let (extras, groups) = (["yaml".parse().unwrap()], ["dev".to_owned()]);
-    let part = Part { extras: &extras, groups: &groups, also: &[] };
+    let part = Part { extras: &extras, groups: &groups, ..Part::default() };
     check("linux/arm64", &part, &format!("{base}, pytest 8.0 (recipe), pyyaml 6.0 (recipe), torch 2.3.1 (recipe)"));
     let cuda = ["cuda".parse().unwrap()];
     let part = Part { extras: &cuda, ..Part::default() };
@@ -210,7 +210,7 @@ fn packages_of_a_pylock_are_taken_by_their_markers() {
     check("linux/amd64", &Part::default(), "flask 3.0 (recipe), main 1 (recipe), native 1 (flask), there  (recipe)");
     check("linux/arm64", &Part::default(), "flask 3.0 (recipe), main 1 (recipe), there  (recipe)");
     let (extras, groups) = (["yaml".parse().unwrap(), "x".parse().unwrap()], ["dev".to_owned()]);
-    let part = Part { extras: &extras, groups: &groups, also: &[] };
+    let part = Part { extras: &extras, groups: &groups, ..Part::default() };
     check("linux/amd64", &part, "flask 3.0 (recipe), native 1 (flask), there  (recipe), yaml 1 (recipe)");
     let there = lock.named(&"there".parse().unwrap()).next().cloned().unwrap();
     assert_eq!((there.origin, there.wheels.len()), (Origin::Direct, 1));

@@ -22,7 +22,7 @@ enum Counterpart {
 use Counterpart::{Debian, Wheel, Within};
 
 /// Packages whose wheels have another name, or that have none.
-const KNOWN: [(&str, Counterpart); 58] = [
+const KNOWN: [(&str, Counterpart); 60] = [
     ("_libgcc_mutex", Within),
     ("_openmp_mutex", Within),
     ("binutils", Within),
@@ -50,12 +50,14 @@ const KNOWN: [(&str, Counterpart); 58] = [
     ("ipython_genutils", Wheel("ipython-genutils")),
     ("jpeg", Within),
     ("keras-gpu", Wheel("keras")),
-    ("libffi", Within),
-    ("libgcc-ng", Within),
-    ("libopenblas", Within),
+    ("libgl", Debian("libgl1")),
+    ("libglib", Debian("libglib2.0-0")),
+    ("libglu", Debian("libglu1-mesa")),
+    ("libjpeg-turbo", Within),
     ("libpng", Within),
     ("libsndfile", Wheel("soundfile")),
-    ("libstdcxx-ng", Within),
+    ("libtiff", Within),
+    ("libwebp", Within),
     ("matplotlib-base", Wheel("matplotlib")),
     ("mkl", Within),
     ("msgpack-python", Wheel("msgpack")),
@@ -82,6 +84,50 @@ const KNOWN: [(&str, Counterpart); 58] = [
     ("xz", Within),
     ("zlib", Within),
 ];
+
+/// How names begin that others stand for in `KNOWN`.
+const WITHIN: [&str; 32] = [
+    "_libgcc",
+    "binutils_",
+    "blas-",
+    "cuda-",
+    "gcc_",
+    "gxx_",
+    "ld_impl_",
+    "libblas",
+    "libcblas",
+    "libcu",
+    "libexpat",
+    "libffi",
+    "libgcc",
+    "libgfortran",
+    "libgomp",
+    "liblapack",
+    "liblzma",
+    "libmpdec",
+    "libnpp",
+    "libnsl",
+    "libnv",
+    "libopenblas",
+    "libsqlite",
+    "libstdcxx",
+    "libuuid",
+    "libxcrypt",
+    "libzlib",
+    "mkl-",
+    "mkl_",
+    "ncurses",
+    "readline",
+    "sysroot_",
+];
+
+/// What to do about a library that no wheel is known to bring.
+const LIBRARY: &str = "wheels bring the libraries that they need: name Debian's under `debian.packages` where the \
+                       program itself loads it";
+
+/// What to do where no CUDA is wanted.
+const NO_CUDA: &str = "wheels of torch from the default index bring CUDA: name an index of those without under \
+                       `wheels.index`, with `for = [\"torch\"]`";
 
 /// What to do about a package of conda's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +159,7 @@ pub(super) fn package(specification: &str) -> Package {
         Some(Debian(package)) => Package::Debian(package.to_owned()),
         Some(Within) => Package::Within,
         None if is_within(&name) => Package::Within,
+        None if name.starts_with("lib") => Package::Nothing(LIBRARY.to_owned()),
         None if name.starts_with("r-") || name == "r" => Package::Nothing(nowhere(&name)),
         None => requirement(&name, version),
     }
@@ -122,11 +169,9 @@ fn nowhere(name: &str) -> String {
     format!("`{name}` has no wheel: take a base that has it, or a Debian package")
 }
 
-/// Parts of compilers, of CUDA, and libraries that wheels carry.
+/// Parts of compilers and of CUDA, and what numpy, Python and all that is compiled need.
 fn is_within(name: &str) -> bool {
-    ["cuda-", "libcu", "libnv", "lib", "gcc_", "gxx_", "sysroot_", "binutils_", "ld_impl_", "mkl-", "mkl_", "blas-"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+    WITHIN.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// `=3.11`, `>=3.10,<3.12`: the first series that it names.
@@ -177,8 +222,18 @@ fn versions(text: &str) -> String {
     }
 }
 
+/// Whether a specification asks for no CUDA: by its name, or by a build such as `*cpu*`.
+fn is_without_cuda(specification: &str) -> bool {
+    let name = specification.rsplit("::").next().unwrap_or(specification).trim_start();
+    ["cpuonly", "pytorch-cpu"].iter().any(|known| name.starts_with(known))
+        || name.starts_with("pytorch") && specification.contains("cpu")
+}
+
 /// Puts a package into the sketch of something for which the variants of `put` are meant.
 pub(super) fn place(sketch: &mut Sketch, specification: &str, line: usize, require: impl FnOnce(&mut Sketch, String)) {
+    if is_without_cuda(specification) {
+        sketch.remark(line, specification, NO_CUDA);
+    }
     match package(specification) {
         Package::Requirement(requirement) => require(sketch, requirement),
         Package::Python(series) => sketch.python = Some(Noted::new(series, line)),
@@ -279,6 +334,10 @@ mod tests {
         check("python=3.11.4", Package::Python("3.11".to_owned()));
         check("python >=3.10,<3.13", Package::Python("3.10".to_owned()));
         check("pytorch-cuda=12.1", Package::Within);
+        check("libgcc-ng=13.2.0", Package::Within);
+        check("libgl", Package::Debian("libgl1".to_owned()));
+        check("libgdal", Package::Nothing(LIBRARY.to_owned()));
+        check("pytorch=2.3=*cpu*", wheel("torch==2.3.*"));
         check("ffmpeg", Package::Debian("ffmpeg".to_owned()));
         assert!(matches!(package("r-base=4.3"), Package::Nothing(_)));
     }

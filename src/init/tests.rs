@@ -227,6 +227,43 @@ fn stages_are_chosen_by_name() {
     assert!(matches!(with(Some("tow")), Err(InitError::NoStage { .. })));
 }
 
+fn draft_of(file: &str, text: &str, around: &[(&str, &str)]) -> Draft {
+    let draft = draft(Origin::of(file).unwrap(), file, text, &Folder::of(around), &Wishes::default()).unwrap();
+    Recipe::parse("app.toml", &draft.recipe).unwrap_or_else(|error| panic!("{error:?}\n{}", draft.recipe));
+    draft
+}
+
+/// A source and its name, what lies beside it, lines of the recipe, and words of each of its remarks.
+type Case<'c> = (&'c str, &'c str, &'c [(&'c str, &'c str)], &'c [&'c str], &'c [&'c str]);
+
+/// Drafts each, and looks for lines in the recipe and for words in the remarks; no other remarks are there.
+fn each_says(cases: &[Case<'_>]) {
+    for (file, text, around, lines, remarks) in cases {
+        let draft = draft_of(file, text, around);
+        for line in *lines {
+            assert!(draft.recipe.contains(&format!("\n{line}\n")), "{line}\n{}", draft.recipe);
+        }
+        let said: Vec<String> =
+            draft.remarks.iter().map(|remark| format!("{}: {}: {}", remark.line, remark.text, remark.advice)).collect();
+        assert_eq!(said.len(), remarks.len(), "{text}: {said:#?}");
+        for (said, remark) in said.iter().zip(*remarks) {
+            assert!(said.contains(remark), "{said}\n{remark}");
+        }
+    }
+}
+
+#[test]
+fn what_conda_has_and_wheels_have_not_is_named() {
+    let text = "dependencies:\n  - pytorch\n  - cpuonly\n  - libgl\n  - libgdal\n  - openssl\n  - libstdcxx-ng\n";
+    each_says(&[(
+        "environment.yml",
+        text,
+        &[],
+        &["packages = [\"libgl1\"]  # line 4", "require = [\"torch\"]  # line 2"],
+        &["3: cpuonly: wheels of torch", "5: libgdal: wheels bring"],
+    )]);
+}
+
 proptest::proptest! {
     #[test]
     fn no_dockerfile_makes_it_panic(text in "(FROM a\n|RUN |COPY |ENV |pip install |if \\[ |\\$A|\\$\\{A|'|\"|\\\\\n|&&|;|\\||<<E\n|E\n|é|then |fi|[a-z ./=$-]|\n){0,30}") {

@@ -61,6 +61,9 @@ pub(super) fn sketch(file: &str, text: &str, around: &dyn Around, wishes: &Wishe
         }
     }
     walk.finish();
+    if wishes.base.is_none() && !sketch.packages.is_empty() {
+        hold_release(&mut sketch);
+    }
     plan.name_others(&mut sketch, &chains);
     Ok(sketch)
 }
@@ -97,6 +100,15 @@ fn base(sketch: &mut Sketch, file: &str, root: &Stage<'_, '_>, wishes: &Wishes) 
         sketch.remark(root.line, &format!("FROM {}", root.image), advice);
     }
     Ok(())
+}
+
+/// Names the release of `suite` in a base whose tag moves from one to the next.
+fn hold_release(sketch: &mut Sketch) {
+    if let Some(image) = systems::with_suite(&sketch.base.value) {
+        sketch.base_comment =
+            Some(format!("`{}` moves from release to release of Debian: this one stays.", sketch.base.value));
+        sketch.base.value = image;
+    }
 }
 
 impl<'d, 't> Plan<'d, 't> {

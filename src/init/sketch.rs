@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Remark, Wishes, shell::shortened};
+use super::{Remark, Wishes, shell::shortened, systems};
 use crate::recipe::Base;
 
 /// A value, and the line of the source that says it; zero where none does.
@@ -117,6 +117,7 @@ impl Sketch {
         if let Some(base) = &wishes.base {
             self.base = Noted::new(base.clone(), 0);
             self.base_comment = None;
+            self.suite = self.suite.take().map(|_| Noted::new(systems::suite(base).to_owned(), 0));
         }
         if let Ok(base) = Base::parse(&self.base.value) {
             self.base.value = base.to_string();

@@ -1,7 +1,11 @@
 //! What is known of bases by their names, and of Debian packages that an image without compilers does not need.
 
-/// Releases that names of images carry.
-const SUITES: [&str; 5] = ["trixie", "bookworm", "bullseye", "buster", "forky"];
+/// Releases, and the numbers that names of images have in their place.
+const SUITES: [(&str, &str); 5] =
+    [("trixie", "13"), ("bookworm", "12"), ("bullseye", "11"), ("buster", "10"), ("forky", "14")];
+
+/// The release that is drafted where nothing names one.
+const USUAL: &str = "bookworm";
 
 /// Names of images whose system is not Debian's.
 const OTHER_SYSTEMS: [(&str, &str); 9] = [
@@ -54,7 +58,30 @@ const FOR_BUILDING: [&str; 32] = [
 
 /// The Debian release of an image, by its name; a guess where it does not say.
 pub(super) fn suite(image: &str) -> &'static str {
-    SUITES.into_iter().find(|suite| image.contains(suite)).unwrap_or("bookworm")
+    let is = |(suite, number): &(&str, &str)| {
+        image.contains(suite) || ["debian", "debian:"].iter().any(|name| image.contains(&format!("{name}{number}")))
+    };
+    SUITES.into_iter().find(is).map_or(USUAL, |(suite, _)| suite)
+}
+
+/// An image of Docker Hub's whose tag moves from one release of Debian to the next, with the tag of the usual one.
+pub(super) fn with_suite(image: &str) -> Option<String> {
+    let name = image.trim_start_matches("docker.io/").trim_start_matches("library/");
+    let (repository, tag) = name.split_once(':').unwrap_or((name, "latest"));
+    let (version, slim) = match tag.strip_suffix("slim") {
+        Some(version) => (version.trim_end_matches('-'), "-slim"),
+        None => (tag, ""),
+    };
+    // Older ones, and those with a third number, stay at the release that they had.
+    let minor = |minor: &str| minor.parse::<u8>().is_ok_and(|minor| minor >= 7);
+    match (repository, version) {
+        ("python", "" | "latest") => Some(format!("python:{}", format!("{slim}-{USUAL}").trim_start_matches('-'))),
+        ("python", _) if version == "3" || version.strip_prefix("3.").is_some_and(minor) => {
+            Some(format!("python:{version}{slim}-{USUAL}"))
+        }
+        ("debian", "latest" | "stable") => Some(format!("debian:{USUAL}{slim}")),
+        _ => None,
+    }
 }
 
 /// The system of an image whose name says that it is not Debian's.

@@ -264,6 +264,30 @@ fn what_conda_has_and_wheels_have_not_is_named() {
     )]);
 }
 
+#[test]
+fn a_base_and_its_suite_are_of_one_release() {
+    let check = |base: &str, expect: &str, suite: &str| {
+        let text = format!("FROM {base}\nRUN apt-get install -y less\n");
+        let recipe = draft_of("Dockerfile", &text, &[]).recipe;
+        let found = [format!("base = \"docker.io/library/{expect}\"  # line 1"), format!("suite = \"{suite}\"")];
+        assert!(found.iter().all(|line| recipe.contains(&format!("\n{line}\n"))), "{base}\n{recipe}");
+    };
+    check("python:3.11-slim", "python:3.11-slim-bookworm", "bookworm");
+    check("docker.io/library/python:3", "python:3-bookworm", "bookworm");
+    check("python", "python:bookworm", "bookworm");
+    check("python:slim", "python:slim-bookworm", "bookworm");
+    check("python:3.11.4-slim", "python:3.11.4-slim", "bookworm");
+    check("python:3.6-slim", "python:3.6-slim", "bookworm");
+    check("python:3.13-slim-trixie", "python:3.13-slim-trixie", "trixie");
+    check("debian:stable-slim", "debian:bookworm-slim", "bookworm");
+    check("debian:11.2-slim", "debian:11.2-slim", "bullseye");
+    check("debian:13", "debian:13", "trixie");
+    let wishes = Wishes { base: Some("python:3.12-slim-trixie".to_owned()), ..Wishes::default() };
+    let text = "dependencies: [ffmpeg]\n";
+    let draft = draft(Origin::Environment, "environment.yml", text, &Folder::of(&[]), &wishes).unwrap();
+    assert!(draft.recipe.contains("\nsuite = \"trixie\"\n"), "{}", draft.recipe);
+}
+
 proptest::proptest! {
     #[test]
     fn no_dockerfile_makes_it_panic(text in "(FROM a\n|RUN |COPY |ENV |pip install |if \\[ |\\$A|\\$\\{A|'|\"|\\\\\n|&&|;|\\||<<E\n|E\n|é|then |fi|[a-z ./=$-]|\n){0,30}") {

@@ -1,5 +1,7 @@
 //! `RUN`: its commands one by one. None of them runs here; what they install is asked for in the recipe.
 
+use std::collections::BTreeSet;
+
 use parse_dockerfile::{Command as Instruction, RunInstruction};
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
     conda, copying, pip,
     shell::{Command, Join, Variables, commands},
     sketch::{Noted, image_name},
-    stage::Walk,
+    stage::{Alternatives, Walk},
     systems,
 };
 use crate::recipe::is_package_name;
@@ -107,13 +109,13 @@ fn follow(walk: &mut Walk<'_, '_, '_>, script: &str, line: usize) {
     let mut blocks: Vec<Block> = Vec::new();
     for (raw, known) in raw.iter().zip(known) {
         let mut words = known.words.clone();
+        walk.state.variants.clone_from(&outside);
         if structure(walk, raw, &mut blocks) {
             continue;
         }
         while words.first().is_some_and(|word| matches!(word.as_str(), "then" | "else" | "do" | "{" | "(" | "!")) {
             words.remove(0);
         }
-        walk.state.variants.clone_from(&outside);
         for block in &blocks {
             if let Block::Variants { now, .. } = block {
                 walk.state.variants.clone_from(now);
@@ -134,12 +136,12 @@ fn follow(walk: &mut Walk<'_, '_, '_>, script: &str, line: usize) {
 }
 
 /// Whether `command` is one of the shell's own structure and nothing else.
-fn structure(walk: &Walk<'_, '_, '_>, command: &Command, blocks: &mut Vec<Block>) -> bool {
+fn structure(walk: &mut Walk<'_, '_, '_>, command: &Command, blocks: &mut Vec<Block>) -> bool {
     let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
     match words.first().copied().unwrap_or_default() {
-        "if" => blocks.push(tested(walk, &words[1..])),
+        "if" => blocks.push(tested(walk, &words[1..], command.line)),
         "elif" => {
-            let block = tested(walk, &words[1..]);
+            let block = tested(walk, &words[1..], command.line);
             if let (Some(Block::Variants { tested, now, .. }), Block::Variants { now: next, .. }) =
                 (blocks.last_mut(), &block)
             {
@@ -152,7 +154,7 @@ fn structure(walk: &Walk<'_, '_, '_>, command: &Command, blocks: &mut Vec<Block>
         "for" | "while" | "until" | "case" => blocks.push(Block::Unknown),
         "fi" | "done" | "esac" => drop(blocks.pop()),
         "[" | "[[" | "test" if command.after == Join::Or => {
-            let more = tested(walk, &words);
+            let more = tested(walk, &words, command.line);
             if let (Some(Block::Variants { tested, now, .. }), Block::Variants { now: more, .. }) =
                 (blocks.last_mut(), more)
             {
@@ -162,8 +164,7 @@ fn structure(walk: &Walk<'_, '_, '_>, command: &Command, blocks: &mut Vec<Block>
         }
         "else" => {
             if let Some(Block::Variants { argument, tested, now }) = blocks.last_mut() {
-                let default = walk.state.arguments.get(argument.as_str()).filter(|value| !value.is_empty());
-                let default = default.map_or("default".to_owned(), |value| image_name(value));
+                let default = default_of(walk, argument);
                 *now = vec![if tested.contains(&default) { "default".to_owned() } else { default }];
             }
             return words.len() == 1;
@@ -173,8 +174,14 @@ fn structure(walk: &Walk<'_, '_, '_>, command: &Command, blocks: &mut Vec<Block>
     true
 }
 
+/// The variant of an argument's default value.
+fn default_of(walk: &Walk<'_, '_, '_>, argument: &str) -> String {
+    let default = walk.state.arguments.get(argument).filter(|value| !value.is_empty());
+    default.map_or("default".to_owned(), |value| image_name(value))
+}
+
 /// The block of a test: variants, where an argument is held against a word.
-fn tested(walk: &Walk<'_, '_, '_>, words: &[&str]) -> Block {
+fn tested(walk: &mut Walk<'_, '_, '_>, words: &[&str], line: usize) -> Block {
     let words: Vec<&str> =
         words.iter().copied().filter(|word| !matches!(*word, "[" | "[[" | "test" | "]" | "]]")).collect();
     let argument = |word: &str| {
@@ -186,6 +193,12 @@ fn tested(walk: &Walk<'_, '_, '_>, words: &[&str]) -> Block {
         [name, "=" | "==", value] if !value.contains('$') => match argument(name) {
             Some(argument) => {
                 let value = image_name(value);
+                // Stages that are variants are what they are by default.
+                if walk.state.variants.is_empty() {
+                    let default = default_of(walk, &argument);
+                    let new = || Alternatives { default, tested: BTreeSet::new(), line };
+                    walk.alternatives.entry(argument.clone()).or_insert_with(new).tested.insert(value.clone());
+                }
                 Block::Variants { argument, tested: vec![value.clone()], now: vec![value] }
             }
             None => Block::Unknown,

@@ -32,6 +32,17 @@ pub(super) struct State {
     pub(super) wheels_only: bool,
 }
 
+/// What is known of an argument on which variants depend.
+#[derive(Debug)]
+pub(super) struct Alternatives {
+    /// The variant of its default value.
+    pub(super) default: String,
+    /// The variants of the values that something is done for.
+    pub(super) tested: BTreeSet<String>,
+    /// Where it is first held against one.
+    pub(super) line: usize,
+}
+
 /// On its way through the stages.
 pub(super) struct Walk<'w, 'd, 't> {
     pub(super) plan: &'w Plan<'d, 't>,
@@ -40,13 +51,15 @@ pub(super) struct Walk<'w, 'd, 't> {
     pub(super) state: State,
     /// The stage that is being followed.
     pub(super) at: usize,
+    /// The arguments on whose values variants depend.
+    pub(super) alternatives: BTreeMap<String, Alternatives>,
     /// Of each stage from which something was copied: its environments, and what else of it holds wheels.
     seen: BTreeMap<usize, (Vec<String>, Vec<String>)>,
 }
 
 impl<'w, 'd, 't> Walk<'w, 'd, 't> {
     pub(super) fn new(plan: &'w Plan<'d, 't>, around: &'w dyn Around, sketch: &'w mut Sketch) -> Self {
-        Self { plan, around, sketch, state: State::new(), at: 0, seen: BTreeMap::new() }
+        Self { plan, around, sketch, state: State::new(), at: 0, alternatives: BTreeMap::new(), seen: BTreeMap::new() }
     }
 
     /// Follows the instructions of a stage.
@@ -279,7 +292,8 @@ impl<'w, 'd, 't> Walk<'w, 'd, 't> {
     }
 
     /// The last words: what was copied only to be installed, and what an environment says by itself.
-    pub(super) fn finish(self) {
+    pub(super) fn finish(mut self) {
+        self.default_variant();
         let Self { sketch, .. } = self;
         let into = sketch.into.as_ref().map(|into| into.value.clone());
         let installed: BTreeSet<String> = parts(sketch).flat_map(inputs).collect();
@@ -293,6 +307,26 @@ impl<'w, 'd, 't> Walk<'w, 'd, 't> {
                 }
             }
             part.image.env.retain(|(name, value)| name != "PATH" || value.value != "${PATH}");
+        }
+    }
+}
+
+impl Walk<'_, '_, '_> {
+    /// What is built where no argument has another value than its default is an image too.
+    fn default_variant(&mut self) {
+        let variants = &mut self.sketch.variants;
+        let is_made = |known: &&Alternatives| known.tested.iter().any(|name| variants.contains_key(name));
+        let made: Vec<&Alternatives> = self.alternatives.values().filter(is_made).collect();
+        let Some(first) = made.iter().min_by_key(|known| known.line) else { return };
+        if made.iter().all(|known| !variants.contains_key(&known.default)) {
+            variants.insert(first.default.clone(), Part::default());
+        }
+        let several = made.len() > 1;
+        if several {
+            let advice =
+                "variants are for one argument each: put together with `include` those that are meant together";
+            let names: Vec<&str> = self.alternatives.keys().map(String::as_str).collect();
+            self.sketch.remark(first.line, &format!("ARG {}", names.join(" ")), advice);
         }
     }
 }

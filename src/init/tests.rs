@@ -288,6 +288,31 @@ fn a_base_and_its_suite_are_of_one_release() {
     assert!(draft.recipe.contains("\nsuite = \"trixie\"\n"), "{}", draft.recipe);
 }
 
+#[test]
+fn what_is_built_by_default_is_a_variant_too() {
+    let check = |arguments: &str, rest: &str, expect: &[&str]| {
+        let text = format!("FROM python:3.12-slim-bookworm\n{arguments}\nRUN pip install six\n{rest}");
+        let recipe = Recipe::parse("app.toml", &draft_of("Dockerfile", &text, &[]).recipe).unwrap();
+        assert_eq!(recipe.variants().collect::<Vec<_>>(), expect, "{text}");
+    };
+    let only = "RUN if [ \"$APP_ENV\" = \"dev\" ]; then pip install click; fi\n";
+    check("ARG APP_ENV=prod", only, &["dev", "prod"]);
+    check("ARG APP_ENV=dev", only, &["dev"]);
+    check("ARG APP_ENV", only, &["default", "dev"]);
+    check(
+        "ARG APP_ENV=prod",
+        "RUN if [ $APP_ENV = dev ]; then pip install a; else pip install b; fi",
+        &["dev", "prod"],
+    );
+    check("ARG APP_ENV=prod", "RUN if [ $APP_ENV = dev ]; then echo hello; fi", &[]);
+    let gpu = format!("{only}RUN if [ $GPU = yes ]; then pip install torch; fi\n");
+    check("ARG APP_ENV=prod GPU=no", &gpu, &["dev", "prod", "yes"]);
+    let stages = "FROM python:3.12 AS base\nARG E=x\nFROM base AS one\nRUN if [ $E = y ]; then pip install a; fi\n\
+                  FROM base AS two\nRUN pip install b\n";
+    let recipe = Recipe::parse("app.toml", &draft_of("Dockerfile", stages, &[]).recipe).unwrap();
+    assert_eq!(recipe.variants().collect::<Vec<_>>(), ["two", "y"]);
+}
+
 proptest::proptest! {
     #[test]
     fn no_dockerfile_makes_it_panic(text in "(FROM a\n|RUN |COPY |ENV |pip install |if \\[ |\\$A|\\$\\{A|'|\"|\\\\\n|&&|;|\\||<<E\n|E\n|é|then |fi|[a-z ./=$-]|\n){0,30}") {

@@ -226,7 +226,7 @@ fn perform(walk: &mut Walk<'_, '_, '_>, command: &Command) {
         "apt-get" | "apt" | "aptitude" => apt(walk, arguments, command),
         "uv" | "pip" | "poetry" | "pdm" | "pipenv" | "virtualenv" => pip::call(walk, name, arguments, command),
         "conda" | "mamba" | "micromamba" => conda::call(walk, arguments, command),
-        "useradd" | "adduser" | "groupadd" | "addgroup" => account(walk, name, arguments),
+        "useradd" | "adduser" | "groupadd" | "addgroup" => account(walk, name, arguments, command),
         "chmod" | "chown" => attributes(walk, name, arguments, command),
         "cd" => {
             if let Some(folder) = arguments.first() {
@@ -253,6 +253,8 @@ fn advice(name: &str, arguments: &[&str], command: &Command) -> Option<&'static 
         "mkdir" => "folders come with the files in them; one that must be there empty the program makes, or a mount",
         "curl" | "wget" => "download it beforehand, and name the file under `[[scripts]]`",
         "git" => "clone it beforehand; of a Python project build a wheel, and require that",
+        "apk" if !arguments.contains(&"add") => return None,
+        "apk" => "Alpine's packages have no counterpart: take a base of Debian, and name its under `debian.packages`",
         "echo" | "printf" if !command.redirected => return None,
         "echo" | "printf" | "tee" => "write the text into a file, and name it under `[[scripts]]`",
         "ln" => "name the program by its own path, or put a copy under `[[scripts]]`",
@@ -334,7 +336,7 @@ fn apt(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Command) {
 }
 
 /// Users that are made: `USER` and `--chown` then mean numbers.
-fn account(walk: &mut Walk<'_, '_, '_>, program: &str, arguments: &[&str]) {
+fn account(walk: &mut Walk<'_, '_, '_>, program: &str, arguments: &[&str], command: &Command) {
     let value = |names: &[&str]| {
         let mut words = arguments.iter().copied();
         words.by_ref().find_map(|word| match word.split_once('=') {
@@ -366,17 +368,20 @@ fn account(walk: &mut Walk<'_, '_, '_>, program: &str, arguments: &[&str]) {
         .filter(|word| !std::mem::replace(&mut skip, takes_value.contains(word)) && !word.starts_with('-'));
     let Some(name) = names.next() else { return };
     let next = 1000 + u32::try_from(walk.state.accounts.len()).unwrap_or_default();
-    let entry = if program.starts_with("group") || program == "addgroup" {
+    let (entry, advice) = if program.starts_with("group") || program == "addgroup" {
         let gid = number(&["-g", "--gid"]).unwrap_or(next);
-        (gid, gid)
+        ((gid, gid), format!("the group is the number {gid} wherever it is named; /etc/group stays as it is"))
     } else {
         let uid =
             number(&["-u", "--uid"]).or_else(|| walk.state.accounts.get(*name).map(|(uid, _)| *uid)).unwrap_or(next);
         let group = value(&["-g", "--gid", "--ingroup", "-G"]);
         let gid =
             group.and_then(|group| group.parse().ok().or_else(|| walk.state.accounts.get(group).map(|(_, gid)| *gid)));
-        (uid, gid.unwrap_or(uid))
+        let gid = gid.unwrap_or(uid);
+        let advice = "there is no entry in /etc/passwd and no home: set `HOME` in `image.env` where one is wanted";
+        ((uid, gid), format!("the user is {uid}:{gid} wherever it is named; {advice}"))
     };
+    walk.remark(command.line, &command.text(), advice);
     walk.state.accounts.insert((*name).to_owned(), entry);
 }
 

@@ -27,9 +27,12 @@ Examples:
 Nothing is run, fetched or installed. What has no counterpart in a recipe is printed with its line
 and what to do instead, and stands at the end of the recipe; it stops nothing.
 
-Paths in a recipe are relative to it, so it stands where a Dockerfile has its context. Stages that
-are built on the same stage, and on which nothing is built, become variants, and so does what a
-Dockerfile does only where an ARG has a certain value.";
+Paths in a recipe are relative to it, and its folder is taken for the context of a Dockerfile:
+`COPY . .` becomes what lies beside the recipe. Where `docker build` is given another folder than
+FILE's, name a recipe in that one with --output.
+
+Stages that are built on the same stage, and on which nothing is built, become variants, and so does
+what a Dockerfile does only where an ARG has a certain value, with one for its default.";
 
 /// Where recipes are looked for.
 const RECIPE: &str = "wheelwright.toml";
@@ -113,7 +116,7 @@ fn told(path: &Path, drafted: &Draft) -> String {
         let _ = writeln!(text, "  line {line:>3}  {}\n            {}", visible(what), visible(advice));
     }
     let recipe = if path == Path::new(RECIPE) { String::new() } else { format!(" {}", path.display()) };
-    let _ = writeln!(text, "next: look at {}, then `wheelwright build{recipe} --output oci:dist`", path.display());
+    let _ = writeln!(text, "next: look at {}, then `wheelwright build{recipe} --output oci:image`", path.display());
     text
 }
 

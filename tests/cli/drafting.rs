@@ -30,7 +30,7 @@ fn a_dockerfile_becomes_a_recipe_that_builds_as_it_is() {
     without counterpart:
       line   2  apt-get install gcc
                 nothing is compiled or installed in the image: wheels bring what they need
-    next: look at wheelwright.toml, then `wheelwright build --output oci:dist`
+    next: look at wheelwright.toml, then `wheelwright build --output oci:image`
     ----- stderr
     wrote wheelwright.toml
     ");

@@ -275,7 +275,7 @@ pub(super) fn call(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Co
             let file = rest.iter().skip_while(|word| !matches!(**word, "-f" | "--file")).nth(1).copied();
             let path = walk.local(file.unwrap_or("environment.yml")).unwrap_or_else(|| "environment.yml".to_owned());
             match walk.around.read(&path) {
-                Some(text) => environment::add(walk.sketch, &path, &text, line),
+                Some(text) => environment::add(walk.sketch, walk.around, &path, &text, line),
                 None => walk.sketch.remark(
                     line,
                     &command.text(),

@@ -166,7 +166,14 @@ fn everything(walk: &mut Walk<'_, '_, '_>, to: &str, options: &Options, at: (usi
         let to = format!("{}/{name}", to.trim_end_matches('/'));
         add(walk, name, (&to, found), options, at.0);
     }
-    walk.remark(at.0, at.1, "each file and folder is named by itself: remove those that the program does not need");
+    walk.remark(
+        at.0,
+        at.1,
+        match names.as_slice() {
+            [] => "nothing lies beside the recipe: let `--output` name one in the folder that `docker build` is given",
+            _ => "each file and folder is named by itself: remove those that the program does not need",
+        },
+    );
 }
 
 /// `to` is where it goes, and what it is.

@@ -4,15 +4,14 @@ use saphyr::{LoadableYamlNode as _, MarkedYaml, YamlData};
 
 use super::{
     Around, InitError, conda, requirements, settings,
-    sketch::{Input, Noted, Sketch},
+    sketch::{Noted, Sketch},
 };
-use crate::python::{Entry, RequirementsTxt};
 
 /// Sketches the environment that `text` describes.
 pub(super) fn sketch(file: &str, text: &str, around: &dyn Around) -> Result<Sketch, InitError> {
     let mut sketch = Sketch { name: around.name().unwrap_or_default(), ..Sketch::default() };
     sketch.suite = Some(Noted::new("bookworm".to_owned(), 0));
-    read(&mut sketch, file, text, None)?;
+    read(&mut sketch, &Source { file, around, at: None }, text)?;
     let python = sketch.python.clone().unwrap_or_else(|| Noted::new("3.12".to_owned(), 0));
     sketch.base = Noted::new(format!("docker.io/library/python:{}-slim-bookworm", python.value), python.line);
     sketch.base_comment = Some("Any image with this Python will do.".to_owned());
@@ -21,14 +20,23 @@ pub(super) fn sketch(file: &str, text: &str, around: &dyn Around) -> Result<Sket
 }
 
 /// Adds an environment that the line `line` of a Dockerfile makes.
-pub(super) fn add(sketch: &mut Sketch, file: &str, text: &str, line: usize) {
-    if let Err(error) = read(sketch, file, text, Some(line)) {
+pub(super) fn add(sketch: &mut Sketch, around: &dyn Around, file: &str, text: &str, line: usize) {
+    if let Err(error) = read(sketch, &Source { file, around, at: Some(line) }, text) {
         sketch.remark(line, file, error.to_string());
     }
 }
 
-fn read(sketch: &mut Sketch, file: &str, text: &str, at: Option<usize>) -> Result<(), InitError> {
-    let wrong = |line: usize, reason: String| InitError::Malformed { file: file.to_owned(), line, reason };
+/// Where an environment stands.
+struct Source<'s> {
+    file: &'s str,
+    around: &'s dyn Around,
+    /// The line of a Dockerfile that makes it.
+    at: Option<usize>,
+}
+
+fn read(sketch: &mut Sketch, source: &Source<'_>, text: &str) -> Result<(), InitError> {
+    let at = source.at;
+    let wrong = |line: usize, reason: String| InitError::Malformed { file: source.file.to_owned(), line, reason };
     let documents =
         MarkedYaml::load_from_str(text).map_err(|error| wrong(error.marker().line(), error.info().to_owned()))?;
     let Some(YamlData::Mapping(entries)) = documents.first().map(|document| &document.data) else {
@@ -40,7 +48,7 @@ fn read(sketch: &mut Sketch, file: &str, text: &str, at: Option<usize>) -> Resul
             (Some("name"), _) if at.is_none() => sketch.name = scalar(value).unwrap_or_default(),
             (Some("dependencies"), YamlData::Sequence(items)) => {
                 for item in items {
-                    dependency(sketch, file, item, line(item), at);
+                    dependency(sketch, source, item, line(item));
                 }
             }
             (Some("variables"), YamlData::Mapping(pairs)) => {
@@ -56,13 +64,13 @@ fn read(sketch: &mut Sketch, file: &str, text: &str, at: Option<usize>) -> Resul
     Ok(())
 }
 
-fn dependency(sketch: &mut Sketch, file: &str, item: &MarkedYaml<'_>, line: usize, at: Option<usize>) {
+fn dependency(sketch: &mut Sketch, source: &Source<'_>, item: &MarkedYaml<'_>, line: usize) {
     if let YamlData::Mapping(entries) = &item.data {
         for (key, value) in entries {
             let (Some("pip"), YamlData::Sequence(items)) = (scalar(key).as_deref(), &value.data) else { continue };
             for item in items {
                 if let Some(text) = scalar(item) {
-                    pip(sketch, file, &text, at.unwrap_or(item.span.start.line()));
+                    pip(sketch, source, &text, source.at.unwrap_or(item.span.start.line()));
                 }
             }
         }
@@ -72,28 +80,13 @@ fn dependency(sketch: &mut Sketch, file: &str, item: &MarkedYaml<'_>, line: usiz
 }
 
 /// A line as a requirements file has it.
-fn pip(sketch: &mut Sketch, file: &str, text: &str, line: usize) {
-    let beside = |path: &str| match file.rsplit_once('/') {
-        Some((folder, _)) => format!("{folder}/{path}"),
-        None => path.to_owned(),
-    };
-    let entries = match RequirementsTxt::parse(text) {
-        Ok(read) => read.lines,
-        Err(error) => return sketch.remark(line, text, requirements::advice(&error)),
-    };
-    for entry in entries {
-        match entry.entry {
-            Entry::Requirement { .. } => sketch.common.require(text.to_owned(), line),
-            Entry::Wheel { path, rest, .. } => {
-                let path = beside(path.trim_start_matches("./"));
-                sketch.common.require(format!("./{path}{rest}"), line);
-            }
-            Entry::Include(path) => sketch.common.file(Input::plain(&beside(&path)), line),
-            Entry::Constraints(path) => sketch.common.constraints.push(Noted::new(beside(&path), line)),
-            Entry::DefaultIndex(_) | Entry::ExtraIndex(_) | Entry::FindLinks(_) | Entry::NoIndex => {
-                sketch.remark(line, text, "name the index under `wheels.index`");
-            }
+fn pip(sketch: &mut Sketch, source: &Source<'_>, text: &str, line: usize) {
+    match requirements::line(source.around, source.file, text, line) {
+        Ok(wanted) => {
+            sketch.common.join(&wanted.part);
+            sketch.take(wanted);
         }
+        Err(error) => sketch.remark(line, text, requirements::advice(&error)),
     }
 }
 

@@ -110,7 +110,7 @@ impl Origin {
 pub fn draft(origin: Origin, file: &str, text: &str, around: &dyn Around, wishes: &Wishes) -> Result<Draft, InitError> {
     let mut sketch = match origin {
         Origin::Dockerfile => dockerfile::sketch(file, text, around, wishes)?,
-        Origin::Requirements => requirements::sketch(file, text),
+        Origin::Requirements => requirements::sketch(file, text, around),
         Origin::Pyproject => pyproject::sketch(file, text, around)?,
         Origin::Environment => environment::sketch(file, text, around)?,
     };

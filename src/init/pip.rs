@@ -6,11 +6,14 @@ use super::{
     sketch::{Index, Input, Noted},
     stage::Walk,
 };
-use crate::python::Requirement;
+use crate::{hint::stripped, python::Requirement};
 
 /// What installs others and is not part of an image.
 const INSTALLERS: [&str; 11] =
     ["pip", "setuptools", "wheel", "uv", "poetry", "poetry-core", "pipenv", "pdm", "build", "hatch", "pip-tools"];
+
+/// What to do about what is no wheel yet.
+pub(super) const A_WHEEL: &str = "build a wheel of it (`pip wheel --no-deps …`), and require that: `./NAME.whl`";
 
 /// Options of pip and uv that take a value which changes nothing here.
 const WITH_VALUE: [&str; 15] = [
@@ -147,18 +150,18 @@ fn installed(walk: &mut Walk<'_, '_, '_>, install: &Install<'_>, command: &Comma
     }
     for file in &install.files {
         let path = beside(walk, file, command);
-        for (at, text, advice) in walk.around.read(&path).map(|text| requirements::faults(&text)).unwrap_or_default() {
-            walk.sketch.remark(line, &format!("{path}:{at}: {text}"), advice);
+        match walk.around.read(&path) {
+            Some(text) => {
+                let wanted = requirements::wanted(walk.around, &path, &text, Some(line));
+                walk.put(|part| part.join(&wanted.part));
+                walk.sketch.take(wanted);
+            }
+            None => walk.put(|part| part.file(Input::plain(&path), line)),
         }
-        walk.put(|part| part.file(Input::plain(&path), line));
     }
     for file in &install.constraints {
         let path = beside(walk, file, command);
-        walk.put(|part| {
-            if part.constraints.iter().all(|known| known.value != path) {
-                part.constraints.push(Noted::new(path.clone(), line));
-            }
-        });
+        walk.put(|part| part.constraint(&path, line));
     }
     for flag in &install.flags {
         let advice = match *flag {
@@ -180,15 +183,7 @@ fn indexes(walk: &mut Walk<'_, '_, '_>, install: &Install<'_>, names: &[String],
         if !url.contains("://") || url.contains("${") {
             return;
         }
-        match walk.sketch.indexes.iter_mut().find(|known| known.url == url) {
-            Some(known) => known.only_for.extend(only_for),
-            None => walk.sketch.indexes.push(Index {
-                url: url.to_owned(),
-                only_for: only_for.into_iter().collect(),
-                flat,
-                line,
-            }),
-        }
+        walk.sketch.index(Index { url: stripped(url), only_for: only_for.into_iter().collect(), flat, line });
     };
     let own = || if install.files.is_empty() { names.to_vec() } else { Vec::new() };
     if let Some(url) = install.index {
@@ -210,7 +205,7 @@ fn package_word(walk: &mut Walk<'_, '_, '_>, word: &str, command: &Command) -> O
     let line = command.line;
     let path = word.split('[').next().unwrap_or(word);
     if path.contains("git+") || is_archive(path) {
-        walk.sketch.remark(line, word, "build a wheel of it (`pip wheel --no-deps …`), and require that: `./NAME.whl`");
+        walk.sketch.remark(line, word, A_WHEEL);
         return None;
     }
     if word.contains('$') {
@@ -301,6 +296,10 @@ fn sync(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Command) {
     });
     let environment = walk.state.variables.get("UV_PROJECT_ENVIRONMENT").cloned();
     venv(walk, &environment.unwrap_or_else(|| ".venv".to_owned()), line);
+    if walk.around.look(path).is_none() && walk.local(path).is_none() {
+        let advice = format!("`{path}` is not beside the recipe: put it there, or correct the path");
+        walk.sketch.remark(line, &command.text(), advice);
+    }
     let without_project =
         arguments.iter().any(|word| *word == "--no-install-project" || *word == "--no-install-workspace");
     if !without_project && is_package(walk.around) {
@@ -327,16 +326,10 @@ fn venv(walk: &mut Walk<'_, '_, '_>, path: &str, line: usize) {
 
 /// The path, beside the recipe, of a file that is named in the image.
 fn beside(walk: &mut Walk<'_, '_, '_>, file: &str, command: &Command) -> String {
-    if let Some(local) = walk.local(file) {
-        return local;
+    let path = walk.local(file).unwrap_or_else(|| file.rsplit('/').next().unwrap_or(file).to_owned());
+    if walk.around.look(&path).is_none() {
+        let advice = format!("`{path}` is not beside the recipe: put it there, or correct the path");
+        walk.sketch.remark(command.line, &command.text(), advice);
     }
-    let name = file.rsplit('/').next().unwrap_or(file).to_owned();
-    if walk.around.look(&name).is_none() {
-        walk.sketch.remark(
-            command.line,
-            &command.text(),
-            format!("`{name}` is not beside the recipe: put it there, or correct `wheels.files`"),
-        );
-    }
-    name
+    path
 }

@@ -45,12 +45,13 @@ pub(super) fn sketch(file: &str, text: &str, around: &dyn Around) -> Result<Sket
     };
     let text = read.unwrap_or_default();
     let project = Pyproject::parse(&text).map_err(|error| wrong(&error, &text))?;
-    let python = series(&project).map_err(|error| wrong(&error, &text))?;
+    let named = named(around, &file);
+    let python = series(&project, named.as_deref()).map_err(|error| wrong(&error, &text))?;
     let mut sketch = Sketch {
         name: around.name().unwrap_or_default(),
         base: Noted::new(format!("docker.io/library/python:{python}-slim-bookworm"), 0),
         base_comment: Some("Any image with this Python will do.".to_owned()),
-        python: Some(Noted::new(python.to_owned(), 0)),
+        python: Some(Noted::new(python, 0)),
         ..Sketch::default()
     };
     let lock = format!("{folder}uv.lock");
@@ -87,9 +88,27 @@ fn itself(sketch: &mut Sketch, text: &str) {
     }
 }
 
-/// The usual Python among those that the project is for.
-fn series(project: &Pyproject) -> Result<&'static str, PythonError> {
-    let Some(wanted) = project.requires_python()? else { return Ok(SERIES[0]) };
-    let fits = |series: &&str| format!("{series}.9").parse().is_ok_and(|version| wanted.contains(&version));
-    Ok(SERIES.into_iter().find(fits).unwrap_or(SERIES[0]))
+/// The Python that is named beside `file`, or in the folder of the recipe, where it is a plain version.
+pub(super) fn named(around: &dyn Around, file: &str) -> Option<String> {
+    let folder = file.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
+    let text = around.read(&format!("{folder}.python-version")).or_else(|| around.read(".python-version"))?;
+    let version = text.lines().next()?.trim();
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let rest = version.strip_prefix("3.")?;
+    (rest.split('.').all(plain) && rest.split('.').count() <= 2).then(|| version.to_owned())
+}
+
+/// `3.11` of `3.11.9`.
+pub(super) fn series_of(version: &str) -> String {
+    version.split('.').take(2).collect::<Vec<_>>().join(".")
+}
+
+/// The Python that is named where the project is for it, and the usual one among those that it is for otherwise.
+fn series(project: &Pyproject, named: Option<&str>) -> Result<String, PythonError> {
+    let wanted = project.requires_python()?;
+    let fits = |version: &&str| {
+        let whole = if version.split('.').count() < 3 { format!("{version}.9") } else { (*version).to_owned() };
+        wanted.as_ref().is_none_or(|wanted| whole.parse().is_ok_and(|version| wanted.contains(&version)))
+    };
+    Ok(named.into_iter().chain(SERIES).find(fits).map_or(SERIES[0].to_owned(), series_of))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Remark, Wishes, shell::shortened, systems};
+use super::{Remark, Wishes, requirements::Wanted, shell::shortened, systems};
 use crate::recipe::Base;
 
 /// A value, and the line of the source that says it; zero where none does.
@@ -39,6 +39,8 @@ pub(super) struct Part {
     pub(super) files: Vec<Noted<Input>>,
     pub(super) from_lock: Option<Noted<Input>>,
     pub(super) constraints: Vec<Noted>,
+    /// Requirements files that were read: what stands in them is asked for above.
+    pub(super) read: BTreeSet<String>,
     pub(super) scripts: Vec<Script>,
     pub(super) image: Image,
 }
@@ -98,6 +100,22 @@ impl Sketch {
         self.remarks.push(Remark { line, text: shortened(text), advice: advice.into() });
     }
 
+    /// Takes what requirements say beside what they ask for.
+    pub(super) fn take(&mut self, wanted: Wanted) {
+        self.remarks.extend(wanted.remarks);
+        for index in wanted.indexes {
+            self.index(index);
+        }
+    }
+
+    /// Notes an index, once.
+    pub(super) fn index(&mut self, index: Index) {
+        match self.indexes.iter_mut().find(|known| known.url == index.url) {
+            Some(known) => known.only_for.extend(index.only_for),
+            None => self.indexes.push(index),
+        }
+    }
+
     /// Whether nothing comes into the image.
     pub(super) fn is_empty(&self) -> bool {
         let mut parts = std::iter::once(&self.common).chain(self.variants.values());
@@ -145,6 +163,26 @@ impl Part {
         if self.require.iter().all(|known| known.value != requirement) {
             self.require.push(Noted::new(requirement, line));
         }
+    }
+
+    pub(super) fn constraint(&mut self, path: &str, line: usize) {
+        if self.constraints.iter().all(|known| known.value != path) {
+            self.constraints.push(Noted::new(path.to_owned(), line));
+        }
+    }
+
+    /// Asks for what `other` does.
+    pub(super) fn join(&mut self, other: &Self) {
+        for wanted in &other.require {
+            self.require(wanted.value.clone(), wanted.line);
+        }
+        for file in &other.files {
+            self.file(file.value.clone(), file.line);
+        }
+        for constraint in &other.constraints {
+            self.constraint(&constraint.value, constraint.line);
+        }
+        self.read.extend(other.read.iter().cloned());
     }
 
     pub(super) fn file(&mut self, input: Input, line: usize) {

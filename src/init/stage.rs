@@ -360,6 +360,7 @@ fn inputs(part: &Part) -> Vec<String> {
     let mut paths: Vec<String> = part.files.iter().map(|file| file.value.path.clone()).collect();
     paths.extend(part.from_lock.iter().map(|lock| lock.value.path.clone()));
     paths.extend(part.require.iter().filter_map(|wanted| wanted.value.strip_prefix("./").map(str::to_owned)));
+    paths.extend(part.read.iter().cloned());
     paths.extend(part.constraints.iter().map(|constraint| constraint.value.clone()));
     if paths.iter().any(|path| path.ends_with("uv.lock") || path.ends_with("pyproject.toml")) {
         paths.extend(["pyproject.toml", "uv.lock"].map(str::to_owned));

@@ -329,6 +329,99 @@ fn users_and_packages_of_other_systems_are_not_passed_over() {
     )]);
 }
 
+#[test]
+fn requirements_files_are_drafted_so_that_they_lock() {
+    let file = "files = [\"requirements.txt\"]";
+    let url = "https://wheels.example/simple";
+    let index = format!("index = [{{ name = \"extra-1\", url = \"{url}\" }}]  # line 1");
+    let alone = format!("index = [{{ name = \"extra-1\", url = \"{url}\", for = [\"*\"] }}]  # line 1");
+    let flat = format!("index = [{{ name = \"extra-1\", url = \"{url}\", format = \"flat\" }}]  # line 1");
+    let hash = format!("--pre\na==1 --hash=sha256:{}\n", "0".repeat(64));
+    let with = |option: &str, host: &str| format!("{option} {host}\nflask\n");
+    let require = "require = [\"flask\"]  # line 2";
+    each_says(&[
+        (
+            "requirements.txt",
+            &with("--extra-index-url", "https://me:secret@wheels.example/simple"),
+            &[],
+            &[file, &index],
+            &[],
+        ),
+        ("requirements.txt", &with("--index-url", url), &[], &[file, &alone], &[]),
+        (
+            "requirements.txt",
+            "--no-index\n-f ./wheels\nflask\n",
+            &[],
+            &[file, "index = [{ name = \"extra-1\", url = \"./wheels\", for = [\"*\"] }]  # line 2"],
+            &[],
+        ),
+        ("requirements.txt", "--no-index\nflask\n", &[], &[file], &["1: --no-index: name the folder"]),
+        ("requirements.txt", &with("-f", url), &[], &[require, &flat], &["; the other lines of `requirements.txt`"]),
+        ("requirements.txt", &with("-i", "https://${HOST}/simple"), &[], &[require], &["nothing says which index"]),
+        ("requirements.txt", "-e .\nflask\n", &[], &[require], &["1: -e .: build a wheel"]),
+        ("requirements.txt", "a @ git+https://git.example/a\nflask\n", &[], &[require], &["/a: build a wheel"]),
+        ("requirements.txt", &hash, &[], &[file], &["take it out of `requirements.txt` before `lock`"]),
+    ]);
+}
+
+#[test]
+fn requirements_files_are_read_with_those_within_them() {
+    each_says(&[
+        (
+            "requirements/dev.txt",
+            "-r ../base.txt\n-r missing.txt\n-c pins.txt\n./own-1-py3-none-any.whl\n",
+            &[("base.txt", "git+https://git.example/a.git\nSix<2 # old\n")],
+            &[
+                "  \"six<2\",  # line 1",
+                "  \"./requirements/own-1-py3-none-any.whl\",  # line 4",
+                "files = [\"requirements/missing.txt\"]  # line 2",
+                "constraints = [\"requirements/pins.txt\"]  # line 3",
+            ],
+            &[
+                "1: base.txt:1: git+https://git.example/a.git: build a wheel",
+                "2: -r missing.txt: `requirements/missing.txt` is not",
+                "3: -c pins.txt: `requirements/pins.txt` is not",
+            ],
+        ),
+        (
+            "requirements.txt",
+            "-r requirements.txt\nflask\n",
+            &[("requirements.txt", "")],
+            &["files = [\"requirements.txt\"]"],
+            &[],
+        ),
+        (
+            "Dockerfile",
+            "FROM python:3.12\nCOPY requirements.txt /\nRUN pip install -r /requirements.txt\n",
+            &[("requirements.txt", "-e .\nflask\n")],
+            &["require = [\"flask\"]  # line 3"],
+            &["3: requirements.txt:1: -e ."],
+        ),
+        (
+            "Dockerfile",
+            "FROM python:3.12\nCOPY . /\nRUN pip install -r /requirements.txt\n",
+            &[],
+            &["files = [\"requirements.txt\"]  # line 3"],
+            &["2: COPY . /: nothing lies beside", "`requirements.txt` is not beside the recipe"],
+        ),
+    ]);
+}
+
+#[test]
+fn the_python_that_a_project_names_is_taken_where_it_fits() {
+    let check = |file: &str, text: &str, version: &str, expect: &str| {
+        let recipe = draft_of(file, text, &[(".python-version", version)]).recipe;
+        assert!(recipe.contains(&format!("python:{expect}-slim-bookworm\"\n")), "{text} {version}\n{recipe}");
+    };
+    let project = |wanted: &str| format!("[project]\nname = \"a\"\nrequires-python = \"{wanted}\"\n");
+    check("requirements.txt", "flask\n", "3.11.9\n", "3.11");
+    check("requirements.txt", "flask\n", "cpython-3.11\n", "3.12");
+    check("requirements.txt", "flask\n", "3.\n", "3.12");
+    check("pyproject.toml", &project(">=3.10"), "3.11", "3.11");
+    check("pyproject.toml", &project(">=3.11.4"), "3.11.2", "3.12");
+    check("pyproject.toml", &project(">=3.12"), "3.11", "3.12");
+}
+
 proptest::proptest! {
     #[test]
     fn no_dockerfile_makes_it_panic(text in "(FROM a\n|RUN |COPY |ENV |pip install |if \\[ |\\$A|\\$\\{A|'|\"|\\\\\n|&&|;|\\||<<E\n|E\n|é|then |fi|[a-z ./=$-]|\n){0,30}") {

@@ -163,6 +163,7 @@ fn installed(walk: &mut Walk<'_, '_, '_>, install: &Install<'_>, command: &Comma
         let path = beside(walk, file, command);
         walk.put(|part| part.constraint(&path, line));
     }
+    compiled(walk, &install.flags, line);
     for flag in &install.flags {
         let advice = match *flag {
             "--pre" => "name the pre-release in the requirement: `torch>=2.9rc1`",
@@ -296,6 +297,7 @@ fn sync(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Command) {
     });
     let environment = walk.state.variables.get("UV_PROJECT_ENVIRONMENT").cloned();
     venv(walk, &environment.unwrap_or_else(|| ".venv".to_owned()), line);
+    compiled(walk, arguments, line);
     if walk.around.look(path).is_none() && walk.local(path).is_none() {
         let advice = format!("`{path}` is not beside the recipe: put it there, or correct the path");
         walk.sketch.remark(line, &command.text(), advice);
@@ -305,6 +307,13 @@ fn sync(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Command) {
     if !without_project && is_package(walk.around) {
         let advice = "build a wheel of the project itself (`uv build --wheel`), and require that: `./dist/NAME.whl`";
         walk.sketch.remark(line, &command.text(), advice);
+    }
+}
+
+/// uv compiles modules where it is told to.
+fn compiled(walk: &mut Walk<'_, '_, '_>, flags: &[&str], line: usize) {
+    if flags.iter().any(|flag| matches!(*flag, "--compile-bytecode" | "--compile")) {
+        walk.sketch.bytecode.get_or_insert(line);
     }
 }
 

@@ -10,6 +10,20 @@ use super::{
 /// Variables that matter while something is installed, and never again.
 const FOR_BUILDING: [&str; 7] = ["PIP_", "UV_", "POETRY_", "DEBIAN_FRONTEND", "CONDA_", "MAMBA_", "PDM_"];
 
+/// Options of `uv run` that only say how what is installed comes about.
+const OF_INSTALLING: [&str; 10] = [
+    "--frozen",
+    "--locked",
+    "--no-sync",
+    "--no-dev",
+    "--no-project",
+    "--no-editable",
+    "--no-cache",
+    "--offline",
+    "--quiet",
+    "-q",
+];
+
 /// What `ARG` declares: names, with values where they have some.
 pub(super) fn declare(text: &str, variables: &mut Variables) {
     for word in split(text) {
@@ -93,6 +107,31 @@ pub(super) fn command(command: &Command<'_>, variables: &Variables) -> (Vec<Stri
         }
         _ => (Vec::new(), false),
     }
+}
+
+/// The words that `uv run` starts, and whether uv is needed for them still.
+pub(super) fn without_uv(words: Vec<String>) -> (Vec<String>, bool) {
+    let text: Vec<&str> = words.iter().map(String::as_str).collect();
+    let rest = match text.as_slice() {
+        ["uv" | "/bin/uv" | "/usr/local/bin/uv", "run", rest @ ..] => rest,
+        ["uv" | "/bin/uv" | "/usr/local/bin/uv", ..] => return (words, true),
+        ["/bin/sh", "-c", script] => {
+            let uv = script.split(' ').any(|word| word == "uv");
+            return (words, uv);
+        }
+        _ => return (words, false),
+    };
+    let options = rest.iter().take_while(|word| OF_INSTALLING.contains(word)).count();
+    let started: Vec<&str> = match &rest[options..] {
+        ["--", rest @ ..] => rest.to_vec(),
+        ["-m" | "--module", rest @ ..] => ["python", "-m"].iter().chain(rest).copied().collect(),
+        [option, ..] if option.starts_with('-') => return (words, true),
+        [script, rest @ ..] if script.strip_suffix(".py").is_some() => {
+            ["python", script].iter().chain(rest).copied().collect()
+        }
+        rest => rest.to_vec(),
+    };
+    (started.into_iter().map(str::to_owned).collect(), false)
 }
 
 /// Whether words can be told without a shell.

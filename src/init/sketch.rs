@@ -22,6 +22,8 @@ pub(super) struct Sketch {
     pub(super) platforms: Vec<String>,
     pub(super) python: Option<Noted>,
     pub(super) into: Option<Noted>,
+    /// The line that has modules compiled beforehand.
+    pub(super) bytecode: Option<usize>,
     pub(super) indexes: Vec<Index>,
     pub(super) suite: Option<Noted>,
     pub(super) packages: Vec<Noted>,

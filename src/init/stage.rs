@@ -190,6 +190,9 @@ impl<'w, 'd, 't> Walk<'w, 'd, 't> {
     fn variable(&mut self, name: &str, value: &str, line: usize) {
         let value = expanded(value, &self.state.variables);
         self.state.variables.insert(name.to_owned(), value.clone());
+        if name == "UV_COMPILE_BYTECODE" && matches!(value.as_str(), "1" | "true") {
+            self.sketch.bytecode.get_or_insert(line);
+        }
         if self.state.wheels_only || settings::is_for_building(name) {
             return;
         }
@@ -236,7 +239,8 @@ impl<'w, 'd, 't> Walk<'w, 'd, 't> {
             Instruction::Entrypoint(entrypoint) => {
                 let words = self.command(&entrypoint.arguments, line);
                 self.put(|part| {
-                    part.image.entrypoint = Some(words.clone());
+                    // `uv run` by itself: what `CMD` says is started.
+                    part.image.entrypoint = Some(words.clone()).filter(|words| !words.value.is_empty());
                     part.image.cmd = None;
                 });
             }
@@ -258,6 +262,11 @@ impl<'w, 'd, 't> Walk<'w, 'd, 't> {
 
     fn command(&mut self, command: &parse_dockerfile::Command<'_>, line: usize) -> Noted<Vec<String>> {
         let (words, shell) = settings::command(command, &self.state.variables);
+        let (words, by_uv) = settings::without_uv(words);
+        if by_uv {
+            let advice = "nothing brings `uv` into the image: name the program that it starts";
+            self.remark(line, &words[if shell { 2 } else { 0 }..].join(" "), advice);
+        }
         if shell {
             let advice = "this needs a shell in the image; without one, name the program and its arguments one by one";
             self.remark(line, &words[2].clone(), advice);

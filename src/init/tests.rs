@@ -253,42 +253,6 @@ fn each_says(cases: &[Case<'_>]) {
 }
 
 #[test]
-fn what_conda_has_and_wheels_have_not_is_named() {
-    let text = "dependencies:\n  - pytorch\n  - cpuonly\n  - libgl\n  - libgdal\n  - openssl\n  - libstdcxx-ng\n";
-    each_says(&[(
-        "environment.yml",
-        text,
-        &[],
-        &["packages = [\"libgl1\"]  # line 4", "require = [\"torch\"]  # line 2"],
-        &["3: cpuonly: wheels of torch", "5: libgdal: wheels bring"],
-    )]);
-}
-
-#[test]
-fn a_base_and_its_suite_are_of_one_release() {
-    let check = |base: &str, expect: &str, suite: &str| {
-        let text = format!("FROM {base}\nRUN apt-get install -y less\n");
-        let recipe = draft_of("Dockerfile", &text, &[]).recipe;
-        let found = [format!("base = \"docker.io/library/{expect}\"  # line 1"), format!("suite = \"{suite}\"")];
-        assert!(found.iter().all(|line| recipe.contains(&format!("\n{line}\n"))), "{base}\n{recipe}");
-    };
-    check("python:3.11-slim", "python:3.11-slim-bookworm", "bookworm");
-    check("docker.io/library/python:3", "python:3-bookworm", "bookworm");
-    check("python", "python:bookworm", "bookworm");
-    check("python:slim", "python:slim-bookworm", "bookworm");
-    check("python:3.11.4-slim", "python:3.11.4-slim", "bookworm");
-    check("python:3.6-slim", "python:3.6-slim", "bookworm");
-    check("python:3.13-slim-trixie", "python:3.13-slim-trixie", "trixie");
-    check("debian:stable-slim", "debian:bookworm-slim", "bookworm");
-    check("debian:11.2-slim", "debian:11.2-slim", "bullseye");
-    check("debian:13", "debian:13", "trixie");
-    let wishes = Wishes { base: Some("python:3.12-slim-trixie".to_owned()), ..Wishes::default() };
-    let text = "dependencies: [ffmpeg]\n";
-    let draft = draft(Origin::Environment, "environment.yml", text, &Folder::of(&[]), &wishes).unwrap();
-    assert!(draft.recipe.contains("\nsuite = \"trixie\"\n"), "{}", draft.recipe);
-}
-
-#[test]
 fn what_is_built_by_default_is_a_variant_too() {
     let check = |arguments: &str, rest: &str, expect: &[&str]| {
         let text = format!("FROM python:3.12-slim-bookworm\n{arguments}\nRUN pip install six\n{rest}");
@@ -314,18 +278,14 @@ fn what_is_built_by_default_is_a_variant_too() {
 }
 
 #[test]
-fn users_and_packages_of_other_systems_are_not_passed_over() {
+fn what_conda_has_and_wheels_have_not_is_named() {
+    let text = "dependencies:\n  - pytorch\n  - cpuonly\n  - libgl\n  - libgdal\n  - openssl\n  - libstdcxx-ng\n";
     each_says(&[(
-        "Dockerfile",
-        "FROM python:3.12-alpine\nRUN apk update && apk add --no-cache libpq && pip install a\n\
-         RUN groupadd -g 7 app && useradd -u 8 -g app app\nUSER app\n",
+        "environment.yml",
+        text,
         &[],
-        &["user = \"8:7\"  # line 4"],
-        &[
-            "2: apk add --no-cache libpq: Alpine's",
-            "3: groupadd -g 7 app: the group is the number 7",
-            "the user is 8:7",
-        ],
+        &["packages = [\"libgl1\"]  # line 4", "require = [\"torch\"]  # line 2"],
+        &["3: cpuonly: wheels of torch", "5: libgdal: wheels bring"],
     )]);
 }
 
@@ -408,6 +368,20 @@ fn requirements_files_are_read_with_those_within_them() {
 }
 
 #[test]
+fn what_is_started_by_uv_is_started_without_it() {
+    let check = |start: &str, expect: &str, remarks: &[&str]| {
+        let text = format!("FROM python:3.12\nENV UV_COMPILE_BYTECODE=1\nRUN uv pip install a\n{start}\n");
+        each_says(&[("Dockerfile", &text, &[], &[expect, "bytecode = true  # line 2"], remarks)]);
+    };
+    check("CMD [\"uv\", \"run\", \"service\"]", "cmd = [\"service\"]  # line 4", &[]);
+    check("CMD uv run --frozen --no-dev -- service -v", "cmd = [\"service\", \"-v\"]  # line 4", &[]);
+    check("CMD uv run --no-sync app.py", "cmd = [\"python\", \"app.py\"]  # line 4", &[]);
+    check("ENTRYPOINT [\"uv\", \"run\"]\nCMD [\"-m\", \"a\"]", "cmd = [\"-m\", \"a\"]  # line 5", &[]);
+    check("CMD uv run -m app", "cmd = [\"python\", \"-m\", \"app\"]  # line 4", &[]);
+    check("CMD uv run --with x app", "cmd = [\"uv\", \"run\", \"--with\", \"x\", \"app\"]  # line 4", &["brings `uv`"]);
+}
+
+#[test]
 fn the_python_that_a_project_names_is_taken_where_it_fits() {
     let check = |file: &str, text: &str, version: &str, expect: &str| {
         let recipe = draft_of(file, text, &[(".python-version", version)]).recipe;
@@ -420,6 +394,46 @@ fn the_python_that_a_project_names_is_taken_where_it_fits() {
     check("pyproject.toml", &project(">=3.10"), "3.11", "3.11");
     check("pyproject.toml", &project(">=3.11.4"), "3.11.2", "3.12");
     check("pyproject.toml", &project(">=3.12"), "3.11", "3.12");
+}
+
+#[test]
+fn users_and_packages_of_other_systems_are_not_passed_over() {
+    each_says(&[(
+        "Dockerfile",
+        "FROM python:3.12-alpine\nRUN apk update && apk add --no-cache libpq && pip install a\n\
+         RUN groupadd -g 7 app && useradd -u 8 -g app app\nUSER app\n",
+        &[],
+        &["user = \"8:7\"  # line 4"],
+        &[
+            "2: apk add --no-cache libpq: Alpine's",
+            "3: groupadd -g 7 app: the group is the number 7",
+            "the user is 8:7",
+        ],
+    )]);
+}
+
+#[test]
+fn a_base_and_its_suite_are_of_one_release() {
+    let check = |base: &str, expect: &str, suite: &str| {
+        let text = format!("FROM {base}\nRUN apt-get install -y less\n");
+        let recipe = draft_of("Dockerfile", &text, &[]).recipe;
+        let found = [format!("base = \"docker.io/library/{expect}\"  # line 1"), format!("suite = \"{suite}\"")];
+        assert!(found.iter().all(|line| recipe.contains(&format!("\n{line}\n"))), "{base}\n{recipe}");
+    };
+    check("python:3.11-slim", "python:3.11-slim-bookworm", "bookworm");
+    check("docker.io/library/python:3", "python:3-bookworm", "bookworm");
+    check("python", "python:bookworm", "bookworm");
+    check("python:slim", "python:slim-bookworm", "bookworm");
+    check("python:3.11.4-slim", "python:3.11.4-slim", "bookworm");
+    check("python:3.6-slim", "python:3.6-slim", "bookworm");
+    check("python:3.13-slim-trixie", "python:3.13-slim-trixie", "trixie");
+    check("debian:stable-slim", "debian:bookworm-slim", "bookworm");
+    check("debian:11.2-slim", "debian:11.2-slim", "bullseye");
+    check("debian:13", "debian:13", "trixie");
+    let wishes = Wishes { base: Some("python:3.12-slim-trixie".to_owned()), ..Wishes::default() };
+    let text = "dependencies: [ffmpeg]\n";
+    let draft = draft(Origin::Environment, "environment.yml", text, &Folder::of(&[]), &wishes).unwrap();
+    assert!(draft.recipe.contains("\nsuite = \"trixie\"\n"), "{}", draft.recipe);
 }
 
 proptest::proptest! {

@@ -113,7 +113,8 @@ fn request(text: &mut String, part: &Part) {
 }
 
 fn wheels(text: &mut String, sketch: &Sketch) {
-    if sketch.common.is_empty() && sketch.python.is_none() && sketch.into.is_none() && sketch.indexes.is_empty() {
+    let settings = sketch.python.is_some() || sketch.into.is_some() || sketch.bytecode.is_some();
+    if sketch.common.is_empty() && !settings && sketch.indexes.is_empty() {
         return;
     }
     header(text, "wheels");
@@ -123,6 +124,9 @@ fn wheels(text: &mut String, sketch: &Sketch) {
     }
     if let Some(into) = &sketch.into {
         entry(text, "into", &string(&into.value), into.line);
+    }
+    if let Some(line) = sketch.bytecode {
+        entry(text, "bytecode", "true", line);
     }
     let indexes: Vec<Noted> = sketch.indexes.iter().enumerate().map(|(number, found)| index(number, found)).collect();
     values(text, "index", &indexes);

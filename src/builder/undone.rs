@@ -29,6 +29,8 @@ impl Builder {
         let scripts = &debian.scripts;
         let known = |package: &str| scripts.acknowledge.iter().any(|name| name.get_ref() == package);
         for Undone { package, commands } in undone.iter().filter(|undone| !known(&undone.package)) {
+            // Whole for whoever asks for more words.
+            tracing::debug!(%package, commands = commands.join("; "), "left undone");
             let commands = some(commands);
             if scripts.unknown == Unknown::Error {
                 return Err(BuildError::MaintainerScript { package: package.clone(), commands });

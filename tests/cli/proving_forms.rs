@@ -94,6 +94,26 @@ async fn files_of_debian_packages_are_made_again() {
     assert!(run.code != Some(0) && run.stderr.contains("lib_1.0-1_all.deb"), "{run}");
 }
 
+#[test]
+fn what_scripts_would_run_is_shown_whole_to_who_asks() {
+    let long = format!("five {}", "x".repeat(100));
+    let app = Deb::new("app", "1.0").script("postinst", &format!("one\ntwo\nthree\nfour\n{long}\n"));
+    let mirror = Mirror::start(DebianArchive::new().suite("demo", "Sat, 21 Nov 2026 00:53:02 UTC", &[app]).files());
+    let recipe = format!(
+        "name = \"app\"\nbase = \"scratch\"\nplatforms = [\"linux/amd64\"]\n\n[debian]\nsuite = \"demo\"\n\
+         packages = [\"app\"]\nkeyring = false\nsecurity = false\nmirror = \"{}\"\n",
+        mirror.url
+    );
+    for (line, whole) in [("lock app.toml", false), ("lock app.toml -v", true)] {
+        let run = Bench::new(&[("app.toml", &recipe)]).run(line);
+        assert!(
+            run.stderr.contains("app would also run, when it is installed: `one`, `two`, `three` and 2 more"),
+            "{run}"
+        );
+        assert_eq!(run.stderr.contains(&format!("one; two; three; four; {long}")), whole, "{run}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn compiled_modules_are_made_again_by_who_the_lock_names() {
     let world = world(true).await;

@@ -112,7 +112,9 @@ pub(crate) fn foreign_lock(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let environment = marker_environment(&target());
     for lock in [ForeignLock::pylock(text), ForeignLock::uv_lock(text)].into_iter().flatten() {
-        let Ok(chosen) = lock.select(&environment, &Part { extras: &[], groups: &[], also: &[] }) else { continue };
+        let Ok(chosen) = lock.select(&environment, &Part { extras: &[], groups: &[], also: &[], members: &[] }) else {
+            continue;
+        };
         assert!(chosen.len() <= text.len());
         for (place, (package, _)) in chosen.iter().enumerate() {
             assert!(chosen[..place].iter().all(|(other, _)| !std::ptr::eq(*other, *package)), "chosen twice");

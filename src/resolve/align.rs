@@ -112,7 +112,7 @@ async fn narrow(best: &mut Vec<Resolution>, jobs: &[Job], index: &PackageIndex) 
     Ok(())
 }
 
-/// Takes what comes of these versions alone, if less differs then, and not for the sake of pre-releases.
+/// Takes what comes of these versions alone, if less differs then, and not for the sake of other pre-releases.
 async fn improve(
     best: &mut Vec<Resolution>,
     jobs: &[Job],
@@ -129,15 +129,16 @@ async fn improve(
     if let Ok(mut other) = all(&[jobs], index).await
         && let Some(resolutions) = other.pop()
         && skew(&resolutions).len() < skew(best).len()
-        && prereleases(&resolutions) <= prereleases(best)
+        && prereleases(&resolutions).is_subset(&prereleases(best))
     {
         *best = resolutions;
     }
 }
 
-fn prereleases(resolutions: &[Resolution]) -> usize {
+/// The distributions of which a pre-release is taken somewhere.
+fn prereleases(resolutions: &[Resolution]) -> BTreeSet<&PackageName> {
     let wheels = resolutions.iter().flat_map(|resolution| &resolution.wheels);
-    wheels.filter(|wheel| wheel.version.any_prerelease()).count()
+    wheels.filter(|wheel| wheel.version.any_prerelease()).map(|wheel| &wheel.name).collect()
 }
 
 /// Of each distribution that differs, the newest version up to the lowest chosen one that every platform

@@ -134,8 +134,8 @@ impl Listing {
         }
         let stable = |candidate: &&Candidate| !candidate.wheel.version().any_prerelease();
         possible().find(stable).or_else(|| {
-            let offered = || self.candidates.iter().any(|candidate| stable(&candidate) && candidate.is_offered());
-            let any = taste.prereleases == Prereleases::Asked || name_prerelease(versions) || !offered();
+            let only = || !self.candidates.iter().any(|candidate| stable(&candidate));
+            let any = taste.prereleases == Prereleases::Asked || name_prerelease(versions) || only();
             possible().find(|candidate| any || pins(versions, candidate.wheel.version()))
         })
     }

@@ -137,7 +137,7 @@ mod tests {
         check(file("x", 0o644), directory(), "kinds of file");
         let named = |item: Item| Item { path: "b".to_owned(), ..item };
         let first = named(file("x", 0o644));
-        assert_eq!(merged(first.clone(), named(file("y", 0o755))).unwrap(), [first.clone()]);
+        assert_eq!(merged(first.clone(), named(file("y", 0o755))).unwrap(), std::slice::from_ref(&first));
         assert!(merged(first.clone(), named(file("x", 0o755))).is_err() && merged(first, named(directory())).is_err());
         assert_eq!(merged(file("x", 0o644), file("x", 0o644)).unwrap().len(), 1);
         assert_eq!(merged(owned(directory()), directory()).unwrap(), [directory()]);

@@ -89,7 +89,8 @@ codes! {
          WW218.";
     CLOBBERED = 204, Error, "two distributions write one path",
         "Two installed distributions list one file with different contents. Which one is there depends on the \
-         order of installation, and one of the two is broken.";
+         order of installation, and one of the two is broken. Modules that do nothing but say that their package is a \
+         namespace are none of these.";
     RECORDED_MISSING = 205, Warning, "a recorded file is missing",
         "RECORD of a distribution lists a file that is not there: it was removed after the installation, or \
          never was in the wheel.";

@@ -44,6 +44,13 @@ pub(super) fn is_optional(path: &str) -> bool {
     OPTIONAL.iter().any(|(within, begins)| folder.contains(within) && name.starts_with(begins))
 }
 
+/// Where the library `name`, which the one at `by` needs, lies when who loads that has loaded it before: Java's launcher
+/// begins with the virtual machine itself.
+pub(super) fn loaded_before(name: &str, by: &str) -> Option<String> {
+    let (folder, _) = by.rsplit_once('/')?;
+    (name == "libjvm.so").then(|| format!("{folder}/server/{name}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

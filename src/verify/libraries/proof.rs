@@ -258,6 +258,12 @@ impl<'a> Prover<'_, 'a> {
         if known::is_of_driver(gap.name) {
             return Elsewhere::Driver;
         }
+        if let Some(before) = known::loaded_before(gap.name, gap.by)
+            && let Some((path, _, elf)) = self.folders.files.objects.iter().find(|(path, ..)| *path == before)
+        {
+            missing.extend(process.load(self.folders, roots::place(path, elf)));
+            return Elsewhere::Required(before);
+        }
         if let Some(sibling) = self.siblings.find(gap.name, gap.by) {
             if !sibling.required {
                 return Elsewhere::Unrelated(sibling.path.to_owned());

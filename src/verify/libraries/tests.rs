@@ -7,7 +7,7 @@ use crate::{
     base::Tree,
     recipe,
     testing::Library,
-    verify::{Finding, Subject},
+    verify::{Code, Finding, Subject},
 };
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -191,6 +191,23 @@ fn programs_and_plugins_need_less_than_modules() {
     check(json!({}), "WW102 `libx.so` is not in the image: the program cannot start");
     check(json!({ "Entrypoint": ["/opt/tool"], "Cmd": ["a"] }), "WW101 `libx.so` is not in the image");
     check(json!({ "Cmd": ["/opt/tool"] }), "WW101 `libx.so` is not in the image");
+}
+
+#[test]
+fn the_machine_of_java_is_loaded_before_its_libraries() {
+    let needs = |name: &str| Library::new(name).needs("libjvm.so").build();
+    let lib = "usr/lib/jvm/java-17/lib";
+    let files = [
+        (&*format!("{lib}/server/libjvm.so"), Library::new("libjvm.so").build()),
+        (&*format!("{lib}/libjava.so"), needs("libjava.so")),
+        ("opt/libother.so", needs("libother.so")),
+    ];
+    let tree = system(&files);
+    let subject = Subject::new("linux/amd64".parse().unwrap(), json!({}), Vec::new(), tree);
+    let proof = prove(&subject.tree, &subject.platform, subject.settings(), &subject.owners).unwrap();
+    let findings = findings(&proof, &subject, &recipe::Check::default());
+    let told: Vec<_> = findings.iter().map(|finding| (finding.code, finding.path.as_deref())).collect();
+    assert_eq!(told, [(Code::MISSING_PLUGIN_LIBRARY, Some("/opt/libother.so"))]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ const LONGEST_MATCH: usize = 258;
 const SHORTEST_MATCH: usize = 3;
 
 /// Furthest back a match may reach.
-const WINDOW: usize = 32 * 1024;
+pub(super) const WINDOW: usize = 32 * 1024;
 
 /// Earlier positions looked at for each match.
 const CHAIN: usize = 32;

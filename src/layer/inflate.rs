@@ -3,11 +3,16 @@
 
 #![expect(unsafe_code, reason = "zlib's interface; every call is explained beside it")]
 
-use std::mem::MaybeUninit;
+use std::{
+    alloc::{Layout, handle_alloc_error},
+    mem::MaybeUninit,
+};
 
 use libz_rs_sys::{
     Z_BLOCK, Z_BUF_ERROR, Z_OK, Z_STREAM_END, inflate, inflateEnd, inflateInit2_, inflateReset, z_stream, zlibVersion,
 };
+
+use super::deflate::WINDOW;
 
 /// Inflates one raw deflate stream after another.
 pub(super) struct Inflater {
@@ -51,7 +56,10 @@ impl Inflater {
         // allocators select the default ones); version and size are those of this very library.
         let stream = unsafe {
             let code = inflateInit2_(stream.as_mut_ptr(), -15, zlibVersion(), size);
-            assert_eq!(code, Z_OK, "initialisation fails only without memory");
+            if code != Z_OK {
+                // Only for want of memory, most of it the window: it ends as any other allocation that fails.
+                handle_alloc_error(Layout::new::<[u8; WINDOW]>());
+            }
             stream.assume_init()
         };
         Self { stream }

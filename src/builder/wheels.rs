@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::{BuildError, Builder, Kept, Project, inputs};
@@ -78,7 +78,9 @@ impl Builder {
     ) -> Result<Vec<Resolution>, BuildError> {
         self.stage("choosing files", variant.name.as_deref().unwrap_or(project.recipe.name.get_ref()));
         let request = inputs::request(project, variant, self.package_index(project).settings())?;
-        try_join_all(platforms.iter().map(|locked| self.choose_from_lock(project, variant, locked, &request))).await
+        let chosen = platforms.iter().map(|locked| self.choose_from_lock(project, variant, locked, &request));
+        // Of several failures the first platform's is told, whichever came first.
+        join_all(chosen).await.into_iter().collect()
     }
 
     /// Tells what is noteworthy about the images of one variant, and whether they may differ.

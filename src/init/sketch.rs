@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Remark, Wishes, requirements::Wanted, shell::shortened, systems};
-use crate::recipe::Base;
+use crate::{hint::stripped, recipe::Base};
 
 /// A value, and the line of the source that says it; zero where none does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,6 +162,8 @@ impl Part {
     }
 
     pub(super) fn require(&mut self, requirement: String, line: usize) {
+        // In the recipe letters may be spelled, and look like a part of what is taken out.
+        let requirement = stripped(&requirement);
         if self.require.iter().all(|known| known.value != requirement) {
             self.require.push(Noted::new(requirement, line));
         }

@@ -487,3 +487,11 @@ fn stages_copy_from_earlier_ones_and_no_more_often_than_they_are_there() {
     let draft = draft(Origin::Dockerfile, "Dockerfile", &text, &Folder::of(&[]), &Wishes::default()).unwrap();
     assert!(draft.recipe.contains("require = [\"flask\"]"), "{}", draft.recipe);
 }
+
+#[test]
+fn logins_beside_letters_that_are_spelled_leave_a_recipe() {
+    let text =
+        "flask>=2\nnumpy ; python_version<'   libgomp1 & http\u{1}\0\0\0a:b@h/& \\\n    rm -rf /var/l3.12'\n-e .\n";
+    let recipe = drafted("requirements.txt", text, &Folder::default());
+    assert!(!recipe.contains("a:b@"), "{recipe}");
+}

@@ -262,10 +262,10 @@ pub(super) fn call(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Co
                 let variants = walk.state.variants.clone();
                 place(walk.sketch, word, line, |sketch, requirement| {
                     if variants.is_empty() {
-                        sketch.common.require(requirement, line);
+                        sketch.common.require(&requirement, line);
                     } else {
                         for name in variants {
-                            sketch.variants.entry(name).or_default().require(requirement.clone(), line);
+                            sketch.variants.entry(name).or_default().require(&requirement, line);
                         }
                     }
                 });

@@ -75,7 +75,7 @@ fn dependency(sketch: &mut Sketch, source: &Source<'_>, item: &MarkedYaml<'_>, l
             }
         }
     } else if let Some(text) = scalar(item) {
-        conda::place(sketch, &text, line, |sketch, requirement| sketch.common.require(requirement, line));
+        conda::place(sketch, &text, line, |sketch, requirement| sketch.common.require(&requirement, line));
     }
 }
 

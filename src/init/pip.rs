@@ -222,7 +222,7 @@ fn package_word(walk: &mut Walk<'_, '_, '_>, word: &str, command: &Command) -> O
         match walk.local(path).or_else(|| walk.around.look(path).map(|_| path.to_owned())) {
             Some(local) if is_wheel(&local) && !local.contains('*') => {
                 let wheel = format!("./{}", local.trim_start_matches("./"));
-                walk.put(|part| part.require(wheel.clone(), line));
+                walk.put(|part| part.require(&wheel, line));
             }
             _ if is_wheel(path) => {
                 walk.sketch.remark(
@@ -238,7 +238,7 @@ fn package_word(walk: &mut Walk<'_, '_, '_>, word: &str, command: &Command) -> O
     match word.parse::<Requirement>() {
         Ok(requirement) if INSTALLERS.contains(&requirement.name.as_str()) => None,
         Ok(requirement) => {
-            walk.put(|part| part.require(word.to_owned(), line));
+            walk.put(|part| part.require(word, line));
             Some(requirement.name.to_string())
         }
         Err(error) => {

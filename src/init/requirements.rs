@@ -124,11 +124,11 @@ impl Reader<'_> {
                 found.hashed |= !hashes.is_empty();
                 let plain = place.text.parse::<Requirement>().is_ok();
                 let text = if plain { place.text.trim().to_owned() } else { requirement.to_string() };
-                found.part.require(text, line);
+                found.part.require(&text, line);
             }
             Entry::Wheel { path, rest, hashes } => {
                 found.hashed |= !hashes.is_empty();
-                found.part.require(format!("{}{rest}", dotted(&beside(&path))), line);
+                found.part.require(&format!("{}{rest}", dotted(&beside(&path))), line);
             }
             Entry::Include(name) => self.include(place, &beside(&name), found),
             Entry::Constraints(name) => {

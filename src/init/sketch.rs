@@ -161,9 +161,9 @@ impl Part {
         self.require.is_empty() && self.files.is_empty() && self.from_lock.is_none()
     }
 
-    pub(super) fn require(&mut self, requirement: String, line: usize) {
+    pub(super) fn require(&mut self, requirement: &str, line: usize) {
         // In the recipe letters may be spelled, and look like a part of what is taken out.
-        let requirement = stripped(&requirement);
+        let requirement = stripped(requirement);
         if self.require.iter().all(|known| known.value != requirement) {
             self.require.push(Noted::new(requirement, line));
         }
@@ -178,7 +178,7 @@ impl Part {
     /// Asks for what `other` does.
     pub(super) fn join(&mut self, other: &Self) {
         for wanted in &other.require {
-            self.require(wanted.value.clone(), wanted.line);
+            self.require(&wanted.value, wanted.line);
         }
         for file in &other.files {
             self.file(file.value.clone(), file.line);

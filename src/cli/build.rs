@@ -101,14 +101,14 @@ async fn one(
     let key = key.as_ref();
     let done = Job { session, builder: &builder, file: &file, orders: &orders, arguments, key }.run().await?;
     let delivered = done.delivered();
-    let document = metadata::document(&delivered);
+    let written = metadata_file(arguments, || metadata::document(&delivered));
     let (told, name) = (summary::of(&delivered, &done.told), file.project.recipe.file_name());
-    Ok(Outcome::from(told).and(name, done.reported).and(name, metadata_file(arguments, &document)))
+    Ok(Outcome::from(told).and(name, done.reported).and(name, written))
 }
 
 /// Writes what was delivered to where `--metadata-file` says. It is no less delivered where that fails.
-fn metadata_file(arguments: &args::Build, document: &Value) -> Result<(), CliError> {
-    arguments.metadata_file.as_ref().map_or(Ok(()), |path| metadata::write(path, document))
+fn metadata_file(arguments: &args::Build, document: impl FnOnce() -> Value) -> Result<(), CliError> {
+    arguments.metadata_file.as_ref().map_or(Ok(()), |path| metadata::write(path, &document()))
 }
 
 /// What every builder of this run is made of.

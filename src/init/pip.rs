@@ -298,9 +298,8 @@ fn sync(walk: &mut Walk<'_, '_, '_>, arguments: &[&str], command: &Command) {
     let environment = walk.state.variables.get("UV_PROJECT_ENVIRONMENT").cloned();
     venv(walk, &environment.unwrap_or_else(|| ".venv".to_owned()), line);
     compiled(walk, arguments, line);
-    if walk.around.look(path).is_none() && walk.local(path).is_none() {
-        let advice = format!("`{path}` is not beside the recipe: put it there, or correct the path");
-        walk.sketch.remark(line, &command.text(), advice);
+    if walk.local(path).is_none() {
+        is_there(walk, path, command);
     }
     let without_project =
         arguments.iter().any(|word| *word == "--no-install-project" || *word == "--no-install-workspace");
@@ -336,9 +335,14 @@ fn venv(walk: &mut Walk<'_, '_, '_>, path: &str, line: usize) {
 /// The path, beside the recipe, of a file that is named in the image.
 fn beside(walk: &mut Walk<'_, '_, '_>, file: &str, command: &Command) -> String {
     let path = walk.local(file).unwrap_or_else(|| file.rsplit('/').next().unwrap_or(file).to_owned());
-    if walk.around.look(&path).is_none() {
+    is_there(walk, &path, command);
+    path
+}
+
+/// Remarks on a file that is not beside the recipe.
+fn is_there(walk: &mut Walk<'_, '_, '_>, path: &str, command: &Command) {
+    if walk.around.look(path).is_none() {
         let advice = format!("`{path}` is not beside the recipe: put it there, or correct the path");
         walk.sketch.remark(command.line, &command.text(), advice);
     }
-    path
 }

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     hint::stripped,
     python::{Entry, Line, PythonError, Requirement, RequirementsTxt},
+    recipe::joined,
 };
 
 /// No file has more lines that cannot be obeyed, nor more files within it.
@@ -222,15 +223,7 @@ fn beside(file: &str, name: &str) -> String {
         return name.to_owned();
     }
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut parts: Vec<&str> = Vec::new();
-    for part in folder.split('/').chain(name.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
-            _ => parts.push(part),
-        }
-    }
-    parts.join("/")
+    joined(folder, name)
 }
 
 /// Lines of a file: the number of each, its text, and what it says.

@@ -45,6 +45,7 @@ pub use policy::{Age, LicencePattern, Policy};
 pub use problem::{Problem, ProblemKind, RecipeError};
 pub use reference::reference;
 pub use script::{Owner, Script};
+pub(crate) use sources::joined;
 pub use stated::StatedFacts;
 pub use toml::Spanned;
 pub use variant::Variant;

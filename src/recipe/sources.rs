@@ -192,7 +192,7 @@ fn extended(source: &Source) -> Result<Vec<Spanned<String>>, RecipeError> {
 }
 
 /// `path` from `folder`, without `.` and, as far as can be, without `..`.
-pub(super) fn joined(folder: &str, path: &str) -> String {
+pub(crate) fn joined(folder: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in folder.split('/').chain(path.split('/')) {
         match part {

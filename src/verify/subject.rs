@@ -90,6 +90,12 @@ pub fn layer_names(config: &Value, count: usize) -> Vec<String> {
     (0..count).map(name).collect()
 }
 
+/// `Entrypoint` and `Cmd` of the `config` object of a configuration together, as a runtime starts them.
+pub(super) fn command(settings: &Value) -> Vec<&str> {
+    let lists = ["Entrypoint", "Cmd"].into_iter().filter_map(|key| settings.get(key)?.as_array());
+    lists.flatten().filter_map(Value::as_str).collect()
+}
+
 /// How many of the `count` layers are not of our making, by the history of `config`; nothing where it tells of none
 /// that is.
 #[must_use]

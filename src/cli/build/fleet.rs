@@ -82,8 +82,8 @@ pub(super) async fn run(
     };
     let fates = arguments.several.fleet(session).each(entries, work).await;
     let fates = Fates::of(names, fates);
-    let documents = fates.done.iter().map(|(name, row)| (name.clone(), row.document.clone()));
-    let written = metadata_file(arguments, &Value::Object(documents.collect::<Map<_, _>>()));
+    let document = |(name, row): &(String, Row)| (name.clone(), row.document.clone());
+    let written = metadata_file(arguments, || Value::Object(fates.done.iter().map(document).collect::<Map<_, _>>()));
     let text = format!("{}\n{}", table(&fates.done), fates.closing("built", Some(start.elapsed())));
     let outcome = Outcome::partly(text, fates.failures).and("--metadata-file", written);
     Ok(fates.done.into_iter().fold(outcome, |outcome, (name, row)| outcome.and(&name, row.reported)))

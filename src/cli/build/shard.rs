@@ -74,7 +74,7 @@ pub(super) async fn run(
         })
         .await;
     let fates = Fates::of(names, fates);
-    let written = metadata_file(arguments, &document(&fates.done));
+    let written = metadata_file(arguments, || document(&fates.done));
     let text = format!("{}\nshard {shard}: {}", table(&fates.done), fates.closing("done", None));
     Ok(Outcome::partly(text, fates.failures).and("--metadata-file", written))
 }

@@ -15,7 +15,7 @@ use crate::{
     base::{Node, Tree},
     elf::{Elf, Malformed, symbol_hash},
     oci::Platform,
-    verify::Owners,
+    verify::{Owners, subject::command},
 };
 
 /// What loading everything showed. Paths have no leading slash.
@@ -125,8 +125,7 @@ fn variable(settings: &serde_json::Value, name: &str) -> Option<String> {
 
 /// The program that the image starts, where the configuration says the whole path.
 fn started(tree: &Tree, settings: &serde_json::Value) -> Option<String> {
-    let mut words = ["Entrypoint", "Cmd"].iter().filter_map(|key| settings.get(key)?.as_array()).flatten();
-    let program = words.next()?.as_str().filter(|program| program.starts_with('/'))?;
+    let program = *command(settings).first().filter(|program| program.starts_with('/'))?;
     tree.find(program).map(|(path, _)| path)
 }
 

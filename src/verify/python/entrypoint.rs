@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     base::{Evidence, Kind},
-    verify::{Code, Finding, Subject},
+    verify::{Code, Finding, Subject, subject::command},
 };
 
 /// What runtimes search when a config has no `PATH`.
@@ -27,7 +27,7 @@ enum Given<'c> {
 
 /// The program that is started must be there and be executable.
 pub(super) fn program(subject: &Subject) -> Option<Finding> {
-    let command = command(subject);
+    let command = command(subject.settings());
     let program = *command.first().filter(|program| is_plain(program))?;
     if is_in_volume(subject, program) {
         return None;
@@ -55,13 +55,13 @@ pub(super) fn program(subject: &Subject) -> Option<Finding> {
 
 /// Whether the image starts the command called `name`.
 pub(super) fn starts(subject: &Subject, name: &str) -> bool {
-    command(subject).first().is_some_and(|program| program.rsplit('/').next() == Some(name))
+    command(subject.settings()).first().is_some_and(|program| program.rsplit('/').next() == Some(name))
 }
 
 /// The script that the interpreter is given must be there, with what it imports; so must a module.
 pub(super) fn script(view: &View<'_>) -> Vec<Finding> {
     let subject = view.subject;
-    let command = command(subject);
+    let command = command(subject.settings());
     let is_python = command.first().is_some_and(|program| is_interpreter(program));
     let given = if is_python {
         given(&command[1..])
@@ -97,15 +97,6 @@ pub(super) fn script(view: &View<'_>) -> Vec<Finding> {
         }
         _ => Vec::new(),
     }
-}
-
-/// `Entrypoint` and `Cmd` together, as a runtime starts them.
-fn command(subject: &Subject) -> Vec<&str> {
-    let words = |key: &str| {
-        let list = subject.settings().get(key).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>()
-    };
-    [words("Entrypoint"), words("Cmd")].concat()
 }
 
 fn working_folder(subject: &Subject) -> String {

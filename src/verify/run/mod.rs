@@ -7,9 +7,8 @@ mod unpack;
 use std::{path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{Check, Code, Demands, Finding, Report, Skipped, Subject};
+use super::{Check, Code, Demands, Finding, Report, Skipped, Subject, subject::command};
 use crate::oci::Platform;
 
 pub use sandbox::Limits;
@@ -132,11 +131,7 @@ fn import(
 
 /// Whatever still runs when its time is over, or ends well, has started.
 fn entry_point(subject: &Subject, sandbox: &Sandbox<'_>, limits: Limits, report: &mut Report) {
-    let words = |key: &str| {
-        let list = subject.settings().get(key).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>()
-    };
-    let command = [words("Entrypoint"), words("Cmd")].concat();
+    let command = command(subject.settings());
     if command.is_empty() {
         return;
     }
